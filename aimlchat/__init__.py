@@ -1,0 +1,106 @@
+"""Stream chat completions of the AI/ML API, with reasoning apart from the answer.
+
+What needs aiohttp is loaded on first use (PEP 562), so that ``import aimlchat`` is cheap.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from .catalog import Model
+from .completions import (
+    AnswerDelta,
+    Choice,
+    Completion,
+    Cost,
+    Delta,
+    ReasoningDelta,
+    RefusalDelta,
+    ToolCallDelta,
+    Usage,
+)
+from .content import Audio, Document, Image, Text, Tool, ToolCall
+from .errors import (
+    AIMLChatError,
+    APIError,
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    ConnectionFailedError,
+    InsufficientCreditsError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    ProtocolError,
+    RateLimitError,
+    RequestTimeoutError,
+    ServerError,
+    StreamInterruptedError,
+    TransportError,
+)
+from .policies import Limits, RetryPolicy, Timeouts
+from .request import ChatRequest, Thinking
+from .stream import StreamParser
+
+if TYPE_CHECKING:
+    from .iterators import DeltaStream
+    from .session import ChatSession
+
+__all__ = [
+    "AIMLChatError",
+    "APIError",
+    "AnswerDelta",
+    "Audio",
+    "AuthenticationError",
+    "BadRequestError",
+    "ChatRequest",
+    "ChatSession",
+    "Choice",
+    "Completion",
+    "ConfigurationError",
+    "ConnectionFailedError",
+    "Cost",
+    "Delta",
+    "DeltaStream",
+    "Document",
+    "Image",
+    "InsufficientCreditsError",
+    "InvalidRequestError",
+    "Limits",
+    "Model",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "ProtocolError",
+    "RateLimitError",
+    "ReasoningDelta",
+    "RefusalDelta",
+    "RequestTimeoutError",
+    "RetryPolicy",
+    "ServerError",
+    "StreamInterruptedError",
+    "StreamParser",
+    "Text",
+    "Thinking",
+    "Timeouts",
+    "Tool",
+    "ToolCall",
+    "ToolCallDelta",
+    "TransportError",
+    "Usage",
+]
+
+_LOADED_ON_USE = {"ChatSession": ".session", "DeltaStream": ".iterators"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LOADED_ON_USE:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(import_module(_LOADED_ON_USE[name], __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_LOADED_ON_USE]

@@ -1,0 +1,276 @@
+"""The session: what a user holds, and the only place that knows all the others."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+import uuid
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from . import wire
+from .errors import (
+    AIMLChatError,
+    APIError,
+    Attempt,
+    ConfigurationError,
+    InvalidRequestError,
+    ProtocolError,
+)
+from .iterators import DeltaStream, Opened, with_facts
+from .policies import Limits, RetryPolicy, Timeouts
+from .refusals import refusal_in_body
+from .request import DEFAULT_MODEL, ChatRequest
+from .stream import completion_from
+from .transport import Secret, Transport
+
+if TYPE_CHECKING:
+    import ssl as ssl_module
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+    import aiohttp
+
+    from .catalog import Model
+    from .completions import Completion
+    from .transport import Exchange
+
+    Request = str | ChatRequest | Sequence[Mapping[str, Any]]
+
+__all__ = ["ChatSession"]
+
+_KEY_VARIABLES = ("AIMLAPI_API_KEY", "AIML_API_KEY")
+_BASE_URL_VARIABLE = "AIMLAPI_BASE_URL"
+_BASE_URL = "https://api.aimlapi.com/v1"
+_SUCCESS = range(200, 300)
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token, RFC 9110 section 5.6.2
+
+
+class ChatSession:
+    """A connection pool to the API, and the calls that go through it.
+
+    Make one for a service and share it between its tasks; it is opened lazily inside the running
+    loop, so that it can be made anywhere, and belongs to that loop. Close it with ``async with``
+    or `close`.
+
+    Args:
+        api_key: the key; default the environment's ``AIMLAPI_API_KEY``, else ``AIML_API_KEY``.
+        base_url: default the environment's ``AIMLAPI_BASE_URL``, else the AI/ML API's.
+        model: the model of requests that name none.
+        timeouts: how long each phase of a call may take.
+        retry: how often a call is tried.
+        limits: what the session allows itself.
+        headers: sent with every request; a call's own win.
+        proxy: the URL of a proxy; default the environment's, unless ``trust_env`` is False.
+        ssl: a context, or False to check no certificates.
+        trust_env: whether the environment's proxies count.
+        http: an open ``aiohttp.ClientSession`` to borrow; it is never closed from here.
+
+    Raises `ConfigurationError` for a key that is missing or cannot be sent, or a bad setting.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        model: str = DEFAULT_MODEL,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        limits: Limits | None = None,
+        headers: Mapping[str, str] | None = None,
+        proxy: str | None = None,
+        ssl: ssl_module.SSLContext | bool | None = None,
+        trust_env: bool = True,
+        http: aiohttp.ClientSession | None = None,
+    ) -> None:
+        api_key = _checked_key(api_key)
+        self._model = model
+        self._timeouts = timeouts or Timeouts()
+        self._retry = retry or RetryPolicy()
+        self._headers = _checked_headers(headers)
+        self._authorization = Secret(f"Bearer {api_key}")
+        self._transport = Transport(
+            base_url or os.environ.get(_BASE_URL_VARIABLE) or _BASE_URL,
+            proxy=proxy,
+            ssl=ssl,
+            trust_env=trust_env,
+            http=http,
+            limits=limits or Limits(),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the pool; streams that still run end with a `StreamInterruptedError`."""
+        await self._transport.close()
+
+    async def complete(
+        self,
+        request: Request,
+        *,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Completion:
+        """Send a request and return its whole completion.
+
+        ``request`` is a text (one user message), a `ChatRequest`, or a list of messages in OpenAI's
+        form; ``options`` are `ChatRequest` fields and win over the request's own. Raises an
+        `AIMLChatError`. Cancelling closes the connection.
+        """
+        opened = await self._open(
+            self._request_of(request, options), timeouts or self._timeouts, headers, stream=False
+        )
+        data = await opened.exchange.read_whole()
+        try:
+            completion = completion_from(data, opened.model)
+        except AIMLChatError as error:
+            if isinstance(error, APIError):
+                error.inference_id = opened.exchange.headers.get("x-inference-id")
+            raise _with_attempt(error) from error.__cause__
+        return with_facts(completion, opened)
+
+    def stream(
+        self,
+        request: Request,
+        *,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> DeltaStream:
+        """Return the stream of a completion; nothing is sent until it is entered or iterated.
+
+        Takes what `complete` takes.
+        """
+        asked = self._request_of(request, options)
+
+        async def open_() -> Opened:
+            return await self._open(asked, timeouts or self._timeouts, headers, stream=True)
+
+        return DeltaStream(open_)
+
+    async def models(self) -> list[Model]:
+        """Return what the vendor offers. The endpoint takes no key, so none is sent."""
+        exchange = await self._transport.send(
+            "GET", "models", headers=self._headers, timeouts=self._timeouts
+        )
+        await self._raise_refusal(exchange)
+        return wire.models_of(wire.json_of(await exchange.read_whole()))
+
+    def _request_of(self, request: Request, options: dict[str, Any]) -> ChatRequest:
+        if isinstance(request, str):
+            request = ChatRequest().user(request)
+        elif isinstance(request, list | tuple):
+            request = ChatRequest(messages=request)
+        elif not isinstance(request, ChatRequest):
+            msg = (
+                f"cannot send {type(request).__name__}; give a text, a ChatRequest"
+                " or a list of messages"
+            )
+            raise InvalidRequestError(msg, field="request")
+        if options:
+            request = request.options(**options)
+        return request if request.model else request.options(model=self._model)
+
+    async def _open(
+        self,
+        request: ChatRequest,
+        timeouts: Timeouts,
+        headers: Mapping[str, str] | None,
+        *,
+        stream: bool,
+    ) -> Opened:
+        """Send a request and return at the head of a good answer."""
+        payload = request.payload(stream=stream)
+        client_request_id = request.client_request_id or uuid.uuid4().hex
+        sent_headers = {
+            "Authorization": self._authorization,
+            "Content-Type": "application/json",
+            "X-Client-Request-Id": client_request_id,
+            **self._headers,
+            **_checked_headers(headers),
+        }
+        if stream:
+            sent_headers["Accept"] = "text/event-stream"
+            # A compressed stream comes in lumps, when the compressor's buffer is full.
+            sent_headers["Accept-Encoding"] = "identity"
+        try:
+            exchange = await self._transport.send(
+                "POST",
+                "chat/completions",
+                body=msgspec.json.encode(payload),
+                headers=sent_headers,
+                timeouts=timeouts,
+            )
+            await self._raise_refusal(exchange)
+        except AIMLChatError as error:
+            raise _with_attempt(error) from error.__cause__
+        return Opened(
+            exchange=exchange,
+            model=payload["model"],
+            choices=request.n or 1,
+            client_request_id=client_request_id,
+            attempts=(Attempt(1),),
+        )
+
+    async def _raise_refusal(self, exchange: Exchange) -> None:
+        if exchange.status in _SUCCESS:
+            return
+        body = await exchange.read_refusal()
+        # A server that quotes the key back must not put it into an error that gets logged.
+        key = self._authorization.removeprefix("Bearer ")
+        body = body.replace(key.encode(), b"***")
+        raise refusal_in_body(exchange.status, body, exchange.headers, time.time())
+
+
+def _with_attempt(error: AIMLChatError) -> AIMLChatError:
+    error.attempts = (Attempt(1, cause=str(error)),)
+    return error
+
+
+def _checked_key(given: str | None) -> Secret:
+    """Find the key and refuse one that no header can carry, without ever showing it."""
+    found = given
+    for variable in _KEY_VARIABLES:
+        if found is None:
+            found = os.environ.get(variable)
+    key = Secret(found or "")
+    given = found = None  # not to be read in the frames of the errors below
+    names = " or ".join(_KEY_VARIABLES)
+    if not key.strip():
+        msg = f"no API key: pass api_key=, or set {names} (get one at https://aimlapi.com/app/keys)"
+        raise ConfigurationError(msg)
+    if not (key.isascii() and key.isprintable()):
+        msg = (
+            "the API key holds control or non-ASCII characters, which no header can carry;"
+            f" look for a stray line break where it was pasted (api_key=, {names})"
+        )
+        raise ConfigurationError(msg)
+    return key
+
+
+def _checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+    checked = {}
+    for name, value in (headers or {}).items():
+        if not _HEADER_NAME.fullmatch(name) or not isinstance(value, str):
+            msg = f"{name!r} cannot be a header"
+            raise ConfigurationError(msg)
+        if any(character in value for character in "\r\n\0"):
+            msg = f"the value of the header {name!r} holds a line break or a null character"
+            raise ConfigurationError(msg)
+        checked[name] = Secret(value) if name.lower().endswith("authorization") else value
+    return checked

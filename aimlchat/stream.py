@@ -1,0 +1,270 @@
+"""The protocol of a stream without any I/O: bytes in, deltas out, a completion at the end."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from . import wire
+from .accumulator import Accumulator
+from .errors import AIMLChatError, ProtocolError, StreamInterruptedError
+from .refusals import is_refusal, refusal_of
+from .sse import MAX_EVENT_BYTES, EventDecoder
+
+if TYPE_CHECKING:
+    from .completions import Completion, Delta
+
+__all__ = ["StreamParser", "completion_from"]
+
+_BOM = b"\xef\xbb\xbf"
+_WHITE_SPACE = b" \t\r\n"
+_DONE = b"[DONE]"
+# An upstream with more unknown keys than this gets no decoder of its own: they are not keys then.
+_MAX_EXTRA_KEYS = 16
+# What the typed decoder raises for JSON that it does not take. UnicodeDecodeError is broken UTF-8.
+_REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def completion_from(data: bytes, model: str = "") -> Completion:
+    """Read the body of a whole completion; ``model`` is the one that was asked for.
+
+    Raises `APIError` for an error in the body, `ProtocolError` for a body that is not JSON, not an
+    object, or has no choice.
+    """
+    try:
+        body = msgspec.json.decode(data)
+    except _REFUSED:
+        body = wire.json_of(data)
+    if not isinstance(body, dict):
+        msg = f"the answer is not a JSON object: {data[:120]!r}"
+        raise ProtocolError(msg)
+    if is_refusal(body):
+        raise refusal_of(body)
+    chunk, _ = wire.chunk_from(body, whole=True)
+    if not chunk.choices:
+        msg = f"the answer has no choice: {data[:120]!r}"
+        raise ProtocolError(msg)
+    whole = Accumulator(model)
+    whole.take(chunk, [], odd=True)
+    whole.close([])
+    return whole.made(complete=True, raw=body)
+
+
+class StreamParser:
+    """Read a streamed completion, from bytes to deltas; no I/O, no clock, no asyncio.
+
+    Any split of the same bytes gives the same text and the same end. ``model`` is the model that
+    was asked for; it decides whether ``<think>`` tags in the text are reasoning. Without it the
+    model that the server echoes decides.
+
+    A stream is complete at ``[DONE]`` after at least one chunk, or once every choice that began has
+    a finish reason. A body that turns out to be one whole JSON completion is read as such.
+    """
+
+    def __init__(self, model: str = "") -> None:
+        self._model = model
+        self._events = EventDecoder()
+        self._content = Accumulator(model)
+        self._decode = wire.typed_decoder()
+        self._extra_keys: tuple[str, ...] = ()
+        self._extra: dict[str, Any] = {}
+        self._last_event = b""
+        self._start: bytes | None = b""  # None once it is known what kind of body this is
+        self._whole: bytearray | None = None  # the body, if it is a single JSON text
+        self._whole_completion: Completion | None = None
+        self._closed = False
+        self.fault: AIMLChatError | None = None
+        """What went wrong; raised (as a copy) by the next `feed` or `close`."""
+        self.done = False
+        """Whether ``[DONE]`` has come: nothing that follows counts."""
+
+    def feed(self, data: bytes) -> list[Delta]:
+        """Take the next bytes of the body and return the deltas in them, often none.
+
+        A fault in the bytes does not take the deltas before it away: they are returned, and the
+        fault is raised at the next call. Raises `APIError` for an error event, `ProtocolError` for
+        what is not the wire format.
+        """
+        self._raise_fault()
+        deltas: list[Delta] = []
+        if self._start is not None:
+            data = self._recognise(data)
+        if self._whole is not None:
+            self._whole += data
+            if len(self._whole) > MAX_EVENT_BYTES:
+                self._fail(ProtocolError(f"the answer is larger than {MAX_EVENT_BYTES:,} bytes"))
+            return deltas
+        if not data or self.done or self._closed:
+            return deltas
+        for event in self._events.feed(data):
+            self._take(event, deltas)
+            if self.done or self.fault is not None:
+                return deltas
+        if self._events.fault is not None:
+            self._fail(self._events.fault)
+        return deltas
+
+    def close(self) -> list[Delta]:
+        """Say that the body has ended, and return the deltas that were held back until now.
+
+        Raises `StreamInterruptedError` if the stream had not reached its end, besides what `feed`
+        raises.
+        """
+        self._raise_fault()
+        deltas = self.end()
+        self._raise_fault()
+        return deltas
+
+    def end(self) -> list[Delta]:
+        """Do what `close` does, but leave what went wrong in `fault` instead of raising it."""
+        deltas: list[Delta] = []
+        if self._closed or self.fault is not None:
+            return deltas
+        self._closed = True
+        if self._whole is not None:
+            self._read_whole(bytes(self._whole), deltas)
+            return deltas
+        if not self.done and (event := self._events.close()):
+            self._take_last(event, deltas)
+        self._content.close(deltas)
+        if not self._is_complete and self.fault is None:
+            self.fault = self._interruption()
+        return deltas
+
+    @property
+    def finished_choices(self) -> int:
+        """How many choices have their finish reason; 0 while one that began lacks it."""
+        return self._content.finished_choices
+
+    @property
+    def partial(self) -> Completion:
+        """All that has come so far."""
+        if self._whole_completion is not None:
+            return self._whole_completion
+        complete = self._closed and self.fault is None
+        return self._content.made(complete=complete, raw=self._raw())
+
+    @property
+    def completion(self) -> Completion:
+        """The completion, once `close` was called; before that `RuntimeError`, or the fault."""
+        self._raise_fault()
+        if not self._closed:
+            msg = "the stream has not ended yet; .partial has what came so far"
+            raise RuntimeError(msg)
+        return self.partial
+
+    @property
+    def _is_complete(self) -> bool:
+        return self.done or self._content.finished_choices > 0
+
+    def _take(self, event: bytes, deltas: list[Delta]) -> None:
+        try:
+            chunk = self._decode(event)
+        except _REFUSED:
+            self._take_odd(event, deltas)
+            return
+        self._last_event = event
+        if chunk.error:
+            self._fail(refusal_of(wire.json_of(event)))
+            return
+        for place, key in enumerate(self._extra_keys):
+            value = getattr(chunk, f"extra_{place}")
+            if value is not msgspec.UNSET:
+                self._extra[key] = value
+        self._content.take(chunk, deltas)
+
+    def _take_odd(self, event: bytes, deltas: list[Delta]) -> None:
+        """Take an event that the typed decoder refused: the end, a shape of its own, or junk."""
+        if event.strip() == _DONE:
+            if self._content.chunks:
+                self.done = True
+            else:
+                self._fail(ProtocolError("the stream ended before its first chunk"))
+            return
+        try:
+            body = wire.json_of(event)
+        except ProtocolError as error:
+            self._fail(error)
+            return
+        if not isinstance(body, dict):
+            self._fail(ProtocolError(f"an event is not a JSON object: {event[:120]!r}"))
+            return
+        self._last_event = event
+        if is_refusal(body):
+            self._fail(refusal_of(body))
+            return
+        chunk, extra = wire.chunk_from(body)
+        self._extra |= extra
+        self._widen_decoder(extra)
+        self._content.take(chunk, deltas, odd=True)
+
+    def _take_last(self, event: bytes, deltas: list[Delta]) -> None:
+        """Take an event that lacks its blank line; one that is cut off does not count."""
+        if event.strip() != _DONE:
+            try:
+                if not isinstance(wire.json_of(event), dict):
+                    return
+            except ProtocolError:
+                return
+        self._take(event, deltas)
+
+    def _widen_decoder(self, extra: dict[str, Any]) -> None:
+        keys = tuple(sorted({*self._extra_keys, *extra}))
+        if keys != self._extra_keys and len(keys) <= _MAX_EXTRA_KEYS:
+            self._extra_keys = keys
+            self._decode = wire.typed_decoder(keys)
+
+    def _recognise(self, data: bytes) -> bytes:
+        """Tell by its first byte what kind of body this is; return what is to be read on."""
+        data = ((self._start or b"") + data).lstrip(_WHITE_SPACE)
+        body = data.removeprefix(_BOM).lstrip(_WHITE_SPACE)
+        if not body or (len(data) < len(_BOM) and _BOM.startswith(data)):
+            self._start = data[: len(_BOM)]
+            return b""
+        self._start = None
+        if body.startswith((b"{", b"[")):
+            self._whole = bytearray()
+            return body
+        if body.startswith(b"<"):
+            self._fail(ProtocolError(f"the answer is not an event stream: {body[:120]!r}"))
+            return b""
+        return data
+
+    def _read_whole(self, body: bytes, deltas: list[Delta]) -> None:
+        try:
+            completion = completion_from(body, self._model)
+        except AIMLChatError as error:
+            self.fault = error
+            return
+        chunk, _ = wire.chunk_from(completion.raw, whole=True)
+        self._content.take(chunk, deltas, odd=True)
+        self._content.close(deltas)
+        self._whole_completion = completion
+
+    def _fail(self, error: AIMLChatError) -> None:
+        # A choice that has its finish reason is whole; what goes wrong behind it cannot undo that.
+        if not self._content.finished_choices:
+            self.fault = error
+
+    def _interruption(self) -> AIMLChatError:
+        if not self._last_event and not self._content.chunks:
+            return StreamInterruptedError("the stream ended without a single event")
+        return StreamInterruptedError(
+            "the stream ended before its finish reason; .partial has what came"
+        )
+
+    def _raise_fault(self) -> None:
+        if self.fault is not None:
+            # A copy, since one that is raised holds its traceback, and with it this parser.
+            error = copy.copy(self.fault)
+            error.partial = self.partial
+            raise error from self.fault.__cause__
+
+    def _raw(self) -> dict[str, Any]:
+        if not self._last_event:
+            return dict(self._extra)
+        body = wire.json_of(self._last_event)
+        chunk = body["event"] if isinstance(body.get("event"), dict) else body
+        return {**self._extra, **chunk}

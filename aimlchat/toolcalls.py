@@ -1,0 +1,104 @@
+"""Tool calls put together from their fragments, however the wire numbers them.
+
+Seen from gateways: an index that is missing, starts at 1, or is the same for all calls; an id that
+comes late, or with every fragment; a name that is repeated with every fragment.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from .completions import ToolCallDelta
+from .content import ToolCall
+
+if TYPE_CHECKING:
+    from .wire import ToolFragment
+
+__all__ = ["ToolCalls"]
+
+
+class _Call:
+    """A call in the making."""
+
+    __slots__ = ("arguments", "id", "name", "place")
+
+    def __init__(self, place: int) -> None:
+        self.place = place
+        self.id: str | None = None
+        self.name: str | None = None
+        self.arguments: list[str] = []
+
+
+class ToolCalls:
+    """The tool calls of one choice."""
+
+    __slots__ = ("_by_id", "_by_index", "_calls")
+
+    def __init__(self) -> None:
+        self._calls: list[_Call] = []
+        self._by_index: dict[int, _Call] = {}
+        self._by_id: dict[str, _Call] = {}
+
+    def take(self, fragment: ToolFragment, choice: int) -> ToolCallDelta | None:
+        """Add a fragment; None if it brings no text and does not announce a call."""
+        function = fragment.function
+        name = (function and function.name) or None
+        text = (function and function.arguments) or ""
+        call = self._call_for(fragment.index, fragment.id or None, name, text)
+        is_new = call is None
+        if call is None:
+            call = _Call(len(self._calls))
+            self._calls.append(call)
+        if fragment.index is not None:
+            self._by_index[fragment.index] = call
+        if fragment.id:
+            call.id = fragment.id
+            self._by_id[fragment.id] = call
+        if name and (call.name is None or name.startswith(call.name)):
+            call.name = name
+        if not (text or is_new):
+            return None
+        call.arguments.append(text)
+        return ToolCallDelta(text, choice, call.place, call.id, call.name)
+
+    def made(self, *, complete: bool) -> tuple[ToolCall, ...]:
+        """Return the calls so far; ``complete`` is whether the stream had reached its end."""
+        return tuple(
+            ToolCall(call.id, call.name or "", "".join(call.arguments), complete)
+            for call in self._calls
+        )
+
+    def _call_for(
+        self, index: int | None, id_: str | None, name: str | None, text: str
+    ) -> _Call | None:
+        """Find the call that a fragment belongs to; None if it begins a new one."""
+        if id_ and id_ in self._by_id:
+            return self._by_id[id_]
+        if index is None:
+            call = self._calls[-1] if self._calls else None
+        else:
+            call = self._by_index.get(index)
+        if call is None:
+            return None
+        if id_:
+            # Another id at a known place is another call; the first id there is one that came late.
+            late = call.id is None and (name is None or name == call.name or call.name is None)
+            return call if late else None
+        if name is None or call.name is None:
+            return call
+        if name == call.name:
+            return None if _begins_anew(call, text) else call
+        # Either the name grows ("get", "get_weather"), or calls collide on one index.
+        return call if name.startswith(call.name) and not any(call.arguments) else None
+
+
+def _begins_anew(call: _Call, text: str) -> bool:
+    """Tell a call of the same function from a name that is repeated with every fragment."""
+    if not text.startswith("{") or not call.arguments[-1].endswith("}"):
+        return False
+    try:
+        json.loads("".join(call.arguments))
+    except (ValueError, RecursionError):
+        return False
+    return True

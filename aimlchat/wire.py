@@ -1,0 +1,393 @@
+"""What comes back over the wire, in every shape that it was seen in.
+
+Each chunk is decoded twice at most: by a typed msgspec decoder, which is fast and takes the shapes
+that are common, and, where that refuses, by way of plain dictionaries, which takes anything that is
+a JSON object. Every oddity of the wire is handled here, and says where it was seen.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from .catalog import Model
+from .completions import Cost, Usage
+from .errors import ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = [
+    "Choice",
+    "Chunk",
+    "Function",
+    "Message",
+    "ToolFragment",
+    "chunk_from",
+    "cost_of",
+    "finish_reason_of",
+    "json_of",
+    "models_of",
+    "reasoning_of",
+    "typed_decoder",
+    "usage_of",
+]
+
+
+class Function(msgspec.Struct, gc=False):
+    """The function that a tool call names."""
+
+    name: str | None = None
+    arguments: str | None = None
+
+
+class ToolFragment(msgspec.Struct, gc=False):
+    """A piece of a tool call."""
+
+    index: int | None = None
+    id: str | None = None
+    function: Function | None = None
+
+
+class Message(msgspec.Struct, gc=False):
+    """The ``delta`` of a chunk, or the ``message`` of a whole completion: the same keys."""
+
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    refusal: str | None = None
+    tool_calls: list[ToolFragment] | None = None
+    reasoning_details: list[Any] | None = None
+    thinking: str | None = None
+    function_call: Function | None = None
+    audio: dict[str, Any] | None = None
+    annotations: list[Any] | None = None
+
+
+class Choice(msgspec.Struct, gc=False):
+    """One choice of a chunk; ``delta`` is absent in the last event of Claude's flat stream."""
+
+    index: int | None = None
+    delta: Message | None = None
+    finish_reason: str | None = None
+    logprobs: dict[str, Any] | None = None
+
+
+class Chunk(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """One event of a stream, or a whole completion read as one.
+
+    Unknown top-level keys are refused, so that they are noticed: the completion's ``raw`` has them.
+    ``event`` and ``state`` are the envelope of Claude's streams before 2026-02-13.
+    """
+
+    id: str | None = None
+    choices: list[Choice] | None = None
+    created: int | None = None
+    model: str | None = None
+    object: Any = None
+    usage: dict[str, Any] | None = None
+    meta: dict[str, Any] | None = None
+    error: Any = None
+    event: Chunk | None = None
+    state: dict[str, Any] | None = None
+
+
+_KNOWN_KEYS = frozenset(Chunk.__struct_fields__)
+
+
+@functools.lru_cache(maxsize=64)
+def typed_decoder(extra_keys: tuple[str, ...] = ()) -> Callable[[bytes], Chunk]:
+    """Return the fast decoder of chunks that have these top-level keys besides the known ones.
+
+    An upstream that adds keys (``obfuscation``, ``service_tier``) adds them to every chunk. Made
+    once for each set of keys that is met; the values are ``chunk.extra_0`` and so on, in order.
+    """
+    if not extra_keys:
+        return msgspec.json.Decoder(Chunk).decode
+    fields = [
+        (f"extra_{place}", Any, msgspec.field(default=msgspec.UNSET, name=key))
+        for place, key in enumerate(extra_keys)
+    ]
+    widened = msgspec.defstruct(
+        "Chunk", fields, bases=(Chunk,), gc=False, forbid_unknown_fields=True
+    )
+    return msgspec.json.Decoder(widened).decode
+
+
+# --- JSON that no typed decoder takes ------------------------------------------------------------
+
+_MAX_DEPTH = 64
+_JSON_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+
+
+def json_of(data: bytes) -> Any:
+    """Decode JSON as leniently as it can be done without guessing.
+
+    Broken UTF-8 becomes U+FFFD; what is nested too deep for the stack becomes null. Raises
+    `ProtocolError` for what is not JSON.
+    """
+    text = data.decode("utf-8-sig", "replace")
+    try:
+        try:
+            return json.loads(text)
+        except RecursionError:
+            return json.loads(_pruned(text))
+    except (ValueError, RecursionError) as error:
+        msg = f"not JSON ({error}): {text[:120]!r}"
+        raise ProtocolError(msg) from error
+
+
+def _pruned(text: str) -> str:
+    """Replace what lies deeper than any known key by null, so that the rest can be read."""
+    kept: list[str] = []
+    depth = position = 0
+    for match in _JSON_STRUCTURE.finditer(text):
+        mark = match[0]
+        if mark in "[{":
+            depth += 1
+            if depth == _MAX_DEPTH:
+                kept += (text[position : match.start()], "null")
+        elif mark in "]}":
+            if depth == _MAX_DEPTH:
+                position = match.end()
+            depth -= 1
+    kept.append(text[position:])
+    return "".join(kept)
+
+
+def _text(value: Any) -> str | None:
+    """Take a number where text was promised (an ``id`` was seen to be one)."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return None
+
+
+def _whole(value: Any) -> int | None:
+    """Take a number in a string, or with a fraction of zero, where an integer was promised."""
+    if isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+        return int(value) if isinstance(value, int | str) else int(number)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def chunk_from(body: dict[str, Any], *, whole: bool = False) -> tuple[Chunk, dict[str, Any]]:
+    """Read a chunk from a dictionary whatever the types in it; return also its unknown keys.
+
+    ``whole`` reads a whole completion, whose choices have a ``message``. Some have a ``delta``
+    besides (perplexity's sonar), some streams a final ``message`` that repeats all deltas; both are
+    read over.
+    """
+    key = "message" if whole else "delta"
+    chunk = Chunk(
+        id=_text(body.get("id")),
+        model=_text(body.get("model")),
+        created=_whole(body.get("created")),
+        usage=body.get("usage") if isinstance(body.get("usage"), dict) else None,
+        meta=body.get("meta") if isinstance(body.get("meta"), dict) else None,
+        error=body.get("error"),
+        state=body.get("state") if isinstance(body.get("state"), dict) else None,
+    )
+    if "choices" in body:
+        chunk.choices = [
+            _choice_from(choice, key) for choice in _list(body["choices"]) if _dict(choice)
+        ]
+    extra = {name: value for name, value in body.items() if name not in _KNOWN_KEYS}
+    if isinstance(body.get("event"), dict):
+        chunk.event, inner_extra = chunk_from(body["event"])
+        extra |= inner_extra
+    return chunk, extra
+
+
+def _choice_from(choice: dict[str, Any], key: str) -> Choice:
+    message = choice.get(key)
+    return Choice(
+        index=_whole(choice.get("index")),
+        delta=_message_from(message) if isinstance(message, dict) else None,
+        finish_reason=_text(choice.get("finish_reason")),
+        logprobs=choice.get("logprobs") if isinstance(choice.get("logprobs"), dict) else None,
+    )
+
+
+def _message_from(message: dict[str, Any]) -> Message:
+    content = message.get("content")
+    text, thoughts = _parts_text(content) if isinstance(content, list) else (_text(content), None)
+    audio = message.get("audio")
+    return Message(
+        content=text,
+        reasoning_content=_text(message.get("reasoning_content")),
+        reasoning=_text(message.get("reasoning")),
+        refusal=_text(message.get("refusal")),
+        tool_calls=[_fragment_from(f) for f in _list(message.get("tool_calls")) if _dict(f)],
+        reasoning_details=_list(message.get("reasoning_details")) or None,
+        thinking=thoughts or _text(message.get("thinking")),
+        function_call=_function_from(message.get("function_call")),
+        audio=audio if isinstance(audio, dict) else None,
+        annotations=_list(message.get("annotations")) or None,
+    )
+
+
+def _fragment_from(fragment: dict[str, Any]) -> ToolFragment:
+    return ToolFragment(
+        index=_whole(fragment.get("index")),
+        id=_text(fragment.get("id")),
+        function=_function_from(fragment.get("function")),
+    )
+
+
+def _function_from(function: Any) -> Function | None:
+    if not isinstance(function, dict):
+        return None
+    arguments = function.get("arguments")
+    if isinstance(arguments, dict | list):  # some gateways parse the arguments
+        arguments = json.dumps(arguments)
+    return Function(name=_text(function.get("name")), arguments=_text(arguments))
+
+
+def _parts_text(parts: list[Any]) -> tuple[str, str]:
+    """Read content that comes as a list of parts: the text in it, and the thinking."""
+    text: list[str] = []
+    thoughts: list[str] = []
+    for part in parts:
+        if isinstance(part, str):
+            text.append(part)
+            continue
+        kind = _dict(part).get("type")
+        if kind in ("text", "output_text"):
+            text.append(_text(part.get("text")) or "")
+        elif kind in ("thinking", "reasoning"):
+            thought = part.get("thinking", part.get("reasoning", part.get("text")))
+            thoughts.append(
+                _parts_text(thought)[0] if isinstance(thought, list) else _text(thought) or ""
+            )
+    return "".join(text), "".join(thoughts)
+
+
+def reasoning_of(message: Message) -> str:
+    """Return the reasoning in a message, once, whichever of its names it goes by.
+
+    Gateways repeat it under a second name: ``reasoning_details`` repeats ``reasoning``, and some
+    send ``reasoning`` and ``reasoning_content`` side by side.
+    """
+    if message.reasoning_content:
+        return message.reasoning_content
+    if message.reasoning:
+        return message.reasoning
+    if message.reasoning_details:
+        details = [
+            _text(detail.get("text")) or _text(detail.get("summary")) or ""
+            for detail in message.reasoning_details
+            if isinstance(detail, dict)
+        ]
+        if any(details):
+            return "".join(details)
+    return message.thinking or ""
+
+
+# --- what stands beside the text -----------------------------------------------------------------
+
+_FINISH_REASONS = {
+    "stop": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "tool_calls": "tool_calls",
+    "tool_use": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+    "refusal": "content_filter",
+}
+_CREDITS_PER_USD = 2_000_000
+
+
+def finish_reason_of(native: str | None) -> str | None:
+    """Return the usual word for a wire's finish reason, or the wire's own if there is none."""
+    return None if native is None else _FINISH_REASONS.get(native.lower(), native)
+
+
+def usage_of(usage: Mapping[str, Any]) -> Usage | None:
+    """Read a usage object; None for one of zeros only (Claude's enveloped streams send those)."""
+    out = _dict(usage.get("completion_tokens_details")) or _dict(usage.get("output_tokens_details"))
+    into = _dict(usage.get("prompt_tokens_details")) or _dict(usage.get("input_tokens_details"))
+    counts = [
+        _whole(usage.get("prompt_tokens", usage.get("input_tokens"))),
+        _whole(usage.get("completion_tokens", usage.get("output_tokens"))),
+        _whole(usage.get("total_tokens")),
+    ]
+    if not any(counts):
+        return None
+    return Usage(
+        *counts,
+        reasoning_tokens=_whole(out.get("reasoning_tokens", usage.get("reasoning_tokens"))),
+        cached_tokens=_whole(into.get("cached_tokens", usage.get("cache_read_input_tokens"))),
+        raw=dict(usage),
+    )
+
+
+def cost_of(
+    meta: Mapping[str, Any] | None, headers: Mapping[str, str] | None = None
+) -> Cost | None:
+    """Read what was charged from ``meta.usage`` of a body, or else from the answer's headers."""
+    said = _dict((meta or {}).get("usage"))
+    usd, used = _amount(said.get("usd_spent")), _amount(said.get("credits_used"))
+    if usd is None and used is None and headers:
+        usd = _amount(headers.get("x-aimlapi-usd-spent"))
+        used = _amount(headers.get("x-aimlapi-credits-used"))
+    if usd is None:
+        if used is None:
+            return None
+        usd = used / _CREDITS_PER_USD
+    return Cost(usd=usd, credits=usd * _CREDITS_PER_USD if used is None else used)
+
+
+def _amount(value: Any) -> float | None:
+    if isinstance(value, bool):
+        return None
+    try:
+        amount = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return amount if math.isfinite(amount) else None
+
+
+def models_of(body: Any) -> list[Model]:
+    """Read the answer of ``GET /v1/models``. Raises `ProtocolError` if it holds no list."""
+    entries = body.get("data") if isinstance(body, dict) else body
+    if not isinstance(entries, list):
+        msg = f"the list of models is not a list: {str(body)[:120]!r}"
+        raise ProtocolError(msg)
+    return [_model_from(entry) for entry in entries if _text(_dict(entry).get("id"))]
+
+
+def _model_from(entry: dict[str, Any]) -> Model:
+    info = _dict(entry.get("info"))
+    return Model(
+        id=_text(entry.get("id")) or "",
+        aliases=tuple(alias for alias in _list(entry.get("aliases")) if isinstance(alias, str)),
+        type=_text(entry.get("type")) or "",
+        name=_text(info.get("name")) or "",
+        developer=_text(info.get("developer")) or "",
+        description=_text(info.get("description")) or "",
+        context_length=_whole(info.get("contextLength")),
+        max_output=_whole(info.get("outputMax")),
+        capabilities=tuple(c for c in _list(entry.get("capabilities")) if isinstance(c, str)),
+        raw=entry,
+    )
