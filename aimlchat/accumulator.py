@@ -197,9 +197,8 @@ class Accumulator:
         fragments = list(message.tool_calls or ())
         if message.function_call is not None:  # the name of a single tool call before 2023-11
             fragments.append(wire.ToolFragment(function=message.function_call))
-        for fragment in fragments:
-            if delta := state.tools.take(fragment, state.index):
-                deltas.append(delta)
+        taken = (state.tools.take(fragment, state.index) for fragment in fragments)
+        deltas.extend(delta for delta in taken if delta is not None)
 
     def _flush(self, state: _ChoiceState, deltas: list[Delta]) -> None:
         if state.tags is not None:

@@ -131,7 +131,8 @@ class _Media:
     @classmethod
     def _from_data(cls, data: bytes, media_type: str | None, filename: str | None) -> Self:
         if not data:
-            raise InvalidRequestError("there are no bytes in it", field=cls._field)
+            msg = f"there are no bytes in it; {cls._wanted}"
+            raise InvalidRequestError(msg, field=cls._field)
         shown = media_type_of(data)
         if media_type is not None:
             media_type = media_type.strip().lower()

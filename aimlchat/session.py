@@ -6,6 +6,7 @@ import os
 import re
 import time
 import uuid
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -17,7 +18,6 @@ from .errors import (
     Attempt,
     ConfigurationError,
     InvalidRequestError,
-    ProtocolError,
 )
 from .iterators import DeltaStream, Opened, with_facts
 from .policies import Limits, RetryPolicy, Timeouts
@@ -28,7 +28,6 @@ from .transport import Secret, Transport
 
 if TYPE_CHECKING:
     import ssl as ssl_module
-    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
     import aiohttp
@@ -37,14 +36,13 @@ if TYPE_CHECKING:
     from .completions import Completion
     from .transport import Exchange
 
-    Request = str | ChatRequest | Sequence[Mapping[str, Any]]
-
 __all__ = ["ChatSession"]
 
 _KEY_VARIABLES = ("AIMLAPI_API_KEY", "AIML_API_KEY")
 _BASE_URL_VARIABLE = "AIMLAPI_BASE_URL"
 _BASE_URL = "https://api.aimlapi.com/v1"
 _SUCCESS = range(200, 300)
+Request = str | ChatRequest | Sequence[Mapping[str, Any]]
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token, RFC 9110 section 5.6.2
 
 
@@ -121,7 +119,7 @@ class ChatSession:
         request: Request,
         *,
         timeouts: Timeouts | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | None = None,  # noqa: ARG002 - its place; a call is tried once so far
         headers: Mapping[str, str] | None = None,
         **options: Any,
     ) -> Completion:
@@ -148,7 +146,7 @@ class ChatSession:
         request: Request,
         *,
         timeouts: Timeouts | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | None = None,  # noqa: ARG002 - its place; a call is tried once so far
         headers: Mapping[str, str] | None = None,
         **options: Any,
     ) -> DeltaStream:

@@ -42,21 +42,13 @@ class EventDecoder:
             return []
         if self._after_cr or b"\r" in data:
             data = self._with_lf_only(data)
-        held = self._held
-        if held or self._at_start:
-            # The blank line may lie across the border between what is held and what came.
-            border = 0 if self._at_start else len(held) - 1
-            held += data
-            if self._at_start and not self._skip_bom():
+        if self._held or self._at_start:
+            data = self._join(data)
+            if not data:
                 return []
-            if held.find(b"\n\n", border) < 0:
-                self._bound_unfinished(data)
-                return []
-            data = bytes(held)
-            held.clear()
         blocks = data.split(b"\n\n")
         if rest := blocks.pop():
-            held += rest
+            self._held += rest
         events = []
         for block in blocks:
             # Nearly every event is a single line of data.
@@ -92,6 +84,21 @@ class EventDecoder:
         if data:
             self._after_cr = data.endswith(b"\r")
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _join(self, data: bytes) -> bytes:
+        """Return what was held with what came, or ``b""`` if that still lacks its blank line."""
+        held = self._held
+        # The blank line may lie across the border between the two.
+        border = 0 if self._at_start else len(held) - 1
+        held += data
+        if self._at_start and not self._skip_bom():
+            return b""
+        if held.find(b"\n\n", border) < 0:
+            self._bound_unfinished(data)
+            return b""
+        joined = bytes(held)
+        held.clear()
+        return joined
 
     def _skip_bom(self) -> bool:
         """Drop a byte order mark at the very start; False while it is not known to be one."""

@@ -1,0 +1,70 @@
+"""From a request, and a reply if one is scripted, to what is generated."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .answers import default_answer
+from .catalogue import prices
+from .generation import Answer, Generation, Usage, charge, cost, count
+from .naming import kin, upstream_name
+
+if TYPE_CHECKING:
+    from .asked import Asked
+    from .generation import ReasoningAs
+    from .identities import Identities
+    from .naming import Kin
+    from .script import Reply
+
+__all__ = ["compose"]
+
+_REASONING_AS: dict[Kin, ReasoningAs] = {"tagged": "inline", "gemini": "reasoning"}
+
+
+def compose(asked: Asked, reply: Reply | None, identities: Identities) -> Generation:
+    """Make what the forms and bodies word; without a reply it is the default answer."""
+    of_kin = kin(asked.model)
+    answers = tuple(_answer(asked, reply, identities, choice) for choice in range(asked.choices))
+    usage = count(asked.prompt_tokens, answers)
+    reasoning_as = reply.reasoning_as if reply else None
+    return Generation(
+        id=_answer_id(of_kin, identities),
+        model=(reply.model if reply else None) or upstream_name(asked.model),
+        kin=of_kin,
+        answers=answers,
+        reasoning_as=reasoning_as or _REASONING_AS.get(of_kin, "reasoning_content"),
+        usage=Usage(
+            usage.prompt, usage.completion, usage.reasoning, reply.usage if reply else None
+        ),
+        meta_usage=_meta_usage(reply, cost(usage, prices(asked.model))),
+        include_usage=asked.include_usage,
+        now=time.time,
+    )
+
+
+def _answer(asked: Asked, reply: Reply | None, identities: Identities, choice: int) -> Answer:
+    claude = kin(asked.model) == "claude"
+
+    def call_id(number: int) -> str:
+        word = identities.word(f"call {choice} {number}", 22)
+        return f"toolu_01{word}" if claude else f"call_{word}"
+
+    if reply is None:
+        return default_answer(asked, choice, identities.seed, call_id)
+    # Claude has a finish reason of its own for a refusal, OpenAI's models just stop.
+    return reply.answer(call_id, usual_refusal="content_filter" if claude else "stop")
+
+
+def _answer_id(of_kin: Kin, identities: Identities) -> str:
+    if of_kin == "claude":
+        return f"msg_01{identities.word('answer', 22)}"
+    return f"chatcmpl-{identities.word('answer', 29)}"
+
+
+def _meta_usage(reply: Reply | None, computed: dict[str, Any]) -> Mapping[str, Any]:
+    scripted = reply.cost if reply else None
+    if scripted is None:
+        return computed
+    return scripted if isinstance(scripted, Mapping) else charge(scripted)

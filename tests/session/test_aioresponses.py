@@ -1,0 +1,71 @@
+"""Users mock aiohttp with aioresponses; whole answers and errors go through it."""
+
+import asyncio
+from functools import partial
+from types import SimpleNamespace
+
+import aiohttp
+import pytest
+from aioresponses import aioresponses
+
+from aimlchat import ChatSession, ConnectionFailedError, RateLimitError, ServerError
+
+URL = "https://api.aimlapi.com/v1/chat/completions"
+# aioresponses 0.7.9 does not know that responses of aiohttp 3.14 want their stream writer.
+Response = partial(aiohttp.ClientResponse, stream_writer=SimpleNamespace(output_size=0))
+
+
+@pytest.fixture
+def mocked():
+    with aioresponses() as mock:
+        yield mock
+
+
+@pytest.fixture
+async def session():
+    async with ChatSession("k") as opened:
+        yield opened
+
+
+async def test_a_mocked_answer_is_a_completion(mocked, session):
+    choice = {"index": 0, "message": {"content": "Hi"}, "finish_reason": "end_turn"}
+    mocked.post(URL, payload={"choices": [choice]}, response_class=Response)
+
+    completion = await session.complete("Hello")
+
+    assert (completion.text, completion.finish_reason) == ("Hi", "stop")
+    assert completion.native_finish_reason == "end_turn"
+    ((_, calls),) = mocked.requests.items()
+    assert calls[0].kwargs["headers"]["Authorization"] == "Bearer k"
+
+
+async def test_the_cost_in_the_headers_of_a_whole_answer_counts(mocked, session):
+    headers = {"x-aimlapi-credits-used": "2480", "x-inference-id": "inf-1"}
+    payload = {"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]}
+    mocked.post(URL, payload=payload, headers=headers, response_class=Response)
+
+    completion = await session.complete("Hello")
+
+    assert (completion.cost.credits, completion.cost.usd) == (2480, 0.00124)
+    assert completion.inference_id == "inf-1"
+
+
+async def test_a_mocked_error_is_typed(mocked, session):
+    headers = {"Retry-After": "7"}
+    mocked.post(URL, status=429, body="Slow down", headers=headers, response_class=Response)
+    mocked.post(URL, status=502, body="<title>Bad gateway</title>", response_class=Response)
+
+    with pytest.raises(RateLimitError) as limited:
+        await session.complete("Hello")
+    with pytest.raises(ServerError, match="Bad gateway"):
+        await session.complete("Hello")
+
+    assert limited.value.retry_after == 7
+
+
+@pytest.mark.parametrize("cause", [aiohttp.ServerDisconnectedError(), asyncio.TimeoutError()])
+async def test_a_broken_connection_is_of_our_tree(mocked, session, cause):
+    mocked.post(URL, exception=cause)
+
+    with pytest.raises(ConnectionFailedError):
+        await session.complete("Hello")

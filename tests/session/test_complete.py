@@ -1,0 +1,238 @@
+"""`ChatSession.complete`: one request, one whole answer, against the emulator."""
+
+import asyncio
+import pickle
+
+import pytest
+from raw_server import serving
+
+from aimlchat import (
+    APIError,
+    AuthenticationError,
+    ChatRequest,
+    ChatSession,
+    ConnectionFailedError,
+    InsufficientCreditsError,
+    InvalidRequestError,
+    NotFoundError,
+    ProtocolError,
+    RateLimitError,
+    ServerError,
+)
+
+
+async def test_a_text_is_one_user_message_to_the_default_model(session, emulator):
+    emulator.reply("Because of scattering.")
+
+    completion = await session.complete("Why is the sky blue?")
+
+    assert completion.text == "Because of scattering."
+    body = emulator.requests[0].body
+    assert body["model"] == "anthropic/claude-3.7-sonnet"
+    assert body["messages"] == [{"role": "user", "content": "Why is the sky blue?"}]
+    assert "stream" not in body
+
+
+async def test_a_list_of_messages_is_sent_as_it_stands(session, emulator):
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
+
+    await session.complete(messages, model="openai/gpt-4o")
+
+    assert emulator.requests[0].body["messages"] == messages
+
+
+async def test_options_win_over_the_request(session, emulator):
+    request = ChatRequest(model="openai/gpt-4o", temperature=0.1).user("Hi")
+
+    await session.complete(request, temperature=0.9)
+
+    assert emulator.requests[0].body["temperature"] == 0.9
+
+
+async def test_reasoning_stands_apart_from_the_answer(session, emulator):
+    emulator.reply("Blue.", reasoning="Light scatters.")
+
+    completion = await session.complete("Why?")
+
+    assert (completion.reasoning, completion.text) == ("Light scatters.", "Blue.")
+
+
+async def test_the_ids_usage_and_cost_of_the_answer_are_known(session, emulator):
+    emulator.reply("Hi", cost=0.00124)
+
+    completion = await session.complete("Hello", client_request_id="order-66")
+
+    assert completion.client_request_id == "order-66"
+    assert emulator.requests[0].client_request_id == "order-66"
+    assert completion.inference_id == emulator.requests[0].inference_id
+    assert completion.cost.usd == pytest.approx(0.00124)
+    assert completion.cost.credits == pytest.approx(2480)
+    assert completion.usage.total_tokens > 0
+    assert completion.headers["X-Inference-Id"] == completion.inference_id
+    assert [attempt.cause for attempt in completion.attempts] == [None]
+
+
+async def test_a_client_request_id_is_made_up_where_none_is_given(session, emulator):
+    completion = await session.complete("Hello")
+
+    assert completion.client_request_id
+    assert emulator.requests[0].client_request_id == completion.client_request_id
+
+
+async def test_a_completion_out_of_a_call_pickles(session, emulator):
+    completion = await session.complete("Hello")
+
+    assert pickle.loads(pickle.dumps(completion)) == completion
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "kind"),
+    [
+        (401, None, AuthenticationError),
+        (402, None, InsufficientCreditsError),
+        (403, "You've run out of credits.", InsufficientCreditsError),
+        (404, None, NotFoundError),
+        (429, None, RateLimitError),
+        (500, None, ServerError),
+        (524, None, ServerError),
+        (418, "I'm a teapot", APIError),
+    ],
+)
+async def test_an_error_status_is_an_error_of_its_class(session, emulator, status, message, kind):
+    emulator.fail(status=status, message=message, retry_after=3)
+
+    with pytest.raises(kind) as caught:
+        await session.complete("Hello", retry=None)
+
+    error = caught.value
+    assert error.status == status
+    assert error.inference_id
+    assert error.request_id
+    assert error.path == "/v1/chat/completions"
+    assert error.retry_after == 3
+    assert [attempt.cause for attempt in error.attempts] == [str(error)]
+    if message:
+        assert error.message == message
+
+
+async def test_an_error_quotes_the_server_but_never_the_key(emulator):
+    emulator.fail(status=401, message="Incorrect key provided: sk-very-secret")
+    async with ChatSession("sk-very-secret", base_url=emulator.base_url) as session:
+        with pytest.raises(AuthenticationError) as caught:
+            await session.complete("Hello")
+
+    assert "sk-very-secret" not in f"{caught.value} {caught.value!r} {caught.value.body}"
+
+
+async def test_a_request_that_the_api_would_refuse_is_not_sent(session, emulator):
+    with pytest.raises(InvalidRequestError) as caught:
+        await session.complete("Hello", temperature=9)
+
+    assert caught.value.field == "temperature"
+    assert emulator.requests == []
+
+
+async def test_nobody_listening_is_a_failed_connection_that_sent_nothing():
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+
+    async with ChatSession("k", base_url=f"http://127.0.0.1:{port}/v1") as session:
+        with pytest.raises(ConnectionFailedError) as caught:
+            await session.complete("Hello")
+
+    assert isinstance(caught.value, ConnectionError)
+    assert not caught.value.sent
+
+
+async def test_a_connection_that_breaks_before_the_head_may_have_been_seen():
+    async def hang_up(_, writer):
+        writer.close()
+
+    async with serving(hang_up) as server, ChatSession("k", base_url=server.base_url) as session:
+        with pytest.raises(ConnectionFailedError) as caught:
+            await session.complete("Hello")
+
+    assert caught.value.sent
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>hello</html>", b"null", b"[]", b"{", b"", b'{"choices":[]}', b'"text"', b"12"],
+)
+async def test_a_body_that_is_not_the_wire_format_is_a_protocol_error(session, emulator, body):
+    emulator.reply(body=body)
+
+    with pytest.raises(ProtocolError):
+        await session.complete("Hello")
+
+
+async def test_a_200_that_holds_an_error_is_that_error(session, emulator):
+    emulator.reply(body={"error": {"message": "busy", "type": "overloaded_error"}})
+
+    with pytest.raises(ServerError) as caught:
+        await session.complete("Hello")
+
+    assert caught.value.status == 529
+    assert caught.value.inference_id
+
+
+async def test_a_body_that_is_cut_off_is_a_protocol_error():
+    async def cut(_, writer):
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"choices":')
+        writer.close()
+
+    async with serving(cut) as server, ChatSession("k", base_url=server.base_url) as session:
+        with pytest.raises(ProtocolError, match="cut off"):
+            await session.complete("Hello")
+
+
+async def test_a_redirect_is_not_followed_with_the_key():
+    async def redirect(_, writer):
+        writer.write(
+            b"HTTP/1.1 307 Temporary\r\nLocation: http://elsewhere.invalid/\r\n"
+            b"Content-Length: 0\r\n\r\n"
+        )
+
+    async with serving(redirect) as server, ChatSession("k", base_url=server.base_url) as session:
+        with pytest.raises(APIError) as caught:
+            await session.complete("Hello")
+
+    assert caught.value.status == 307
+    assert len(server.requests) == 1
+
+
+async def test_an_answer_with_huge_headers_is_read():
+    async def answer(_, writer):
+        body = b'{"choices":[{"index":0,"message":{"content":"ok"},"finish_reason":"stop"}]}'
+        writer.write(
+            b"HTTP/1.1 201 Created\r\nX-Policy: %s\r\nContent-Length: %d\r\n\r\n%s"
+            % (b"x" * 20_000, len(body), body)
+        )
+
+    async with serving(answer) as server, ChatSession("k", base_url=server.base_url) as session:
+        assert (await session.complete("Hello")).text == "ok"
+
+
+async def test_a_request_of_megabytes_arrives_whole(session, emulator):
+    text = "x" * 3_000_000
+
+    await session.complete(text)
+
+    assert emulator.requests[0].body["messages"][0]["content"] == text
+
+
+async def test_calls_share_one_connection(session, emulator):
+    for _ in range(3):
+        await session.complete("Hello")
+
+    assert emulator.open_connections == 1
+
+
+async def test_models_are_listed_without_the_key(session, emulator):
+    models = await session.models()
+
+    claude = next(model for model in models if model.goes_by("anthropic/claude-3.7-sonnet"))
+    assert claude.type.endswith("chat-completions")
+    assert "authorization" not in {name.lower() for name in emulator.requests[0].headers}

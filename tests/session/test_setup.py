@@ -1,0 +1,179 @@
+"""How a session is set up, shared, closed, and keeps its key to itself."""
+
+import asyncio
+import gc
+import logging
+import os
+import subprocess
+import sys
+import traceback
+
+import aiohttp
+import pytest
+
+from aimlchat import AIMLChatError, ChatSession, ConfigurationError, Limits
+
+KEY = "sk-very-secret"
+
+
+@pytest.mark.parametrize("key", [None, "", "   ", "a\nb", "schlüssel", "tab\there", "a\0b"])
+def test_a_key_that_no_header_can_carry_is_refused_by_name(key):
+    with pytest.raises(ConfigurationError) as caught:
+        ChatSession(key)
+
+    assert "AIMLAPI_API_KEY" in str(caught.value)
+    assert "AIML_API_KEY" in str(caught.value)
+
+
+def test_a_refused_key_is_in_no_frame_of_the_error():
+    try:
+        ChatSession(KEY + "\n")
+    except ConfigurationError as error:
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+
+    assert all(KEY not in repr(frame.f_locals) for frame in frames[1:])
+
+
+async def test_the_first_of_the_two_variables_wins(monkeypatch, emulator):
+    monkeypatch.setenv("AIML_API_KEY", "second")
+    monkeypatch.setenv("AIMLAPI_API_KEY", "first")
+    monkeypatch.setenv("AIMLAPI_BASE_URL", emulator.base_url + "/")
+
+    async with ChatSession() as session:
+        await session.complete("Hi")
+
+    assert emulator.requests[0].headers["Authorization"] == "Bearer first"
+
+
+@pytest.mark.parametrize("url", ["api.example.com", "ftp://x/v1", "http://", "http://[::1"])
+def test_a_base_url_that_is_none_is_refused(url):
+    with pytest.raises(ConfigurationError, match="base_url"):
+        ChatSession(KEY, base_url=url)
+
+
+@pytest.mark.parametrize("headers", [{"X-A": "b\r\nX-C: d"}, {"X A": "b"}, {"X": 1}])
+async def test_a_header_that_would_break_the_request_is_refused(headers, session):
+    with pytest.raises(ConfigurationError):
+        ChatSession(KEY, headers=headers)
+    with pytest.raises(ConfigurationError):
+        await session.complete("Hi", headers=headers)
+
+
+async def test_headers_of_a_call_win_over_those_of_the_session(emulator):
+    async with ChatSession(KEY, base_url=emulator.base_url, headers={"X-A": "1"}) as session:
+        await session.complete("Hi", headers={"X-A": "2"})
+        await session.complete("Hi")
+
+    assert [request.headers["X-A"] for request in emulator.requests] == ["2", "1"]
+
+
+async def test_the_key_shows_nowhere(emulator, caplog):
+    caplog.set_level(logging.DEBUG)
+    session = ChatSession(KEY, base_url=emulator.base_url, headers={"Authorization": f"X {KEY}"})
+    emulator.fail(status=500)
+    shown = [repr(session), repr(vars(session)), str(vars(session))]
+    for base_url in (emulator.base_url, "http://127.0.0.1:9"):
+        failing = ChatSession(KEY, base_url=base_url)
+        emulator.reply(body=b"<html>")
+        try:
+            await failing.complete("Hi")
+        except AIMLChatError as error:
+            chain: BaseException | None = error
+            while chain is not None:
+                shown += [repr(chain), str(chain), repr(vars(chain))]
+                shown += [repr(f.f_locals) for f, _ in traceback.walk_tb(chain.__traceback__)]
+                chain = chain.__cause__ or chain.__context__
+        await failing.close()
+    await session.close()
+
+    assert KEY not in " ".join(shown).replace(f"KEY = {KEY!r}", "")
+    assert KEY not in caplog.text
+
+
+def test_a_session_is_made_outside_a_loop_and_opened_inside_one(emulator_url):
+    session = ChatSession(KEY, base_url=emulator_url)
+
+    assert asyncio.run(_ask_and_close(session))
+
+
+def test_a_session_outlives_the_loop_that_it_was_used_in(emulator_url):
+    session = ChatSession(KEY, base_url=emulator_url)
+
+    assert asyncio.run(_ask(session))
+    assert asyncio.run(_ask_and_close(session))
+
+
+async def test_a_session_in_use_by_one_loop_refuses_another(session):
+    await session.complete("Hi")
+
+    with pytest.raises(ConfigurationError, match="event loop"):
+        await asyncio.to_thread(lambda: asyncio.run(_ask(session)))
+
+
+async def test_a_closed_session_says_so(session):
+    await session.close()
+    await session.close()
+
+    with pytest.raises(ConfigurationError, match="closed"):
+        await session.complete("Hi")
+
+
+async def test_a_borrowed_http_session_is_used_and_never_closed(emulator):
+    async with aiohttp.ClientSession() as http:
+        async with ChatSession(KEY, base_url=emulator.base_url, http=http) as session:
+            await session.complete("Hi")
+        assert not http.closed
+
+
+async def test_a_session_that_is_dropped_closes_its_sockets_without_a_warning(emulator):
+    session = ChatSession(KEY, base_url=emulator.base_url)
+    await session.complete("Hi")
+    assert emulator.open_connections == 1
+
+    del session
+    gc.collect()
+
+    await emulator.no_connections()
+
+
+def test_a_program_that_forgets_to_close_ends_in_silence(emulator_url):
+    code = (
+        "import asyncio, aimlchat\n"
+        f"session = aimlchat.ChatSession('k', base_url={emulator_url!r})\n"
+        "print(asyncio.run(session.complete('Hi')).finish_reason)\n"
+    )
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", code]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ, timeout=60
+    )
+
+    assert (done.stdout, done.stderr) == ("stop\n", "")
+
+
+async def test_the_pool_keeps_to_its_limit(emulator):
+    limits = Limits(max_connections=2)
+    async with ChatSession(KEY, base_url=emulator.base_url, limits=limits) as session:
+        await asyncio.gather(*(session.complete("Hi") for _ in range(6)))
+        assert emulator.open_connections <= 2
+
+
+async def test_a_proxy_of_the_environment_is_used_unless_told_otherwise(monkeypatch, emulator):
+    monkeypatch.setenv("http_proxy", emulator.base_url.removesuffix("/v1"))
+    monkeypatch.setenv("no_proxy", "")
+
+    async with ChatSession(KEY, base_url="http://api.invalid/v1") as session:
+        await session.complete("Hi")
+    async with ChatSession(KEY, base_url="http://api.invalid/v1", trust_env=False) as session:
+        with pytest.raises(AIMLChatError):
+            await session.complete("Hi")
+
+    assert len(emulator.requests) == 1
+
+
+async def _ask(session: ChatSession) -> str:
+    return (await session.complete("Hi")).text
+
+
+async def _ask_and_close(session: ChatSession) -> str:
+    async with session:
+        return await _ask(session)
