@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from . import wire
 from .completions import AnswerDelta, Choice, Completion, ReasoningDelta, RefusalDelta, Usage
 from .reasoning import InlineTags, may_use_tags
-from .surrogates import SurrogateMender
+from .surrogates import SurrogateMender, mended
 from .toolcalls import ToolCalls
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Accumulator"]
 
-_MENDED = ("content", "reasoning_content", "reasoning", "thinking", "refusal")
+_MENDED = ("content", "reasoning_content", "refusal")
+_IN_PIECES = ("data", "transcript")  # of audio
 
 
 class _ChoiceState:
@@ -27,6 +28,7 @@ class _ChoiceState:
         "annotations",
         "answer",
         "audio",
+        "audio_pieces",
         "finish",
         "index",
         "logprobs",
@@ -46,6 +48,7 @@ class _ChoiceState:
         self.finish: str | None = None
         self.logprobs: dict[str, Any] | None = None
         self.audio: dict[str, Any] | None = None
+        self.audio_pieces: dict[str, list[str]] = {}
         self.annotations: list[Any] = []
 
     def made(self, *, complete: bool) -> Choice:
@@ -58,17 +61,19 @@ class _ChoiceState:
             finish_reason=wire.finish_reason_of(self.finish),
             native_finish_reason=self.finish,
             logprobs=self.logprobs and {k: _copied(v) for k, v in self.logprobs.items()},
-            audio=self.audio and {k: _joined(v) for k, v in self.audio.items()},
+            audio=self._audio(),
             annotations=list(self.annotations),
         )
+
+    def _audio(self) -> dict[str, Any] | None:
+        if self.audio is None:
+            return None
+        joined = {key: mended("".join(pieces)) for key, pieces in self.audio_pieces.items()}
+        return self.audio | joined
 
 
 def _copied(value: Any) -> Any:
     return list(value) if isinstance(value, list) else value
-
-
-def _joined(value: Any) -> Any:
-    return "".join(value) if isinstance(value, list) else value
 
 
 class Accumulator:
@@ -86,8 +91,9 @@ class Accumulator:
         self._cost: Cost | None = None
         self._prompt_tokens = 0  # as the envelope of Claude's older streams counts them
         self._completion_tokens = 0
-        self.chunks = 0
-        """How many chunks with (possibly no) choices have come."""
+        self._has_head = False
+        self.has_chunk = False
+        """Whether a chunk has come: an object with choices, even if there are none in it."""
 
     @property
     def finished_choices(self) -> int:
@@ -101,28 +107,31 @@ class Accumulator:
         """
         if chunk.event is not None:
             self._note_state(chunk.state or {})
+            chunk.event.meta = chunk.event.meta or chunk.meta
             chunk = chunk.event
         if odd or self._mender.held:
             self._mend(chunk)
-        if not self._id or not self._model or self._created is None:
+        if not self._has_head:
             self._note_head(chunk)
-        if chunk.usage or chunk.meta:
-            self._usage = wire.usage_of(chunk.usage or {}) or self._usage
+        if chunk.usage is not None or chunk.meta is not None:
+            self._usage = wire.usage_of(chunk.usage) or self._usage
             self._cost = wire.cost_of(chunk.meta) or self._cost
         if chunk.choices is None:
             return
-        self.chunks += 1
-        for position, choice in enumerate(chunk.choices):
+        self.has_chunk = True
+        position = 0
+        for choice in chunk.choices:
             index = position if choice.index is None else choice.index
+            position += 1  # cheaper than enumerate() for the one choice that there is
             state = self._choices.get(index) or self._begin(index)
             if choice.delta is not None:
                 self._take_message(choice.delta, state, deltas)
             if choice.logprobs is not None:
                 _extend(state, choice.logprobs)
             if choice.finish_reason and state.finish is None:
+                # Text may still follow, so nothing that is held back is judged yet.
                 state.finish = choice.finish_reason
                 self._unfinished -= 1
-                self._flush(state, deltas)
 
     def close(self, deltas: list[Delta]) -> None:
         """Hand out what was held back; nothing more will come."""
@@ -132,7 +141,8 @@ class Accumulator:
                 setattr(message, field, text)
             self._take_message(message, self._choices[index], deltas)
         for state in self._choices.values():
-            self._flush(state, deltas)
+            if state.tags is not None:
+                self._take_split(state, state.tags.close(), deltas)
 
     def made(self, *, complete: bool, raw: Any) -> Completion:
         """Return the completion so far; ``complete`` is whether it had reached its end."""
@@ -200,24 +210,25 @@ class Accumulator:
         taken = (state.tools.take(fragment, state.index) for fragment in fragments)
         deltas.extend(delta for delta in taken if delta is not None)
 
-    def _flush(self, state: _ChoiceState, deltas: list[Delta]) -> None:
-        if state.tags is not None:
-            self._take_split(state, state.tags.close(), deltas)
-
     def _mend(self, chunk: wire.Chunk) -> None:
         for position, choice in enumerate(chunk.choices or ()):
             index = position if choice.index is None else choice.index
             message = choice.delta
             if message is None:
                 continue
+            # One text, whichever of its names a chunk gives it.
+            message.reasoning_content = wire.reasoning_of(message)
+            message.reasoning = message.thinking = message.reasoning_details = None
             for field in _MENDED:
                 if text := getattr(message, field):
                     setattr(message, field, self._mender.mend((index, field), text))
             for fragment in message.tool_calls or ():
-                function = fragment.function
-                if function is not None and function.arguments:
-                    key = (index, f"arguments of {fragment.index}")
-                    function.arguments = self._mender.mend(key, function.arguments)
+                self._mend_arguments((index, f"arguments of {fragment.index}"), fragment.function)
+            self._mend_arguments((index, "function_call"), message.function_call)
+
+    def _mend_arguments(self, key: tuple[int, str], function: wire.Function | None) -> None:
+        if function is not None and function.arguments:
+            function.arguments = self._mender.mend(key, function.arguments)
 
     def _note_head(self, chunk: wire.Chunk) -> None:
         """Keep the first id, model and time; Claude's chunks have an empty id after the first."""
@@ -225,10 +236,11 @@ class Accumulator:
         self._model = self._model or chunk.model or ""
         if self._created is None:
             self._created = chunk.created
+        self._has_head = bool(self._id and self._model and self._created)
 
     def _note_state(self, state: Mapping[str, Any]) -> None:
         """Count from the envelope: input from its first event, output from its last but one."""
-        usage = wire.usage_of(state.get("usage") or {}) if isinstance(state, dict) else None
+        usage = wire.usage_of(state.get("usage"))
         if usage is not None:
             self._prompt_tokens = self._prompt_tokens or usage.prompt_tokens or 0
             self._completion_tokens = usage.completion_tokens or self._completion_tokens
@@ -260,8 +272,8 @@ def _add_media(state: _ChoiceState, message: wire.Message) -> None:
         if state.audio is None:
             state.audio = {}
         for key, value in message.audio.items():
-            if key in ("data", "transcript") and isinstance(value, str):
-                state.audio.setdefault(key, []).append(value)
-            else:
+            if key in _IN_PIECES and isinstance(value, str):
+                state.audio_pieces.setdefault(key, []).append(value)
+            elif value is not None or key not in state.audio:
                 state.audio[key] = value
     state.annotations.extend(message.annotations or ())

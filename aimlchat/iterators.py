@@ -41,9 +41,15 @@ class Opened:
 def with_facts(completion: Completion, opened: Opened) -> Completion:
     """Return the completion with what only the HTTP layer knows."""
     headers = opened.exchange.headers
-    return attrs.evolve(
-        completion,
+    # Spelled out, since attrs.evolve() takes five times as long.
+    return Completion(
+        choices=completion.choices,
+        usage=completion.usage,
         cost=completion.cost or cost_of(None, headers),
+        id=completion.id,
+        model=completion.model,
+        created=completion.created,
+        raw=completion.raw,
         inference_id=headers.get("x-inference-id"),
         client_request_id=headers.get("x-client-request-id") or opened.client_request_id,
         attempts=opened.attempts,

@@ -37,7 +37,7 @@ def _number(
 
 
 _SECONDS = _number(minimum=0, optional=True)
-_RATE = _number(minimum=1, whole=True, optional=True)
+_LIMIT = _number(minimum=0, whole=True, optional=True)
 
 
 @attrs.frozen
@@ -84,7 +84,7 @@ class Limits:
     ``max_connections`` is the size of the pool, ``concurrency`` the number of calls in flight.
     """
 
-    max_connections: int = attrs.field(default=0, validator=_number(minimum=0, whole=True))
-    requests_per_minute: int | None = attrs.field(default=None, validator=_RATE)
-    tokens_per_minute: int | None = attrs.field(default=None, validator=_RATE)
-    concurrency: int | None = attrs.field(default=None, validator=_RATE)
+    max_connections: int | None = attrs.field(default=0, validator=_LIMIT)
+    requests_per_minute: int | None = attrs.field(default=None, validator=_LIMIT)
+    tokens_per_minute: int | None = attrs.field(default=None, validator=_LIMIT)
+    concurrency: int | None = attrs.field(default=None, validator=_LIMIT)

@@ -34,9 +34,10 @@ _STATUS_OF_WORDS = (
     ("bad_request", 400),
 )
 _ANY_SERVER_FAULT = 500
+_STATUS = re.compile(r"[45][0-9][0-9]")
 # The vendor's 403 for an empty account speaks of credits, limits, payment or billing.
 _ABOUT_MONEY = re.compile(r"credit|exhausted|payment|billing|balance|quota|top up", re.IGNORECASE)
-_TITLE = re.compile(r"<title[^>]*>\s*(.*?)\s*</title>", re.IGNORECASE | re.DOTALL)
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _MAX_TEXT = 300
 
 
@@ -126,7 +127,8 @@ def _message_in(body: Any, depth: int = 0) -> str:
 def _message_in_text(text: str, depth: int) -> str:
     if text.startswith("<"):
         title = _TITLE.search(text[:10_000])
-        return f"a page of HTML: {title[1][:_MAX_TEXT]}" if title else "a page of HTML"
+        words = " ".join(title[1].split()) if title else ""
+        return f"a page of HTML: {words[:_MAX_TEXT]}" if words else "a page of HTML"
     start = text.find("{")
     if start >= 0:
         try:
@@ -148,11 +150,11 @@ def _implied_status(body: Mapping[str, Any]) -> int:
         error.get("code"),
     ]
     for code in codes:
-        if str(code).isdecimal() and 400 <= int(str(code)[:4]) <= 599:  # noqa: PLR2004
-            return int(str(code))
+        if isinstance(code, int | str) and _STATUS.fullmatch(str(code)):
+            return int(code)
     # A plain string as error has no type or code, so its own words have to do.
     for said_kind in (error.get("code"), error.get("type"), said if isinstance(said, str) else ""):
-        kind = str(said_kind or "").lower()
+        kind = said_kind.lower() if isinstance(said_kind, str) else ""
         for words, status in _STATUS_OF_WORDS:
             if words in kind:
                 return status

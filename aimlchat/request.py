@@ -4,138 +4,145 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Self
 
 import attrs
 
 from .completions import Completion
 from .content import Audio, Document, Image, Message, Text, Tool
-from .dialects import PAYLOADS, Dialect, Mode, route
-from .dialects.limits import mapping, whole, word
-from .dialects.values import freeze, plain, refuse, shown, text
+from .dialects import PAYLOADS, Dialect, route
+from .dialects.limits import flag, mapping, word
+from .dialects.thinking import Thinking, room, wish
+from .dialects.values import freeze, is_mapping, plain, refuse, shown
 from .errors import InvalidRequestError, ProtocolError
 
 __all__ = ["DEFAULT_MODEL", "ChatRequest", "Thinking"]
 
 DEFAULT_MODEL = "anthropic/claude-3.7-sonnet"
 
-Part = str | Text | Image | Document | Audio
+_Part = str | Text | Image | Document | Audio
+_Messages = tuple[Message | Mapping[str, Any], ...]
+_Tools = tuple[Tool | Mapping[str, Any], ...]
+_Mapping = Mapping[str, Any]
 
 _KINDS_OF_PART = (Text, Image, Document, Audio)
-_SMALLEST_BUDGET = 1024
-# Room for the answer itself, where a budget is given and no max_tokens.
-_ROOM_BESIDE_BUDGET = 4096
 _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
-@attrs.frozen
-class Thinking:
-    """A budget for the model's reasoning, in tokens: at least 1024, and below ``max_tokens``."""
-
-    budget_tokens: int
-
-
-def _messages(
-    given: Iterable[Message | Mapping[str, Any]] | None,
-) -> tuple[Message | Mapping[str, Any], ...]:
-    frozen: tuple[Message | Mapping[str, Any], ...] = _items(given)
-    return frozen
-
-
-def _tools(given: Iterable[Tool | Mapping[str, Any]] | None) -> tuple[Tool | Mapping[str, Any], ...]:
-    frozen: tuple[Tool | Mapping[str, Any], ...] = _items(given)
-    return frozen
-
-
+# The converters copy whatever the caller could still change. Each has a type of its own, since
+# the types of the constructor's arguments come from them.
 def _items(given: Any) -> Any:
     if given is None:
         return ()
     if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
-        return given  # not a list at all: `payload` says so
+        return given  # not a list at all, as `payload` will say
     return tuple([_own(item) for item in given])
 
 
 def _own(given: Any) -> Any:
-    """Copy what the caller could still change."""
     if isinstance(given, Tool):
         return attrs.evolve(given, parameters=freeze(given.parameters))
     return freeze(given)
+
+
+def _messages(given: Iterable[Message | _Mapping] | None) -> _Messages:
+    kept: _Messages = _items(given)
+    return kept
+
+
+def _tools(given: Iterable[Tool | _Mapping] | None) -> _Tools:
+    kept: _Tools = _items(given)
+    return kept
+
+
+def _choice(given: str | Tool | _Mapping | None) -> str | Tool | _Mapping | None:
+    kept: str | Tool | _Mapping | None = _own(given)
+    return kept
+
+
+def _dict(given: _Mapping | None) -> _Mapping | None:
+    kept: _Mapping | None = freeze(given)
+    return kept
+
+
+def _biases(given: Mapping[int, float] | Mapping[str, float] | None) -> Mapping[Any, float] | None:
+    kept: Mapping[Any, float] | None = freeze(given)
+    return kept
+
+
+def _texts(given: Sequence[str] | None) -> Sequence[str] | None:
+    kept: Sequence[str] | None = freeze(given)
+    return kept
 
 
 @attrs.frozen(repr=False)
 class ChatRequest:
     """A request that never changes: each method returns a new one, so a base one can be shared.
 
-    What is given is copied, so changing a list or dict afterwards changes no request. A field that
-    is None (or empty, for lists and ``system``) is not sent. Nothing is checked before `payload`,
-    except that the methods refuse arguments of the wrong type at once.
+    What is given is copied; changing a list or dict afterwards changes no request. A field that is
+    None, or an empty list or system prompt, is not sent. Everything is checked in `payload`;
+    the methods also refuse arguments of the wrong type at once.
 
     - ``model``: its name; None for ``anthropic/claude-3.7-sonnet``. It decides the dialect.
-    - ``messages``: what the methods added, and dicts in OpenAI's form, for any model.
-    - ``system``: the system prompt, in front of any system message among ``messages``.
-    - ``max_tokens``: the most tokens of the answer (its reasoning included), at least 1.
-    - ``temperature`` 0 to 2 (0 to 1 in the anthropic dialect), ``top_p`` 0 to 1, ``top_k``,
-      ``frequency_penalty`` and ``presence_penalty`` -2 to 2, ``logit_bias`` -100 to 100, ``seed``.
-    - ``stop``: a text or up to 4 that end the answer. ``n``: how many answers.
-    - ``logprobs``: whether to report them; ``top_logprobs``: 0 to 20, only with ``logprobs``.
+    - ``messages``: what the methods added, and dicts in OpenAI's form, which go to every model;
+      what is unknown in them passes through.
+    - ``system``: the system prompt, in front of system messages among ``messages``.
+    - ``max_tokens``: the most tokens of the answer, its reasoning included; at least 1.
+    - ``temperature`` 0 to 2 (0 to 1 in the anthropic dialect), ``top_p`` 0 to 1, ``top_k`` from 0,
+      ``frequency_penalty`` and ``presence_penalty`` -2 to 2, ``logit_bias`` -100 to 100 by token,
+      ``seed``.
+    - ``stop``: a text that ends the answer, or a list of them (up to 4 in the openai dialect).
+    - ``n``: how many answers. ``top_logprobs``: 0 to 20, only with ``logprobs=True``.
     - ``tools``: up to 128 `Tool`, or dicts in either dialect's form. ``tool_choice``: ``none``,
       ``auto``, ``required``, a tool or its name, or either dialect's dict.
-    - ``thinking``: `Thinking` or its number of tokens; ``"adaptive"``; False to switch it off
-      where the model knows that. With a budget, ``max_tokens`` is the budget + 4096 by default.
-    - ``dialect``: ``openai`` or ``anthropic``, where the model's name decides wrongly.
-    - ``client_request_id``: 1 to 128 of ``A-Z a-z 0-9 . _ : -``, sent as a header.
-    - ``extra``: merged into the body last, unchecked but for JSON; None in it removes a key.
+    - ``response_format``: a dict of type ``text``, ``json_object`` or ``json_schema``.
+    - ``thinking``: `Thinking`, or its number of tokens; ``"adaptive"``; False to switch it off
+      where the model knows that. With a budget, ``max_tokens`` is by default the budget + 4096.
+    - ``dialect``: ``openai`` or ``anthropic``, to overrule what the model's name says.
+    - ``client_request_id``: 1 to 128 of ``A-Z a-z 0-9 . _ : -``; a header, not in the body.
+    - ``extra``: merged into the body last, and only checked to be JSON; None removes a key.
     """
 
     model: str | None = None
-    messages: tuple[Message | Mapping[str, Any], ...] = attrs.field(
-        default=(), converter=_messages, kw_only=True
-    )
-    system: str | None = attrs.field(default=None, kw_only=True)
+    messages: _Messages = attrs.field(default=(), converter=_messages, kw_only=True)
+    # The name without the underscore is the method's; to the constructor it is `system` too.
+    _system: str | None = attrs.field(default=None, kw_only=True)
     max_tokens: int | None = attrs.field(default=None, kw_only=True)
     temperature: float | None = attrs.field(default=None, kw_only=True)
     top_p: float | None = attrs.field(default=None, kw_only=True)
     top_k: int | None = attrs.field(default=None, kw_only=True)
-    stop: str | Iterable[str] | None = attrs.field(default=None, converter=freeze, kw_only=True)
+    stop: Sequence[str] | None = attrs.field(default=None, converter=_texts, kw_only=True)
     n: int | None = attrs.field(default=None, kw_only=True)
     seed: int | None = attrs.field(default=None, kw_only=True)
     logprobs: bool | None = attrs.field(default=None, kw_only=True)
     top_logprobs: int | None = attrs.field(default=None, kw_only=True)
     logit_bias: Mapping[Any, float] | None = attrs.field(
-        default=None, converter=freeze, kw_only=True
+        default=None, converter=_biases, kw_only=True
     )
     frequency_penalty: float | None = attrs.field(default=None, kw_only=True)
     presence_penalty: float | None = attrs.field(default=None, kw_only=True)
-    tools: tuple[Tool | Mapping[str, Any], ...] = attrs.field(
-        default=(), converter=_tools, kw_only=True
-    )
-    tool_choice: str | Tool | Mapping[str, Any] | None = attrs.field(
-        default=None, converter=_own, kw_only=True
+    tools: _Tools = attrs.field(default=(), converter=_tools, kw_only=True)
+    tool_choice: str | Tool | _Mapping | None = attrs.field(
+        default=None, converter=_choice, kw_only=True
     )
     parallel_tool_calls: bool | None = attrs.field(default=None, kw_only=True)
-    response_format: Mapping[str, Any] | None = attrs.field(
-        default=None, converter=freeze, kw_only=True
-    )
+    response_format: _Mapping | None = attrs.field(default=None, converter=_dict, kw_only=True)
     reasoning_effort: str | None = attrs.field(default=None, kw_only=True)
     thinking: Thinking | int | Literal["adaptive"] | None = attrs.field(default=None, kw_only=True)
-    metadata: Mapping[str, str] | None = attrs.field(default=None, converter=freeze, kw_only=True)
-    prediction: Mapping[str, Any] | None = attrs.field(
-        default=None, converter=freeze, kw_only=True
-    )
-    modalities: Iterable[str] | None = attrs.field(default=None, converter=freeze, kw_only=True)
-    audio: Mapping[str, Any] | None = attrs.field(default=None, converter=freeze, kw_only=True)
-    web_search_options: Mapping[str, Any] | None = attrs.field(
-        default=None, converter=freeze, kw_only=True
-    )
+    metadata: _Mapping | None = attrs.field(default=None, converter=_dict, kw_only=True)
+    prediction: _Mapping | None = attrs.field(default=None, converter=_dict, kw_only=True)
+    modalities: Sequence[str] | None = attrs.field(default=None, converter=_texts, kw_only=True)
+    audio: _Mapping | None = attrs.field(default=None, converter=_dict, kw_only=True)
+    web_search_options: _Mapping | None = attrs.field(default=None, converter=_dict, kw_only=True)
     dialect: Dialect | None = attrs.field(default=None, kw_only=True)
     client_request_id: str | None = attrs.field(default=None, kw_only=True)
-    extra: Mapping[str, Any] | None = attrs.field(default=None, converter=freeze, kw_only=True)
+    extra: _Mapping | None = attrs.field(default=None, converter=_dict, kw_only=True)
 
     def __repr__(self) -> str:
         said = [
-            f"{field.name}={getattr(self, field.name)!r}"
-            for field in attrs.fields(type(self))
+            f"{field.alias}={getattr(self, field.name)!r}"
+            for field in attrs.fields(ChatRequest)
             if getattr(self, field.name) != field.default
         ]
         return f"{type(self).__name__}({', '.join(said)})"
@@ -144,4 +151,147 @@ class ChatRequest:
         """Return a copy with other values for some fields; an unknown name is a `TypeError`."""
         return attrs.evolve(self, **changes)
 
-    def system_(self, text: str) -> Self: ...
+    def system(self, text: str | None) -> Self:
+        """Return a copy with this system prompt in place of the one before; None for none."""
+        return attrs.evolve(self, system=text)
+
+    def user(self, *parts: _Part) -> Self:
+        """Return a copy with a message of the user's added: texts, images, documents, audio.
+
+        Raises `InvalidRequestError` for anything else.
+        """
+        field = f"{self._next}.content"
+        return self._with(Message("user", _parts(parts, field)))
+
+    def assistant(self, turn: str | Completion) -> Self:
+        """Return a copy with an answer added: a text, or a completion with its tool calls.
+
+        Reasoning is left out, since the API takes none back. Raises `InvalidRequestError` for a
+        completion with a tool call that was cut off, or with nothing to send back.
+        """
+        if isinstance(turn, str):
+            return self._with(Message("assistant", (Text(turn),)))
+        field = self._next
+        if not isinstance(turn, Completion):
+            refuse(f"{shown(turn)} is no answer; give a str or a Completion", f"{field}.content")
+        try:
+            said = turn.as_message()
+        except ProtocolError as error:
+            raise InvalidRequestError(str(error), field=f"{field}.tool_calls") from error
+        if not (said["content"] or turn.refusal or turn.tool_calls):
+            msg = "the completion has neither text, refusal nor tool calls; leave it out"
+            refuse(msg, f"{field}.content")
+        parts = (Text(said["content"]),) if said["content"] else ()
+        calls = turn.tool_calls
+        return self._with(Message("assistant", parts, tool_calls=calls, refusal=turn.refusal))
+
+    def tool_result(self, call_id: str, content: Any, *, is_error: bool = False) -> Self:
+        """Return a copy with the result of a tool call added.
+
+        ``content`` is a text; or parts (texts, and images in the anthropic dialect); or any other
+        value that JSON can hold, which is sent as JSON text. ``is_error`` can only be said in the
+        anthropic dialect. Raises `InvalidRequestError` for what JSON cannot hold.
+        """
+        field = self._next
+        flag(is_error, f"{field}.is_error")
+        parts = _result(content, f"{field}.content")
+        return self._with(Message("tool", parts, call_id=call_id, is_error=is_error))
+
+    @property
+    def _next(self) -> str:
+        if not isinstance(self.messages, tuple):
+            refuse(f"{shown(self.messages)} is not a list of messages", "messages")
+        return f"messages[{len(self.messages)}]"
+
+    def _with(self, message: Message) -> Self:
+        return attrs.evolve(self, messages=(*self.messages, message))
+
+    def payload(self, stream: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - public
+        """Return the JSON body, made anew at each call; with ``stream`` the one that streams.
+
+        Everything is checked here: raises `InvalidRequestError`, whose ``field`` names what the
+        API would refuse and whose message says the limit and what to do instead.
+        """
+        model = DEFAULT_MODEL if self.model is None else word(self.model, "model")
+        _check_conversation(self.messages)
+        _check_client_request_id(self.client_request_id)
+        if self.dialect not in (None, *PAYLOADS):
+            msg = f"{shown(self.dialect)} is no dialect; give 'openai' or 'anthropic'"
+            refuse(msg, "dialect")
+        parameters: dict[str, Any] = {
+            name: value
+            for name in _PARAMETERS
+            if (value := getattr(self, name)) is not None
+            and (not isinstance(value, tuple) or value)
+        }
+        mode, budget = wish(self.thinking)
+        dialect, said = route(model, self.dialect, mode)
+        if said:
+            parameters["thinking"] = {"type": mode}
+        if budget is not None:
+            parameters["thinking"]["budget_tokens"] = budget
+            parameters["max_tokens"] = room(budget, self.max_tokens)
+        prompt = self._system
+        if isinstance(prompt, str) and not prompt.strip():
+            prompt = None
+        body = PAYLOADS[dialect](model, self.messages, prompt, parameters, stream=stream)
+        return body if self.extra is None else _merged(body, self.extra)
+
+
+_NOT_PARAMETERS = ("model", "messages", "_system", "thinking", "dialect", "client_request_id")
+_PARAMETERS = tuple(
+    field.name
+    for field in attrs.fields(ChatRequest)
+    if field.name not in (*_NOT_PARAMETERS, "extra")
+)
+
+
+def _check_conversation(messages: Any) -> None:
+    if not isinstance(messages, tuple):
+        msg = f"{shown(messages)} is not a list of messages; for a text use .user(text)"
+        refuse(msg, "messages")
+    if all(_is_prompt(message) for message in messages):
+        refuse("the conversation is empty; add a message, as .user('Hello')", "messages")
+
+
+def _check_client_request_id(given: Any) -> None:
+    if given is None:
+        return
+    if not isinstance(given, str) or not _CLIENT_REQUEST_ID.fullmatch(given):
+        msg = f"{shown(given)} would be dropped; give 1 to 128 of A-Z a-z 0-9 . _ : -"
+        refuse(msg, "client_request_id")
+
+
+def _is_prompt(message: Any) -> bool:
+    return is_mapping(message) and message.get("role") in ("system", "developer")
+
+
+def _parts(parts: Iterable[Any], field: str) -> tuple[Text | Image | Document | Audio, ...]:
+    found = []
+    for place, part in enumerate(parts):
+        if not isinstance(part, (str, *_KINDS_OF_PART)):
+            msg = f"{shown(part)} is no part; give str, Text, Image, Document or Audio"
+            refuse(msg, f"{field}[{place}]")
+        found.append(Text(part) if isinstance(part, str) else part)
+    return tuple(found)
+
+
+def _result(content: Any, field: str) -> tuple[Text | Image | Document | Audio, ...]:
+    if isinstance(content, (str, *_KINDS_OF_PART)):
+        return _parts([content], field)
+    if isinstance(content, (list, tuple)) and any(
+        isinstance(item, _KINDS_OF_PART) for item in content
+    ):
+        return _parts(content, field)
+    return (Text(json.dumps(plain(content, field), ensure_ascii=False)),)
+
+
+def _merged(body: dict[str, Any], extra: Any) -> dict[str, Any]:
+    for name, value in mapping(extra, "extra").items():
+        if name == "stream":
+            refuse("the call decides whether to stream; use session.stream() for it", "extra")
+        if value is None:
+            body.pop(name, None)
+        else:
+            body[name] = value
+    return body

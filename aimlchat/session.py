@@ -84,6 +84,8 @@ class ChatSession:
         trust_env: bool = True,
         http: aiohttp.ClientSession | None = None,
     ) -> None:
+        # Masked at once: the frames of an error below show what this name holds.
+        api_key = Secret(api_key) if api_key is not None else None
         api_key = _checked_key(api_key)
         self._model = model
         self._timeouts = timeouts or Timeouts()
@@ -170,19 +172,21 @@ class ChatSession:
         return wire.models_of(wire.json_of(await exchange.read_whole()))
 
     def _request_of(self, request: Request, options: dict[str, Any]) -> ChatRequest:
+        if isinstance(request, ChatRequest):
+            if options.get("model", request.model) is None:
+                options["model"] = self._model
+            return request.options(**options) if options else request
+        if options.get("model") is None:
+            options["model"] = self._model
         if isinstance(request, str):
-            request = ChatRequest().user(request)
-        elif isinstance(request, list | tuple):
-            request = ChatRequest(messages=request)
-        elif not isinstance(request, ChatRequest):
+            request = ({"role": "user", "content": request},)
+        if not isinstance(request, list | tuple):
             msg = (
                 f"cannot send {type(request).__name__}; give a text, a ChatRequest"
                 " or a list of messages"
             )
             raise InvalidRequestError(msg, field="request")
-        if options:
-            request = request.options(**options)
-        return request if request.model else request.options(model=self._model)
+        return ChatRequest(**{"messages": request, **options})
 
     async def _open(
         self,
@@ -240,16 +244,14 @@ def _with_attempt(error: AIMLChatError) -> AIMLChatError:
     return error
 
 
-def _checked_key(given: str | None) -> Secret:
+def _checked_key(given: Secret | None) -> Secret:
     """Find the key and refuse one that no header can carry, without ever showing it."""
-    found = given
+    key = given
     for variable in _KEY_VARIABLES:
-        if found is None:
-            found = os.environ.get(variable)
-    key = Secret(found or "")
-    given = found = None  # not to be read in the frames of the errors below
+        if key is None and variable in os.environ:
+            key = Secret(os.environ[variable])
     names = " or ".join(_KEY_VARIABLES)
-    if not key.strip():
+    if key is None or not key.strip():
         msg = f"no API key: pass api_key=, or set {names} (get one at https://aimlapi.com/app/keys)"
         raise ConfigurationError(msg)
     if not (key.isascii() and key.isprintable()):

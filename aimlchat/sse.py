@@ -15,6 +15,7 @@ MAX_EVENT_BYTES = 16 * 2**20
 # An event that is not finished yet is bounded with its field names and line ends.
 _MAX_BLOCK = MAX_EVENT_BYTES + 4096
 _BOM = b"\xef\xbb\xbf"
+_DATA = b"data: "
 
 
 class EventDecoder:
@@ -46,21 +47,14 @@ class EventDecoder:
             data = self._join(data)
             if not data:
                 return []
-        blocks = data.split(b"\n\n")
-        if rest := blocks.pop():
-            self._held += rest
-        events = []
-        for block in blocks:
-            # Nearly every event is a single line of data.
-            if block.startswith(b"data: ") and b"\n" not in block:
-                event = block[6:]
-            else:
-                event = _data_of(block)
-            if len(event) > MAX_EVENT_BYTES:
-                self._give_up()
-                return events
-            if event:
-                events.append(event)
+        end = data.rfind(b"\n\n")
+        if end < 0:
+            self._held += data
+            self._bound_unfinished(data)
+            return []
+        rest = data[end + 2 :]
+        self._held += rest
+        events = self._events_in(data[:end])
         self._bound_unfinished(rest)
         return events
 
@@ -84,6 +78,23 @@ class EventDecoder:
         if data:
             self._after_cr = data.endswith(b"\r")
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _events_in(self, blocks: bytes) -> list[bytes]:
+        """Return the data of whole events, with blank lines between them."""
+        if blocks.startswith(_DATA) and len(blocks) < MAX_EVENT_BYTES:
+            # Nearly always each event is a single line of data: one split does for all of them.
+            events = blocks[len(_DATA) :].split(b"\n\n" + _DATA)
+            if blocks.count(b"\n") == 2 * (len(events) - 1) and b"" not in events:
+                return events
+        events = []
+        for block in blocks.split(b"\n\n"):
+            event = _data_of(block)
+            if len(event) > MAX_EVENT_BYTES:
+                self._give_up()
+                break
+            if event:
+                events.append(event)
+        return events
 
     def _join(self, data: bytes) -> bytes:
         """Return what was held with what came, or ``b""`` if that still lacks its blank line."""
@@ -113,10 +124,13 @@ class EventDecoder:
     def _bound_unfinished(self, latest: bytes) -> None:
         """Keep what waits for its blank line small; ``latest`` is what came of it just now."""
         held = self._held
-        # A gateway that pings with comments, and no blank lines, for hours is not a large event.
+        # A gateway that pings with comments, and no blank lines, for hours is not a large event:
+        # what comes before the first line of data says nothing, nor does the rest of a comment.
         if b"\n" in latest:
-            while held.startswith(b":") and (end := held.find(b"\n")) >= 0:
+            while not held.startswith(b"data") and (end := held.find(b"\n")) >= 0:
                 del held[: end + 1]
+        if held.startswith(b":"):
+            del held[1:]
         if len(held) > _MAX_BLOCK:
             self._give_up()
 

@@ -34,20 +34,20 @@ def completion_from(data: bytes, model: str = "") -> Completion:
     object, or has no choice.
     """
     try:
-        body = msgspec.json.decode(data)
+        body, exact = msgspec.json.decode(data), True
     except _REFUSED:
-        body = wire.json_of(data)
+        body, exact = wire.json_of(data), False
     if not isinstance(body, dict):
         msg = f"the answer is not a JSON object: {data[:120]!r}"
         raise ProtocolError(msg)
     if is_refusal(body):
         raise refusal_of(body)
-    chunk, _ = wire.chunk_from(body, whole=True)
+    chunk = wire.whole_chunk(data, body)
     if not chunk.choices:
         msg = f"the answer has no choice: {data[:120]!r}"
         raise ProtocolError(msg)
     whole = Accumulator(model)
-    whole.take(chunk, [], odd=True)
+    whole.take(chunk, [], odd=not exact)
     whole.close([])
     return whole.made(complete=True, raw=body)
 
@@ -101,9 +101,12 @@ class StreamParser:
         for event in self._events.feed(data):
             self._take(event, deltas)
             if self.done or self.fault is not None:
-                return deltas
-        if self._events.fault is not None:
-            self._fail(self._events.fault)
+                break
+        else:
+            if self._events.fault is not None:
+                self._fail(self._events.fault)
+        if self.fault is not None:  # then nothing more will come
+            self._content.close(deltas)
         return deltas
 
     def close(self) -> list[Delta]:
@@ -165,10 +168,10 @@ class StreamParser:
         except _REFUSED:
             self._take_odd(event, deltas)
             return
-        self._last_event = event
-        if chunk.error:
-            self._fail(refusal_of(wire.json_of(event)))
+        if chunk.error or (chunk.event is not None and chunk.event.error):
+            self._take_odd(event, deltas)
             return
+        self._last_event = event
         for place, key in enumerate(self._extra_keys):
             value = getattr(chunk, f"extra_{place}")
             if value is not msgspec.UNSET:
@@ -176,9 +179,11 @@ class StreamParser:
         self._content.take(chunk, deltas)
 
     def _take_odd(self, event: bytes, deltas: list[Delta]) -> None:
-        """Take an event that the typed decoder refused: the end, a shape of its own, or junk."""
+        """Take an event that is no plain chunk: the end, an error, a shape of its own, or junk."""
+        if not event.strip():
+            return
         if event.strip() == _DONE:
-            if self._content.chunks:
+            if self._content.has_chunk:
                 self.done = True
             else:
                 self._fail(ProtocolError("the stream ended before its first chunk"))
@@ -192,9 +197,10 @@ class StreamParser:
             self._fail(ProtocolError(f"an event is not a JSON object: {event[:120]!r}"))
             return
         self._last_event = event
-        if is_refusal(body):
-            self._fail(refusal_of(body))
-            return
+        for said in (body, body.get("event")):
+            if isinstance(said, dict) and is_refusal(said):
+                self._fail(refusal_of(said))
+                return
         chunk, extra = wire.chunk_from(body)
         self._extra |= extra
         self._widen_decoder(extra)
@@ -211,7 +217,7 @@ class StreamParser:
         self._take(event, deltas)
 
     def _widen_decoder(self, extra: dict[str, Any]) -> None:
-        keys = tuple(sorted({*self._extra_keys, *extra}))
+        keys = tuple(sorted({*self._extra_keys, *filter(wire.can_be_field, extra)}))
         if keys != self._extra_keys and len(keys) <= _MAX_EXTRA_KEYS:
             self._extra_keys = keys
             self._decode = wire.typed_decoder(keys)
@@ -249,7 +255,7 @@ class StreamParser:
             self.fault = error
 
     def _interruption(self) -> AIMLChatError:
-        if not self._last_event and not self._content.chunks:
+        if not self._last_event and not self._content.has_chunk:
             return StreamInterruptedError("the stream ended without a single event")
         return StreamInterruptedError(
             "the stream ended before its finish reason; .partial has what came"

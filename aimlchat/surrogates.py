@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["SurrogateMender"]
+__all__ = ["SurrogateMender", "mended"]
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _FIRST_HALVES = ("\ud800", "\udbff")
 _REPLACEMENT = "\ufffd"
 _Key = tuple[int, str]  # the choice, and which of its texts
+
+
+def mended(text: str) -> str:
+    """Join the halves of characters that stand side by side, and replace those that are alone."""
+    if not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 class SurrogateMender:
@@ -34,7 +41,7 @@ class SurrogateMender:
         if text and low <= text[-1] <= high:
             self.held[key] = text[-1]
             text = text[:-1]
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return mended(text)
 
     def give_up(self) -> dict[_Key, str]:
         """Return what stands for the halves that are still alone, by the text they belong to."""

@@ -41,12 +41,17 @@ class ToolCalls:
         self._by_id: dict[str, _Call] = {}
 
     def take(self, fragment: ToolFragment, choice: int) -> ToolCallDelta | None:
-        """Add a fragment; None if it brings no text and does not announce a call."""
+        """Add a fragment; None if it brings no text and does not announce a call.
+
+        What has neither id nor name nor arguments announces nothing.
+        """
         function = fragment.function
         name = (function and function.name) or None
         text = (function and function.arguments) or ""
         call = self._call_for(fragment.index, fragment.id or None, name, text)
         is_new = call is None
+        if is_new and not (fragment.id or name or text):
+            return None
         if call is None:
             call = _Call(len(self._calls))
             self._calls.append(call)

@@ -197,9 +197,7 @@ class Transport:
         """Close the sockets of a session that nobody closed; the loop may be gone already."""
         http = getattr(self, "_owned", None)
         if http is not None and not http.closed:
-            connector = http.connector
-            http.detach()
-            connector._close()  # noqa: SLF001 - the public one has to be awaited
+            _abandon(http)
 
     def _session(self) -> aiohttp.ClientSession:
         if self._closed:
@@ -213,7 +211,7 @@ class Transport:
             if not http._loop.is_closed():  # noqa: SLF001
                 msg = "this ChatSession is in use by another event loop; make one for each loop"
                 raise ConfigurationError(msg)
-            http.detach()  # its loop is gone, and its sockets with it
+            _abandon(http)
             http = None
         if http is None:
             connector = aiohttp.TCPConnector(
@@ -236,6 +234,14 @@ class Transport:
         what = "the connection broke before an answer" if sent else "no connection"
         msg = f"{what} ({where}): {_reason(error)}"
         raise ConnectionFailedError(msg, sent=sent) from error
+
+
+def _abandon(http: aiohttp.ClientSession) -> None:
+    """Close a session from outside its loop, which may be closed; without waiting, or a warning."""
+    connector = http.connector
+    http.detach()
+    if connector is not None:
+        connector._close()  # noqa: SLF001 - the public one has to be awaited
 
 
 def _checked_url(base_url: str) -> URL:

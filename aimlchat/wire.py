@@ -18,6 +18,7 @@ import msgspec
 from .catalog import Model
 from .completions import Cost, Usage
 from .errors import ProtocolError
+from .surrogates import mended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ __all__ = [
     "Function",
     "Message",
     "ToolFragment",
+    "can_be_field",
     "chunk_from",
     "cost_of",
     "finish_reason_of",
@@ -36,6 +38,7 @@ __all__ = [
     "reasoning_of",
     "typed_decoder",
     "usage_of",
+    "whole_chunk",
 ]
 
 
@@ -74,6 +77,7 @@ class Choice(msgspec.Struct, gc=False):
 
     index: int | None = None
     delta: Message | None = None
+    message: Message | None = None  # of a whole completion, in place of the delta
     finish_reason: str | None = None
     logprobs: dict[str, Any] | None = None
 
@@ -98,6 +102,13 @@ class Chunk(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 
 _KNOWN_KEYS = frozenset(Chunk.__struct_fields__)
+# msgspec takes no control characters, quotes, backslashes or lone surrogates in a field's name.
+_FIELD_NAME = re.compile(r"[\w.:$ -]+")
+
+
+def can_be_field(key: str) -> bool:
+    """Return whether `typed_decoder` takes this key."""
+    return _FIELD_NAME.fullmatch(key) is not None
 
 
 @functools.lru_cache(maxsize=64)
@@ -122,24 +133,37 @@ def typed_decoder(extra_keys: tuple[str, ...] = ()) -> Callable[[bytes], Chunk]:
 # --- JSON that no typed decoder takes ------------------------------------------------------------
 
 _MAX_DEPTH = 64
-_JSON_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+# A string, which may lack its end, or a bracket. Nothing in it backtracks, so it takes linear time.
+_JSON_STRUCTURE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 
 
 def json_of(data: bytes) -> Any:
     """Decode JSON as leniently as it can be done without guessing.
 
-    Broken UTF-8 becomes U+FFFD; what is nested too deep for the stack becomes null. Raises
-    `ProtocolError` for what is not JSON.
+    Broken UTF-8 becomes U+FFFD; what is nested too deep for the stack becomes null; control
+    characters may stand in strings. Raises `ProtocolError` for what is not JSON.
     """
     text = data.decode("utf-8-sig", "replace")
     try:
         try:
-            return json.loads(text)
+            return _loads(text)
         except RecursionError:
-            return json.loads(_pruned(text))
+            return _loads(_pruned(text))
     except (ValueError, RecursionError) as error:
         msg = f"not JSON ({error}): {text[:120]!r}"
         raise ProtocolError(msg) from error
+
+
+def _loads(text: str) -> Any:
+    return json.loads(text, strict=False, parse_int=_integer)
+
+
+def _integer(digits: str) -> int | float:
+    """Read an integer; one of more digits than Python reads (4,300) is infinite, as 1e999 is."""
+    try:
+        return int(digits)
+    except ValueError:
+        return float(digits)
 
 
 def _pruned(text: str) -> str:
@@ -167,6 +191,12 @@ def _text(value: Any) -> str | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return None
+
+
+def _name(value: Any) -> str | None:
+    """Take a text that is never continued, so that half a character in it stays alone."""
+    text = _text(value)
+    return text and mended(text)
 
 
 def _whole(value: Any) -> int | None:
@@ -197,31 +227,48 @@ def chunk_from(body: dict[str, Any], *, whole: bool = False) -> tuple[Chunk, dic
     """
     key = "message" if whole else "delta"
     chunk = Chunk(
-        id=_text(body.get("id")),
-        model=_text(body.get("model")),
+        id=_name(body.get("id")),
+        model=_name(body.get("model")),
         created=_whole(body.get("created")),
         usage=body.get("usage") if isinstance(body.get("usage"), dict) else None,
         meta=body.get("meta") if isinstance(body.get("meta"), dict) else None,
         error=body.get("error"),
         state=body.get("state") if isinstance(body.get("state"), dict) else None,
     )
-    if "choices" in body:
+    if isinstance(body.get("choices"), list):
         chunk.choices = [
-            _choice_from(choice, key) for choice in _list(body["choices"]) if _dict(choice)
+            _choice_from(choice, key) for choice in body["choices"] if isinstance(choice, dict)
         ]
     extra = {name: value for name, value in body.items() if name not in _KNOWN_KEYS}
     if isinstance(body.get("event"), dict):
-        chunk.event, inner_extra = chunk_from(body["event"])
+        # There is one envelope; what is nested deeper must not exhaust the stack.
+        chunk.event, inner_extra = chunk_from({**body["event"], "event": None})
         extra |= inner_extra
     return chunk, extra
 
 
+def whole_chunk(data: bytes, body: dict[str, Any]) -> Chunk:
+    """Read a whole completion, given as its bytes and as what they decode to."""
+    try:
+        chunk = typed_decoder()(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return chunk_from(body, whole=True)[0]
+    for choice in chunk.choices or ():
+        choice.delta = choice.message
+    return chunk
+
+
 def _choice_from(choice: dict[str, Any], key: str) -> Choice:
-    message = choice.get(key)
+    said = choice.get(key)
+    message = _message_from(said) if isinstance(said, dict) else None
+    if message is not None and key == "message":
+        # A whole message numbers no calls, or all of them 0: their places in the list count.
+        for place, call in enumerate(message.tool_calls or ()):
+            call.index = place
     return Choice(
         index=_whole(choice.get("index")),
-        delta=_message_from(message) if isinstance(message, dict) else None,
-        finish_reason=_text(choice.get("finish_reason")),
+        delta=message,
+        finish_reason=_name(choice.get("finish_reason")),
         logprobs=choice.get("logprobs") if isinstance(choice.get("logprobs"), dict) else None,
     )
 
@@ -235,7 +282,11 @@ def _message_from(message: dict[str, Any]) -> Message:
         reasoning_content=_text(message.get("reasoning_content")),
         reasoning=_text(message.get("reasoning")),
         refusal=_text(message.get("refusal")),
-        tool_calls=[_fragment_from(f) for f in _list(message.get("tool_calls")) if _dict(f)],
+        tool_calls=[
+            _fragment_from(fragment)
+            for fragment in _list(message.get("tool_calls"))
+            if isinstance(fragment, dict)
+        ],
         reasoning_details=_list(message.get("reasoning_details")) or None,
         thinking=thoughts or _text(message.get("thinking")),
         function_call=_function_from(message.get("function_call")),
@@ -247,7 +298,7 @@ def _message_from(message: dict[str, Any]) -> Message:
 def _fragment_from(fragment: dict[str, Any]) -> ToolFragment:
     return ToolFragment(
         index=_whole(fragment.get("index")),
-        id=_text(fragment.get("id")),
+        id=_name(fragment.get("id")),
         function=_function_from(fragment.get("function")),
     )
 
@@ -258,7 +309,7 @@ def _function_from(function: Any) -> Function | None:
     arguments = function.get("arguments")
     if isinstance(arguments, dict | list):  # some gateways parse the arguments
         arguments = json.dumps(arguments)
-    return Function(name=_text(function.get("name")), arguments=_text(arguments))
+    return Function(name=_name(function.get("name")), arguments=_text(arguments))
 
 
 def _parts_text(parts: list[Any]) -> tuple[str, str]:
@@ -274,9 +325,9 @@ def _parts_text(parts: list[Any]) -> tuple[str, str]:
             text.append(_text(part.get("text")) or "")
         elif kind in ("thinking", "reasoning"):
             thought = part.get("thinking", part.get("reasoning", part.get("text")))
-            thoughts.append(
-                _parts_text(thought)[0] if isinstance(thought, list) else _text(thought) or ""
-            )
+            # Mistral's thinking is a list of text parts again.
+            pieces = [_dict(piece).get("text") for piece in _list(thought)] or [thought]
+            thoughts += (_text(piece) or "" for piece in pieces)
     return "".join(text), "".join(thoughts)
 
 
@@ -323,8 +374,9 @@ def finish_reason_of(native: str | None) -> str | None:
     return None if native is None else _FINISH_REASONS.get(native.lower(), native)
 
 
-def usage_of(usage: Mapping[str, Any]) -> Usage | None:
+def usage_of(said: Any) -> Usage | None:
     """Read a usage object; None for one of zeros only (Claude's enveloped streams send those)."""
+    usage = _dict(said)
     out = _dict(usage.get("completion_tokens_details")) or _dict(usage.get("output_tokens_details"))
     into = _dict(usage.get("prompt_tokens_details")) or _dict(usage.get("input_tokens_details"))
     counts = [

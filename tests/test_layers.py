@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "aimlchat"
 
 TABLE = """
 errors content completions catalog policies
-sse dialects wire reasoning surrogates toolcalls accumulator refusals stream request
+sse surrogates dialects wire reasoning toolcalls accumulator refusals stream request
 transport iterators session
 """.split()
 EXTRAS = {"emulator", "cli"}

@@ -1,6 +1,7 @@
 """An emulator and a session that talks to it."""
 
 import pytest
+from raw_server import CHUNKED, content, http_chunk, serving
 
 from aimlchat import ChatSession
 from aimlchat.emulator import Emulator
@@ -28,3 +29,23 @@ async def session(emulator):
 def emulator_url(aimlchat_emulator):
     """An emulator for tests that run loops of their own."""
     return aimlchat_emulator.base_url
+
+
+@pytest.fixture
+async def thinker():
+    """A server that sends one delta, "One", and then nothing; its ``gone`` says that we left."""
+
+    async def think(reader, writer):
+        writer.write(CHUNKED + http_chunk(content("One")))
+        await reader.read()
+        raise ConnectionResetError
+
+    async with serving(think) as server:
+        yield server
+
+
+@pytest.fixture
+async def thoughtful(thinker):
+    """A session with that server."""
+    async with ChatSession("test-key", base_url=thinker.base_url) as opened:
+        yield opened

@@ -174,42 +174,38 @@ async def test_a_stream_read_to_its_end_gives_its_connection_back(session, emula
     assert emulator.open_connections == 1
 
 
-async def test_a_name_kept_past_break_is_closed_by_the_context(session, emulator):
-    emulator.reply(chunks=["One", "two"] * 50, pace=60)
+async def test_a_name_kept_past_break_is_closed_by_the_context(thoughtful, thinker):
 
-    async with session.stream("Count") as stream:
+    async with thoughtful.stream("Count") as stream:
         async for _ in stream:
             break
 
-    await emulator.no_connections()
+    await thinker.gone.wait()
     assert stream.partial.text
     with pytest.raises(RuntimeError):
         _ = stream.completion
 
 
-async def test_a_bare_break_closes_the_connection_by_reference_counts_alone(session, emulator):
-    emulator.reply(chunks=["One", "two"] * 50, pace=60)
+async def test_a_bare_break_closes_the_connection_by_reference_counts_alone(thoughtful, thinker):
     gc.disable()
     try:
-        async for _ in session.stream("Count"):
+        async for _ in thoughtful.stream("Count"):
             break
-        await emulator.no_connections()
+        await thinker.gone.wait()
     finally:
         gc.enable()
 
 
-async def test_a_view_that_is_dropped_closes_the_connection(session, emulator):
-    emulator.reply(chunks=["One", "two"] * 50, pace=60)
+async def test_a_view_that_is_dropped_closes_the_connection(thoughtful, thinker):
 
-    async for _ in session.stream("Count").answer_text():
+    async for _ in thoughtful.stream("Count").answer_text():
         break
 
-    await emulator.no_connections()
+    await thinker.gone.wait()
 
 
-async def test_cancelling_the_reader_closes_the_connection(session, emulator):
-    emulator.reply(chunks=["One", "two"] * 50, pace=60)
-    stream = session.stream("Count")
+async def test_cancelling_the_reader_closes_the_connection(thoughtful, thinker):
+    stream = thoughtful.stream("Count")
     await anext(stream)
     reader = asyncio.create_task(stream.collect())
     await asyncio.sleep(0)
@@ -217,7 +213,7 @@ async def test_cancelling_the_reader_closes_the_connection(session, emulator):
 
     with pytest.raises(asyncio.CancelledError):
         await reader
-    await emulator.no_connections()
+    await thinker.gone.wait()
     with pytest.raises(StreamInterruptedError) as caught:
         await anext(stream)
     assert caught.value.partial.text == "One"
@@ -240,9 +236,8 @@ async def test_cancelling_before_the_head_closes_the_connection():
         await server.gone.wait()
 
 
-async def test_closing_from_another_task_ends_the_reader_with_an_error(session, emulator):
-    emulator.reply(chunks=["One", "two"] * 50, pace=60)
-    stream = session.stream("Count")
+async def test_closing_from_another_task_ends_the_reader_with_an_error(thoughtful, thinker):
+    stream = thoughtful.stream("Count")
     await anext(stream)
     reader = asyncio.create_task(stream.collect())
     await asyncio.sleep(0)
@@ -251,24 +246,22 @@ async def test_closing_from_another_task_ends_the_reader_with_an_error(session, 
 
     with pytest.raises(StreamInterruptedError):
         await reader
-    await emulator.no_connections()
+    await thinker.gone.wait()
 
 
-async def test_closing_the_session_ends_its_streams_with_an_error(session, emulator):
-    emulator.reply(chunks=["One", "two"] * 50, pace=60)
-    stream = session.stream("Count")
+async def test_closing_the_session_ends_its_streams_with_an_error(thoughtful, thinker):
+    stream = thoughtful.stream("Count")
     await anext(stream)
 
-    await session.close()
+    await thoughtful.close()
 
     with pytest.raises(StreamInterruptedError) as caught:
         await stream.collect()
     assert caught.value.partial.text == "One"
 
 
-async def test_two_tasks_cannot_read_one_stream(session, emulator):
-    emulator.reply(chunks=["One", "two"] * 50, pace=60)
-    async with session.stream("Count") as stream:
+async def test_two_tasks_cannot_read_one_stream(thoughtful, thinker):
+    async with thoughtful.stream("Count") as stream:
         await anext(stream)
         reader = asyncio.create_task(anext(stream))
         await asyncio.sleep(0)
