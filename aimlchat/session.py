@@ -233,9 +233,9 @@ class ChatSession:
         if exchange.status in _SUCCESS:
             return
         body = await exchange.read_refusal()
-        # A server that quotes the key back must not put it into an error that gets logged.
-        key = self._authorization.removeprefix("Bearer ")
-        body = body.replace(key.encode(), b"***")
+        # A server that quotes the key back must not put it into an error that gets logged; nor may
+        # a name in this frame hold it.
+        body = body.replace(self._authorization.removeprefix("Bearer ").encode(), b"***")
         raise refusal_in_body(exchange.status, body, exchange.headers, time.time())
 
 
