@@ -280,6 +280,9 @@ async def _pieces(body: bytes) -> AsyncIterator[bytes]:
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError):
+        # Its own sentence names the host again, and an "ssl:default" even without TLS.
+        return error.os_error.strerror or str(error.os_error) or type(error.os_error).__name__
     return str(error) or type(error).__name__
 
 

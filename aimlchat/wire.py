@@ -201,7 +201,9 @@ def _name(value: Any) -> str | None:
 
 def _whole(value: Any) -> int | None:
     """Take a number in a string, or with a fraction of zero, where an integer was promised."""
-    if isinstance(value, bool):
+    if type(value) is int:
+        return value
+    if value is None or isinstance(value, bool):
         return None
     try:
         number = float(value)
@@ -255,16 +257,21 @@ def whole_chunk(data: bytes, body: dict[str, Any]) -> Chunk:
         return chunk_from(body, whole=True)[0]
     for choice in chunk.choices or ():
         choice.delta = choice.message
+        _number_calls(choice.delta)
     return chunk
+
+
+def _number_calls(message: Message | None) -> None:
+    """Number the calls of a whole message, which have no index there, or all of them 0."""
+    for place, call in enumerate((message and message.tool_calls) or ()):
+        call.index = place
 
 
 def _choice_from(choice: dict[str, Any], key: str) -> Choice:
     said = choice.get(key)
     message = _message_from(said) if isinstance(said, dict) else None
-    if message is not None and key == "message":
-        # A whole message numbers no calls, or all of them 0: their places in the list count.
-        for place, call in enumerate(message.tool_calls or ()):
-            call.index = place
+    if key == "message":
+        _number_calls(message)
     return Choice(
         index=_whole(choice.get("index")),
         delta=message,
@@ -411,7 +418,7 @@ def cost_of(
 
 
 def _amount(value: Any) -> float | None:
-    if isinstance(value, bool):
+    if value is None or isinstance(value, bool):
         return None
     try:
         amount = float(value)

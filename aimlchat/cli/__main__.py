@@ -1,0 +1,5 @@
+"""``python -m aimlchat.cli`` is ``aimlchat``."""
+
+from . import main
+
+main()

@@ -1,0 +1,81 @@
+"""Streams out of chunks, and a reader that takes them in pieces."""
+
+import json
+
+import attrs
+import pytest
+
+from aimlchat import AIMLChatError, AnswerDelta, Completion, StreamParser
+
+
+@attrs.define
+class Reading:
+    """What came of a body: its deltas, and its completion or its error."""
+
+    fed: list  # the deltas out of `feed`
+    closed: list  # those that were held back until the end
+    completion: Completion | None = None
+    error: AIMLChatError | None = None
+
+    @property
+    def deltas(self):
+        return self.fed + self.closed
+
+    @property
+    def end(self):
+        return self.completion if self.error is None else (type(self.error), str(self.error))
+
+    def joined(self, kind=AnswerDelta, choice=0):
+        return "".join(d.text for d in self.deltas if type(d) is kind and d.choice == choice)
+
+
+def read_pieces(pieces, model="openai/gpt-4o"):
+    parser = StreamParser(model)
+    reading = Reading([], [])
+    try:
+        for piece in pieces:
+            reading.fed += parser.feed(piece)
+        # As `close` does, but the deltas of a stream that was cut are to be looked at too.
+        reading.closed += parser.end()
+        parser.close()
+    except AIMLChatError as error:
+        reading.error = error
+    else:
+        reading.completion = parser.completion
+    return reading
+
+
+def event_of(chunk):
+    data = chunk if isinstance(chunk, bytes) else json.dumps(chunk).encode()
+    return b"data: %s\n\n" % data
+
+
+@pytest.fixture(scope="session")
+def sse():
+    """Return a function that makes a body of chunks: dictionaries, or bytes as they are."""
+    return lambda *chunks: b"".join(map(event_of, chunks))
+
+
+@pytest.fixture(scope="session")
+def read_bytes():
+    """Return a function that reads the pieces of a body to its end."""
+    return read_pieces
+
+
+@pytest.fixture(scope="session")
+def read():
+    """Return a function that reads chunks to their end."""
+    return lambda *chunks, model="openai/gpt-4o": read_pieces(
+        [b"".join(map(event_of, chunks))], model
+    )
+
+
+@pytest.fixture(scope="session")
+def chunk():
+    """Return a function that makes a chunk of one choice: a delta's keys, and the choice's own."""
+
+    def make(delta=None, *, index=0, finish=None, **top):
+        choice = {"index": index, "delta": delta or {}, "finish_reason": finish}
+        return {"id": "c-1", "model": "m-1", "created": 1750000000, "choices": [choice]} | top
+
+    return make

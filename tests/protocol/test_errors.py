@@ -1,0 +1,120 @@
+"""The tree of errors: what each is, knows and shows."""
+
+import copy
+import pickle
+
+import pytest
+
+import aimlchat
+from aimlchat import (
+    AIMLChatError,
+    APIError,
+    AuthenticationError,
+    BadRequestError,
+    Choice,
+    Completion,
+    ConfigurationError,
+    ConnectionFailedError,
+    InsufficientCreditsError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    ProtocolError,
+    RateLimitError,
+    RequestTimeoutError,
+    ServerError,
+    StreamInterruptedError,
+    TransportError,
+)
+from aimlchat.errors import Attempt
+
+PARENTS = {
+    AIMLChatError: (Exception,),
+    ConfigurationError: (AIMLChatError, ValueError),
+    InvalidRequestError: (AIMLChatError, ValueError),
+    TransportError: (AIMLChatError,),
+    ConnectionFailedError: (TransportError, ConnectionError),
+    RequestTimeoutError: (TransportError, TimeoutError),
+    APIError: (AIMLChatError,),
+    BadRequestError: (APIError,),
+    AuthenticationError: (APIError,),
+    InsufficientCreditsError: (APIError,),
+    PermissionDeniedError: (APIError,),
+    NotFoundError: (APIError,),
+    RateLimitError: (APIError,),
+    ServerError: (APIError,),
+    ProtocolError: (AIMLChatError,),
+    StreamInterruptedError: (ProtocolError,),
+}
+SHARED = {
+    "partial": Completion(choices=(Choice(text="a"),)),
+    "attempts": (Attempt(1, "no connection", 0.5), Attempt(2)),
+}
+OWN = {
+    InvalidRequestError: {"field": "temperature"},
+    ConnectionFailedError: {"sent": True},
+    RequestTimeoutError: {"phase": "idle"},
+} | dict.fromkeys(
+    [kind for kind in PARENTS if issubclass(kind, APIError)],
+    {
+        "status": 418,
+        "request_id": "r",
+        "inference_id": "i",
+        "path": "/p",
+        "retry_after": 1.5,
+        "body": {"message": ["a"]},
+    },
+)
+
+
+def test_the_tree_holds_every_error_that_is_exported():
+    exported = {getattr(aimlchat, name) for name in aimlchat.__all__ if name.endswith("Error")}
+    assert set(PARENTS) == exported
+
+
+@pytest.mark.parametrize("kind", PARENTS)
+class TestEach:
+    def test_it_inherits_what_the_contract_says(self, kind):
+        for parent in PARENTS[kind]:
+            assert issubclass(kind, parent)
+
+    def test_it_keeps_all_its_facts(self, kind):
+        facts = SHARED | OWN.get(kind, {})
+        error = kind("It went wrong.", **facts)
+        assert {name: getattr(error, name) for name in facts} == facts
+
+    def test_a_pickled_or_copied_one_keeps_all_its_facts(self, kind):
+        facts = SHARED | OWN.get(kind, {})
+        error = kind("It went wrong.", **facts)
+        for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+            again = pickle.loads(pickle.dumps(error, protocol))  # noqa: S301
+            assert type(again) is kind
+            assert vars(again) == vars(error)
+            assert str(again) == str(error)
+        for again in (copy.copy(error), copy.deepcopy(error)):
+            assert type(again) is kind
+            assert vars(again) == vars(error)
+            assert str(again) == str(error)
+        assert {name: getattr(again, name) for name in facts} == facts
+
+    def test_its_sentence_is_shown(self, kind):
+        assert "It went wrong." in str(kind("It went wrong.", **OWN.get(kind, {})))
+
+    def test_it_needs_no_facts(self, kind):
+        error = kind("It went wrong.")
+        assert str(error) == "It went wrong."
+        assert error.partial is None
+        assert error.attempts == ()
+
+
+def test_an_invalid_request_shows_the_field():
+    assert str(InvalidRequestError("too hot", field="temperature")) == "temperature: too hot"
+
+
+def test_only_what_is_known_is_shown():
+    assert str(APIError("No.", status=500)) == "No. (status 500)"
+    assert str(APIError("No.", status=500, retry_after=0)) == "No. (status 500, retry after 0 s)"
+
+
+def test_one_except_clause_catches_every_error():
+    assert all(issubclass(kind, AIMLChatError) for kind in PARENTS)

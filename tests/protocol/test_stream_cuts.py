@@ -1,0 +1,266 @@
+"""Whatever the pieces in which bytes come, they mean the same; whatever the bytes, nothing breaks."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aimlchat import (
+    AnswerDelta,
+    ReasoningDelta,
+    RefusalDelta,
+    StreamInterruptedError,
+    StreamParser,
+    ToolCallDelta,
+)
+
+FOLDER = Path(__file__).parent.parent / "data" / "wire"
+STREAMS = [
+    pytest.param((FOLDER / entry["file"]).read_bytes(), entry["model"], id=Path(entry["file"]).stem)
+    for entry in json.loads((FOLDER / "manifest.json").read_text(encoding="utf-8"))
+    if entry["file"].startswith("streams/")
+]
+KINDS = AnswerDelta, ReasoningDelta, RefusalDelta, ToolCallDelta
+
+
+def cut(body, places):
+    ends = sorted({place % (len(body) + 1) for place in places} | {0, len(body)})
+    return [body[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+
+
+def joined(deltas, kind, choice):
+    return "".join(d.text for d in deltas if type(d) is kind and d.choice == choice)
+
+
+def check_text(reading):
+    """What is handed out is what the completion, or the partial, holds; and it can be printed."""
+    result = reading.completion or reading.error.partial
+    assert result is not None
+    seen = {delta.choice for delta in reading.deltas}
+    for choice in result.choices:
+        seen.discard(choice.index)
+        assert joined(reading.deltas, AnswerDelta, choice.index) == choice.text
+        assert joined(reading.deltas, ReasoningDelta, choice.index) == choice.reasoning
+        assert joined(reading.deltas, RefusalDelta, choice.index) == (choice.refusal or "")
+        arguments = "".join(call.raw_arguments for call in choice.tool_calls)
+        calls = [d for d in reading.deltas if type(d) is ToolCallDelta and d.choice == choice.index]
+        # A stable sort brings together the fragments of each call.
+        fragments = "".join(d.text for d in sorted(calls, key=lambda d: d.index))
+        assert arguments == fragments
+    assert not seen
+    for delta in reading.deltas:
+        delta.text.encode()
+        if isinstance(delta, ToolCallDelta):
+            f"{delta.id}{delta.name}".encode()
+    f"{result.id}{result.model}".encode()
+    for choice in result.choices:
+        f"{choice.text}{choice.reasoning}{choice.refusal}{choice.native_finish_reason}".encode()
+
+
+@pytest.mark.parametrize(("body", "model"), STREAMS)
+class TestOwnStreams:
+    def test_bytes_one_at_a_time_mean_the_same(self, read_bytes, body, model):
+        whole = read_bytes([body], model)
+        single = read_bytes([body[i : i + 1] for i in range(len(body))], model)
+        assert whole.error is None
+        assert single.deltas == whole.deltas
+        assert single.completion == whole.completion
+        check_text(whole)
+
+    def test_any_pieces_mean_the_same(self, read_bytes, body, model):
+        whole = read_bytes([body], model)
+
+        @given(st.lists(st.integers(0, 10_000), max_size=30))
+        @settings(max_examples=30, deadline=None)
+        def check(places):
+            pieces = read_bytes(cut(body, places), model)
+            assert pieces.deltas == whole.deltas
+            assert pieces.completion == whole.completion
+
+        check()
+
+    def test_line_ends_of_all_kinds_mean_the_same(self, read_bytes, body, model):
+        plain = body.replace(b"\r\n", b"\n")
+        whole = read_bytes([plain], model)
+        for end in (b"\r\n", b"\r"):
+            other = plain.replace(b"\n", end)
+            assert read_bytes([other], model).completion == whole.completion
+            for place in range(0, len(other), 7):
+                reading = read_bytes([other[:place], other[place:]], model)
+                assert reading.deltas == whole.deltas
+
+    def test_cut_short_at_any_byte_it_is_complete_or_interrupted(self, read_bytes, body, model):
+        whole = read_bytes([body], model)
+        for end in range(len(body)):
+            reading = read_bytes([body[:end]], model)
+            assert reading.fed == whole.deltas[: len(reading.fed)]
+            check_text(reading)
+            if reading.error is not None:
+                assert type(reading.error) is StreamInterruptedError
+                continue
+            choices = reading.completion.choices
+            assert [c.text for c in choices] == [c.text for c in whole.completion.choices]
+            assert all(choice.finish_reason for choice in choices)
+
+    def test_without_its_end_it_is_interrupted(self, read_bytes, body, model):
+        half = read_bytes([body[: len(body) // 2]], model)
+        assert type(half.error) is StreamInterruptedError
+
+    def test_trailing_bytes_do_not_change_the_text(self, read_bytes, body, model):
+        whole = read_bytes([body], model).completion
+        for tail in (b"\n", b"\n\n", b"\r\n\r\n", b"\n\n: bye", b"\n\ndata: jun", b"\n\n\0"):
+            assert read_bytes([body, tail], model).completion.text == whole.text
+
+
+def readable(body, pieces, read_bytes, model):
+    reading = read_bytes(pieces, model)
+    check_text(reading)
+    whole = read_bytes([body], model)
+    assert reading.end == whole.end
+    assert reading.deltas == whole.deltas
+
+
+@given(
+    body=st.binary(max_size=200),
+    places=st.lists(st.integers(0, 300), max_size=6),
+    model=st.sampled_from(["", "gpt-4o", "qwen3-32b"]),
+)
+@settings(max_examples=400, deadline=None)
+def test_arbitrary_bytes_are_no_crash(read_bytes, body, places, model):
+    readable(body, cut(body, places), read_bytes, model)
+
+
+@given(
+    events=st.lists(st.binary(max_size=40), max_size=6),
+    places=st.lists(st.integers(0, 300), max_size=6),
+)
+@settings(max_examples=300, deadline=None)
+def test_arbitrary_events_are_no_crash(read_bytes, events, places):
+    body = b"".join(b"data: %s\n\n" % event for event in events)
+    readable(body, cut(body, places), read_bytes, "")
+
+
+@given(data=st.data(), places=st.lists(st.integers(0, 5000), max_size=4))
+@settings(max_examples=600, deadline=None)
+def test_mutated_streams_are_no_crash(read_bytes, data, places):
+    body, model = data.draw(st.sampled_from(STREAMS)).values
+    mutated = bytearray(body)
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(mutated) - 1))
+        size = data.draw(st.integers(0, 9))
+        mutated[place : place + size] = data.draw(
+            st.binary(max_size=3)
+            | st.sampled_from([b'"', b"{}", b"[]", b"null", b"7", b'"x":', b"\\ud83e", b"\n", b","])
+        )
+    readable(bytes(mutated), cut(bytes(mutated), places), read_bytes, model)
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 3)
+    | st.floats()
+    | st.sampled_from(
+        ["", "a", "<think>", "</think>", " ", "\ud83e", "\udd89", "0", "stop", "text"]
+    )
+    | st.sampled_from(["thinking", "error", '{"x":', "1}", "\0", "x" * 5000]),
+    lambda children: (
+        st.lists(children, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(sorted({"text", "type", "usage", "message", "x"})), children, max_size=3
+        )
+    ),
+    max_leaves=6,
+)
+
+
+def mapping(**known):
+    """Make dictionaries with some of these keys, whose values are as promised or anything."""
+    return st.fixed_dictionaries({}, optional={key: value | VALUES for key, value in known.items()})
+
+
+FUNCTION = mapping(
+    name=st.sampled_from(["f", "g", "fg"]), arguments=st.sampled_from(["{", "}", '{"x":1}', ""])
+)
+MESSAGE = mapping(
+    content=st.text(max_size=5),
+    reasoning_content=st.text(max_size=3),
+    reasoning=st.text(max_size=3),
+    reasoning_details=st.lists(mapping(text=st.text(max_size=3), summary=VALUES), max_size=2),
+    thinking=st.text(max_size=3),
+    refusal=st.text(max_size=3),
+    tool_calls=st.lists(
+        mapping(index=st.integers(0, 2), id=st.sampled_from("ab"), function=FUNCTION), max_size=3
+    ),
+    function_call=FUNCTION,
+    audio=mapping(data=st.text(max_size=3), transcript=st.text(max_size=3), id=VALUES),
+    annotations=st.lists(VALUES, max_size=2),
+)
+CHUNK = mapping(
+    id=st.text(max_size=3),
+    model=st.sampled_from(["gpt-4o", "qwen3-32b"]),
+    created=st.integers(),
+    choices=st.lists(
+        mapping(
+            index=st.integers(0, 2),
+            delta=MESSAGE,
+            message=MESSAGE,
+            finish_reason=st.sampled_from(["stop", None]),
+            logprobs=mapping(content=st.lists(VALUES, max_size=2), refusal=VALUES),
+        ),
+        max_size=3,
+    ),
+    usage=mapping(prompt_tokens=st.integers(), completion_tokens_details=VALUES),
+    meta=mapping(usage=mapping(credits_used=st.floats(), usd_spent=st.floats())),
+    x=VALUES,
+)
+EVENTS = (
+    CHUNK
+    | mapping(
+        event=CHUNK,
+        state=mapping(
+            usage=mapping(input_tokens=st.integers(0, 9), output_tokens=st.integers(0, 9))
+        ),
+    )
+    | mapping(error=VALUES, message=VALUES, statusCode=VALUES, choices=VALUES)
+)
+
+
+@given(events=st.lists(EVENTS, max_size=6), model=st.sampled_from(["", "gpt-4o", "qwen3-32b"]))
+@settings(max_examples=600, deadline=None)
+def test_chunks_with_anything_in_any_place_are_no_crash(read, events, model):
+    check_text(read(*events, model=model))
+
+
+@given(body=CHUNK)
+@settings(max_examples=300, deadline=None)
+def test_a_whole_body_with_anything_in_any_place_is_no_crash(read_bytes, body):
+    reading = read_bytes([json.dumps(body).encode()], "")
+    check_text(reading)
+
+
+@given(chunks=st.lists(CHUNK.filter(lambda body: not body.get("error")), max_size=5))
+@settings(max_examples=400, deadline=None)
+def test_the_fast_and_the_tolerant_decoder_agree(read, chunks):
+    plain = read(*chunks, b"[DONE]", model="gpt-4o")
+    # A time with a fraction is refused by the fast decoder, and otherwise ignored.
+    tolerant = read(*({"created": 0.5} | body for body in chunks), b"[DONE]", model="gpt-4o")
+    odd = read(*(body | {"created": [0]} for body in chunks), b"[DONE]", model="gpt-4o")
+    assert plain.deltas == tolerant.deltas == odd.deltas
+    assert type(plain.error) is type(odd.error)
+    if plain.completion:
+        assert plain.completion.choices == odd.completion.choices
+        assert plain.completion.usage == odd.completion.usage
+
+
+def test_reading_a_parser_changes_nothing(read_bytes):
+    body, model = STREAMS[0].values
+    parser = StreamParser(model)
+    deltas = []
+    for i in range(len(body)):
+        deltas += parser.feed(body[i : i + 1])
+        assert parser.partial.text == joined(deltas, AnswerDelta, 0)
+    parser.close()
+    assert parser.completion == read_bytes([body], model).completion

@@ -1,0 +1,209 @@
+"""What the builder makes, against the schemas that the vendor publishes.
+
+Those schemas have faults. Each one that our requests meet is mended here by name, and a mend that
+nothing needs any more fails.
+"""
+
+import copy
+import json
+import os
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from aimlchat.completions import Choice, Completion
+from aimlchat.content import Audio, Document, Image, Tool, ToolCall
+from aimlchat.request import ChatRequest
+
+FOLDER = os.environ.get("AIMLCHAT_WIRE_SAMPLES")
+pytestmark = pytest.mark.skipif(not FOLDER, reason="AIMLCHAT_WIRE_SAMPLES names no folder")
+
+OPENAI_3_7 = "claude-3.7-sonnet.openai-dialect"
+ANTHROPIC_3_7 = "claude-3.7-sonnet.anthropic-dialect"
+ANTHROPIC_4_5 = "claude-sonnet-4-5.anthropic-dialect"
+
+PNG = Image.from_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 16)
+PDF = Document.from_bytes(b"%PDF-1.7 x")
+NOTES = Document.from_bytes(b"Some notes")
+TOOLS = [
+    Tool("weather", description="Tells it.", parameters={"properties": {"city": {}}}),
+    Tool("now"),
+]
+CALLS = (ToolCall("c1", "weather", '{"city": "Bonn"}'), ToolCall("c2", "now"))
+ASKED = (
+    ChatRequest(tools=TOOLS)
+    .user("Hi")
+    .assistant(Completion(choices=(Choice(text="Well", tool_calls=CALLS),)))
+)
+WIRE_FORM = [
+    {"role": "system", "content": "S"},
+    {"role": "user", "content": [{"type": "text", "text": "Hi"}]},
+    {
+        "role": "assistant",
+        "tool_calls": [
+            {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+        ],
+    },
+    {"role": "tool", "tool_call_id": "c1", "content": "x"},
+]
+
+ANYWHERE = {
+    "one message": ChatRequest().user("Hi"),
+    "a system prompt": ChatRequest(system="S").user("Hi"),
+    "several texts": ChatRequest().user("a", "b"),
+    "an image": ChatRequest().user("Look", PNG),
+    "a pdf": ChatRequest().user("Read", PDF),
+    "six parts": ChatRequest().user(*"abcdef"),
+    "a conversation": ChatRequest().user("Hi").assistant("Well").user("And?"),
+    "a refusal": ChatRequest().user("Hi").assistant(Completion(choices=(Choice(refusal="No"),))),
+    "tools": ChatRequest(tools=TOOLS).user("Hi"),
+    "the choice of none": ChatRequest(tools=TOOLS, tool_choice="none").user("Hi"),
+    "the choice of auto": ChatRequest(tools=TOOLS, tool_choice="auto").user("Hi"),
+    "the choice of any": ChatRequest(tools=TOOLS, tool_choice="required").user("Hi"),
+    "the choice of one": ChatRequest(tools=TOOLS, tool_choice="now").user("Hi"),
+    "calls and results": ASKED.tool_result("c1", {"sun": True}).tool_result("c2", "noon"),
+    "results and more": ASKED.tool_result("c1", "x").tool_result("c2", "y").user("And?"),
+    "calls alone": ChatRequest()
+    .user("Hi")
+    .assistant(Completion(choices=(Choice(tool_calls=CALLS),))),
+    "message dicts": ChatRequest(messages=WIRE_FORM).user("Hi"),
+    "sampling": ChatRequest(temperature=0.5, top_p=0.9, max_tokens=99).user("Hi"),
+    "a low top_p": ChatRequest(top_p=0.05).user("Hi"),
+    "a stop text": ChatRequest(stop="END").user("Hi"),
+    "stop texts": ChatRequest(stop=["END", "STOP"]).user("Hi"),
+}
+ONLY_OPENAI = {
+    "an image by url": ChatRequest().user(Image.from_url("https://example.com/a.png")),
+    "audio": ChatRequest().user("Hear", Audio.from_bytes(b"RIFF\0\0\0\0WAVEfmt ")),
+    "a strict tool": ChatRequest(tools=[Tool("f", strict=True)]).user("Hi"),
+    "penalties": ChatRequest(frequency_penalty=-2, presence_penalty=2, temperature=2).user("Hi"),
+    "choices": ChatRequest(n=2, seed=5, logit_bias={1: -100}).user("Hi"),
+    "a seed of zero": ChatRequest(seed=0).user("Hi"),
+    "log probabilities": ChatRequest(logprobs=True, top_logprobs=20).user("Hi"),
+    "one call at a time": ChatRequest(tools=TOOLS, parallel_tool_calls=False).user("Hi"),
+    "text": ChatRequest(response_format={"type": "text"}).user("Hi"),
+    "json": ChatRequest(response_format={"type": "json_object"}).user("Hi"),
+    "a schema": ChatRequest(
+        response_format={"type": "json_schema", "json_schema": {"name": "n", "schema": {}}}
+    ).user("Hi"),
+    "effort": ChatRequest(reasoning_effort="high").user("Hi"),
+    "a prediction": ChatRequest(prediction={"type": "content", "content": "x"}).user("Hi"),
+    "speech": ChatRequest(
+        modalities=["text", "audio"], audio={"format": "wav", "voice": "alloy"}
+    ).user("Hi"),
+    "a web search": ChatRequest(web_search_options={"search_context_size": "low"}).user("Hi"),
+    "no thinking": ChatRequest(thinking=False).user("Hi"),
+}
+ONLY_ANTHROPIC = {
+    "thinking": ChatRequest(thinking=2048).user("Hi"),
+    "a document of text": ChatRequest().user(NOTES),
+    "a failed tool": ASKED.tool_result("c1", "boom", is_error=True).tool_result("c2", "noon"),
+    "an image from a tool": ASKED.tool_result("c1", ["Look", PNG]).tool_result("c2", PNG),
+    "top_k": ChatRequest(top_k=40).user("Hi"),
+    "metadata": ChatRequest(metadata={"user_id": "1"}).user("Hi"),
+    "many stop texts": ChatRequest(stop=list("abcdef")).user("Hi"),
+}
+CASES = [
+    (schema, case)
+    for schema, cases in (
+        (OPENAI_3_7, ANYWHERE | ONLY_OPENAI),
+        (ANTHROPIC_3_7, ANYWHERE | ONLY_ANTHROPIC),
+        (ANTHROPIC_4_5, ANYWHERE | ONLY_ANTHROPIC),
+    )
+    for case in cases
+]
+
+
+def _swap_tools_and_choice(schema):
+    properties = schema["properties"]
+    tool, choices = properties["tool_choice"], properties["tools"]["items"]
+    properties["tools"] = {"type": "array", "items": tool}
+    properties["tool_choice"] = choices
+
+
+def _parts_of(schema):
+    content = schema["properties"]["messages"]["items"]["properties"]["content"]
+    return next(form for form in content["anyOf"] if form.get("type") == "array")
+
+
+def _take_documents(schema):
+    source = {
+        "type": "object",
+        "properties": {"type": {"enum": ["base64", "text"]}, "data": {"type": "string"}},
+        "required": ["type", "media_type", "data"],
+    }
+    document = {
+        "type": "object",
+        "properties": {"type": {"enum": ["document"]}, "source": source},
+        "required": ["type", "source"],
+        "additionalProperties": False,
+    }
+    _parts_of(schema)["items"]["oneOf"].append(document)
+
+
+def _take_any_number_of_parts(schema):
+    del _parts_of(schema)["maxItems"]
+
+
+def _take_a_low_top_p(schema):
+    schema["properties"]["top_p"]["minimum"] = 0
+
+
+def _take_any_seed(schema):
+    del schema["properties"]["seed"]["minimum"]
+
+
+FAULTS = {
+    "tools and tool_choice are swapped": (ANTHROPIC_4_5, _swap_tools_and_choice),
+    "at most 5 parts a message": (ANTHROPIC_4_5, _take_any_number_of_parts),
+    "there is no document": (ANTHROPIC_3_7, _take_documents),
+    "top_p is at least 0.1": (OPENAI_3_7, _take_a_low_top_p),
+    "seed is at least 1": (OPENAI_3_7, _take_any_seed),
+}
+
+
+def _published(name):
+    path = Path(FOLDER, "schemas", f"{name}.request.json")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _mended(name, *, but=None):
+    schema = _published(name)
+    for fault, (where, mend) in FAULTS.items():
+        if where == name and fault != but:
+            mend(schema)
+    return schema
+
+
+def _bodies(name, case):
+    request = (ANYWHERE | ONLY_OPENAI | ONLY_ANTHROPIC)[case]
+    model = _published(name)["properties"]["model"]["enum"][0]
+    dialect = None if name == ANTHROPIC_4_5 else name.rpartition(".")[2].partition("-")[0]
+    made = request.options(model=model, dialect=dialect)
+    return [made.payload(), made.payload(stream=True)]
+
+
+@pytest.mark.parametrize(("name", "case"), CASES)
+def test_a_request_is_what_the_schema_wants(name, case):
+    schema = _mended(name)
+    known = schema["properties"]
+    for body in _bodies(name, case):
+        jsonschema.validate(body, schema, cls=jsonschema.Draft202012Validator)
+        assert body.keys() <= known.keys()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_fault_is_still_there_and_met(fault):
+    name, _ = FAULTS[fault]
+    validator = jsonschema.Draft202012Validator(_mended(name, but=fault))
+    bodies = [body for schema, case in CASES if schema == name for body in _bodies(name, case)]
+    assert not all(validator.is_valid(body) for body in bodies)
+
+
+def test_a_mended_schema_still_refuses_what_is_wrong():
+    body = ChatRequest().user("Hi").payload()
+    for change in ({"temperature": 3}, {"messages": [{"role": "robot"}]}, {"model": "x"}):
+        wrong = copy.deepcopy(body) | change
+        for name in (OPENAI_3_7, ANTHROPIC_3_7, ANTHROPIC_4_5):
+            assert not jsonschema.Draft202012Validator(_mended(name)).is_valid(wrong)
