@@ -33,7 +33,7 @@ _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 # The converters copy whatever the caller could still change. Each has a type of its own, since
 # the types of the constructor's arguments come from them.
 def _items(given: Any) -> Any:
-    if given is None:
+    if not given and (given is None or isinstance(given, (tuple, list))):
         return ()
     if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
         return given  # not a list at all, as `payload` will say
@@ -57,12 +57,12 @@ def _tools(given: Iterable[Tool | _Mapping] | None) -> _Tools:
 
 
 def _choice(given: str | Tool | _Mapping | None) -> str | Tool | _Mapping | None:
-    kept: str | Tool | _Mapping | None = _own(given)
+    kept: str | Tool | _Mapping | None = None if given is None else _own(given)
     return kept
 
 
 def _dict(given: _Mapping | None) -> _Mapping | None:
-    kept: _Mapping | None = freeze(given)
+    kept: _Mapping | None = None if given is None else freeze(given)
     return kept
 
 

@@ -46,7 +46,9 @@ def main() -> None:
     """Run the command and draw its terminal."""
     console = Console(record=True, width=WIDTH, file=Path(os.devnull).open("w", encoding="utf-8"))
     console.print(Text.assemble(("$ ", "bold green"), shlex.join(COMMAND).replace("'", '"')))
-    console.print(Text.from_ansi(run(COMMAND)))
+    # One run of dim text, and not one for each delta: the drawing spaces every run by itself.
+    printed = run(COMMAND).replace("\x1b[0m\x1b[2m", "")
+    console.print(Text.from_ansi(printed))
     svg = FONT_FACE.sub("", console.export_svg(title="aimlchat"))
     Path(__file__).with_name("terminal.svg").write_text(svg, encoding="utf-8")
 

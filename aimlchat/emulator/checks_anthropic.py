@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from .naming import version
 from .questions import decodable, number, one_of, require, strings, text, tool_name
 from .refusals import Refusal
 
@@ -22,14 +21,13 @@ _PARTS = (
     "thinking",
     "redacted_thinking",
 )
-_MOST_PARTS = 5
 
 
 def check(body: dict[str, Any]) -> None:
     """Refuse what this dialect cannot carry."""
     called: set[str] = set()
     for index, message in enumerate(body["messages"]):
-        _message(message, index, body["model"], called)
+        _message(message, index, called)
     if body.get("system") is not None:
         text(body["system"], "system")
     if body.get("stop_sequences") is not None:
@@ -40,7 +38,7 @@ def check(body: dict[str, Any]) -> None:
     _tools(body)
 
 
-def _message(message: dict[str, Any], index: int, model: str, called: set[str]) -> None:
+def _message(message: dict[str, Any], index: int, called: set[str]) -> None:
     role = message.get("role")
     if isinstance(role, str) and role not in _ROLES:
         field = f"'messages[{index}].role'"
@@ -53,15 +51,10 @@ def _message(message: dict[str, Any], index: int, model: str, called: set[str]) 
         return
     require(isinstance(content, list), field, "Expected string or array")
     require(bool(content), field, "Array must contain at least 1 element(s)")
-    if version(model) == (4, 5):
-        # Its published schema says so; its neighbours' do not.
-        require(len(content or ()) <= _MOST_PARTS, field, f"At most {_MOST_PARTS} element(s)")
-    # The published schema of 3.7 has no documents.
-    allowed = [kind for kind in _PARTS if kind != "document" or version(model) != (3, 7)]
     for number_of_part, part in enumerate(content or ()):
         at = f"{field}[{number_of_part}]"
         require(isinstance(part, dict), at, "Expected an object")
-        one_of(part.get("type"), allowed, f"{at}.type")
+        one_of(part.get("type"), _PARTS, f"{at}.type")
         _part(part, at, called)
 
 
