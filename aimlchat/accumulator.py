@@ -122,7 +122,7 @@ class Accumulator:
         position = 0
         for choice in chunk.choices:
             index = position if choice.index is None else choice.index
-            position += 1  # cheaper than enumerate() for the one choice that there is
+            position += 1  # noqa: SIM113 - cheaper than enumerate() for the usual single choice
             state = self._choices.get(index) or self._begin(index)
             if choice.delta is not None:
                 self._take_message(choice.delta, state, deltas)
@@ -173,9 +173,9 @@ class Accumulator:
             or message.reasoning
             or message.reasoning_details
             or message.thinking
-        ) and (text := wire.reasoning_of(message)):
-            state.reasoning.append(text)
-            deltas.append(ReasoningDelta(text, state.index))
+        ) and (thought := wire.reasoning_of(message)):
+            state.reasoning.append(thought)
+            deltas.append(ReasoningDelta(thought, state.index))
         if text := message.content:
             if state.tags is None:
                 state.answer.append(text)

@@ -8,6 +8,7 @@ import attrs
 import msgspec
 
 from .errors import ProtocolError
+from .jsontext import json_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,6 +119,13 @@ class Choice:
 _NOTHING = Choice()
 
 
+def _parsed(raw: bytes | dict[str, Any]) -> dict[str, Any]:
+    if isinstance(raw, dict):
+        return raw
+    body: dict[str, Any] = json_of(raw)
+    return body
+
+
 @attrs.frozen
 class Completion:
     """A completion, whole or (on an error, or while it streams) as far as it has come.
@@ -125,8 +133,7 @@ class Completion:
     ``text``, ``reasoning``, ``tool_calls`` and their like are those of choice 0; ``choices`` has
     all. ``model`` and ``id`` are what the server echoed, ``created`` is in seconds since the epoch.
     ``inference_id`` is the vendor's name for this answer, ``client_request_id`` the one sent with
-    the request. ``headers`` are those of the answer. ``raw`` is the body of a whole answer; of a
-    streamed one the last chunk, plus every top-level key that the library does not know.
+    the request. ``headers`` are those of the answer.
     """
 
     choices: tuple[Choice, ...] = ()
@@ -139,7 +146,16 @@ class Completion:
     client_request_id: str | None = None
     attempts: tuple[Attempt, ...] = ()
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
-    raw: Any = attrs.field(factory=dict, repr=False)
+    # The JSON text itself where it is known to be good: most callers never look at it.
+    _raw: bytes | dict[str, Any] = attrs.field(factory=dict, repr=False, eq=_parsed)
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The body of a whole answer; of a streamed one its last chunk and all unknown keys.
+
+        Parsed on access.
+        """
+        return _parsed(self._raw)
 
     @property
     def _first(self) -> Choice:

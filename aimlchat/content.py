@@ -141,6 +141,8 @@ class _Media:
             msg = f"the bytes are {shown}, not {media_type}; leave the media type out"
             raise InvalidRequestError(msg, field=cls._field)
         found = shown or media_type or ("text/plain" if _is_text(data) else None)
+        if found == "text/plain" and not _is_text(data):
+            found = None
         if found is None or not cls._takes.fullmatch(found):
             what = found or f"an unknown format (it begins with {data[:8]!r})"
             msg = f"cannot take {what}; {cls._wanted}"

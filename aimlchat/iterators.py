@@ -49,7 +49,7 @@ def with_facts(completion: Completion, opened: Opened) -> Completion:
         id=completion.id,
         model=completion.model,
         created=completion.created,
-        raw=completion.raw,
+        raw=completion._raw,  # noqa: SLF001 - as it is: parsing it is for those who look at it
         inference_id=headers.get("x-inference-id"),
         client_request_id=headers.get("x-client-request-id") or opened.client_request_id,
         attempts=opened.attempts,

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from .errors import APIError, ProtocolError, error_for_status
-from .wire import json_of
+from .jsontext import json_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

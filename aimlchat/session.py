@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,6 +19,7 @@ from .errors import (
     InvalidRequestError,
 )
 from .iterators import DeltaStream, Opened, with_facts
+from .jsontext import json_of
 from .policies import Limits, RetryPolicy, Timeouts
 from .refusals import refusal_in_body
 from .request import DEFAULT_MODEL, ChatRequest
@@ -169,7 +169,7 @@ class ChatSession:
             "GET", "models", headers=self._headers, timeouts=self._timeouts
         )
         await self._raise_refusal(exchange)
-        return wire.models_of(wire.json_of(await exchange.read_whole()))
+        return wire.models_of(json_of(await exchange.read_whole()))
 
     def _request_of(self, request: Request, options: dict[str, Any]) -> ChatRequest:
         if isinstance(request, ChatRequest):
@@ -198,7 +198,7 @@ class ChatSession:
     ) -> Opened:
         """Send a request and return at the head of a good answer."""
         payload = request.payload(stream=stream)
-        client_request_id = request.client_request_id or uuid.uuid4().hex
+        client_request_id = request.client_request_id or os.urandom(16).hex()
         sent_headers = {
             "Authorization": self._authorization,
             "Content-Type": "application/json",

@@ -10,6 +10,7 @@ import msgspec
 from . import wire
 from .accumulator import Accumulator
 from .errors import AIMLChatError, ProtocolError, StreamInterruptedError
+from .jsontext import json_of
 from .refusals import is_refusal, refusal_of
 from .sse import MAX_EVENT_BYTES, EventDecoder
 
@@ -33,23 +34,29 @@ def completion_from(data: bytes, model: str = "") -> Completion:
     Raises `APIError` for an error in the body, `ProtocolError` for a body that is not JSON, not an
     object, or has no choice.
     """
-    try:
-        body, exact = msgspec.json.decode(data), True
-    except _REFUSED:
-        body, exact = wire.json_of(data), False
+    whole = Accumulator(model)
+    raw: bytes | dict[str, Any] = data
+    chunk = wire.typed_whole(data)
+    if chunk is None or not chunk.choices or chunk.error:
+        chunk, raw = _odd_whole(data)
+    whole.take(chunk, [], odd=raw is not data)
+    whole.close([])
+    return whole.made(complete=True, raw=raw)
+
+
+def _odd_whole(data: bytes) -> tuple[wire.Chunk, dict[str, Any]]:
+    """Read a body that the typed decoder does not take for a completion."""
+    body = json_of(data)
     if not isinstance(body, dict):
         msg = f"the answer is not a JSON object: {data[:120]!r}"
         raise ProtocolError(msg)
     if is_refusal(body):
         raise refusal_of(body)
-    chunk = wire.whole_chunk(data, body)
+    chunk, _ = wire.chunk_from(body, whole=True)
     if not chunk.choices:
         msg = f"the answer has no choice: {data[:120]!r}"
         raise ProtocolError(msg)
-    whole = Accumulator(model)
-    whole.take(chunk, [], odd=not exact)
-    whole.close([])
-    return whole.made(complete=True, raw=body)
+    return chunk, body
 
 
 class StreamParser:
@@ -189,7 +196,7 @@ class StreamParser:
                 self._fail(ProtocolError("the stream ended before its first chunk"))
             return
         try:
-            body = wire.json_of(event)
+            body = json_of(event)
         except ProtocolError as error:
             self._fail(error)
             return
@@ -210,7 +217,7 @@ class StreamParser:
         """Take an event that lacks its blank line; one that is cut off does not count."""
         if event.strip() != _DONE:
             try:
-                if not isinstance(wire.json_of(event), dict):
+                if not isinstance(json_of(event), dict):
                     return
             except ProtocolError:
                 return
@@ -271,6 +278,6 @@ class StreamParser:
     def _raw(self) -> dict[str, Any]:
         if not self._last_event:
             return dict(self._extra)
-        body = wire.json_of(self._last_event)
+        body = json_of(self._last_event)
         chunk = body["event"] if isinstance(body.get("event"), dict) else body
         return {**self._extra, **chunk}

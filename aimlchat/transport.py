@@ -215,7 +215,7 @@ class Transport:
             http = None
         if http is None:
             connector = aiohttp.TCPConnector(
-                limit=self._limits.max_connections, socket_factory=_socket
+                limit=self._limits.max_connections or 0, socket_factory=_socket
             )
             http = self._owned = aiohttp.ClientSession(
                 connector=connector, cookie_jar=aiohttp.DummyCookieJar()

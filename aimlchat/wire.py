@@ -33,12 +33,11 @@ __all__ = [
     "chunk_from",
     "cost_of",
     "finish_reason_of",
-    "json_of",
     "models_of",
     "reasoning_of",
     "typed_decoder",
+    "typed_whole",
     "usage_of",
-    "whole_chunk",
 ]
 
 
@@ -124,64 +123,10 @@ def typed_decoder(extra_keys: tuple[str, ...] = ()) -> Callable[[bytes], Chunk]:
         (f"extra_{place}", Any, msgspec.field(default=msgspec.UNSET, name=key))
         for place, key in enumerate(extra_keys)
     ]
-    widened = msgspec.defstruct(
+    widened: type[Chunk] = msgspec.defstruct(  # type: ignore[assignment]
         "Chunk", fields, bases=(Chunk,), gc=False, forbid_unknown_fields=True
     )
     return msgspec.json.Decoder(widened).decode
-
-
-# --- JSON that no typed decoder takes ------------------------------------------------------------
-
-_MAX_DEPTH = 64
-# A string, which may lack its end, or a bracket. Nothing in it backtracks, so it takes linear time.
-_JSON_STRUCTURE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
-
-
-def json_of(data: bytes) -> Any:
-    """Decode JSON as leniently as it can be done without guessing.
-
-    Broken UTF-8 becomes U+FFFD; what is nested too deep for the stack becomes null; control
-    characters may stand in strings. Raises `ProtocolError` for what is not JSON.
-    """
-    text = data.decode("utf-8-sig", "replace")
-    try:
-        try:
-            return _loads(text)
-        except RecursionError:
-            return _loads(_pruned(text))
-    except (ValueError, RecursionError) as error:
-        msg = f"not JSON ({error}): {text[:120]!r}"
-        raise ProtocolError(msg) from error
-
-
-def _loads(text: str) -> Any:
-    return json.loads(text, strict=False, parse_int=_integer)
-
-
-def _integer(digits: str) -> int | float:
-    """Read an integer; one of more digits than Python reads (4,300) is infinite, as 1e999 is."""
-    try:
-        return int(digits)
-    except ValueError:
-        return float(digits)
-
-
-def _pruned(text: str) -> str:
-    """Replace what lies deeper than any known key by null, so that the rest can be read."""
-    kept: list[str] = []
-    depth = position = 0
-    for match in _JSON_STRUCTURE.finditer(text):
-        mark = match[0]
-        if mark in "[{":
-            depth += 1
-            if depth == _MAX_DEPTH:
-                kept += (text[position : match.start()], "null")
-        elif mark in "]}":
-            if depth == _MAX_DEPTH:
-                position = match.end()
-            depth -= 1
-    kept.append(text[position:])
-    return "".join(kept)
 
 
 def _text(value: Any) -> str | None:
@@ -249,15 +194,15 @@ def chunk_from(body: dict[str, Any], *, whole: bool = False) -> tuple[Chunk, dic
     return chunk, extra
 
 
-def whole_chunk(data: bytes, body: dict[str, Any]) -> Chunk:
-    """Read a whole completion, given as its bytes and as what they decode to."""
+def typed_whole(data: bytes) -> Chunk | None:
+    """Read a whole completion the fast way, or return None if its shape is another."""
     try:
         chunk = typed_decoder()(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return chunk_from(body, whole=True)[0]
+        return None
     for choice in chunk.choices or ():
+        _number_calls(choice.message)
         choice.delta = choice.message
-        _number_calls(choice.delta)
     return chunk
 
 
@@ -383,21 +328,23 @@ def finish_reason_of(native: str | None) -> str | None:
 
 def usage_of(said: Any) -> Usage | None:
     """Read a usage object; None for one of zeros only (Claude's enveloped streams send those)."""
-    usage = _dict(said)
-    out = _dict(usage.get("completion_tokens_details")) or _dict(usage.get("output_tokens_details"))
-    into = _dict(usage.get("prompt_tokens_details")) or _dict(usage.get("input_tokens_details"))
-    counts = [
-        _whole(usage.get("prompt_tokens", usage.get("input_tokens"))),
-        _whole(usage.get("completion_tokens", usage.get("output_tokens"))),
-        _whole(usage.get("total_tokens")),
-    ]
-    if not any(counts):
+    if not isinstance(said, dict):
         return None
+    get = said.get
+    prompt = _whole(get("prompt_tokens", get("input_tokens")))
+    completion = _whole(get("completion_tokens", get("output_tokens")))
+    total = _whole(get("total_tokens"))
+    if not (prompt or completion or total):
+        return None
+    out = _dict(get("completion_tokens_details") or get("output_tokens_details"))
+    into = _dict(get("prompt_tokens_details") or get("input_tokens_details"))
     return Usage(
-        *counts,
-        reasoning_tokens=_whole(out.get("reasoning_tokens", usage.get("reasoning_tokens"))),
-        cached_tokens=_whole(into.get("cached_tokens", usage.get("cache_read_input_tokens"))),
-        raw=dict(usage),
+        prompt,
+        completion,
+        total,
+        reasoning_tokens=_whole(out.get("reasoning_tokens", get("reasoning_tokens"))),
+        cached_tokens=_whole(into.get("cached_tokens", get("cache_read_input_tokens"))),
+        raw=said,
     )
 
 

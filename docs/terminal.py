@@ -7,6 +7,7 @@ Runs `aimlchat ask` on a pseudo-terminal and writes what it printed to `docs/ter
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import re
@@ -29,7 +30,7 @@ def run(command: list[str]) -> str:
     printed: list[bytes] = []
     pid, terminal = pty.fork()
     if pid == 0:
-        os.execvp(command[0], command)
+        os.execvp(command[0], command)  # noqa: S606 - a command of our own
     while True:
         try:
             if not (data := os.read(terminal, 4096)):
@@ -44,7 +45,7 @@ def run(command: list[str]) -> str:
 
 def main() -> None:
     """Run the command and draw its terminal."""
-    console = Console(record=True, width=WIDTH, file=Path(os.devnull).open("w", encoding="utf-8"))
+    console = Console(record=True, width=WIDTH, file=io.StringIO())
     console.print(Text.assemble(("$ ", "bold green"), shlex.join(COMMAND).replace("'", '"')))
     # One run of dim text, and not one for each delta: the drawing spaces every run by itself.
     printed = run(COMMAND).replace("\x1b[0m\x1b[2m", "")

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "aimlchat"
 
 TABLE = """
-errors content completions catalog policies
+errors jsontext content completions catalog policies
 sse surrogates dialects wire reasoning toolcalls accumulator refusals stream request
 transport iterators session
 """.split()

@@ -160,7 +160,8 @@ async def compare(port: int, rounds: int) -> None:
                 None,
             ),
         }
-        print(f"{'CPU, us per unit (median)':36}{'aimlchat':>10}{'careful':>10}{'naive':>8}{'ratio':>8}  spread")
+        heads = f"{'aimlchat':>10}{'careful':>10}{'naive':>8}{'ratio':>8}"
+        print(f"{'CPU, us per unit (median)':36}{heads}  spread")
         for name, (units, *runs) in scenarios.items():
             await report(name, units, runs, rounds)
         for session in sessions.values():
@@ -187,7 +188,9 @@ def main() -> None:
     """Start the server and compare."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
     command = [sys.executable, str(Path(__file__).with_name("server.py"))]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
         if hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
         try:

@@ -69,7 +69,9 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
             length = next(
-                int(line[15:]) for line in head.split(b"\r\n") if line[:15].lower() == b"content-length:"
+                int(line[15:])
+                for line in head.split(b"\r\n")
+                if line[:15].lower() == b"content-length:"
             )
             await reader.readexactly(length)
             path = head.split(b" ", 2)[1].split(b"/")

@@ -23,7 +23,7 @@ class Reading:
 
     @property
     def end(self):
-        return self.completion if self.error is None else (type(self.error), str(self.error))
+        return self.completion or (type(self.error), self.error.partial)
 
     def joined(self, kind=AnswerDelta, choice=0):
         return "".join(d.text for d in self.deltas if type(d) is kind and d.choice == choice)

@@ -1,5 +1,6 @@
-"""Whatever the pieces in which bytes come, they mean the same; whatever the bytes, nothing breaks."""
+"""In whatever pieces bytes come, they mean the same; and whatever they are, nothing breaks."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -27,7 +28,7 @@ KINDS = AnswerDelta, ReasoningDelta, RefusalDelta, ToolCallDelta
 
 def cut(body, places):
     ends = sorted({place % (len(body) + 1) for place in places} | {0, len(body)})
-    return [body[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+    return [body[a:b] for a, b in itertools.pairwise(ends)]
 
 
 def joined(deltas, kind, choice):
@@ -38,6 +39,7 @@ def check_text(reading):
     """What is handed out is what the completion, or the partial, holds; and it can be printed."""
     result = reading.completion or reading.error.partial
     assert result is not None
+    assert isinstance(result.raw, dict)
     seen = {delta.choice for delta in reading.deltas}
     for choice in result.choices:
         seen.discard(choice.index)

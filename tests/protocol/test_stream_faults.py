@@ -184,7 +184,7 @@ class TestFaults:
 
     def test_a_partial_can_be_pickled_and_copied_with_its_error(self, read, chunk):
         error = read(chunk({"content": "a"}), b"{}").error
-        for again in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):  # noqa: S301
+        for again in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):
             assert type(again) is StreamInterruptedError
             assert again.partial == error.partial
             assert again.partial.text == "a"
@@ -394,9 +394,11 @@ class TestWholeBodies:
     def test_a_body_without_end_is_a_fault_before_it_fills_the_memory(self):
         parser = StreamParser()
         parser.feed(b'{"x": "')
-        with pytest.raises(ProtocolError, match="16,777,216"):
-            for _ in range(20):
+        for _ in range(17):
+            if parser.fault is None:
                 parser.feed(b"x" * 2**20)
+        with pytest.raises(ProtocolError, match="16,777,216"):
+            parser.feed(b"")
 
 
 @pytest.mark.parametrize("model", ["", "qwen3-32b", "gpt-4o"])

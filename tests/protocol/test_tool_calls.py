@@ -247,7 +247,7 @@ def test_the_arguments_of_a_cut_stream_cannot_be_used(read, chunk):
     assert isinstance(reading.error, StreamInterruptedError)
     (call,) = reading.error.partial.tool_calls
     assert call.raw_arguments == '{"x":1}'
-    with pytest.raises(ProtocolError, match="tide.*cut off"):
+    with pytest.raises(ProtocolError, match=r"tide.*cut off"):
         call.arguments  # noqa: B018 - reading it is the test
-    with pytest.raises(ProtocolError, match="tide.*cut off"):
+    with pytest.raises(ProtocolError, match=r"tide.*cut off"):
         reading.error.partial.as_message()

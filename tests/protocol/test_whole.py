@@ -45,6 +45,13 @@ class TestMessages:
         body = body_of({"content": "a"}, service_tier="default", usage={"total_tokens": 3})
         assert completion_from(json.dumps(body).encode()).raw == body
 
+    def test_bodies_of_equal_value_make_equal_completions(self):
+        body = body_of({"content": "a"}, usage={"total_tokens": 3})
+        tight, wide = json.dumps(body, separators=(",", ":")), json.dumps(body, indent=2)
+        completion = completion_from(tight.encode())
+        assert completion == completion_from(wide.encode())
+        assert pickle.loads(pickle.dumps(completion)) == copy.deepcopy(completion) == completion
+
     def test_the_head_is_read(self):
         completion = completed({"content": "a"})
         assert (completion.id, completion.model, completion.created) == ("c-1", "m-1", 1750000000)
@@ -280,11 +287,36 @@ class TestFaults:
     def test_nesting_does_not_lose_the_text(self, depth):
         nested = b"[" * depth + b"]" * depth
         body = b'{"x":%s,"choices":[{"message":{"content":"a"},"x":%s}],"usage":{"x":%s}}'
-        assert completion_from(body % (nested, nested, nested)).text == "a"
+        completion = completion_from(body % (nested, nested, nested))
+        assert completion.text == "a"
+        assert completion.raw["choices"][0]["message"]["content"] == "a"
+
+    @pytest.mark.parametrize("depth", [900, 960, 1000, 100_000])
+    def test_nesting_where_nobody_looks_does_not_lose_the_body(self, depth):
+        nested = b"[" * depth + b"]" * depth
+        completion = completion_from(b'{"choices":[{"message":{"content":"a","x":%s}}]}' % nested)
+        assert completion.text == "a"
+        assert completion.raw["choices"][0]["message"]["content"] == "a"
+
+    def test_a_number_of_thousands_of_digits_does_not_lose_the_body(self):
+        for place in (
+            b'"x":%s,"choices":[{"message":{"content":"a"}}]',
+            b'"choices":[{"message":{"content":"a","x":%s}}]',
+        ):
+            completion = completion_from(b"{%s}" % (place % (b"1" * 5000)))
+            assert completion.text == "a"
+            assert completion.raw["choices"][0]["message"]["content"] == "a"
 
     def test_broken_utf8_does_not_lose_the_text(self):
         body = b'\xef\xbb\xbf{"choices":[{"message":{"content":"a\xff"}}],"\xff":1}'
-        assert completion_from(body).text == "a\ufffd"
+        completion = completion_from(body)
+        assert completion.text == "a\ufffd"
+        assert completion.raw["\ufffd"] == 1
+
+    def test_broken_utf8_where_nobody_looks_does_not_lose_the_body(self):
+        completion = completion_from(b'{"choices":[{"message":{"content":"a","x":"\xff"}}]}')
+        assert completion.text == "a"
+        assert completion.raw["choices"][0]["message"]["x"] == "\ufffd"
 
     @given(st.binary(max_size=100) | st.text(max_size=50).map(str.encode))
     @settings(max_examples=500, deadline=None)
@@ -294,6 +326,7 @@ class TestFaults:
         except AIMLChatError:
             return
         assert completion.choices
+        assert isinstance(completion.raw, dict)
 
     @given(st.data())
     @settings(max_examples=500, deadline=None)
@@ -315,6 +348,7 @@ class TestFaults:
         except AIMLChatError:
             return
         f"{completion.text}{completion.reasoning}{completion.id}".encode()
+        assert isinstance(completion.raw, dict)
 
 
 WHOLE = Completion(
@@ -362,7 +396,7 @@ WHOLE = Completion(
 class TestValues:
     def test_a_pickled_or_copied_one_is_equal(self, value):
         for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
-            assert pickle.loads(pickle.dumps(value, protocol)) == value  # noqa: S301
+            assert pickle.loads(pickle.dumps(value, protocol)) == value
         assert copy.deepcopy(value) == value
         assert copy.copy(value) == value
 

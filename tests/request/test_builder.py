@@ -118,7 +118,7 @@ def _full_request():
 
 @pytest.mark.parametrize(
     "duplicate",
-    [copy.copy, copy.deepcopy, lambda request: pickle.loads(pickle.dumps(request))],  # noqa: S301
+    [copy.copy, copy.deepcopy, lambda request: pickle.loads(pickle.dumps(request))],
     ids=["copy", "deepcopy", "pickle"],
 )
 def test_a_duplicate_is_equal_and_sends_the_same(duplicate):

@@ -157,4 +157,4 @@ def test_no_method_changes_the_request_it_is_called_on(prompt, said, max_tokens,
 @given(MODELS, WORDS, st.dictionaries(WORDS, JSON, max_size=3))
 def test_a_pickled_request_is_equal(model, said, extra):
     request = ChatRequest(model, messages=[{"role": "user", "content": said}], extra=extra)
-    assert pickle.loads(pickle.dumps(request)) == request  # noqa: S301
+    assert pickle.loads(pickle.dumps(request)) == request

@@ -1,6 +1,5 @@
 """Users mock aiohttp with aioresponses; whole answers and errors go through it."""
 
-import asyncio
 from functools import partial
 from types import SimpleNamespace
 
@@ -63,7 +62,7 @@ async def test_a_mocked_error_is_typed(mocked, session):
     assert limited.value.retry_after == 7
 
 
-@pytest.mark.parametrize("cause", [aiohttp.ServerDisconnectedError(), asyncio.TimeoutError()])
+@pytest.mark.parametrize("cause", [aiohttp.ServerDisconnectedError(), TimeoutError()])
 async def test_a_broken_connection_is_of_our_tree(mocked, session, cause):
     mocked.post(URL, exception=cause)
 

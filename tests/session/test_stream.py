@@ -323,7 +323,7 @@ async def test_what_http_had_buffered_when_the_connection_broke_is_not_lost():
         sent.set()
         # The reader is busy while the rest of the answer and the end of the connection arrive.
         response = stream._opened.exchange._response
-        while response.content.exception() is None:
+        while response.content.exception() is None:  # noqa: ASYNC110 - aiohttp tells nobody
             await asyncio.sleep(0)
         with pytest.raises(StreamInterruptedError) as caught:
             await stream.collect()
