@@ -7,6 +7,7 @@ at the very end of an answer (seen from GLM 4.5) is dropped.
 
 from __future__ import annotations
 
+import functools
 import re
 
 __all__ = ["InlineTags", "may_use_tags"]
@@ -19,6 +20,7 @@ _NEVER = re.compile(r"claude|gpt|gemini|grok|\bo[134]\b", re.IGNORECASE)
 _UNDECIDED, _REASONING, _GAP, _ANSWER = range(4)
 
 
+@functools.lru_cache(maxsize=256)
 def may_use_tags(model: str) -> bool:
     """Return whether the model of this name may put its reasoning between tags."""
     return not _NEVER.search(model)

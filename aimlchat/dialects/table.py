@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Literal, NamedTuple
 
@@ -51,6 +52,7 @@ TABLE = (
 )
 
 
+@functools.lru_cache(maxsize=256)
 def row_of(model: str) -> Row:
     """Return the first row of the table that the model's name matches."""
     return next(row for row in TABLE if row.name.search(model))

@@ -66,12 +66,10 @@ class TestKnownTypes:
             assert kind.from_bytes(data, given).media_type == media_type
 
     def test_a_wrong_media_type_is_refused(self, kind, data, media_type):
-        if media_type == "text/plain":
-            pytest.skip("text may be anything")
-        wrong = "image/png" if media_type != "image/png" else "image/gif"
-        with pytest.raises(InvalidRequestError, match=f"{media_type}, not {wrong}") as caught:
-            kind.from_bytes(data, wrong)
-        assert caught.value.field == kind.__name__.lower()
+        for wrong in {"image/png", "audio/wav", "video/mp4"} - {media_type}:
+            with pytest.raises(InvalidRequestError, match=wrong) as caught:
+                kind.from_bytes(data, wrong)
+            assert caught.value.field == kind.__name__.lower()
 
     def test_the_other_kinds_refuse_it(self, kind, data, media_type):
         for other in {Image, Document, Audio} - {kind}:

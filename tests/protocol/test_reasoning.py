@@ -90,7 +90,7 @@ def test_every_way_to_cut_a_text_gives_the_same(text):
         max_size=40,
     )
 )
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_long_texts_are_split_by_definition(pieces):
     text = "".join(pieces)
     assert split(*pieces) == by_definition(text)

@@ -231,20 +231,32 @@ EVENTS = (
 
 
 @given(events=st.lists(EVENTS, max_size=6), model=st.sampled_from(["", "gpt-4o", "qwen3-32b"]))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_chunks_with_anything_in_any_place_are_no_crash(read, events, model):
     check_text(read(*events, model=model))
 
 
 @given(body=CHUNK)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_a_whole_body_with_anything_in_any_place_is_no_crash(read_bytes, body):
     reading = read_bytes([json.dumps(body).encode()], "")
     check_text(reading)
 
 
+@given(body=CHUNK)
+@settings(max_examples=150, deadline=None)
+def test_the_fast_and_the_tolerant_way_agree_on_a_whole_body(read_bytes, body):
+    plain = read_bytes([json.dumps(body).encode()], "")
+    odd = read_bytes([json.dumps(body | {"created": [0]}).encode()], "")
+    assert plain.deltas == odd.deltas
+    assert type(plain.error) is type(odd.error)
+    if plain.completion:
+        assert plain.completion.choices == odd.completion.choices
+        assert plain.completion.cost == odd.completion.cost
+
+
 @given(chunks=st.lists(CHUNK.filter(lambda body: not body.get("error")), max_size=5))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_the_fast_and_the_tolerant_decoder_agree(read, chunks):
     plain = read(*chunks, b"[DONE]", model="gpt-4o")
     # A time with a fraction is refused by the fast decoder, and otherwise ignored.
