@@ -48,7 +48,9 @@ def is_refusal(body: Mapping[str, Any]) -> bool:
     """
     if body.get("error"):
         return True
-    return "choices" not in body and "message" in body and "statusCode" in body
+    if "choices" in body or "message" not in body:
+        return False
+    return "statusCode" in body or body.get("object") == "error" or body.get("type") == "error"
 
 
 def refusal_of(body: Mapping[str, Any]) -> APIError:

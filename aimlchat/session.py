@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import time
@@ -87,6 +88,8 @@ class ChatSession:
         # Masked at once: the frames of an error below show what this name holds.
         api_key = Secret(api_key) if api_key is not None else None
         api_key = _checked_key(api_key)
+        self._id = os.urandom(8).hex()
+        self._calls = itertools.count(1)
         self._model = model
         self._timeouts = timeouts or Timeouts()
         self._retry = retry or RetryPolicy()
@@ -198,7 +201,7 @@ class ChatSession:
     ) -> Opened:
         """Send a request and return at the head of a good answer."""
         payload = request.payload(stream=stream)
-        client_request_id = request.client_request_id or os.urandom(16).hex()
+        client_request_id = request.client_request_id or self._next_request_id()
         sent_headers = {
             "Authorization": self._authorization,
             "Content-Type": "application/json",
@@ -228,6 +231,10 @@ class ChatSession:
             client_request_id=client_request_id,
             attempts=(Attempt(1),),
         )
+
+    def _next_request_id(self) -> str:
+        # Random for the session and counted within it: unique, and cheaper than a random one each.
+        return f"{self._id}-{next(self._calls)}"
 
     async def _raise_refusal(self, exchange: Exchange) -> None:
         if exchange.status in _SUCCESS:

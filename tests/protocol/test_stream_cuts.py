@@ -259,10 +259,9 @@ def test_the_fast_and_the_tolerant_way_agree_on_a_whole_body(read_bytes, body):
 @settings(max_examples=200, deadline=None)
 def test_the_fast_and_the_tolerant_decoder_agree(read, chunks):
     plain = read(*chunks, b"[DONE]", model="gpt-4o")
-    # A time with a fraction is refused by the fast decoder, and otherwise ignored.
-    tolerant = read(*({"created": 0.5} | body for body in chunks), b"[DONE]", model="gpt-4o")
+    # A time that is no number is refused by the fast decoder, and ignored by the other.
     odd = read(*(body | {"created": [0]} for body in chunks), b"[DONE]", model="gpt-4o")
-    assert plain.deltas == tolerant.deltas == odd.deltas
+    assert plain.deltas == odd.deltas
     assert type(plain.error) is type(odd.error)
     if plain.completion:
         assert plain.completion.choices == odd.completion.choices
