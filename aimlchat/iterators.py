@@ -36,6 +36,7 @@ class Opened:
     choices: int
     client_request_id: str
     attempts: tuple[Attempt, ...]
+    redact: Callable[[AIMLChatError], None]  # takes the key out of what the server said
 
 
 def with_facts(completion: Completion, opened: Opened) -> Completion:
@@ -66,8 +67,9 @@ class DeltaStream:
     connection at once, so that the model stops writing. A bare ``break`` does so as soon as nothing
     holds the stream any more; keep a name for it only inside ``async with``.
 
-    Every exception out of a stream is an `AIMLChatError` with ``.partial`` set. A stream belongs to
-    one task at a time. A task that is cancelled while it waits for a delta leaves the stream.
+    Whatever goes wrong with a stream is an `AIMLChatError` with ``.partial`` set. A stream belongs
+    to one task at a time (a second one gets a `RuntimeError`). A task that is cancelled while it
+    waits for a delta leaves the stream; deltas that had come are handed out first.
     """
 
     def __init__(
@@ -80,13 +82,16 @@ class DeltaStream:
         self._parser = StreamParser()
         self._ready: deque[Delta] = deque()
         self._reading = False
+        self._opening: asyncio.Future[Opened] | None = None
         self._ended = False  # the parser has seen the end, or a fault
         self._over = False  # the connection is given back or closed
         self._left = False  # over before the end, by the caller's own will
         self._failure: AIMLChatError | None = None
 
     async def __aenter__(self) -> Self:
-        if self._opened is None and not self._over:
+        if self._over:
+            self._raise_failure()
+        elif self._opened is None:
             await self._step(self._start)
         return self
 
@@ -190,10 +195,22 @@ class DeltaStream:
         self._raise_failure()
 
     async def _start(self) -> None:
-        self._opened = await self._open()
-        self._parser = StreamParser(self._opened.model)
-        if self._over:  # left by another task in the meantime
-            self._opened.exchange.close()
+        # A task of its own, so that `aclose` in another task can end the wait for the head.
+        self._opening = asyncio.ensure_future(self._open())
+        try:
+            opened = await self._opening
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._left and task is not None and not task.cancelling():
+                self._raise_failure()
+            raise
+        finally:
+            self._opening = None
+        if self._over:  # left in the very moment
+            opened.exchange.close()
+            self._raise_failure()
+        self._opened = opened
+        self._parser = StreamParser(opened.model)
 
     async def _advance(self) -> None:
         """Get hold of more deltas, or of the end."""
@@ -233,9 +250,11 @@ class DeltaStream:
 
     def _leave(self) -> None:
         if not self._ended and self._failure is None:
-            self._fail(StreamInterruptedError("the stream was left before its end"))
             self._left = True
+            self._fail(StreamInterruptedError("the stream was left before its end"))
         self._over = True
+        if self._opening is not None:
+            self._opening.cancel()
         if self._opened is not None:
             self._opened.exchange.close()
 
@@ -249,6 +268,7 @@ class DeltaStream:
         failure.partial = self.partial
         if self._opened is not None:
             failure.attempts = self._opened.attempts
+            self._opened.redact(failure)
         self._failure = failure
         self._ended = False
         self._over = True

@@ -29,7 +29,8 @@ def json_of(data: bytes) -> Any:
             return _loads(_pruned(text))
     except (ValueError, RecursionError) as error:
         msg = f"not JSON ({error}): {text[:120]!r}"
-        raise ProtocolError(msg) from error
+    # Not from within: a JSONDecodeError holds the whole text, and its frames the reader.
+    raise ProtocolError(msg)
 
 
 def _loads(text: str) -> Any:

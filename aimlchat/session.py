@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import re
@@ -44,6 +45,7 @@ _BASE_URL_VARIABLE = "AIMLAPI_BASE_URL"
 _BASE_URL = "https://api.aimlapi.com/v1"
 _SUCCESS = range(200, 300)
 Request = str | ChatRequest | Sequence[Mapping[str, Any]]
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token, RFC 9110 section 5.6.2
 
 
@@ -94,6 +96,7 @@ class ChatSession:
         self._timeouts = timeouts or Timeouts()
         self._retry = retry or RetryPolicy()
         self._headers = _checked_headers(headers)
+        self._key = api_key
         self._authorization = Secret(f"Bearer {api_key}")
         self._transport = Transport(
             base_url or os.environ.get(_BASE_URL_VARIABLE) or _BASE_URL,
@@ -143,6 +146,7 @@ class ChatSession:
         except AIMLChatError as error:
             if isinstance(error, APIError):
                 error.inference_id = opened.exchange.headers.get("x-inference-id")
+            opened.redact(error)
             raise _with_attempt(error) from error.__cause__
         return with_facts(completion, opened)
 
@@ -230,6 +234,7 @@ class ChatSession:
             choices=request.n or 1,
             client_request_id=client_request_id,
             attempts=(Attempt(1),),
+            redact=self._redact,
         )
 
     def _next_request_id(self) -> str:
@@ -240,15 +245,33 @@ class ChatSession:
         if exchange.status in _SUCCESS:
             return
         body = await exchange.read_refusal()
-        # A server that quotes the key back must not put it into an error that gets logged; nor may
-        # a name in this frame hold it.
-        body = body.replace(self._authorization.removeprefix("Bearer ").encode(), b"***")
-        raise refusal_in_body(exchange.status, body, exchange.headers, time.time())
+        error = refusal_in_body(exchange.status, body, exchange.headers, time.time())
+        del body  # the frame of an error is no place for what the server said either
+        self._redact(error)
+        raise error
+
+    def _redact(self, error: AIMLChatError) -> None:
+        """Take the key out of an error that quotes a server which quotes it back."""
+        hide = functools.partial(_hidden, self._key)
+        error.args = hide(error.args)
+        if isinstance(error, APIError):
+            error.message = hide(error.message)
+            error.body = hide(error.body)
 
 
 def _with_attempt(error: AIMLChatError) -> AIMLChatError:
     error.attempts = (Attempt(1, cause=str(error)),)
     return error
+
+
+def _hidden(key: str, value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace(key, "***")
+    if isinstance(value, dict):
+        return {_hidden(key, name): _hidden(key, item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_hidden(key, item) for item in value)
+    return value
 
 
 def _checked_key(given: Secret | None) -> Secret:
@@ -271,13 +294,18 @@ def _checked_key(given: Secret | None) -> Secret:
 
 
 def _checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
-    checked = {}
-    for name, value in (headers or {}).items():
-        if not _HEADER_NAME.fullmatch(name) or not isinstance(value, str):
-            msg = f"{name!r} cannot be a header"
+    if not headers:
+        return {}
+    # Masked before they are checked: any header may hold a secret, and frames show what they hold.
+    checked: dict[str, str] = {
+        name: Secret(value) if isinstance(value, str) else value for name, value in headers.items()
+    }
+    headers = None
+    for name, value in checked.items():
+        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+            msg = f"{name!r} cannot be the name of a header"
             raise ConfigurationError(msg)
-        if any(character in value for character in "\r\n\0"):
-            msg = f"the value of the header {name!r} holds a line break or a null character"
+        if not isinstance(value, str) or _CONTROL.search(value):
+            msg = f"the value of the header {name!r} is not text, or holds control characters"
             raise ConfigurationError(msg)
-        checked[name] = Secret(value) if name.lower().endswith("authorization") else value
     return checked

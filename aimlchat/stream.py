@@ -59,6 +59,12 @@ def _odd_whole(data: bytes) -> tuple[wire.Chunk, dict[str, Any]]:
     return chunk, body
 
 
+def _without_frames(error: AIMLChatError) -> AIMLChatError:
+    """Return an error that can be kept: frames would hold the parser, and whoever feeds it."""
+    error.__context__ = None
+    return error.with_traceback(None)
+
+
 class StreamParser:
     """Read a streamed completion, from bytes to deltas; no I/O, no clock, no asyncio.
 
@@ -249,7 +255,7 @@ class StreamParser:
         try:
             completion = completion_from(body, self._model)
         except AIMLChatError as error:
-            self.fault = error
+            self.fault = _without_frames(error)
             return
         chunk, _ = wire.chunk_from(completion.raw, whole=True)
         self._content.take(chunk, deltas, odd=True)
@@ -259,7 +265,7 @@ class StreamParser:
     def _fail(self, error: AIMLChatError) -> None:
         # A choice that has its finish reason is whole; what goes wrong behind it cannot undo that.
         if not self._content.finished_choices:
-            self.fault = error
+            self.fault = _without_frames(error)
 
     def _interruption(self) -> AIMLChatError:
         if not self._last_event and not self._content.has_chunk:

@@ -22,7 +22,7 @@ from .errors import (
 
 if TYPE_CHECKING:
     import ssl as ssl_module
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from .policies import Limits, Timeouts
 
@@ -53,10 +53,11 @@ class Secret(str):
 class Exchange:
     """One answer, from its head to its end."""
 
-    __slots__ = ("_response", "headers", "status")
+    __slots__ = ("_response", "_unwatch", "headers", "status")
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
+        self._unwatch = _watch(response)
         self.status = response.status
         self.headers = CIMultiDict(response.headers)
 
@@ -67,27 +68,27 @@ class Exchange:
         before was returned. Cancelling loses nothing.
         """
         content = self._response.content
+        outer = sys.exception()
         try:
             return await content.readany()
         except _BROKEN as error:
             # aiohttp raises before it gives what it still holds; a finished answer may be in there.
             if content._buffer:  # noqa: SLF001 - pinned by a test
                 return content._read_nowait(-1)  # noqa: SLF001
-            _forget_frames(error)
             msg = f"the connection broke in the middle of the answer: {_reason(error)}"
-            raise StreamInterruptedError(msg) from error
+            raise StreamInterruptedError(msg) from _cause(error, outer)
 
     async def read_whole(self) -> bytes:
         """Return the rest of the body and give the connection back.
 
         Raises `ProtocolError` if the body was cut. Cancelling closes the connection.
         """
+        outer = sys.exception()
         try:
             return await self._response.read()
         except _BROKEN as error:
-            _forget_frames(error)
             msg = f"the answer was cut off: {_reason(error)}"
-            raise ProtocolError(msg) from error
+            raise ProtocolError(msg) from _cause(error, outer)
         finally:
             self.close()
 
@@ -121,6 +122,7 @@ class Exchange:
 
     def close(self) -> None:
         """Close the connection, unless the body was read to its end; safe to repeat."""
+        self._unwatch()
         self._response.close()
 
 
@@ -141,7 +143,9 @@ class Transport:
         limits: Limits,
     ) -> None:
         self._base_url = _checked_url(base_url)
-        self._proxy = proxy or (_proxy_from_environment(self._base_url) if trust_env else None)
+        if proxy is None and trust_env:
+            proxy = _proxy_from_environment(self._base_url)
+        self._proxy = _checked_proxy(proxy) if proxy else None
         self._ssl = True if ssl is None else ssl
         self._borrowed = http
         self._owned: aiohttp.ClientSession | None = None
@@ -163,27 +167,42 @@ class Transport:
         closes the connection.
         """
         http = self._session()
+        outer = sys.exception()
+        data: bytes | AsyncIterator[bytes] | None = body
+        if body is not None and len(body) > _PIECE:
+            # With its length: not every front end takes a request in chunks.
+            data = _pieces(body)
+            headers = {**headers, "Content-Length": str(len(body))}
         try:
             response = await http.request(
                 method,
                 self._base_url / path,
-                data=_pieces(body) if body and len(body) > _PIECE else body,
+                data=data,
                 headers=headers,
                 # The key must not follow a redirect to another host, and no API redirects a POST.
                 allow_redirects=False,
                 proxy=self._proxy,
                 ssl=self._ssl,
-                timeout=aiohttp.ClientTimeout(total=None, connect=timeouts.connect),
+                # Not ``connect``: that would count the wait for a place in a full pool as well.
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=timeouts.connect),
+                # A borrowed session may have its own ideas of these.
+                raise_for_status=False,
+                auto_decompress=True,
                 max_line_size=_MAX_HEADER_BYTES,
                 max_field_size=_MAX_HEADER_BYTES,
             )
         except aiohttp.ConnectionTimeoutError as error:
-            _forget_frames(error)
             msg = f"no connection to {self._base_url.host} within {timeouts.connect:g} s"
-            raise RequestTimeoutError(msg, phase="connect") from error
+            raise RequestTimeoutError(msg, phase="connect") from _cause(error, outer)
         except (*_BROKEN, ValueError) as error:
-            _forget_frames(error)
-            self._raise_failed(error)
+            self._raise_failed(_cause(error, outer))
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._closed and task is not None and not task.cancelling():
+                # aiohttp cancels who waits for a place in its pool when that is closed.
+                msg = "the session was closed before the request was sent"
+                raise ConnectionFailedError(msg, sent=False) from None
+            raise
         return Exchange(response)
 
     async def close(self) -> None:
@@ -204,6 +223,9 @@ class Transport:
             msg = "the session is closed; make a new ChatSession"
             raise ConfigurationError(msg)
         if self._borrowed is not None:
+            if self._borrowed.closed:
+                msg = "the borrowed http session is closed; lend one that is open"
+                raise ConfigurationError(msg)
             return self._borrowed
         loop = asyncio.get_running_loop()
         http = self._owned
@@ -224,13 +246,17 @@ class Transport:
 
     def _raise_failed(self, error: Exception) -> NoReturn:
         where = f"{self._base_url.host}:{self._base_url.port}"
+        if isinstance(error, aiohttp.ClientHttpProxyError):
+            msg = f"the proxy refused the connection: {error.status} {error.message}"
+            raise ConnectionFailedError(msg, sent=False) from error
         if isinstance(error, aiohttp.ClientResponseError):
             msg = f"{where} did not answer in HTTP: {error.message}"
             raise ProtocolError(msg) from error
-        if isinstance(error, aiohttp.InvalidURL | ValueError):
+        sent = not isinstance(error, aiohttp.ClientConnectorError)
+        # A certificate that is refused is a ValueError too, but of the connection.
+        if sent and isinstance(error, aiohttp.InvalidURL | ValueError):
             msg = f"the request cannot be sent: {error}"
             raise ConfigurationError(msg) from error
-        sent = not isinstance(error, aiohttp.ClientConnectorError)
         what = "the connection broke before an answer" if sent else "no connection"
         msg = f"{what} ({where}): {_reason(error)}"
         raise ConnectionFailedError(msg, sent=sent) from error
@@ -246,20 +272,34 @@ def _abandon(http: aiohttp.ClientSession) -> None:
 
 def _checked_url(base_url: str) -> URL:
     try:
-        url = URL(base_url.rstrip("/"))
+        url = URL(base_url.strip().rstrip("/"))
     except ValueError as error:
         msg = f"base_url {base_url!r} is not a URL: {error}"
         raise ConfigurationError(msg) from error
     if url.scheme not in ("http", "https") or not url.host:
         msg = f"base_url {base_url!r} has to be an http: or https: URL with a host"
         raise ConfigurationError(msg)
+    if url.query_string or url.fragment or url.user:
+        msg = "base_url takes no query, fragment or user name; give headers= for what it needs"
+        raise ConfigurationError(msg)
     return url
+
+
+def _checked_proxy(proxy: str) -> str:
+    if "://" not in proxy:
+        proxy = f"http://{proxy}"  # as curl reads it
+    scheme, _, rest = proxy.partition("://")
+    if scheme.lower() not in ("http", "https") or not rest.strip("/"):
+        msg = f"a proxy has to be an http: or https: URL, not one with {scheme!r}"
+        raise ConfigurationError(msg)
+    return proxy
 
 
 def _proxy_from_environment(url: URL) -> str | None:
     """Look once for each session; aiohttp's own way costs two thread hops a call."""
-    host = url.host or ""
-    return None if proxy_bypass(host) else getproxies().get(url.scheme)
+    if proxy_bypass(f"{url.raw_host}:{url.port}"):
+        return None
+    return getproxies().get(url.scheme)
 
 
 def _socket(address: tuple[Any, ...]) -> socket.socket:
@@ -281,14 +321,57 @@ async def _pieces(body: bytes) -> AsyncIterator[bytes]:
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            return str(error.certificate_error)
         # Its own sentence names the host again, and an "ssl:default" even without TLS.
         return error.os_error.strerror or str(error.os_error) or type(error.os_error).__name__
     return str(error) or type(error).__name__
 
 
-def _forget_frames(error: BaseException) -> None:
-    """Drop the frames of aiohttp from an error: they hold the request's headers."""
-    seen: BaseException | None = error
-    while seen is not None:
-        seen.__traceback__ = None
-        seen = seen.__cause__ or seen.__context__
+def _cause(error: Exception, outer: BaseException | None) -> Exception:
+    """Return an error of aiohttp's as the cause of ours, without its frames.
+
+    They hold the request's headers. ``outer`` is what the caller was handling already: its frames
+    are the caller's own.
+    """
+    if type(error) is aiohttp.ClientConnectionError:
+        # "Connection closed" is one object for all of aiohttp, which must not become a chain.
+        return aiohttp.ClientConnectionError(*error.args)
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and link is not outer and id(link) not in seen:
+        seen.add(id(link))
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
+    return error
+
+
+def _watch(response: aiohttp.ClientResponse) -> Callable[[], None]:
+    """Make sure that a reader hears of a lost connection; return what ends the watch.
+
+    A chunk whose size is broken makes aiohttp close the connection without a word to the body's
+    reader, who would wait for ever.
+    """
+    connection = response.connection
+    protocol = connection.protocol if connection is not None else None
+    closed = protocol.closed if protocol is not None else None
+    if closed is None:
+        return _nothing
+    content = response.content
+
+    def tell(future: asyncio.Future[None]) -> None:
+        if not future.cancelled():
+            future.exception()  # looked at, or asyncio would log it as forgotten
+        if not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ClientPayloadError("the body is not HTTP"))
+
+    closed.add_done_callback(tell)
+
+    def unwatch() -> None:
+        closed.remove_done_callback(tell)
+
+    return unwatch
+
+
+def _nothing() -> None:
+    """There is nothing to end."""

@@ -1,5 +1,6 @@
 """Users mock aiohttp with aioresponses; whole answers and errors go through it."""
 
+import ssl
 from functools import partial
 from types import SimpleNamespace
 
@@ -60,6 +61,17 @@ async def test_a_mocked_error_is_typed(mocked, session):
         await session.complete("Hello")
 
     assert limited.value.retry_after == 7
+
+
+async def test_a_certificate_that_is_refused_sent_nothing(mocked, session):
+    key = SimpleNamespace(host="api.aimlapi.com", port=443, ssl=True, is_ssl=True)
+    refused = ssl.SSLCertVerificationError("self-signed certificate")
+    mocked.post(URL, exception=aiohttp.ClientConnectorCertificateError(key, refused))
+
+    with pytest.raises(ConnectionFailedError, match="self-signed") as caught:
+        await session.complete("Hello")
+
+    assert not caught.value.sent
 
 
 @pytest.mark.parametrize("cause", [aiohttp.ServerDisconnectedError(), TimeoutError()])

@@ -7,6 +7,7 @@ import pytest
 from raw_server import serving
 
 from aimlchat import (
+    AIMLChatError,
     APIError,
     AuthenticationError,
     ChatRequest,
@@ -14,6 +15,7 @@ from aimlchat import (
     ConnectionFailedError,
     InsufficientCreditsError,
     InvalidRequestError,
+    Limits,
     NotFoundError,
     ProtocolError,
     RateLimitError,
@@ -221,6 +223,7 @@ async def test_a_request_of_megabytes_arrives_whole(session, emulator):
     await session.complete(text)
 
     assert emulator.requests[0].body["messages"][0]["content"] == text
+    assert int(emulator.requests[0].headers["Content-Length"]) > 3_000_000
 
 
 async def test_calls_share_one_connection(session, emulator):
@@ -236,3 +239,39 @@ async def test_models_are_listed_without_the_key(session, emulator):
     claude = next(model for model in models if model.goes_by("anthropic/claude-3.7-sonnet"))
     assert claude.type.endswith("chat-completions")
     assert "authorization" not in {name.lower() for name in emulator.requests[0].headers}
+
+
+async def test_closing_the_session_ends_calls_that_wait_for_a_connection(thinker):
+    limits = Limits(max_connections=1)
+    async with ChatSession("k", base_url=thinker.base_url, limits=limits) as session:
+        stream = session.stream("Count")
+        await anext(stream)
+        waiting = asyncio.create_task(session.complete("Hello"))
+        await asyncio.sleep(0)
+
+        await session.close()
+
+        with pytest.raises(ConnectionFailedError) as caught:
+            await waiting
+        assert not caught.value.sent
+        await stream.aclose()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": "bad key sk-very-secret", "type": "authentication_error"}},
+        b"<html>sk-very-secret",
+        b'{"sk-very-secret":',
+    ],
+)
+async def test_a_200_that_quotes_the_key_puts_it_into_no_error(emulator, body):
+    async with ChatSession("sk-very-secret", base_url=emulator.base_url) as session:
+        for call in (session.complete, lambda text: session.stream(text).collect()):
+            emulator.reply(body=body)
+            with pytest.raises(AIMLChatError) as caught:
+                await call("Hello")
+            error = caught.value
+            while error is not None:
+                assert "sk-very-secret" not in f"{error} {error!r} {vars(error)}"
+                error = error.__cause__

@@ -10,7 +10,7 @@ import traceback
 import aiohttp
 import pytest
 
-from aimlchat import AIMLChatError, ChatSession, ConfigurationError, Limits
+from aimlchat import AIMLChatError, ChatSession, ConfigurationError, Limits, RateLimitError
 
 KEY = "sk-very-secret"
 
@@ -44,7 +44,9 @@ async def test_the_first_of_the_two_variables_wins(monkeypatch, emulator):
     assert emulator.requests[0].headers["Authorization"] == "Bearer first"
 
 
-@pytest.mark.parametrize("url", ["api.example.com", "ftp://x/v1", "http://", "http://[::1"])
+@pytest.mark.parametrize(
+    "url", ["api.example.com", "ftp://x/v1", "http://", "http://[::1", "http://x/v1?a=b"]
+)
 def test_a_base_url_that_is_none_is_refused(url):
     with pytest.raises(ConfigurationError, match="base_url"):
         ChatSession(KEY, base_url=url)
@@ -178,3 +180,44 @@ async def _ask(session: ChatSession) -> str:
 async def _ask_and_close(session: ChatSession) -> str:
     async with session:
         return await _ask(session)
+
+
+async def test_a_borrowed_session_with_ideas_of_its_own_changes_no_error(emulator):
+    emulator.fail(status=429)
+    async with aiohttp.ClientSession(raise_for_status=True, auto_decompress=False) as http:
+        session = ChatSession(KEY, base_url=emulator.base_url, http=http)
+        with pytest.raises(RateLimitError):
+            await session.complete("Hi")
+
+
+async def test_a_borrowed_session_that_is_closed_is_a_mistake_of_the_caller():
+    async with aiohttp.ClientSession() as http:
+        session = ChatSession(KEY, http=http)
+
+    with pytest.raises(ConfigurationError, match="borrowed"):
+        await session.complete("Hi")
+
+
+async def test_no_proxy_may_name_a_port(monkeypatch, emulator):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", emulator.base_url.removeprefix("http://").removesuffix("/v1"))
+
+    async with ChatSession(KEY, base_url=emulator.base_url) as session:
+        assert await session.complete("Hi")
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "ftp://x", "http://"])
+def test_a_proxy_that_cannot_be_used_is_refused_by_name(proxy):
+    with pytest.raises(ConfigurationError, match="proxy"):
+        ChatSession(KEY, proxy=proxy)
+
+
+def test_a_secret_in_a_bad_header_is_in_no_frame_of_the_error():
+    try:
+        ChatSession(KEY, headers={"X-Token": "hush-hush\n"})
+    except ConfigurationError as error:
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+
+    inner = [frame for frame in frames if frame.f_code.co_name == "_checked_headers"]
+    assert inner
+    assert all("hush-hush" not in repr(frame.f_locals) for frame in inner)

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import weakref
 
 import pytest
 from raw_server import CHUNKED, HEAD, content, http_chunk, serving
@@ -422,3 +423,70 @@ async def test_every_error_out_of_a_stream_is_of_the_one_tree():
             await session.stream("Why?").collect()
 
     assert caught.value.partial is not None
+
+
+@pytest.mark.parametrize("size", [b"zz", b"-5"])
+async def test_a_chunk_whose_size_is_broken_does_not_hang_the_reader(size):
+    started = asyncio.Event()
+
+    async def babble(reader, writer):
+        writer.write(CHUNKED + http_chunk(content("Hello")))
+        await started.wait()
+        writer.write(size + b"\r\n")
+        await reader.read()
+
+    async with serving(babble) as server, ChatSession("k", base_url=server.base_url) as session:
+        stream = session.stream("Why?")
+        await anext(stream)
+        started.set()
+        with pytest.raises(StreamInterruptedError) as caught:
+            await stream.collect()
+
+    assert caught.value.partial.text == "Hello"
+
+
+async def test_leaving_from_another_task_before_the_head_closes_the_connection():
+    arrived = asyncio.Event()
+
+    async def think(reader, _):
+        arrived.set()
+        await reader.read()
+        raise ConnectionResetError
+
+    async with serving(think) as server, ChatSession("k", base_url=server.base_url) as session:
+        stream = session.stream("Why?")
+        reader = asyncio.create_task(stream.collect())
+        await arrived.wait()
+
+        await stream.aclose()
+
+        await server.gone.wait()
+        with pytest.raises(StreamInterruptedError):
+            await reader
+
+
+async def test_a_stream_that_was_left_cannot_be_entered(session):
+    stream = session.stream("Why?")
+    await stream.aclose()
+
+    with pytest.raises(StreamInterruptedError):
+        await stream.__aenter__()
+
+
+@pytest.mark.parametrize(
+    "events", [[b"data: {junk\n\n"], [{"error": "no"}], [{"choices": [{"delta": {}}]}]]
+)
+async def test_a_stream_that_failed_is_freed_by_reference_counts_alone(session, emulator, events):
+    emulator.reply(events=events)
+    gc.collect()
+    gc.disable()
+    try:
+        stream = session.stream("Why?")
+        with pytest.raises(AIMLChatError):
+            await stream.collect()
+        alive = weakref.ref(stream)
+        del stream
+        await asyncio.sleep(0)
+        assert alive() is None
+    finally:
+        gc.enable()
