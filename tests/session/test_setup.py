@@ -164,9 +164,9 @@ async def test_a_proxy_of_the_environment_is_used_unless_told_otherwise(monkeypa
     monkeypatch.setenv("http_proxy", emulator.base_url.removesuffix("/v1"))
     monkeypatch.setenv("no_proxy", "")
 
-    async with ChatSession(KEY, base_url="http://api.invalid/v1") as session:
+    async with ChatSession(KEY, base_url="http://127.0.0.1:9/v1") as session:
         await session.complete("Hi")
-    async with ChatSession(KEY, base_url="http://api.invalid/v1", trust_env=False) as session:
+    async with ChatSession(KEY, base_url="http://127.0.0.1:9/v1", trust_env=False) as session:
         with pytest.raises(AIMLChatError):
             await session.complete("Hi")
 
