@@ -49,3 +49,15 @@ async def thoughtful(thinker):
     """A session with that server."""
     async with ChatSession("test-key", base_url=thinker.base_url) as opened:
         yield opened
+
+
+@pytest.fixture
+async def silent():
+    """A server that takes a request and never answers."""
+
+    async def listen(reader, _):
+        await reader.read()
+        raise ConnectionResetError
+
+    async with serving(listen) as server:
+        yield server

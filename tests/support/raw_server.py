@@ -26,6 +26,7 @@ class RawServer:
         self.base_url = ""
         self.requests: list[bytes] = []
         self.connections = 0
+        self.asked = asyncio.Event()  # a request has come
         self.gone = asyncio.Event()  # a client has closed its connection
 
     async def _serve(self, reader, writer) -> None:
@@ -42,6 +43,7 @@ class RawServer:
                     0,
                 )
                 self.requests.append(head + await reader.readexactly(length))
+                self.asked.set()
                 await self._handler(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             self.gone.set()
