@@ -24,8 +24,6 @@ _WHITE_SPACE = b" \t\r\n"
 _DONE = b"[DONE]"
 # An upstream with more unknown keys than this gets no decoder of its own: they are not keys then.
 _MAX_EXTRA_KEYS = 16
-# What the typed decoder raises for JSON that it does not take. UnicodeDecodeError is broken UTF-8.
-_REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def completion_from(data: bytes, model: str = "") -> Completion:
@@ -34,18 +32,18 @@ def completion_from(data: bytes, model: str = "") -> Completion:
     Raises `APIError` for an error in the body, `ProtocolError` for a body that is not JSON, not an
     object, or has no choice.
     """
+    chunk, raw = _whole_chunk(data)
     whole = Accumulator(model)
-    raw: bytes | dict[str, Any] = data
-    chunk = wire.typed_whole(data)
-    if chunk is None or not chunk.choices or chunk.error:
-        chunk, raw = _odd_whole(data)
     whole.take(chunk, [], odd=raw is not data)
     whole.close([])
     return whole.made(complete=True, raw=raw)
 
 
-def _odd_whole(data: bytes) -> tuple[wire.Chunk, dict[str, Any]]:
-    """Read a body that the typed decoder does not take for a completion."""
+def _whole_chunk(data: bytes) -> tuple[wire.Chunk, bytes | dict[str, Any]]:
+    """Read a whole body; return also the body itself: as it came, or decoded if that was odd."""
+    chunk = wire.typed_whole(data)
+    if chunk is not None and chunk.choices and not chunk.error:
+        return chunk, data
     body = json_of(data)
     if not isinstance(body, dict):
         msg = f"the answer is not a JSON object: {data[:120]!r}"
@@ -77,7 +75,6 @@ class StreamParser:
     """
 
     def __init__(self, model: str = "") -> None:
-        self._model = model
         self._events = EventDecoder()
         self._content = Accumulator(model)
         self._decode = wire.typed_decoder()
@@ -86,7 +83,7 @@ class StreamParser:
         self._last_event = b""
         self._start: bytes | None = b""  # None once it is known what kind of body this is
         self._whole: bytearray | None = None  # the body, if it is a single JSON text
-        self._whole_completion: Completion | None = None
+        self._whole_raw: bytes | dict[str, Any] | None = None  # that body, once it was read
         self._closed = False
         self.fault: AIMLChatError | None = None
         """What went wrong; raised (as a copy) by the next `feed` or `close`."""
@@ -157,8 +154,6 @@ class StreamParser:
     @property
     def partial(self) -> Completion:
         """All that has come so far."""
-        if self._whole_completion is not None:
-            return self._whole_completion
         complete = self._closed and self.fault is None
         return self._content.made(complete=complete, raw=self._raw())
 
@@ -178,7 +173,7 @@ class StreamParser:
     def _take(self, event: bytes, deltas: list[Delta]) -> None:
         try:
             chunk = self._decode(event)
-        except _REFUSED:
+        except wire.REFUSED:
             self._take_odd(event, deltas)
             return
         if chunk.error or (chunk.event is not None and chunk.event.error):
@@ -253,14 +248,12 @@ class StreamParser:
 
     def _read_whole(self, body: bytes, deltas: list[Delta]) -> None:
         try:
-            completion = completion_from(body, self._model)
+            chunk, self._whole_raw = _whole_chunk(body)
         except AIMLChatError as error:
             self.fault = _without_frames(error)
             return
-        chunk, _ = wire.chunk_from(completion.raw, whole=True)
-        self._content.take(chunk, deltas, odd=True)
+        self._content.take(chunk, deltas, odd=self._whole_raw is not body)
         self._content.close(deltas)
-        self._whole_completion = completion
 
     def _fail(self, error: AIMLChatError) -> None:
         # A choice that has its finish reason is whole; what goes wrong behind it cannot undo that.
@@ -281,7 +274,9 @@ class StreamParser:
             error.partial = self.partial
             raise error from self.fault.__cause__
 
-    def _raw(self) -> dict[str, Any]:
+    def _raw(self) -> bytes | dict[str, Any]:
+        if self._whole_raw is not None:
+            return self._whole_raw
         if not self._last_event:
             return dict(self._extra)
         body = json_of(self._last_event)

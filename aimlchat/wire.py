@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 __all__ = [
+    "REFUSED",
     "Choice",
     "Chunk",
     "Function",
@@ -100,6 +101,8 @@ class Chunk(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     state: dict[str, Any] | None = None
 
 
+# What the typed decoder raises for JSON that it does not take. UnicodeDecodeError is broken UTF-8.
+REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _KNOWN_KEYS = frozenset(Chunk.__struct_fields__)
 # msgspec takes no control characters, quotes, backslashes or lone surrogates in a field's name.
 _FIELD_NAME = re.compile(r"[\w.:$ -]+")
@@ -198,7 +201,7 @@ def typed_whole(data: bytes) -> Chunk | None:
     """Read a whole completion the fast way, or return None if its shape is another."""
     try:
         chunk = typed_decoder()(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except REFUSED:
         return None
     for choice in chunk.choices or ():
         _number_calls(choice.message)
