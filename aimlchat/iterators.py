@@ -171,9 +171,9 @@ class DeltaStream:
     @property
     def attempts(self) -> tuple[Attempt, ...]:
         """The tries that were made, the last one included."""
-        if self._opened:
-            return self._opened.attempts
-        return self._failure.attempts if self._failure else ()
+        if self._failure is not None:
+            return self._failure.attempts
+        return self._opened.attempts if self._opened else ()
 
     async def _step(self, step: Callable[[], Awaitable[None]]) -> None:
         """Do one step of the stream's life, and make sure of its end if that fails."""
@@ -267,8 +267,9 @@ class DeltaStream:
         failure.__cause__ = error.__cause__
         failure.partial = self.partial
         if self._opened is not None:
-            failure.attempts = self._opened.attempts
             self._opened.redact(failure)
+            *before, last = self._opened.attempts
+            failure.attempts = (*before, attrs.evolve(last, cause=str(failure)))
         self._failure = failure
         self._ended = False
         self._over = True

@@ -44,6 +44,7 @@ _KEY_VARIABLES = ("AIMLAPI_API_KEY", "AIML_API_KEY")
 _BASE_URL_VARIABLE = "AIMLAPI_BASE_URL"
 _BASE_URL = "https://api.aimlapi.com/v1"
 _SUCCESS = range(200, 300)
+_MAX_DEPTH = 64
 Request = str | ChatRequest | Sequence[Mapping[str, Any]]
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token, RFC 9110 section 5.6.2
@@ -264,13 +265,15 @@ def _with_attempt(error: AIMLChatError) -> AIMLChatError:
     return error
 
 
-def _hidden(key: str, value: Any) -> Any:
+def _hidden(key: str, value: Any, depth: int = 0) -> Any:
     if isinstance(value, str):
         return value.replace(key, "***")
+    if depth > _MAX_DEPTH:
+        return None  # a body nested to exhaust the stack; nobody says anything down there
     if isinstance(value, dict):
-        return {_hidden(key, name): _hidden(key, item) for name, item in value.items()}
+        return {_hidden(key, name): _hidden(key, item, depth + 1) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(_hidden(key, item) for item in value)
+        return type(value)([_hidden(key, item, depth + 1) for item in value])
     return value
 
 

@@ -10,6 +10,7 @@ from aimlchat import (
     AIMLChatError,
     APIError,
     AuthenticationError,
+    BadRequestError,
     ChatRequest,
     ChatSession,
     ConnectionFailedError,
@@ -275,3 +276,13 @@ async def test_a_200_that_quotes_the_key_puts_it_into_no_error(emulator, body):
             while error is not None:
                 assert "sk-very-secret" not in f"{error} {error!r} {vars(error)}"
                 error = error.__cause__
+
+
+async def test_a_refusal_nested_to_exhaust_the_stack_is_still_a_refusal(session, emulator):
+    body = b'{"message": "no", "deep": %s1%s}' % (b"[" * 900, b"]" * 900)
+    emulator.fail(status=400, body=body)
+
+    with pytest.raises(BadRequestError) as caught:
+        await session.complete("Hello")
+
+    assert caught.value.message == "no"

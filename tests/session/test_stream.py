@@ -278,6 +278,8 @@ async def test_a_stream_that_is_cut_raises_with_its_partial(head):
             await stream.collect()
 
     assert caught.value.partial.text == "Hello world"
+    assert [attempt.cause for attempt in caught.value.attempts] == [str(caught.value)]
+    assert stream.attempts == caught.value.attempts
     with pytest.raises(StreamInterruptedError):
         _ = stream.completion
 
