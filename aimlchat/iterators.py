@@ -5,24 +5,23 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections import deque
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
-from .completions import AnswerDelta, Completion, ReasoningDelta
+from .completions import AnswerDelta, ReasoningDelta
 from .errors import AIMLChatError, StreamInterruptedError
-from .stream import StreamParser
-from .wire import cost_of
+from .stream import StreamParser, with_facts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from types import TracebackType
 
-    from .completions import Delta
+    from .completions import Completion, Delta
     from .errors import Attempt
     from .transport import Exchange
 
-__all__ = ["DeltaStream", "Opened", "with_facts"]
+__all__ = ["DeltaStream", "Opened"]
 
 _TAIL_SECONDS = 5.0
 
@@ -38,24 +37,16 @@ class Opened:
     attempts: tuple[Attempt, ...]
     redact: Callable[[AIMLChatError], None]  # takes the key out of what the server said
 
-
-def with_facts(completion: Completion, opened: Opened) -> Completion:
-    """Return the completion with what only the HTTP layer knows."""
-    headers = opened.exchange.headers
-    # Spelled out, since attrs.evolve() takes five times as long.
-    return Completion(
-        choices=completion.choices,
-        usage=completion.usage,
-        cost=completion.cost or cost_of(None, headers),
-        id=completion.id,
-        model=completion.model,
-        created=completion.created,
-        raw=completion._raw,  # noqa: SLF001 - as it is: parsing it is for those who look at it
-        inference_id=headers.get("x-inference-id"),
-        client_request_id=headers.get("x-client-request-id") or opened.client_request_id,
-        attempts=opened.attempts,
-        headers=headers,
-    )
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The fields of a completion that only the HTTP layer knows."""
+        headers = self.exchange.headers
+        return {
+            "inference_id": headers.get("x-inference-id"),
+            "client_request_id": headers.get("x-client-request-id") or self.client_request_id,
+            "attempts": self.attempts,
+            "headers": headers,
+        }
 
 
 class DeltaStream:
@@ -143,7 +134,7 @@ class DeltaStream:
     def partial(self) -> Completion:
         """All that has come so far; can be read at any time."""
         partial = self._parser.partial
-        return with_facts(partial, self._opened) if self._opened else partial
+        return with_facts(partial, self._opened.facts) if self._opened else partial
 
     @property
     def completion(self) -> Completion:

@@ -33,7 +33,7 @@ _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 # The converters copy whatever the caller could still change. Each has a type of its own, since
 # the types of the constructor's arguments come from them.
 def _items(given: Any) -> Any:
-    if not given and (given is None or isinstance(given, (tuple, list))):
+    if given == () or given is None:
         return ()
     if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
         return given  # not a list at all, as `payload` will say
@@ -67,16 +67,17 @@ def _dict(given: _Mapping | None) -> _Mapping | None:
 
 
 def _biases(given: Mapping[int, float] | Mapping[str, float] | None) -> Mapping[Any, float] | None:
-    kept: Mapping[Any, float] | None = freeze(given)
+    kept: Mapping[Any, float] | None = None if given is None else freeze(given)
     return kept
 
 
 def _texts(given: Sequence[str] | None) -> Sequence[str] | None:
-    kept: Sequence[str] | None = freeze(given)
+    kept: Sequence[str] | None = None if given is None else freeze(given)
     return kept
 
 
-@attrs.frozen(repr=False)
+# Without slots: the fields of a dict are set, and picked out again, at half the price.
+@attrs.frozen(repr=False, slots=False)
 class ChatRequest:
     """A request that never changes: each method returns a new one, so a base one can be shared.
 
@@ -215,14 +216,13 @@ class ChatRequest:
         model = DEFAULT_MODEL if self.model is None else word(self.model, "model")
         _check_conversation(self.messages)
         _check_client_request_id(self.client_request_id)
-        if self.dialect not in (None, *PAYLOADS):
+        if self.dialect is not None and self.dialect not in _DIALECTS:
             msg = f"{shown(self.dialect)} is no dialect; give 'openai' or 'anthropic'"
             refuse(msg, "dialect")
         parameters: dict[str, Any] = {
             name: value
-            for name in _PARAMETERS
-            if (value := getattr(self, name)) is not None
-            and (not isinstance(value, tuple) or value)
+            for name, value in vars(self).items()
+            if value is not None and name not in _NOT_PARAMETERS and value != ()
         }
         mode, budget = wish(self.thinking)
         dialect, said = route(model, self.dialect, mode)
@@ -238,11 +238,9 @@ class ChatRequest:
         return body if self.extra is None else _merged(body, self.extra)
 
 
-_NOT_PARAMETERS = ("model", "messages", "_system", "thinking", "dialect", "client_request_id")
-_PARAMETERS = tuple(
-    field.name
-    for field in attrs.fields(ChatRequest)
-    if field.name not in (*_NOT_PARAMETERS, "extra")
+_DIALECTS = tuple(PAYLOADS)
+_NOT_PARAMETERS = frozenset(
+    ("model", "messages", "_system", "thinking", "dialect", "client_request_id", "extra")
 )
 
 
@@ -250,7 +248,7 @@ def _check_conversation(messages: Any) -> None:
     if not isinstance(messages, tuple):
         msg = f"{shown(messages)} is not a list of messages; for a text use .user(text)"
         refuse(msg, "messages")
-    if all(_is_prompt(message) for message in messages):
+    if not messages or (_is_prompt(messages[-1]) and all(map(_is_prompt, messages))):
         refuse("the conversation is empty; add a message, as .user('Hello')", "messages")
 
 

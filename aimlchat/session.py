@@ -20,7 +20,7 @@ from .errors import (
     ConfigurationError,
     InvalidRequestError,
 )
-from .iterators import DeltaStream, Opened, with_facts
+from .iterators import DeltaStream, Opened
 from .jsontext import json_of
 from .policies import Limits, RetryPolicy, Timeouts
 from .refusals import refusal_in_body
@@ -143,13 +143,12 @@ class ChatSession:
         )
         data = await opened.exchange.read_whole()
         try:
-            completion = completion_from(data, opened.model)
+            return completion_from(data, opened.model, **opened.facts)
         except AIMLChatError as error:
             if isinstance(error, APIError):
                 error.inference_id = opened.exchange.headers.get("x-inference-id")
             opened.redact(error)
             raise _with_attempt(error) from error.__cause__
-        return with_facts(completion, opened)
 
     def stream(
         self,

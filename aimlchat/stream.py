@@ -5,38 +5,89 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import msgspec
 
 from . import wire
 from .accumulator import Accumulator
+from .completions import Choice, Completion
 from .errors import AIMLChatError, ProtocolError, StreamInterruptedError
 from .jsontext import json_of
+from .reasoning import may_use_tags
 from .refusals import is_refusal, refusal_of
 from .sse import MAX_EVENT_BYTES, EventDecoder
 
 if TYPE_CHECKING:
-    from .completions import Completion, Delta
+    from .completions import Delta
 
-__all__ = ["StreamParser", "completion_from"]
+__all__ = ["StreamParser", "completion_from", "with_facts"]
 
 _BOM = b"\xef\xbb\xbf"
 _WHITE_SPACE = b" \t\r\n"
 _DONE = b"[DONE]"
+_CLOSING = "think>"  # the end of either tag around inline reasoning
 # An upstream with more unknown keys than this gets no decoder of its own: they are not keys then.
 _MAX_EXTRA_KEYS = 16
 
 
-def completion_from(data: bytes, model: str = "") -> Completion:
+def completion_from(data: bytes, model: str = "", **facts: Any) -> Completion:
     """Read the body of a whole completion; ``model`` is the one that was asked for.
 
-    Raises `APIError` for an error in the body, `ProtocolError` for a body that is not JSON, not an
-    object, or has no choice.
+    ``facts`` are the fields of `Completion` that the body does not hold, as ``headers``. Raises
+    `APIError` for an error in the body, `ProtocolError` for a body that is not JSON, not an object,
+    or has no choice.
     """
     chunk, raw = _whole_chunk(data)
+    if raw is data and (choice := _plain_choice(chunk, model)):
+        return Completion(
+            choices=(choice,),
+            usage=wire.usage_of(chunk.usage),
+            cost=wire.cost_of(chunk.meta, facts.get("headers")),
+            id=chunk.id or "",
+            model=chunk.model or "",
+            created=chunk.created,
+            raw=raw,
+            **facts,
+        )
     whole = Accumulator(model)
     whole.take(chunk, [], odd=raw is not data)
     whole.close([])
-    return whole.made(complete=True, raw=raw)
+    return with_facts(whole.made(complete=True, raw=raw), facts)
+
+
+def with_facts(completion: Completion, facts: dict[str, Any]) -> Completion:
+    """Return the completion with what only the HTTP layer knows, which may include its cost."""
+    cost = completion.cost or wire.cost_of(None, facts.get("headers"))
+    return attrs.evolve(completion, cost=cost, **facts)
+
+
+def _plain_choice(chunk: wire.Chunk, model: str) -> Choice | None:
+    """Read the usual answer, one choice of text alone, without an accumulator; None for others."""
+    if chunk.event is not None or chunk.choices is None or len(chunk.choices) != 1:
+        return None
+    (choice,) = chunk.choices
+    said = choice.message
+    if (
+        said is None
+        or said.tool_calls
+        or said.function_call is not None
+        or said.audio
+        or said.annotations
+        or choice.logprobs is not None
+    ):
+        return None
+    text = said.content or ""
+    if _CLOSING in text and may_use_tags(model or chunk.model or ""):
+        return None
+    native = choice.finish_reason or None
+    return Choice(
+        index=choice.index or 0,
+        text=text,
+        reasoning=wire.reasoning_of(said),
+        refusal=said.refusal or None,
+        finish_reason=wire.finish_reason_of(native),
+        native_finish_reason=native,
+    )
 
 
 def _whole_chunk(data: bytes) -> tuple[wire.Chunk, bytes | dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -143,6 +144,7 @@ class Transport:
         limits: Limits,
     ) -> None:
         self._base_url = _checked_url(base_url)
+        self._url_of = functools.cache(self._base_url.__truediv__)
         if proxy is None and trust_env:
             proxy = _proxy_from_environment(self._base_url)
         self._proxy = _checked_proxy(proxy) if proxy else None
@@ -176,15 +178,14 @@ class Transport:
         try:
             response = await http.request(
                 method,
-                self._base_url / path,
+                self._url_of(path),
                 data=data,
                 headers=headers,
                 # The key must not follow a redirect to another host, and no API redirects a POST.
                 allow_redirects=False,
                 proxy=self._proxy,
                 ssl=self._ssl,
-                # Not ``connect``: that would count the wait for a place in a full pool as well.
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=timeouts.connect),
+                timeout=_client_timeout(timeouts.connect),
                 # A borrowed session may have its own ideas of these.
                 raise_for_status=False,
                 auto_decompress=True,
@@ -260,6 +261,12 @@ class Transport:
         what = "the connection broke before an answer" if sent else "no connection"
         msg = f"{what} ({where}): {_reason(error)}"
         raise ConnectionFailedError(msg, sent=sent) from error
+
+
+@functools.lru_cache(maxsize=64)
+def _client_timeout(connect: float | None) -> aiohttp.ClientTimeout:
+    # Not ``connect``: that would count the wait for a place in a full pool as well.
+    return aiohttp.ClientTimeout(total=None, sock_connect=connect)
 
 
 def _abandon(http: aiohttp.ClientSession) -> None:
@@ -352,7 +359,7 @@ def _watch(response: aiohttp.ClientResponse) -> Callable[[], None]:
     A chunk whose size is broken makes aiohttp close the connection without a word to the body's
     reader, who would wait for ever.
     """
-    connection = response.connection
+    connection = response.connection  # None if the whole body came with the head
     protocol = connection.protocol if connection is not None else None
     closed = protocol.closed if protocol is not None else None
     if closed is None:

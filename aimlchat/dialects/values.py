@@ -79,7 +79,7 @@ def freeze(value: Any) -> Any:
 
 
 def _frozen(value: Any, around: set[int]) -> Any:
-    if isinstance(value, (str, FrozenDict)):
+    if value is None or isinstance(value, (str, FrozenDict)):
         return value
     mapping = is_mapping(value)
     if not mapping and not isinstance(value, (list, tuple)):
@@ -97,6 +97,8 @@ def _frozen(value: Any, around: set[int]) -> Any:
 
 def text(value: Any, field: str) -> str:
     """Return a text that can be sent."""
+    if type(value) is str and value.isascii():
+        return value
     if not isinstance(value, str):
         refuse(f"{shown(value)} is not text; give a str", field)
     if not value.isascii():
@@ -140,7 +142,12 @@ def _plain(value: Any, field: str, root: str, depth: int) -> Any:
         refuse(msg, root)
     if mapping:
         return {
-            _key(key, field): _plain(item, f"{field}.{key}", root, depth + 1)
+            _key(key, field): (
+                # Most of what a request holds: no path has to be named for what cannot be wrong.
+                item
+                if type(item) is str and item.isascii()
+                else _plain(item, f"{field}.{key}", root, depth + 1)
+            )
             for key, item in value.items()
         }
     return [_plain(item, f"{field}[{place}]", root, depth + 1) for place, item in enumerate(value)]
