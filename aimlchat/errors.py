@@ -41,12 +41,14 @@ class Attempt:
 
     ``number`` counts from 1. ``cause`` is the sentence of the error that ended the try, None for
     the one that succeeded. ``delay`` is the wait in seconds that followed it, 0 for the last one.
+    ``sent`` is whether the server may have seen it, and may have billed it.
     The cause is kept as text and not as the error, which would hold its traceback and make a cycle.
     """
 
     number: int
     cause: str | None = None
     delay: float = 0.0
+    sent: bool = True
 
 
 class AIMLChatError(Exception):

@@ -7,46 +7,21 @@ import copy
 from collections import deque
 from typing import TYPE_CHECKING, Any, Self
 
-import attrs
-
 from .completions import AnswerDelta, ReasoningDelta
-from .errors import AIMLChatError, StreamInterruptedError
+from .errors import AIMLChatError, RequestTimeoutError, StreamInterruptedError
 from .stream import StreamParser, with_facts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from types import TracebackType
 
+    from .calls import Call, Opened
     from .completions import Completion, Delta
     from .errors import Attempt
-    from .transport import Exchange
 
-__all__ = ["DeltaStream", "Opened"]
+__all__ = ["DeltaStream"]
 
 _TAIL_SECONDS = 5.0
-
-
-@attrs.frozen
-class Opened:
-    """An answer whose head has come, and what was asked for."""
-
-    exchange: Exchange
-    model: str
-    choices: int
-    client_request_id: str
-    attempts: tuple[Attempt, ...]
-    redact: Callable[[AIMLChatError], None]  # takes the key out of what the server said
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """The fields of a completion that only the HTTP layer knows."""
-        headers = self.exchange.headers
-        return {
-            "inference_id": headers.get("x-inference-id"),
-            "client_request_id": headers.get("x-client-request-id") or self.client_request_id,
-            "attempts": self.attempts,
-            "headers": headers,
-        }
 
 
 class DeltaStream:
@@ -63,15 +38,15 @@ class DeltaStream:
     waits for a delta leaves the stream; deltas that had come are handed out first.
     """
 
-    def __init__(
-        self, open_: Callable[[], Awaitable[Opened]], *, tail: float = _TAIL_SECONDS
-    ) -> None:
-        self._open = open_
-        self._tail = tail
+    def __init__(self, call: Call) -> None:
+        self._call = call
         self._tail_end: float | None = None
         self._opened: Opened | None = None
         self._parser = StreamParser()
         self._ready: deque[Delta] = deque()
+        self._deltas = 0
+        self._first_reasoning: float | None = None
+        self._first_answer: float | None = None
         self._reading = False
         self._opening: asyncio.Future[Opened] | None = None
         self._ended = False  # the parser has seen the end, or a fault
@@ -92,7 +67,8 @@ class DeltaStream:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.aclose()
+        cancelled = isinstance(error, asyncio.CancelledError)
+        await self._close("cancelled" if cancelled else "abandoned")
 
     def __aiter__(self) -> Self:
         return self
@@ -125,10 +101,7 @@ class DeltaStream:
         Safe to repeat, and to call from another task than the one that reads, which then gets a
         `StreamInterruptedError`.
         """
-        if self._ended and not self._over and self._failure is None and self._opened:
-            self._over = True
-            await self._opened.exchange.release()
-        self._leave()
+        await self._close("abandoned")
 
     @property
     def partial(self) -> Completion:
@@ -166,6 +139,12 @@ class DeltaStream:
             return self._failure.attempts
         return self._opened.attempts if self._opened else ()
 
+    async def _close(self, outcome: str) -> None:
+        if self._ended and not self._over and self._failure is None and self._opened:
+            self._over = True
+            await self._opened.release()
+        self._leave(outcome)
+
     async def _step(self, step: Callable[[], Awaitable[None]]) -> None:
         """Do one step of the stream's life, and make sure of its end if that fails."""
         if self._reading:
@@ -176,8 +155,11 @@ class DeltaStream:
             await step()
         except AIMLChatError as error:
             self._fail(error)
+        except asyncio.CancelledError:
+            self._leave("cancelled")
+            raise
         except BaseException:
-            self._leave()
+            self._leave("abandoned")
             raise
         else:
             return
@@ -185,9 +167,11 @@ class DeltaStream:
             self._reading = False
         self._raise_failure()
 
-    async def _start(self) -> None:
+    async def _start(self, failed: AIMLChatError | None = None) -> None:
+        """Open the answer; after a try that failed before its first delta, a new one."""
         # A task of its own, so that `aclose` in another task can end the wait for the head.
-        self._opening = asyncio.ensure_future(self._open())
+        self._opening = asyncio.ensure_future(self._call.open(failed))
+        del failed  # whose frames would hold this one
         try:
             opened = await self._opening
         except asyncio.CancelledError:
@@ -198,83 +182,140 @@ class DeltaStream:
         finally:
             self._opening = None
         if self._over:  # left in the very moment
-            opened.exchange.close()
+            opened.close()
             self._raise_failure()
         self._opened = opened
-        self._parser = StreamParser(opened.model)
+        self._parser = StreamParser(opened.question.model)
 
     async def _advance(self) -> None:
         """Get hold of more deltas, or of the end."""
-        if self._opened is None:
+        opened = self._opened
+        if opened is None:
             await self._start()
             return
         if self._ended:
-            await self._opened.exchange.release()
+            await opened.release()
             self._over = True
             return
-        interruption: StreamInterruptedError | None = None
+        parser = self._parser
+        failure: AIMLChatError | None = None
         try:
-            data = await self._read(self._opened)
-        except StreamInterruptedError as error:
+            data = await self._read(opened)
+        except (StreamInterruptedError, RequestTimeoutError) as error:
             # Without its frames, one of which is this: the two would hold each other.
-            interruption, data = error.with_traceback(None), b""
-        if data:
-            self._ready.extend(self._parser.feed(data))
-        if not data or self._parser.done:
-            self._ready.extend(self._parser.end())
+            failure, data = error.with_traceback(None), b""
+        deltas = parser.feed(data) if data else []
+        if not data or parser.done:
+            deltas += parser.end()
             self._ended = True
-        if self._parser.fault is not None:
-            is_cut = isinstance(self._parser.fault, StreamInterruptedError)
-            self._fail(interruption if interruption and is_cut else self._parser.fault)
+        if deltas:
+            self._take(deltas)
+        else:
+            self._call.watch.pause()
+        if parser.fault is not None:
+            # A stream that was cut says why it was cut, where the parser only knows that it was.
+            cut = isinstance(parser.fault, StreamInterruptedError)
+            await self._recover(failure if failure is not None and cut else parser.fault)
+        elif self._ended:
+            self._finish("complete")
 
     async def _read(self, opened: Opened) -> bytes:
         """Read on; once the answer has finished wait but a while for usage and ``[DONE]``."""
-        if self._parser.finished_choices < opened.choices:
+        watch = self._call.watch
+        if self._parser.finished_choices < opened.question.choices:
+            watch.reading()
             return await opened.exchange.read()
         if self._tail_end is None:
-            self._tail_end = asyncio.get_running_loop().time() + self._tail
+            self._tail_end = watch.elapsed + _TAIL_SECONDS
+        watch.reading_tail(self._tail_end)
         try:
-            async with asyncio.timeout_at(self._tail_end):
-                return await opened.exchange.read()
-        except TimeoutError:
+            return await opened.exchange.read()
+        except RequestTimeoutError:
             return b""
 
-    def _leave(self) -> None:
+    def _take(self, deltas: list[Delta]) -> None:
+        if not self._deltas:
+            self._call.succeeded()
+        self._call.watch.got_token()
+        self._deltas += len(deltas)
+        self._ready.extend(deltas)
+        if self._first_answer is None or self._first_reasoning is None:
+            self._note_first(deltas)
+
+    def _note_first(self, deltas: list[Delta]) -> None:
+        for delta in deltas:
+            if type(delta) is AnswerDelta and self._first_answer is None:
+                self._first_answer = self._call.watch.elapsed
+            elif type(delta) is ReasoningDelta and self._first_reasoning is None:
+                self._first_reasoning = self._call.watch.elapsed
+
+    async def _recover(self, fault: AIMLChatError) -> None:
+        """Try again if no delta has come yet; else the failure is final, behind the deltas."""
+        error = _copied(fault)  # the parser keeps the fault, which must not hold any frames
+        if self._deltas:
+            self._call.explain(error)
+            self._fail(error)
+            return
+        if self._opened is not None:
+            self._opened.close()
+        self._ended = False
+        try:
+            await self._start(error)
+        finally:
+            del error
+
+    def _leave(self, outcome: str) -> None:
         if not self._ended and self._failure is None:
             self._left = True
-            self._fail(StreamInterruptedError("the stream was left before its end"))
+            self._keep(StreamInterruptedError("the stream was left before its end"))
+            self._finish(outcome)
         self._over = True
         if self._opening is not None:
             self._opening.cancel()
         if self._opened is not None:
-            self._opened.exchange.close()
+            self._opened.close()
 
     def _fail(self, error: AIMLChatError) -> None:
-        """Keep a failure for whoever reads on, and close the connection.
-
-        What is kept is a copy: an error that is raised holds its frames, and so this stream.
-        """
-        failure = copy.copy(error)
-        failure.__cause__ = error.__cause__
-        failure.partial = self.partial
+        """Keep a failure for whoever reads on, and close the connection."""
+        self._keep(error)
+        self._finish("error")
         if self._opened is not None:
-            self._opened.redact(failure)
-            *before, last = self._opened.attempts
-            failure.attempts = (*before, attrs.evolve(last, cause=str(failure)))
+            self._opened.close()
+
+    def _keep(self, error: AIMLChatError) -> None:
+        # A copy: an error that is raised holds its frames, and so this stream.
+        failure = _copied(error)
+        failure.partial = self.partial
+        if not failure.attempts and self._opened is not None:
+            failure.attempts = self._opened.attempts
         self._failure = failure
         self._ended = False
         self._over = True
-        if self._opened is not None:
-            self._opened.exchange.close()
+
+    def _finish(self, outcome: Any) -> None:
+        self._call.finish(
+            outcome,
+            said=lambda: self.partial,
+            error=self._failure if outcome == "error" else None,
+            first_reasoning=self._first_reasoning,
+            first_answer=self._first_answer,
+            deltas=self._deltas,
+        )
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
-            raise copy.copy(self._failure) from self._failure.__cause__
+            raise _copied(self._failure)
 
     def __del__(self) -> None:
         """Close the connection of a stream that was dropped: aiohttp's loop would keep it open."""
         if not self._over and self._opened is not None:
-            self._opened.exchange.close()
+            self._leave("abandoned")
+
+
+def _copied(error: AIMLChatError) -> AIMLChatError:
+    twin = copy.copy(error)
+    twin.__cause__ = error.__cause__
+    return twin
 
 
 class TextView:

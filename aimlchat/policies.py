@@ -10,7 +10,7 @@ import attrs
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = ["Limits", "RetryPolicy", "Timeouts"]
 
@@ -75,6 +75,17 @@ class RetryPolicy:
     base_delay: float = attrs.field(default=0.5, validator=_number(minimum=0))
     max_delay: float = attrs.field(default=8.0, validator=_number(minimum=0))
     max_retry_after: float = attrs.field(default=120.0, validator=_number(minimum=0))
+
+    def delays(self, chance: Callable[[], float]) -> Iterator[float]:
+        """Yield the wait before each further try; ``chance`` gives numbers from 0 to 1.
+
+        Exponential with full jitter: anything from nothing to twice the most of the time before.
+        (Exponential Backoff and Jitter, AWS Architecture Blog, 2015.)
+        """
+        most = min(self.base_delay, self.max_delay)
+        for _ in range(self.attempts - 1):
+            yield chance() * most
+            most = min(most * 2, self.max_delay)
 
 
 @attrs.frozen

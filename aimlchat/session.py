@@ -6,24 +6,25 @@ import functools
 import itertools
 import os
 import re
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
 from . import wire
+from .calls import Call, Desk, Question
+from .clocks import Clock, Watchdog
 from .errors import (
     AIMLChatError,
     APIError,
-    Attempt,
     ConfigurationError,
     InvalidRequestError,
+    TransportError,
 )
-from .iterators import DeltaStream, Opened
+from .gate import Gate
+from .iterators import DeltaStream
 from .jsontext import json_of
 from .policies import Limits, RetryPolicy, Timeouts
-from .refusals import refusal_in_body
 from .request import DEFAULT_MODEL, ChatRequest
 from .stream import completion_from
 from .transport import Secret, Transport
@@ -34,17 +35,18 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from .calls import Opened
     from .catalog import Model
     from .completions import Completion
-    from .transport import Exchange
+    from .records import CallRecord, RetryRecord
 
 __all__ = ["ChatSession"]
 
 _KEY_VARIABLES = ("AIMLAPI_API_KEY", "AIML_API_KEY")
 _BASE_URL_VARIABLE = "AIMLAPI_BASE_URL"
 _BASE_URL = "https://api.aimlapi.com/v1"
-_SUCCESS = range(200, 300)
 _MAX_DEPTH = 64
+_SHORTEST_SECRET = 4
 Request = str | ChatRequest | Sequence[Mapping[str, Any]]
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token, RFC 9110 section 5.6.2
@@ -69,9 +71,14 @@ class ChatSession:
         ssl: a context, or False to check no certificates.
         trust_env: whether the environment's proxies count.
         http: an open ``aiohttp.ClientSession`` to borrow; it is never closed from here.
+        on_retry: called with a `aimlchat.records.RetryRecord` before the wait for another try.
+        on_finish: called with a `aimlchat.records.CallRecord`, once for each call however it ends.
 
     Raises `ConfigurationError` for a key that is missing or cannot be sent, or a bad setting.
     """
+
+    # A subclass tells its own time; only tests want that.
+    _clock = Clock()
 
     def __init__(
         self,
@@ -87,17 +94,19 @@ class ChatSession:
         ssl: ssl_module.SSLContext | bool | None = None,
         trust_env: bool = True,
         http: aiohttp.ClientSession | None = None,
+        on_retry: Callable[[RetryRecord], object] | None = None,
+        on_finish: Callable[[CallRecord], object] | None = None,
     ) -> None:
         # Masked at once: the frames of an error below show what this name holds.
         api_key = Secret(api_key) if api_key is not None else None
         api_key = _checked_key(api_key)
+        limits = limits or Limits()
         self._id = os.urandom(8).hex()
         self._calls = itertools.count(1)
         self._model = model
         self._timeouts = timeouts or Timeouts()
         self._retry = retry or RetryPolicy()
         self._headers = _checked_headers(headers)
-        self._key = api_key
         self._authorization = Secret(f"Bearer {api_key}")
         self._transport = Transport(
             base_url or os.environ.get(_BASE_URL_VARIABLE) or _BASE_URL,
@@ -105,7 +114,15 @@ class ChatSession:
             ssl=ssl,
             trust_env=trust_env,
             http=http,
-            limits=limits or Limits(),
+            limits=limits,
+        )
+        self._desk = Desk(
+            transport=self._transport,
+            gate=Gate(limits, self._clock),
+            watchdog=Watchdog(self._clock),
+            redact=functools.partial(_redact, api_key),
+            on_retry=on_retry,
+            on_finish=on_finish,
         )
 
     async def __aenter__(self) -> Self:
@@ -120,7 +137,12 @@ class ChatSession:
         await self.close()
 
     async def close(self) -> None:
-        """Close the pool; streams that still run end with a `StreamInterruptedError`."""
+        """Close the pool, and end what still runs.
+
+        A stream ends with a `StreamInterruptedError`, and a call that waits for its answer, or for
+        its turn, with a `ConnectionFailedError`. Safe to repeat.
+        """
+        self._desk.watchdog.close()
         await self._transport.close()
 
     async def complete(
@@ -128,7 +150,7 @@ class ChatSession:
         request: Request,
         *,
         timeouts: Timeouts | None = None,
-        retry: RetryPolicy | None = None,  # noqa: ARG002 - its place; a call is tried once so far
+        retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
         **options: Any,
     ) -> Completion:
@@ -138,24 +160,25 @@ class ChatSession:
         form; ``options`` are `ChatRequest` fields and win over the request's own. Raises an
         `AIMLChatError`. Cancelling closes the connection.
         """
-        opened = await self._open(
-            self._request_of(request, options), timeouts or self._timeouts, headers, stream=False
-        )
-        data = await opened.exchange.read_whole()
+        asked = self._request_of(request, options)
+        call = self._call(asked, timeouts, retry, headers, stream=False)
         try:
-            return completion_from(data, opened.model, **opened.facts)
+            completion = await call.answer(_completion)
         except AIMLChatError as error:
-            if isinstance(error, APIError):
-                error.inference_id = opened.exchange.headers.get("x-inference-id")
-            opened.redact(error)
-            raise _with_attempt(error) from error.__cause__
+            call.finish("error", error=error)
+            raise
+        except BaseException:
+            call.finish("cancelled")
+            raise
+        call.finish("complete", said=lambda: completion)
+        return completion
 
     def stream(
         self,
         request: Request,
         *,
         timeouts: Timeouts | None = None,
-        retry: RetryPolicy | None = None,  # noqa: ARG002 - its place; a call is tried once so far
+        retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
         **options: Any,
     ) -> DeltaStream:
@@ -164,19 +187,33 @@ class ChatSession:
         Takes what `complete` takes.
         """
         asked = self._request_of(request, options)
-
-        async def open_() -> Opened:
-            return await self._open(asked, timeouts or self._timeouts, headers, stream=True)
-
-        return DeltaStream(open_)
+        return DeltaStream(self._call(asked, timeouts, retry, headers, stream=True))
 
     async def models(self) -> list[Model]:
-        """Return what the vendor offers. The endpoint takes no key, so none is sent."""
-        exchange = await self._transport.send(
-            "GET", "models", headers=self._headers, timeouts=self._timeouts
-        )
-        await self._raise_refusal(exchange)
-        return wire.models_of(json_of(await exchange.read_whole()))
+        """Return what the vendor offers. The endpoint takes no key, so none is sent.
+
+        Raises what `complete` raises. Cancelling closes the connection.
+        """
+        question = Question("models", self._headers, method="GET")
+        call = Call(self._desk, lambda: question, self._timeouts, self._retry)
+        try:
+            return await call.answer(lambda data, _: wire.models_of(json_of(data)))
+        finally:
+            call.watch.stop()  # no record of it: no model was asked
+
+    def _call(
+        self,
+        request: ChatRequest,
+        timeouts: Timeouts | None,
+        retry: RetryPolicy | None,
+        headers: Mapping[str, str] | None,
+        *,
+        stream: bool,
+    ) -> Call:
+        def ask() -> Question:
+            return self._question(request, headers, stream=stream)
+
+        return Call(self._desk, ask, timeouts or self._timeouts, retry or self._retry)
 
     def _request_of(self, request: Request, options: dict[str, Any]) -> ChatRequest:
         if isinstance(request, ChatRequest):
@@ -195,15 +232,9 @@ class ChatSession:
             raise InvalidRequestError(msg, field="request")
         return ChatRequest(**{"messages": request, **options})
 
-    async def _open(
-        self,
-        request: ChatRequest,
-        timeouts: Timeouts,
-        headers: Mapping[str, str] | None,
-        *,
-        stream: bool,
-    ) -> Opened:
-        """Send a request and return at the head of a good answer."""
+    def _question(
+        self, request: ChatRequest, headers: Mapping[str, str] | None, *, stream: bool
+    ) -> Question:
         payload = request.payload(stream=stream)
         client_request_id = request.client_request_id or self._next_request_id()
         sent_headers = {
@@ -217,51 +248,33 @@ class ChatSession:
             sent_headers["Accept"] = "text/event-stream"
             # A compressed stream comes in lumps, when the compressor's buffer is full.
             sent_headers["Accept-Encoding"] = "identity"
-        try:
-            exchange = await self._transport.send(
-                "POST",
-                "chat/completions",
-                body=msgspec.json.encode(payload),
-                headers=sent_headers,
-                timeouts=timeouts,
-            )
-            await self._raise_refusal(exchange)
-        except AIMLChatError as error:
-            raise _with_attempt(error) from error.__cause__
-        return Opened(
-            exchange=exchange,
-            model=payload["model"],
-            choices=request.n or 1,
-            client_request_id=client_request_id,
-            attempts=(Attempt(1),),
-            redact=self._redact,
+        return Question(
+            "chat/completions",
+            sent_headers,
+            msgspec.json.encode(payload),
+            payload["model"],
+            request.n or 1,
+            client_request_id,
+            stream,
         )
 
     def _next_request_id(self) -> str:
         # Random for the session and counted within it: unique, and cheaper than a random one each.
         return f"{self._id}-{next(self._calls)}"
 
-    async def _raise_refusal(self, exchange: Exchange) -> None:
-        if exchange.status in _SUCCESS:
-            return
-        body = await exchange.read_refusal()
-        error = refusal_in_body(exchange.status, body, exchange.headers, time.time())
-        del body  # the frame of an error is no place for what the server said either
-        self._redact(error)
-        raise error
 
-    def _redact(self, error: AIMLChatError) -> None:
-        """Take the key out of an error that quotes a server which quotes it back."""
-        hide = functools.partial(_hidden, self._key)
-        error.args = hide(error.args)
-        if isinstance(error, APIError):
-            error.message = hide(error.message)
-            error.body = hide(error.body)
+def _completion(data: bytes, opened: Opened) -> Completion:
+    return completion_from(data, opened.question.model, **opened.facts)
 
 
-def _with_attempt(error: AIMLChatError) -> AIMLChatError:
-    error.attempts = (Attempt(1, cause=str(error)),)
-    return error
+def _redact(key: str, error: AIMLChatError) -> None:
+    """Take the key out of an error that quotes a server which quotes it back."""
+    if isinstance(error, TransportError) or len(key) < _SHORTEST_SECRET:
+        return  # these are our own words; and a key of a letter or two would tear any word apart
+    error.args = _hidden(key, error.args)
+    if isinstance(error, APIError):
+        error.message = _hidden(key, error.message)
+        error.body = _hidden(key, error.body)
 
 
 def _hidden(key: str, value: Any, depth: int = 0) -> Any:

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import socket
 import sys
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.request import getproxies, proxy_bypass
 
@@ -42,6 +43,29 @@ _KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPALIVE": 60, "TCP_KEEPINTVL": 15, "TC
 _BROKEN = (aiohttp.ClientError, OSError, RuntimeError)
 
 
+class _Trip:
+    """How a request got its connection; one that has made no socket has used an old one again."""
+
+    __slots__ = ("connected", "sockets")
+
+    def __init__(self) -> None:
+        self.connected = False
+        self.sockets = 0
+
+
+# Of the request that is being sent: seen in the tasks, too, that aiohttp makes to try addresses.
+_trip: ContextVar[_Trip] = ContextVar("trip")
+
+
+class _Pool(aiohttp.TCPConnector):
+    """A pool that notes how a request got its connection."""
+
+    async def connect(self, *args: Any, **kwargs: Any) -> Any:
+        connection = await super().connect(*args, **kwargs)
+        _trip.get().connected = True
+        return connection
+
+
 class Secret(str):
     """A string that does not show itself: tracebacks print the ``repr`` of what they hold."""
 
@@ -76,22 +100,32 @@ class Exchange:
             # aiohttp raises before it gives what it still holds; a finished answer may be in there.
             if content._buffer:  # noqa: SLF001 - pinned by a test
                 return content._read_nowait(-1)  # noqa: SLF001
-            msg = f"the connection broke in the middle of the answer: {_reason(error)}"
+            if isinstance(error, RequestTimeoutError):  # from `fail`
+                raise
+            msg = f"the answer was cut off: {_reason(error)}"
             raise StreamInterruptedError(msg) from _cause(error, outer)
 
-    async def read_whole(self) -> bytes:
-        """Return the rest of the body and give the connection back.
+    async def read_whole(self, before_each_read: Callable[[], None]) -> bytes:
+        """Return the rest of the body; its end gives the connection back.
 
-        Raises `ProtocolError` if the body was cut. Cancelling closes the connection.
+        Raises `ProtocolError` if the body was cut. Cancelling loses what was read.
         """
-        outer = sys.exception()
+        pieces: list[bytes] = []
         try:
-            return await self._response.read()
-        except _BROKEN as error:
-            msg = f"the answer was cut off: {_reason(error)}"
-            raise ProtocolError(msg) from _cause(error, outer)
-        finally:
-            self.close()
+            while True:
+                before_each_read()
+                piece = await self.read()
+                if not piece:
+                    return b"".join(pieces) if len(pieces) != 1 else pieces[0]
+                pieces.append(piece)
+        except StreamInterruptedError as error:
+            msg = str(error)
+            raise ProtocolError(msg) from error.__cause__
+
+    def fail(self, error: RequestTimeoutError) -> None:
+        """Close the connection; who reads, or will, gets this error once all that came is read."""
+        self._response.content.set_exception(error)
+        self.close()
 
     async def read_refusal(self) -> bytes:
         """Return the body of an error, as much of it as comes and makes sense to keep."""
@@ -168,30 +202,15 @@ class Transport:
         Raises `ConnectionFailedError`, or `RequestTimeoutError` in phase ``connect``. Cancelling
         closes the connection.
         """
-        http = self._session()
         outer = sys.exception()
-        data: bytes | AsyncIterator[bytes] | None = body
-        if body is not None and len(body) > _PIECE:
-            # With its length: not every front end takes a request in chunks.
-            data = _pieces(body)
-            headers = {**headers, "Content-Length": str(len(body))}
         try:
-            response = await http.request(
-                method,
-                self._url_of(path),
-                data=data,
-                headers=headers,
-                # The key must not follow a redirect to another host, and no API redirects a POST.
-                allow_redirects=False,
-                proxy=self._proxy,
-                ssl=self._ssl,
-                timeout=_client_timeout(timeouts.connect),
-                # A borrowed session may have its own ideas of these.
-                raise_for_status=False,
-                auto_decompress=True,
-                max_line_size=_MAX_HEADER_BYTES,
-                max_field_size=_MAX_HEADER_BYTES,
-            )
+            try:
+                response = await self._request(method, path, headers, timeouts, body)
+            except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+                if not self._was_reused(error):
+                    raise
+                # The server had closed it while it was idle, and cannot have seen the request.
+                response = await self._request(method, path, headers, timeouts, body)
         except aiohttp.ConnectionTimeoutError as error:
             msg = f"no connection to {self._base_url.host} within {timeouts.connect:g} s"
             raise RequestTimeoutError(msg, phase="connect") from _cause(error, outer)
@@ -205,6 +224,56 @@ class Transport:
                 raise ConnectionFailedError(msg, sent=False) from None
             raise
         return Exchange(response)
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        timeouts: Timeouts,
+        body: bytes | None,
+    ) -> aiohttp.ClientResponse:
+        http = self._session()
+        data: bytes | AsyncIterator[bytes] | None = body
+        if body is not None and len(body) > _PIECE:
+            # With its length: not every front end takes a request in chunks.
+            data = _pieces(body)
+            headers = {**headers, "Content-Length": str(len(body))}
+        _trip.set(_Trip())
+        return await http.request(
+            method,
+            self._url_of(path),
+            data=data,
+            headers=headers,
+            # The key must not follow a redirect to another host, and no API redirects a POST.
+            allow_redirects=False,
+            proxy=self._proxy,
+            ssl=self._ssl,
+            timeout=_client_timeout(timeouts.connect, borrowed=self._borrowed is not None),
+            # A borrowed session may have its own ideas of these.
+            raise_for_status=False,
+            auto_decompress=True,
+            max_line_size=_MAX_HEADER_BYTES,
+            max_field_size=_MAX_HEADER_BYTES,
+        )
+
+    def _was_reused(self, error: aiohttp.ClientError) -> bool:
+        """Return whether a connection died that was used before, and before a byte came on it.
+
+        On a borrowed session that cannot be seen.
+        """
+        trip = _trip.get()
+        if self._borrowed is not None or trip.sockets or not trip.connected:
+            return False
+        # With a part of a head aiohttp puts what it has read of it in place of a sentence.
+        return not isinstance(error, aiohttp.ServerDisconnectedError) or isinstance(
+            error.message, str
+        )
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self._closed
 
     async def close(self) -> None:
         """Close the pool; running answers end with an error. Safe to repeat."""
@@ -237,7 +306,7 @@ class Transport:
             _abandon(http)
             http = None
         if http is None:
-            connector = aiohttp.TCPConnector(
+            connector = _Pool(
                 limit=self._limits.max_connections or 0, socket_factory=_socket
             )
             http = self._owned = aiohttp.ClientSession(
@@ -264,9 +333,12 @@ class Transport:
 
 
 @functools.lru_cache(maxsize=64)
-def _client_timeout(connect: float | None) -> aiohttp.ClientTimeout:
-    # Not ``connect``: that would count the wait for a place in a full pool as well.
-    return aiohttp.ClientTimeout(total=None, sock_connect=connect)
+def _client_timeout(connect: float | None, *, borrowed: bool) -> aiohttp.ClientTimeout:
+    if borrowed:
+        # ``connect`` would count the wait for a place in that pool, of which we know nothing.
+        return aiohttp.ClientTimeout(total=None, sock_connect=connect)
+    # The resolver's time included. The gate lets no more through than the pool has places.
+    return aiohttp.ClientTimeout(total=None, connect=connect)
 
 
 def _abandon(http: aiohttp.ClientSession) -> None:
@@ -312,6 +384,7 @@ def _proxy_from_environment(url: URL) -> str | None:
 def _socket(address: tuple[Any, ...]) -> socket.socket:
     family, kind, protocol = address[:3]
     sock = socket.socket(family, kind, protocol)
+    _trip.get().sockets += 1
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _KEEP_ALIVE.items():
         # Linux has TCP_KEEPIDLE, macOS calls it TCP_KEEPALIVE, old Windows has none of them.

@@ -10,13 +10,13 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "aimlchat"
 
 TABLE = """
-errors jsontext content completions catalog policies
-sse surrogates dialects wire reasoning toolcalls accumulator refusals stream request
-transport iterators session
+errors jsontext content completions catalog policies records
+sse surrogates dialects wire reasoning toolcalls accumulator refusals stream request retries
+clocks gate transport calls iterators session
 """.split()
 EXTRAS = {"emulator", "cli"}
 MAY_IMPORT_AIOHTTP = {"transport"}
-FLOORS_WITHOUT_ASYNCIO = TABLE[: TABLE.index("transport")]
+FLOORS_WITHOUT_ASYNCIO = TABLE[: TABLE.index("clocks")]
 
 
 def imports_of(path: Path) -> tuple[set[str], set[str]]:

@@ -3,7 +3,7 @@
 import pytest
 from raw_server import CHUNKED, content, http_chunk, serving
 
-from aimlchat import ChatSession
+from aimlchat import ChatSession, RetryPolicy
 from aimlchat.emulator import Emulator
 
 
@@ -21,7 +21,9 @@ async def emulator():
 
 @pytest.fixture
 async def session(emulator):
-    async with ChatSession("test-key", base_url=emulator.base_url) as opened:
+    """A session that tries once; what is tried again is tested in test_retries.py."""
+    once = RetryPolicy(attempts=1)
+    async with ChatSession("test-key", base_url=emulator.base_url, retry=once) as opened:
         yield opened
 
 

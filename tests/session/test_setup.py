@@ -10,7 +10,14 @@ import traceback
 import aiohttp
 import pytest
 
-from aimlchat import AIMLChatError, ChatSession, ConfigurationError, Limits, RateLimitError
+from aimlchat import (
+    AIMLChatError,
+    ChatSession,
+    ConfigurationError,
+    Limits,
+    RateLimitError,
+    RetryPolicy,
+)
 
 KEY = "sk-very-secret"
 
@@ -187,7 +194,7 @@ async def test_a_borrowed_session_with_ideas_of_its_own_changes_no_error(emulato
     async with aiohttp.ClientSession(raise_for_status=True, auto_decompress=False) as http:
         session = ChatSession(KEY, base_url=emulator.base_url, http=http)
         with pytest.raises(RateLimitError):
-            await session.complete("Hi")
+            await session.complete("Hi", retry=RetryPolicy(attempts=1))
 
 
 async def test_a_borrowed_session_that_is_closed_is_a_mistake_of_the_caller():

@@ -5,6 +5,7 @@ import gc
 import weakref
 
 import pytest
+from clockwork import Clockwork, session_on
 from raw_server import CHUNKED, HEAD, content, http_chunk, serving
 
 from aimlchat import (
@@ -13,7 +14,6 @@ from aimlchat import (
     APIError,
     AuthenticationError,
     ChatSession,
-    DeltaStream,
     InvalidRequestError,
     ProtocolError,
     ReasoningDelta,
@@ -342,10 +342,15 @@ async def test_after_the_last_finish_reason_the_stream_waits_only_so_long():
         writer.write(CHUNKED + http_chunk(content("Hello", '"stop"')))
         await reader.read()
 
-    async with serving(linger) as server, ChatSession("k", base_url=server.base_url) as session:
+    clock = Clockwork()
+    async with serving(linger) as server, session_on(clock, server.base_url) as session:
         stream = session.stream("Why?")
-        patient = DeltaStream(stream._open, tail=0.01)
-        assert (await patient.collect()).text == "Hello"
+        await anext(stream)
+        end = asyncio.ensure_future(stream.collect())
+        await asyncio.sleep(0)  # it waits for the tail now
+        clock.advance(5)
+
+        assert (await end).text == "Hello"
 
 
 async def test_usage_that_comes_after_the_finish_reason_is_waited_for():

@@ -1,0 +1,354 @@
+"""One call over its tries: who may start, what is tried again, and what is told of it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+from .errors import (
+    AIMLChatError,
+    APIError,
+    Attempt,
+    ConnectionFailedError,
+    RateLimitError,
+    RequestTimeoutError,
+)
+from .records import CallRecord, RetryRecord
+from .refusals import refusal_in_body
+from .retries import RetryBudget, may_retry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .clocks import Watch, Watchdog
+    from .completions import Completion
+    from .gate import Gate
+    from .policies import RetryPolicy, Timeouts
+    from .transport import Exchange, Transport
+
+__all__ = ["Call", "Desk", "Opened", "Question"]
+
+_logger = logging.getLogger("aimlchat")
+_SUCCESS = range(200, 300)
+_T = TypeVar("_T")
+
+
+@attrs.frozen
+class Question:
+    """What is sent, the same at every try."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
+    model: str = ""
+    choices: int = 1
+    client_request_id: str = ""
+    streamed: bool = False
+    method: str = "POST"
+
+
+_UNASKED = Question("", {})
+
+
+@attrs.define(eq=False)
+class Desk:
+    """What the calls of a session share."""
+
+    transport: Transport
+    gate: Gate
+    watchdog: Watchdog
+    redact: Callable[[AIMLChatError], None]  # takes the key out of what the server said
+    on_retry: Callable[[RetryRecord], object] | None = None
+    on_finish: Callable[[CallRecord], object] | None = None
+    budget: RetryBudget = attrs.field(factory=RetryBudget)
+
+
+@attrs.define(eq=False)
+class Opened:
+    """An answer whose head has come. It has a place in the gate until it is closed."""
+
+    exchange: Exchange
+    question: Question
+    attempts: tuple[Attempt, ...]
+    _gate: Gate
+    _is_closed: bool = False
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The fields of a completion that only the HTTP layer knows."""
+        headers = self.exchange.headers
+        said = headers.get("x-client-request-id")
+        return {
+            "inference_id": headers.get("x-inference-id"),
+            "client_request_id": said or self.question.client_request_id,
+            "attempts": self.attempts,
+            "headers": headers,
+        }
+
+    def close(self) -> None:
+        """Close the connection, or give it back if the body was read; safe to repeat."""
+        self.exchange.close()
+        if not self._is_closed:
+            self._is_closed = True
+            self._gate.leave()
+
+    async def release(self) -> None:
+        """Close it, but see first whether the end of the body is near."""
+        try:
+            await self.exchange.release()
+        finally:
+            self.close()
+
+
+class Call:
+    """One call: tries until a good answer begins, and reports once how it ended.
+
+    ``ask`` makes the question, when the call begins. Nothing runs before `open`, which can be made
+    without a loop; `finish` has to be called once the call is over.
+    """
+
+    __slots__ = (
+        "_ask",
+        "_attempts",
+        "_delays",
+        "_desk",
+        "_is_over",
+        "_is_trying",
+        "_policy",
+        "_question",
+        "_timeouts",
+        "_watch",
+    )
+
+    def __init__(
+        self, desk: Desk, ask: Callable[[], Question], timeouts: Timeouts, policy: RetryPolicy
+    ) -> None:
+        self._desk = desk
+        self._ask = ask
+        self._timeouts = timeouts
+        self._policy = policy
+        self._delays = policy.delays(desk.watchdog.clock.chance)
+        self._attempts: list[Attempt] = []
+        self._watch: Watch | None = None
+        self._question = _UNASKED
+        self._is_over = False
+        self._is_trying = False
+
+    @property
+    def watch(self) -> Watch:
+        """The clocks of this call, which begin to run when it is first looked at."""
+        if self._watch is None:
+            self._watch = self._desk.watchdog.watch(self._timeouts)
+        return self._watch
+
+    async def open(self, failed: AIMLChatError | None = None) -> Opened:
+        """Return at the head of a good answer, trying as often as the policy allows.
+
+        ``failed`` is what ended the try before, behind its head: it is raised if it is final.
+        Cancelling closes the connection.
+        """
+        watch = self.watch
+        try:
+            if self._question is _UNASKED:
+                self._question = self._ask()
+            delay: float | None = None
+            while True:
+                if failed is not None:
+                    delay = self._delay_after(failed)
+                    if delay is None:
+                        raise failed
+                    if not watch.fits(delay):  # to wait for it would be in vain
+                        raise self._late() from failed
+                    self._announce(failed, delay)
+                try:
+                    async with watch.guard():
+                        if delay is not None:
+                            watch.sleeping()
+                            await self._desk.watchdog.clock.sleep(delay)
+                        return await self._try(self._question)
+                except AIMLChatError as error:
+                    # Without its frames, one of which is this one and would hold it.
+                    failed = error.with_traceback(None)
+                except TimeoutError:
+                    failed = watch.verdict()
+        finally:
+            del failed
+
+    async def answer(self, read: Callable[[bytes, Opened], _T]) -> _T:
+        """Return what ``read`` makes of the whole answer. Cancelling closes the connection."""
+        failed: AIMLChatError | None = None
+        try:
+            while True:
+                opened = await self.open(failed)
+                try:
+                    self.watch.whole()
+                    data = await opened.exchange.read_whole(self.watch.reading)
+                    result = read(data, opened)
+                except AIMLChatError as error:
+                    if isinstance(error, APIError):
+                        error.inference_id = opened.exchange.headers.get("x-inference-id")
+                    self._desk.redact(error)
+                    failed = error.with_traceback(None)
+                else:
+                    self.succeeded()
+                    return result
+                finally:
+                    opened.close()
+        finally:
+            del failed
+
+    def succeeded(self) -> None:
+        """Note that a try came to something: its first delta, or a whole answer."""
+        self._desk.budget.note(failed=False)
+
+    def explain(self, error: AIMLChatError) -> None:
+        """Put on an error behind the first delta, which is final, what was tried."""
+        self._desk.redact(error)
+        self._note(error, 0.0)
+
+    def finish(
+        self,
+        outcome: Any,
+        *,
+        said: Callable[[], Completion] | None = None,
+        error: AIMLChatError | None = None,
+        first_reasoning: float | None = None,
+        first_answer: float | None = None,
+        deltas: int = 0,
+    ) -> None:
+        """Stop the clocks and report; a second time does nothing."""
+        if self._is_over or self._watch is None:
+            return
+        self._is_over = True
+        watch = self._watch
+        watch.stop()
+        hook = self._desk.on_finish
+        if hook is None and not _logger.isEnabledFor(logging.DEBUG):
+            return
+        question = self._question
+        completion = said() if said else None
+        record = CallRecord(
+            outcome=outcome,
+            model=question.model,
+            client_request_id=question.client_request_id,
+            inference_id=completion.inference_id if completion else _inference_id(error),
+            duration=watch.elapsed,
+            first_reasoning=first_reasoning,
+            first_answer=first_answer,
+            deltas=deltas,
+            usage=completion.usage if completion else None,
+            cost=completion.cost if completion else None,
+            attempts=error.attempts if error else completion.attempts if completion else (),
+            error=error,
+        )
+        _logger.debug(
+            "call %s of %s: %s after %.3f s, %d tries",
+            record.client_request_id,
+            record.model,
+            outcome,
+            record.duration,
+            len(record.attempts),
+        )
+        _tell(hook, record)
+
+    async def _try(self, question: Question) -> Opened:
+        watch, gate = self.watch, self._desk.gate
+        if not gate.is_open:
+            watch.queueing()
+            await gate.enter(question.model)
+        exchange = None
+        try:
+            self._is_trying = True
+            watch.asking()
+            exchange = await self._desk.transport.send(
+                question.method,
+                question.path,
+                body=question.body,
+                headers=question.headers,
+                timeouts=self._timeouts,
+            )
+            if exchange.status not in _SUCCESS:
+                await self._refuse(exchange)
+            watch.answered(exchange.fail)
+        except BaseException:
+            if exchange is not None:
+                exchange.close()
+            gate.leave()
+            raise
+        attempts = (*self._attempts, Attempt(len(self._attempts) + 1))
+        return Opened(exchange, question, attempts, gate)
+
+    async def _refuse(self, exchange: Exchange) -> None:
+        body = await exchange.read_refusal()
+        now = self._desk.watchdog.clock.wall_time()
+        error = refusal_in_body(exchange.status, body, exchange.headers, now)
+        del body  # the frame of an error is no place for what the server said either
+        self._desk.redact(error)
+        raise error
+
+    def _delay_after(self, error: AIMLChatError) -> float | None:
+        """Note that a try failed; return the wait before the next one, or None if it is final."""
+        self._desk.redact(error)
+        delay = self._delay(error)
+        self._note(error, delay or 0.0)
+        return delay
+
+    def _late(self) -> RequestTimeoutError:
+        error = self.watch.deadline_error()
+        self._note(error, 0.0)
+        return error
+
+    def _note(self, error: AIMLChatError, delay: float) -> None:
+        if self._is_trying:
+            self._is_trying = False
+            sent = not (isinstance(error, ConnectionFailedError) and not error.sent)
+            if isinstance(error, RequestTimeoutError) and error.phase == "connect":
+                sent = False
+            number = len(self._attempts) + 1
+            self._attempts.append(Attempt(number, cause=str(error), delay=delay, sent=sent))
+        error.attempts = tuple(self._attempts)
+
+    def _announce(self, error: AIMLChatError, delay: float) -> None:
+        model, request_id = self._question.model, self._question.client_request_id
+        number = len(self._attempts)
+        # Without the server's own words, which may quote the conversation.
+        why = f"{type(error).__name__} {getattr(error, 'status', '')}".rstrip()
+        _logger.info("call %s: try %d failed, %s; next in %.2f s", request_id, number, why, delay)
+        _tell(self._desk.on_retry, RetryRecord(model, request_id, number, delay, error))
+
+    def _delay(self, error: AIMLChatError) -> float | None:
+        again = may_retry(error, streamed=self._question.streamed)
+        self._desk.budget.note(failed=again)
+        floor = error.retry_after if isinstance(error, APIError) else None
+        if not again or self._desk.transport.is_closed:
+            return None
+        if floor is not None and floor > self._policy.max_retry_after:
+            return None
+        jitter = next(self._delays, None)
+        if isinstance(error, RateLimitError):
+            rest = jitter if floor is None else floor
+            if rest is not None:
+                self._desk.gate.rest(self._question.model, rest)
+        if jitter is None:
+            return None
+        if self._desk.budget.is_spent:
+            error.add_note("not tried again: most of what this session tried of late has failed")
+            return None
+        return (floor or 0.0) + jitter
+
+
+def _inference_id(error: AIMLChatError | None) -> str | None:
+    if isinstance(error, APIError):
+        return error.inference_id
+    return error.partial.inference_id if error is not None and error.partial else None
+
+
+def _tell(hook: Callable[[Any], object] | None, record: CallRecord | RetryRecord) -> None:
+    if hook is None:
+        return
+    try:
+        hook(record)
+    except Exception:  # a hook that fails is not the call's fault
+        _logger.exception("the hook %r failed", hook)

@@ -1,0 +1,72 @@
+"""Time in the hands of a test: it stands still until it is told to go on."""
+
+import asyncio
+
+from aimlchat import ChatSession
+from aimlchat.clocks import Clock
+
+
+class _Timer:
+    def __init__(self, due, callback) -> None:
+        self.due = due
+        self.callback = callback
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Clockwork(Clock):
+    """A clock that goes on by `advance`, and by itself through each `sleep`.
+
+    ``sleeps`` are the waits that were asked for, ``luck`` is what chance says.
+    """
+
+    def __init__(self, *, luck=0.5) -> None:
+        self.now = 1000.0
+        self.luck = luck
+        self.sleeps = []
+        self._timers = []
+
+    def time(self):
+        return self.now
+
+    def wall_time(self):
+        return 1_700_000_000.0 + self.now
+
+    def chance(self):
+        return self.luck
+
+    def call_later(self, seconds, callback):
+        timer = _Timer(self.now + seconds, callback)
+        self._timers.append(timer)
+        return timer
+
+    async def sleep(self, seconds):
+        self.sleeps.append(seconds)
+        self.advance(seconds)
+        await asyncio.sleep(0)
+
+    @property
+    def timers(self):
+        """How many timers are set."""
+        return len([timer for timer in self._timers if not timer.cancelled])
+
+    def advance(self, seconds):
+        """Let this much time pass; the timers that fall due in it ring, each at its own time."""
+        end = self.now + seconds
+        while due := [t for t in self._timers if not t.cancelled and t.due <= end]:
+            timer = min(due, key=lambda t: t.due)
+            self._timers.remove(timer)
+            self.now = max(self.now, timer.due)
+            timer.callback()
+        self.now = end
+
+
+def session_on(clock, base_url, **settings):
+    """A session that lives in the test's own time."""
+
+    class Timed(ChatSession):
+        _clock = clock
+
+    return Timed(settings.pop("api_key", "test-key"), base_url=base_url, **settings)
