@@ -17,15 +17,17 @@ class _Timer:
 
 
 class Clockwork(Clock):
-    """A clock that goes on by `advance`, and by itself through each `sleep`.
+    """A clock that goes on by `advance`, and, if it is ``hasty``, by itself through each `sleep`.
 
     ``sleeps`` are the waits that were asked for, ``luck`` is what chance says.
     """
 
-    def __init__(self, *, luck=0.5) -> None:
+    def __init__(self, *, luck=0.5, hasty=True) -> None:
         self.now = 1000.0
         self.luck = luck
+        self._hasty = hasty
         self.sleeps = []
+        self.asleep = asyncio.Event()  # somebody has begun to sleep
         self._timers = []
 
     def time(self):
@@ -44,8 +46,14 @@ class Clockwork(Clock):
 
     async def sleep(self, seconds):
         self.sleeps.append(seconds)
-        self.advance(seconds)
-        await asyncio.sleep(0)
+        self.asleep.set()
+        if self._hasty:
+            self.advance(seconds)
+            await asyncio.sleep(0)
+        else:
+            woken = asyncio.Event()
+            self.call_later(seconds, woken.set)
+            await woken.wait()
 
     @property
     def timers(self):
