@@ -40,11 +40,13 @@ from .errors import (
     TransportError,
 )
 from .policies import Limits, RetryPolicy, Timeouts
+from .records import Outcome
 from .request import ChatRequest, Thinking
 from .stream import StreamParser
 
 if TYPE_CHECKING:
     from .iterators import DeltaStream
+    from .many import CompletionIterator
     from .session import ChatSession
 
 __all__ = [
@@ -58,6 +60,7 @@ __all__ = [
     "ChatSession",
     "Choice",
     "Completion",
+    "CompletionIterator",
     "ConfigurationError",
     "ConnectionFailedError",
     "Cost",
@@ -70,6 +73,7 @@ __all__ = [
     "Limits",
     "Model",
     "NotFoundError",
+    "Outcome",
     "PermissionDeniedError",
     "ProtocolError",
     "RateLimitError",
@@ -90,7 +94,11 @@ __all__ = [
     "Usage",
 ]
 
-_LOADED_ON_USE = {"ChatSession": ".session", "DeltaStream": ".iterators"}
+_LOADED_ON_USE = {
+    "ChatSession": ".session",
+    "CompletionIterator": ".many",
+    "DeltaStream": ".iterators",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from .clocks import Watch, Watchdog
     from .completions import Completion
-    from .gate import Gate
+    from .gate import Entry, Gate
     from .policies import RetryPolicy, Timeouts
     from .transport import Exchange, Transport
 
@@ -32,6 +33,9 @@ __all__ = ["Call", "Desk", "Opened", "Question"]
 
 _logger = logging.getLogger("aimlchat")
 _SUCCESS = range(200, 300)
+_BASE64 = re.compile(rb"[A-Za-z0-9+/=]{1000,}")
+_TOKENS_OF_A_FILE = 1500  # an image that fills Claude's 1.15 megapixels
+_USUAL_ANSWER = 1024
 _T = TypeVar("_T")
 
 
@@ -46,7 +50,16 @@ class Question:
     choices: int = 1
     client_request_id: str = ""
     streamed: bool = False
+    max_tokens: int | None = None
     method: str = "POST"
+
+    def estimate_tokens(self) -> int:
+        """Guess what it will take: four bytes of prompt a token, and as much answer as it may have.
+
+        A file in it is worth many fewer tokens than bytes.
+        """
+        text, files = _BASE64.subn(b"", self.body or b"")
+        return len(text) // 4 + files * _TOKENS_OF_A_FILE + (self.max_tokens or _USUAL_ANSWER)
 
 
 _UNASKED = Question("", {})
@@ -105,7 +118,8 @@ class Opened:
 class Call:
     """One call: tries until a good answer begins, and reports once how it ended.
 
-    ``ask`` makes the question, when the call begins. Nothing runs before `open`, which can be made
+    ``ask`` makes the question, when the call begins, and ``failed_try`` is told of each try that
+    fails. Nothing runs before `open`, which can be made
     without a loop; `finish` has to be called once the call is over.
     """
 
@@ -114,6 +128,8 @@ class Call:
         "_attempts",
         "_delays",
         "_desk",
+        "_entry",
+        "_failed_try",
         "_is_over",
         "_is_trying",
         "_policy",
@@ -123,18 +139,25 @@ class Call:
     )
 
     def __init__(
-        self, desk: Desk, ask: Callable[[], Question], timeouts: Timeouts, policy: RetryPolicy
+        self,
+        desk: Desk,
+        ask: Callable[[], Question],
+        timeouts: Timeouts,
+        policy: RetryPolicy,
+        failed_try: Callable[[AIMLChatError], None] | None = None,
     ) -> None:
         self._desk = desk
         self._ask = ask
         self._timeouts = timeouts
         self._policy = policy
+        self._failed_try = failed_try
         self._delays = policy.delays(desk.watchdog.clock.chance)
         self._attempts: list[Attempt] = []
         self._watch: Watch | None = None
         self._question = _UNASKED
         self._is_over = False
         self._is_trying = False
+        self._entry: Entry | None = None
 
     @property
     def watch(self) -> Watch:
@@ -224,6 +247,8 @@ class Call:
         self._is_over = True
         watch = self._watch
         watch.stop()
+        if self._entry is not None and said is not None and (usage := said().usage) is not None:
+            self._desk.gate.settle(self._entry, usage.total_tokens or 0)
         hook = self._desk.on_finish
         if hook is None and not _logger.isEnabledFor(logging.DEBUG):
             return
@@ -257,7 +282,8 @@ class Call:
         watch, gate = self.watch, self._desk.gate
         if not gate.is_open:
             watch.queueing()
-            await gate.enter(question.model)
+            tokens = question.estimate_tokens() if gate.counts_tokens else 0
+            self._entry = await gate.enter(question.model, tokens)
         exchange = None
         try:
             self._is_trying = True
@@ -291,8 +317,12 @@ class Call:
     def _delay_after(self, error: AIMLChatError) -> float | None:
         """Note that a try failed; return the wait before the next one, or None if it is final."""
         self._desk.redact(error)
+        if self._failed_try is not None:
+            self._failed_try(error)
         delay = self._delay(error)
         self._note(error, delay or 0.0)
+        if self._entry is not None and isinstance(error, APIError):
+            self._desk.gate.settle(self._entry, 0)  # who is refused has used nothing
         return delay
 
     def _late(self) -> RequestTimeoutError:

@@ -1,18 +1,20 @@
-"""Who may start now: so many at once, and nobody while the server asks for a rest."""
+"""Who may start now: so many at once, so much a minute, and nobody while the server rests."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .clocks import Clock
     from .policies import Limits
 
-__all__ = ["Gate"]
+__all__ = ["Entry", "Gate"]
 
 _LONGEST_RAMP = 10.0
 _SHORT_RAMP = 1.0
+_MINUTE = 60.0
 
 
 class _Rest:
@@ -23,6 +25,53 @@ class _Rest:
     def __init__(self) -> None:
         self.until = 0.0
         self.ramp = 0.0
+
+
+class Entry:
+    """What an attempt has taken of a minute."""
+
+    __slots__ = ("amount", "at")
+
+    def __init__(self, at: float, amount: int) -> None:
+        self.at = at
+        self.amount = amount
+
+
+class _Minute:
+    """What was taken within the last minute, of so much that may be: a sliding window.
+
+    A bucket that fills up steadily would let twice as much through in its first minute.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._used = 0
+        self._entries: deque[Entry] = deque()
+
+    def wait_for(self, amount: int, now: float) -> float:
+        """Return how long it is until so much may be taken."""
+        while self._entries and self._entries[0].at + _MINUTE <= now:
+            self._used -= self._entries.popleft().amount
+        too_much = self._used + amount - self.most
+        for entry in self._entries:
+            if too_much <= 0:
+                break
+            too_much -= entry.amount
+            if too_much <= 0:
+                return entry.at + _MINUTE - now
+        return 0.0
+
+    def take(self, amount: int, now: float) -> Entry:
+        entry = Entry(now, amount)
+        self._entries.append(entry)
+        self._used += amount
+        return entry
+
+    def settle(self, entry: Entry, amount: int) -> None:
+        """Put what was really used in the place of an estimate."""
+        if self._entries and entry.at >= self._entries[0].at:
+            self._used += amount - entry.amount
+            entry.amount = amount
 
 
 class Gate:
@@ -38,31 +87,52 @@ class Gate:
         self._most = min(most, default=0)
         self._places: asyncio.Semaphore | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._turns: asyncio.Lock | None = None
+        self._requests = _Minute(limits.requests_per_minute or 0)
+        self._tokens = _Minute(limits.tokens_per_minute or 0)
         self._rests: dict[str, _Rest] = {}
         self._clock = clock
 
     @property
     def is_open(self) -> bool:
         """Whether `enter` would not wait, and `leave` need not be called: nothing is limited."""
-        return not self._most and not self._rests
+        limited = self._most or self._requests.most or self._tokens.most
+        return not limited and not self._rests
 
-    async def enter(self, model: str) -> None:
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether it matters how many tokens an attempt takes."""
+        return self._tokens.most > 0
+
+    async def enter(self, model: str, tokens: int = 0) -> Entry | None:
         """Return when an attempt may start; each one that did has to `leave`.
 
-        Cancelling is safe.
+        ``tokens`` is an estimate, to be settled with what is returned. Cancelling is safe.
         """
         loop = asyncio.get_running_loop()
-        if self._most and loop is not self._loop:  # a semaphore belongs to one loop
-            self._loop, self._places = loop, asyncio.Semaphore(self._most)
+        if loop is not self._loop:  # a semaphore belongs to one loop
+            self._loop, self._turns = loop, asyncio.Lock()
+            self._places = asyncio.Semaphore(self._most) if self._most else None
         while True:
             await self._rested(model)
             if self._places is None:
-                return
+                break
             await self._places.acquire()
             if not self._wait_of(model, 0.0):
-                return
+                break
             # A rest has begun meanwhile, and who waits for it must not take up a place.
             self._places.release()
+        if not self._requests.most and not self._tokens.most:
+            return None
+        try:
+            return await self._rated(tokens)
+        except BaseException:
+            self.leave()
+            raise
+
+    def settle(self, entry: Entry, tokens: int) -> None:
+        """Count the tokens that an attempt took in the end in place of the estimate."""
+        self._tokens.settle(entry, tokens)
 
     def leave(self) -> None:
         """Give the place to the next."""
@@ -87,6 +157,28 @@ class Gate:
         place = self._clock.chance()
         while wait := self._wait_of(model, place):
             await self._clock.sleep(wait)
+
+    async def _rated(self, tokens: int) -> Entry | None:
+        turns = self._turns
+        if turns is None:
+            return None
+        tokens = min(tokens, self._tokens.most)  # one that is larger than the limit goes alone
+        # Only who is first looks at the clock; all others wait behind, in their order.
+        async with turns:
+            while wait := self._wait_for_rates(tokens):
+                await self._clock.sleep(wait)
+            now = self._clock.time()
+            if self._requests.most:
+                self._requests.take(1, now)
+            return self._tokens.take(tokens, now) if self._tokens.most else None
+
+    def _wait_for_rates(self, tokens: int) -> float:
+        now, wait = self._clock.time(), 0.0
+        if self._requests.most:
+            wait = self._requests.wait_for(1, now)
+        if self._tokens.most:
+            wait = max(wait, self._tokens.wait_for(tokens, now))
+        return wait
 
     def _wait_of(self, model: str, place: float) -> float:
         """Return how long a call with this place on the ramp, from 0 to 1, has to wait still."""

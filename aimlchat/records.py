@@ -1,16 +1,17 @@
-"""What a session tells those who watch over a service."""
+"""What a session tells: of each call to its hooks, and of many calls to who asked for them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import copy
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
 if TYPE_CHECKING:
-    from .completions import Cost, Usage
+    from .completions import Completion, Cost, Usage
     from .errors import AIMLChatError, Attempt
 
-__all__ = ["CallRecord", "RetryRecord"]
+__all__ = ["CallRecord", "Outcome", "Progress", "RetryRecord"]
 
 _Outcome = Literal["complete", "error", "cancelled", "abandoned"]
 
@@ -55,3 +56,48 @@ class CallRecord:
     cost: Cost | None
     attempts: tuple[Attempt, ...]
     error: AIMLChatError | None
+
+
+@attrs.frozen
+class Outcome:
+    """What became of one of many requests; exactly one of ``completion`` and ``error`` is set.
+
+    ``index`` is its place among the requests, from 0, and ``request`` the object that came in.
+    """
+
+    index: int
+    request: Any
+    completion: Completion | None = None
+    error: AIMLChatError | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse an outcome that is neither or both."""
+        if (self.completion is None) is (self.error is None):
+            msg = "an outcome has either a completion or an error"
+            raise ValueError(msg)
+
+    def unwrap(self) -> Completion:
+        """Return the completion, or raise the error."""
+        if self.completion is not None:
+            return self.completion
+        error: Any = self.error
+        # A copy: an error that is raised holds its frames, and this one stays.
+        raise copy.copy(error) from error.__cause__
+
+
+@attrs.frozen
+class Progress:
+    """How far many calls have come; what ``on_progress`` gets after each of them.
+
+    ``done`` counts those that ended, the ``failed`` ones too; ``tokens`` and ``usd`` are what the
+    server said; ``rate`` is in calls a second; ``seconds_left`` is None where the number of
+    requests is not known.
+    """
+
+    done: int
+    failed: int
+    in_flight: int
+    tokens: int
+    usd: float
+    rate: float
+    seconds_left: float | None

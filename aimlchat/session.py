@@ -6,8 +6,8 @@ import functools
 import itertools
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import msgspec
 
@@ -24,6 +24,7 @@ from .errors import (
 from .gate import Gate
 from .iterators import DeltaStream
 from .jsontext import json_of
+from .many import CompletionIterator, Run, Streams, StreamsIterator, limit_of
 from .policies import Limits, RetryPolicy, Timeouts
 from .request import DEFAULT_MODEL, ChatRequest
 from .stream import completion_from
@@ -31,6 +32,7 @@ from .transport import Secret, Transport
 
 if TYPE_CHECKING:
     import ssl as ssl_module
+    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
     from types import TracebackType
 
     import aiohttp
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from .calls import Opened
     from .catalog import Model
     from .completions import Completion
-    from .records import CallRecord, RetryRecord
+    from .records import CallRecord, Progress, RetryRecord
 
 __all__ = ["ChatSession"]
 
@@ -160,18 +162,10 @@ class ChatSession:
         form; ``options`` are `ChatRequest` fields and win over the request's own. Raises an
         `AIMLChatError`. Cancelling closes the connection.
         """
-        asked = self._request_of(request, options)
-        call = self._call(asked, timeouts, retry, headers, stream=False)
-        try:
-            completion = await call.answer(_completion)
-        except AIMLChatError as error:
-            call.finish("error", error=error)
-            raise
-        except BaseException:
-            call.finish("cancelled")
-            raise
-        call.finish("complete", said=lambda: completion)
-        return completion
+        call = self._call(
+            self._request_of(request, options), timeouts, retry, headers, stream=False
+        )
+        return await _completion_of(call)
 
     def stream(
         self,
@@ -188,6 +182,73 @@ class ChatSession:
         """
         asked = self._request_of(request, options)
         return DeltaStream(self._call(asked, timeouts, retry, headers, stream=True))
+
+    def complete_many(
+        self,
+        requests: Iterable[Request] | AsyncIterable[Request],
+        *,
+        concurrency: int | Literal["auto"] = 32,
+        ordered: bool = True,
+        budget_usd: float | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> CompletionIterator:
+        """Return the outcomes of many requests, in their order or as they come.
+
+        Nothing is sent before its first step. The requests, each as for `complete`, are taken from
+        any iterable or async iterable as they are needed: at most ``concurrency`` are in flight
+        (``"auto"`` finds out how many the server bears), and at most twice as many are taken and
+        not yielded yet. No new call is begun once the server has charged ``budget_usd`` dollars;
+        then `CompletionIterator.is_out_of_budget` is True. ``on_progress`` gets a
+        `aimlchat.records.Progress` after each call. The rest is as for `complete`, for each call.
+
+        Raises `ConfigurationError` for a concurrency that is none.
+        """
+        limit = limit_of(concurrency)
+
+        def complete(
+            request: Request, failed_try: Callable[[AIMLChatError], None]
+        ) -> Awaitable[Completion]:
+            asked = self._request_of(request, dict(options))
+            call = self._call(asked, timeouts, retry, headers, stream=False, failed_try=failed_try)
+            return _completion_of(call)
+
+        run = Run(
+            requests,
+            complete,
+            limit=limit,
+            ordered=ordered,
+            budget_usd=budget_usd,
+            on_progress=on_progress,
+            clock=self._clock,
+        )
+        return CompletionIterator(run)
+
+    def stream_many(
+        self,
+        requests: Iterable[Request] | AsyncIterable[Request],
+        *,
+        concurrency: int = 32,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> StreamsIterator:
+        """Return the deltas of many streams as they come, each with the index of its request.
+
+        At most ``concurrency`` streams are open; each gets its turn, however fast the others are.
+        The rest is as for `complete_many` and `stream`.
+        """
+
+        def stream(request: Request) -> DeltaStream:
+            return self.stream(
+                request, timeouts=timeouts, retry=retry, headers=headers, **dict(options)
+            )
+
+        return StreamsIterator(Streams(requests, stream, limit_of(concurrency)))
 
     async def models(self) -> list[Model]:
         """Return what the vendor offers. The endpoint takes no key, so none is sent.
@@ -209,11 +270,12 @@ class ChatSession:
         headers: Mapping[str, str] | None,
         *,
         stream: bool,
+        failed_try: Callable[[AIMLChatError], None] | None = None,
     ) -> Call:
         def ask() -> Question:
             return self._question(request, headers, stream=stream)
 
-        return Call(self._desk, ask, timeouts or self._timeouts, retry or self._retry)
+        return Call(self._desk, ask, timeouts or self._timeouts, retry or self._retry, failed_try)
 
     def _request_of(self, request: Request, options: dict[str, Any]) -> ChatRequest:
         if isinstance(request, ChatRequest):
@@ -256,11 +318,25 @@ class ChatSession:
             request.n or 1,
             client_request_id,
             stream,
+            payload.get("max_tokens"),
         )
 
     def _next_request_id(self) -> str:
         # Random for the session and counted within it: unique, and cheaper than a random one each.
         return f"{self._id}-{next(self._calls)}"
+
+
+async def _completion_of(call: Call) -> Completion:
+    try:
+        completion = await call.answer(_completion)
+    except AIMLChatError as error:
+        call.finish("error", error=error)
+        raise
+    except BaseException:
+        call.finish("cancelled")
+        raise
+    call.finish("complete", said=lambda: completion)
+    return completion
 
 
 def _completion(data: bytes, opened: Opened) -> Completion:

@@ -306,9 +306,7 @@ class Transport:
             _abandon(http)
             http = None
         if http is None:
-            connector = _Pool(
-                limit=self._limits.max_connections or 0, socket_factory=_socket
-            )
+            connector = _Pool(limit=self._limits.max_connections or 0, socket_factory=_socket)
             http = self._owned = aiohttp.ClientSession(
                 connector=connector, cookie_jar=aiohttp.DummyCookieJar()
             )

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "aimlchat"
 TABLE = """
 errors jsontext content completions catalog policies records
 sse surrogates dialects wire reasoning toolcalls accumulator refusals stream request retries
-clocks gate transport calls iterators session
+clocks gate transport calls iterators crew many session
 """.split()
 EXTRAS = {"emulator", "cli"}
 MAY_IMPORT_AIOHTTP = {"transport"}

@@ -8,7 +8,7 @@ NAMES = """
 ChatSession ChatRequest Thinking Tool Text Image Document Audio
 Completion Choice Usage Cost ToolCall
 Delta ReasoningDelta AnswerDelta ToolCallDelta RefusalDelta
-DeltaStream StreamParser RetryPolicy Timeouts Limits Model
+DeltaStream CompletionIterator Outcome StreamParser RetryPolicy Timeouts Limits Model
 AIMLChatError ConfigurationError InvalidRequestError TransportError ConnectionFailedError
 RequestTimeoutError APIError BadRequestError AuthenticationError InsufficientCreditsError
 PermissionDeniedError NotFoundError RateLimitError ServerError ProtocolError

@@ -70,7 +70,8 @@ def failure_of(error: AIMLChatError) -> Failure:
     if isinstance(error, InvalidRequestError | ConfigurationError):
         return InputFailure(str(error))
     advice = next((advice for kind, advice in _ADVICE if isinstance(error, kind)), "")
-    return Failure(str(error), advice)
+    tries = f" (after {len(error.attempts)} tries)" if len(error.attempts) > 1 else ""
+    return Failure(f"{error}{tries}", advice)
 
 
 def reason_of(error: OSError) -> str:

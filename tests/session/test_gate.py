@@ -6,7 +6,14 @@ import itertools
 import pytest
 from clockwork import Clockwork, session_on
 
-from aimlchat import ConnectionFailedError, Limits, RateLimitError, RetryPolicy
+from aimlchat import (
+    ChatRequest,
+    ConnectionFailedError,
+    Image,
+    Limits,
+    RateLimitError,
+    RetryPolicy,
+)
 from aimlchat.gate import Gate
 
 
@@ -178,6 +185,102 @@ async def test_who_gives_up_waiting_takes_no_place(clock):
     gate.leave()
 
     await gate.enter("m")
+
+
+# --- rates ----------------------------------------------------------------------------------------
+
+
+async def starts_of(gate, clock, amounts):
+    """The seconds after which attempts of so many tokens start that come at once."""
+    start, waits = clock.now, []
+    for amount in amounts:
+        await gate.enter("m", amount)
+        waits.append(clock.now - start)
+    return waits
+
+
+@pytest.fixture
+def hasty():
+    return Clockwork()
+
+
+async def test_no_more_requests_start_in_any_minute_than_may(hasty):
+    gate = Gate(Limits(requests_per_minute=3), hasty)
+    waits = []
+    start = hasty.now
+    for _ in range(7):
+        await gate.enter("m")
+        waits.append(hasty.now - start)
+        hasty.advance(1)
+
+    assert waits == [0, 1, 2, 60, 61, 62, 120]
+
+
+async def test_no_more_tokens_are_asked_for_in_any_minute_than_may(hasty):
+    gate = Gate(Limits(tokens_per_minute=100), hasty)
+
+    assert await starts_of(gate, hasty, [60, 40, 10, 90, 5]) == [0, 0, 60, 60, 120]
+
+
+async def test_an_estimate_is_settled_with_what_was_really_used(hasty):
+    gate = Gate(Limits(tokens_per_minute=100), hasty)
+    entry = await gate.enter("m", 90)
+    gate.settle(entry, 10)
+
+    assert await starts_of(gate, hasty, [90]) == [0]
+
+
+async def test_an_entry_that_is_a_minute_old_is_not_settled_twice(hasty):
+    gate = Gate(Limits(tokens_per_minute=100), hasty)
+    entry = await gate.enter("m", 90)
+    hasty.advance(61)
+    await gate.enter("m", 100)
+    gate.settle(entry, 0)
+
+    assert await starts_of(gate, hasty, [10]) == [60]
+
+
+async def test_a_request_that_is_larger_than_the_limit_goes_alone(hasty):
+    gate = Gate(Limits(tokens_per_minute=100), hasty)
+
+    assert await starts_of(gate, hasty, [10, 500, 10]) == [0, 60, 120]
+
+
+async def test_who_gives_up_waiting_for_a_rate_leaves_its_turn_and_its_place(clock):
+    gate = Gate(Limits(requests_per_minute=1, concurrency=2), clock)
+    await gate.enter("m")
+    first, second = (asyncio.ensure_future(gate.enter("m")) for _ in range(2))
+    await turn()
+    first.cancel()
+    await turn()
+    clock.advance(60)
+    await second
+
+    assert first.cancelled()
+
+
+async def test_the_tokens_of_a_call_are_those_the_server_counted(emulator):
+    clock = Clockwork()
+    limits = Limits(tokens_per_minute=5000)
+    async with session_on(clock, emulator.base_url, limits=limits) as session:
+        for _ in range(4):  # an estimate of some 4,000, of which 100 are used
+            emulator.reply("Hi", usage={"total_tokens": 100})
+            await session.complete("Hi", max_tokens=4000)
+
+    assert clock.sleeps == []
+
+
+async def test_a_file_is_not_counted_by_its_bytes(emulator):
+    clock = Clockwork()
+    limits = Limits(tokens_per_minute=5000)
+    async with session_on(clock, emulator.base_url, limits=limits) as session:
+        png = b"\x89PNG\r\n\x1a\n" + bytes(100_000)
+        request = ChatRequest("gpt-4o", max_tokens=10).user("What?", Image.from_bytes(png))
+        for _ in range(2):
+            emulator.reply("Hi", usage={"total_tokens": 900})
+            await session.complete(request)
+
+    assert clock.sleeps == []
 
 
 # --- the session's own ---------------------------------------------------------------------------

@@ -1,0 +1,379 @@
+"""Many calls at once: their outcomes as they come, or their deltas."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import heapq
+import logging
+from collections import deque
+from collections.abc import Sized
+from typing import TYPE_CHECKING, Any, Self
+
+from .completions import Cost, Usage
+from .crew import Adaptive, Crew, Fixed
+from .errors import (
+    AIMLChatError,
+    AuthenticationError,
+    ConfigurationError,
+    InsufficientCreditsError,
+    RateLimitError,
+    ServerError,
+)
+from .records import Outcome, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+    from types import TracebackType
+
+    from .clocks import Clock
+    from .completions import Completion, Delta
+    from .crew import Limit
+    from .iterators import DeltaStream
+
+__all__ = ["CompletionIterator", "Run", "Streams", "StreamsIterator", "limit_of"]
+
+_logger = logging.getLogger("aimlchat")
+# These hit every other request as well.
+_FATAL = (AuthenticationError, InsufficientCreditsError, ConfigurationError)
+_OVERLOADED = (503, 529)
+_READY_DELTAS = 64
+
+
+def limit_of(concurrency: int | str) -> Limit:
+    """Return how many may be in flight, from what a caller says."""
+    return Adaptive() if concurrency == "auto" else Fixed(concurrency)  # type: ignore[arg-type]
+
+
+class _Tally:
+    """What has come of many calls so far."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.failed = 0
+        self.usd = 0.0
+        self.credits = 0.0
+        self.tokens = [0, 0, 0, 0, 0]
+
+    def add(self, outcome: Outcome) -> None:
+        """Count an outcome."""
+        self.done += 1
+        completion = outcome.completion
+        if completion is None:
+            self.failed += 1
+            return
+        if completion.cost is not None:
+            self.usd += completion.cost.usd
+            self.credits += completion.cost.credits
+        usage = completion.usage
+        if usage is not None:
+            said = (
+                usage.prompt_tokens,
+                usage.completion_tokens,
+                usage.total_tokens,
+                usage.reasoning_tokens,
+                usage.cached_tokens,
+            )
+            self.tokens = [
+                count + (more or 0) for count, more in zip(self.tokens, said, strict=True)
+            ]
+
+
+class Run:
+    """The calls behind a `CompletionIterator`; it outlives nobody who drops that."""
+
+    def __init__(
+        self,
+        requests: Iterable[Any] | AsyncIterable[Any],
+        complete: Callable[[Any, Callable[[AIMLChatError], None]], Awaitable[Completion]],
+        *,
+        limit: Limit,
+        ordered: bool,
+        budget_usd: float | None,
+        on_progress: Callable[[Progress], object] | None,
+        clock: Clock,
+    ) -> None:
+        self.crew = Crew(requests, self._work, limit)
+        self.tally = _Tally()
+        self.is_out_of_budget = False
+        self._complete = complete
+        self._limit = limit
+        self._ordered = ordered
+        self._budget = budget_usd
+        self._on_progress = on_progress
+        self._clock = clock
+        self._total = len(requests) if isinstance(requests, Sized) else None
+        self._start = 0.0
+        self._next = 0
+        self._finished: list[tuple[int, int, Outcome]] = []  # a heap; the number breaks no ties
+
+    def start(self) -> None:
+        """Begin, in the running loop."""
+        self._start = self._clock.time()
+        self.crew.start()
+
+    def pop(self) -> Outcome | None:
+        """Return the next outcome if it is there."""
+        if not self._finished:
+            return None
+        if self._ordered and self._finished[0][0] != self._next and not self.crew.is_over:
+            return None
+        *_, outcome = heapq.heappop(self._finished)
+        self._next = outcome.index + 1
+        self.crew.handed_out()
+        return outcome
+
+    async def _work(self, index: int, request: Any) -> None:
+        limit, start = self._limit, self._clock.time()
+        epoch = limit.epoch
+
+        def failed_try(error: AIMLChatError) -> None:
+            if isinstance(error, RateLimitError) or (
+                isinstance(error, ServerError) and error.status in _OVERLOADED
+            ):
+                limit.congested(epoch, self.crew.in_flight)
+
+        try:
+            completion = await self._complete(request, failed_try)
+        except _FATAL:
+            raise
+        except AIMLChatError as error:
+            outcome = Outcome(index, request, error=error.with_traceback(None))
+        else:
+            outcome = Outcome(index, request, completion)
+            limit.succeeded(epoch, self._clock.time() - start)
+        self._settle(outcome)
+
+    def _settle(self, outcome: Outcome) -> None:
+        place = outcome.index if self._ordered else self.tally.done
+        heapq.heappush(self._finished, (place, outcome.index, outcome))
+        self.tally.add(outcome)
+        if self._budget is not None and self.tally.usd >= self._budget:
+            self.is_out_of_budget = True
+            self.crew.close_intake()
+        if self._on_progress is not None:
+            try:
+                self._on_progress(self._progress())
+            except Exception:
+                _logger.exception("the hook %r failed", self._on_progress)
+        self.crew.note_change()
+
+    def _progress(self) -> Progress:
+        tally, seconds = self.tally, self._clock.time() - self._start
+        rate = tally.done / seconds if seconds > 0 else 0.0
+        left = None
+        if self._total is not None and rate > 0:
+            left = (self._total - tally.done) / rate
+        return Progress(
+            done=tally.done,
+            failed=tally.failed,
+            in_flight=max(self.crew.in_flight - 1, 0),  # without the one that has just ended
+            tokens=tally.tokens[2],
+            usd=tally.usd,
+            rate=rate,
+            seconds_left=left,
+        )
+
+
+class CompletionIterator:
+    """The outcomes of many requests: ``async for`` yields an `Outcome` for each.
+
+    Made by `ChatSession.complete_many`; nothing is sent before the first step. One request that
+    fails stops no other; a failure that would hit all of them (no key, no credits, a closed
+    session) does: outcomes that have come are yielded, what is in flight is cancelled, and then the
+    failure is raised. Leaving early (``break``, an exception, cancelling, `aclose`, or dropping
+    the iterator) cancels what is in flight.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Outcome:
+        run = self._run
+        if not run.crew.has_begun:
+            run.start()
+        while (outcome := run.pop()) is None:
+            if run.crew.is_over:
+                _raise_failure(run.crew)
+                raise StopAsyncIteration
+            try:
+                await run.crew.changed()
+            except asyncio.CancelledError:
+                run.crew.stop()
+                raise
+        return outcome
+
+    async def gather(self) -> list[Outcome]:
+        """Return all outcomes that are still to come."""
+        return [outcome async for outcome in self]
+
+    async def aclose(self) -> None:
+        """Cancel what is in flight and return when it has ended; safe to repeat."""
+        crew = self._run.crew
+        crew.stop()
+        while crew.has_begun and not crew.is_over:
+            await crew.changed()
+
+    @property
+    def done(self) -> int:
+        """How many calls have ended, the failed ones included."""
+        return self._run.tally.done
+
+    @property
+    def failed(self) -> int:
+        """How many of them failed."""
+        return self._run.tally.failed
+
+    @property
+    def in_flight(self) -> int:
+        """How many calls are on their way."""
+        return self._run.crew.in_flight
+
+    @property
+    def is_out_of_budget(self) -> bool:
+        """Whether ``budget_usd`` was reached, so that no further request was begun."""
+        return self._run.is_out_of_budget
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens of all completions so far."""
+        prompt, completion, total, reasoning, cached = self._run.tally.tokens
+        return Usage(prompt, completion, total, reasoning, cached)
+
+    @property
+    def cost(self) -> Cost:
+        """What the server said that it charged so far."""
+        return Cost(usd=self._run.tally.usd, credits=self._run.tally.credits)
+
+    def __del__(self) -> None:
+        """Cancel what is in flight; it does not hold the iterator, so dropping that is enough."""
+        if self._run.crew.has_begun and not self._run.crew.is_over:
+            self._run.crew.stop()
+
+
+class Streams:
+    """The streams behind a `StreamsIterator`."""
+
+    def __init__(
+        self,
+        requests: Iterable[Any] | AsyncIterable[Any],
+        stream: Callable[[Any], DeltaStream],
+        limit: Limit,
+    ) -> None:
+        self.crew = Crew(requests, self._work, limit)
+        self.ready: deque[tuple[int, Delta]] = deque()
+        self.outcomes: dict[int, Outcome] = {}
+        self._stream = stream
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    def pop(self) -> tuple[int, Delta] | None:
+        """Return the next delta if there is one."""
+        if not self.ready:
+            return None
+        item = self.ready.popleft()
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                break
+        return item
+
+    async def _work(self, index: int, request: Any) -> None:
+        try:
+            async with self._stream(request) as stream:
+                async for delta in stream:
+                    # Who waits longest goes first, so that no fast stream keeps a slow one waiting.
+                    while len(self.ready) >= _READY_DELTAS:
+                        waiter = asyncio.get_running_loop().create_future()
+                        self._waiting.append(waiter)
+                        await waiter
+                    self.ready.append((index, delta))
+                    self.crew.note_change()
+                self.outcomes[index] = Outcome(index, request, stream.completion)
+        except _FATAL:
+            raise
+        except AIMLChatError as error:
+            self.outcomes[index] = Outcome(index, request, error=error.with_traceback(None))
+        self.crew.handed_out()
+
+
+class StreamsIterator:
+    """The deltas of many streams, as they come: ``async for`` yields ``(index, delta)``.
+
+    Made by `ChatSession.stream_many`. A stream that fails stops no other: the first failure is
+    raised once all deltas of the others were yielded. ``outcomes`` has the `Outcome` of each stream
+    that has ended, by its index. Leaving early closes all streams.
+    """
+
+    def __init__(self, streams: Streams) -> None:
+        self._streams = streams
+
+    @property
+    def outcomes(self) -> dict[int, Outcome]:
+        """The outcomes of the streams that have ended, by their index."""
+        return self._streams.outcomes
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> tuple[int, Delta]:
+        streams = self._streams
+        if not streams.crew.has_begun:
+            streams.crew.start()
+        while (item := streams.pop()) is None:
+            if streams.crew.is_over:
+                _raise_failure(streams.crew)
+                for _, outcome in sorted(streams.outcomes.items()):
+                    outcome.unwrap()
+                raise StopAsyncIteration
+            try:
+                await streams.crew.changed()
+            except asyncio.CancelledError:
+                streams.crew.stop()
+                raise
+        return item
+
+    async def aclose(self) -> None:
+        """Close all streams; safe to repeat."""
+        crew = self._streams.crew
+        crew.stop()
+        while crew.has_begun and not crew.is_over:
+            await crew.changed()
+
+    def __del__(self) -> None:
+        """Close all streams; they do not hold the iterator, so dropping that is enough."""
+        if self._streams.crew.has_begun and not self._streams.crew.is_over:
+            self._streams.crew.stop()
+
+
+def _raise_failure(crew: Crew) -> None:
+    failure = crew.failure
+    if isinstance(failure, AIMLChatError):
+        raise copy.copy(failure) from failure.__cause__
+    if failure is not None:
+        raise failure
