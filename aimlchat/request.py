@@ -17,7 +17,7 @@ from .dialects.thinking import Thinking, room, wish
 from .dialects.values import freeze, is_mapping, plain, refuse, shown
 from .errors import InvalidRequestError, ProtocolError
 
-__all__ = ["DEFAULT_MODEL", "ChatRequest", "Thinking"]
+__all__ = ["DEFAULT_MODEL", "ChatRequest", "Thinking", "Verbatim"]
 
 DEFAULT_MODEL = "anthropic/claude-3.7-sonnet"
 
@@ -236,6 +236,35 @@ class ChatRequest:
             prompt = None
         body = PAYLOADS[dialect](model, self.messages, prompt, parameters, stream=stream)
         return body if self.extra is None else _merged(body, self.extra)
+
+
+@attrs.frozen
+class Verbatim:
+    """A body that is sent as it stands, in the dialect that it was written in; nothing is checked.
+
+    For whole completions: raises `InvalidRequestError` for a body that asks for a stream.
+    """
+
+    body: Mapping[str, Any]
+    client_request_id: str | None = None
+
+    @property
+    def n(self) -> int | None:
+        """How many answers it asks for."""
+        asked = self.body.get("n")
+        return asked if isinstance(asked, int) else None
+
+    @property
+    def model(self) -> str:
+        """The model that it names, or ``""``."""
+        return str(self.body.get("model", ""))
+
+    def payload(self, stream: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - as above
+        """Return the body."""
+        if stream or self.body.get("stream"):
+            refuse("a body that is sent as it stands is answered whole; leave out stream", "stream")
+        _check_client_request_id(self.client_request_id)
+        return dict(self.body)
 
 
 _DIALECTS = tuple(PAYLOADS)

@@ -26,7 +26,7 @@ from .iterators import DeltaStream
 from .jsontext import json_of
 from .many import CompletionIterator, Run, Streams, StreamsIterator, limit_of
 from .policies import Limits, RetryPolicy, Timeouts
-from .request import DEFAULT_MODEL, ChatRequest
+from .request import DEFAULT_MODEL, ChatRequest, Verbatim
 from .stream import completion_from
 from .transport import Secret, Transport
 
@@ -264,7 +264,7 @@ class ChatSession:
 
     def _call(
         self,
-        request: ChatRequest,
+        request: ChatRequest | Verbatim,
         timeouts: Timeouts | None,
         retry: RetryPolicy | None,
         headers: Mapping[str, str] | None,
@@ -277,7 +277,11 @@ class ChatSession:
 
         return Call(self._desk, ask, timeouts or self._timeouts, retry or self._retry, failed_try)
 
-    def _request_of(self, request: Request, options: dict[str, Any]) -> ChatRequest:
+    def _request_of(
+        self, request: Request | Verbatim, options: dict[str, Any]
+    ) -> ChatRequest | Verbatim:
+        if isinstance(request, Verbatim):
+            return request
         if isinstance(request, ChatRequest):
             if options.get("model", request.model) is None:
                 options["model"] = self._model
@@ -295,7 +299,7 @@ class ChatSession:
         return ChatRequest(**{"messages": request, **options})
 
     def _question(
-        self, request: ChatRequest, headers: Mapping[str, str] | None, *, stream: bool
+        self, request: ChatRequest | Verbatim, headers: Mapping[str, str] | None, *, stream: bool
     ) -> Question:
         payload = request.payload(stream=stream)
         client_request_id = request.client_request_id or self._next_request_id()
@@ -314,7 +318,7 @@ class ChatSession:
             "chat/completions",
             sent_headers,
             msgspec.json.encode(payload),
-            payload["model"],
+            str(payload.get("model", "")),
             request.n or 1,
             client_request_id,
             stream,
