@@ -186,7 +186,7 @@ class Call:
                         raise self._late() from failed
                     self._announce(failed, delay)
                 try:
-                    async with watch.guard():
+                    with watch:
                         if delay is not None:
                             watch.sleeping()
                             await self._desk.watchdog.clock.sleep(delay)
@@ -194,8 +194,6 @@ class Call:
                 except AIMLChatError as error:
                     # Without its frames, one of which is this one and would hold it.
                     failed = error.with_traceback(None)
-                except TimeoutError:
-                    failed = watch.verdict()
         finally:
             del failed
 

@@ -11,12 +11,13 @@ import asyncio
 import math
 import random
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import ConnectionFailedError, RequestTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
     from .policies import Timeouts
 
@@ -35,9 +36,8 @@ _WHAT = {
 class Clock:
     """Time and chance as a session sees them; tests tell their own."""
 
-    def time(self) -> float:
-        """Return seconds that never go back."""
-        return time.monotonic()
+    time = staticmethod(time.monotonic)
+    """Return seconds that never go back."""
 
     def wall_time(self) -> float:
         """Return seconds since the epoch, for dates that a server sends."""
@@ -113,15 +113,17 @@ class Watch:
     """The clocks of one call: which of them run, until when, and what ends when one is over."""
 
     __slots__ = (
+        "_cancelling",
+        "_closed",
         "_deadline",
         "_dog",
         "_end",
-        "_guarded",
         "_idle",
         "_left",
         "_next",
         "_over",
         "_phase",
+        "_task",
         "_timeouts",
         "_token",
         "due",
@@ -139,8 +141,10 @@ class Watch:
         self._left = _NEVER  # how long its clock still runs once it goes on
         self._phase = ""
         self._end: Callable[[RequestTimeoutError], None] | None = None
-        self._guarded: asyncio.Timeout | None = None
+        self._task: asyncio.Task[Any] | None = None  # the one that waits for a head
+        self._cancelling = 0
         self._over = False
+        self._closed = False
         self.due = _NEVER
 
     @property
@@ -150,15 +154,32 @@ class Watch:
 
     # --- before the head of an answer ---------------------------------------------------------
 
-    def guard(self) -> asyncio.Timeout:
-        """Return what guards the wait for a head; when it expires `verdict` says why."""
-        self._end = None
-        self._over = False
-        self._guarded = asyncio.timeout(None)
-        return self._guarded
+    # A context manager that does what `asyncio.timeout` does, at no cost while nothing is over.
+    def __enter__(self) -> None:
+        """Guard a wait for a head.
 
-    def verdict(self) -> RequestTimeoutError | ConnectionFailedError:
-        """Return the error of a guard that has expired."""
+        One that is over raises `RequestTimeoutError`, and a session that is closed meanwhile
+        `ConnectionFailedError`.
+        """
+        self._end = None
+        self._over = self._closed = False
+        self._task = asyncio.current_task()
+        self._cancelling = self._task.cancelling() if self._task is not None else 0
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        task, self._task = self._task, None
+        if (self._over or self._closed) and task is not None:
+            # Whoever else cancelled the task wants it cancelled still.
+            others = task.uncancel() > self._cancelling
+            if kind is asyncio.CancelledError and not others:
+                raise self._verdict() from None
+
+    def _verdict(self) -> RequestTimeoutError | ConnectionFailedError:
         if self._over:
             return self._error()
         msg = "the session was closed before an answer came"
@@ -193,7 +214,6 @@ class Watch:
 
     def answered(self, end: Callable[[RequestTimeoutError], None]) -> None:
         """Note that the head has come: from now on a clock that is over calls ``end``."""
-        self._guarded = None
         self._end = end
         self.pause()
 
@@ -229,7 +249,7 @@ class Watch:
     def stop(self) -> None:
         """The call is over."""
         self.due = _NEVER
-        self._end = self._guarded = None
+        self._end = None
         self._dog.forget(self)
 
     def expire(self) -> None:
@@ -241,15 +261,16 @@ class Watch:
             self._phase = "idle"
         self._over = True
         self.due = _NEVER
-        if self._guarded is not None:
-            self._guarded.reschedule(asyncio.get_running_loop().time())
+        if self._task is not None:
+            self._task.cancel()
         elif self._end is not None:
             self._end(self._error())
 
     def abort(self) -> None:
         """End the wait for an answer: the session was closed."""
-        if self._guarded is not None:
-            self._guarded.reschedule(asyncio.get_running_loop().time())
+        if self._task is not None and not self._over and not self._closed:
+            self._closed = True
+            self._task.cancel()
 
     def _error(self) -> RequestTimeoutError:
         seconds = getattr(self._timeouts, self._phase) or 0.0

@@ -17,7 +17,7 @@ from .dialects.thinking import Thinking, room, wish
 from .dialects.values import freeze, is_mapping, plain, refuse, shown
 from .errors import InvalidRequestError, ProtocolError
 
-__all__ = ["DEFAULT_MODEL", "ChatRequest", "Thinking", "Verbatim"]
+__all__ = ["DEFAULT_MODEL", "ChatRequest", "Draft", "Thinking", "Verbatim"]
 
 DEFAULT_MODEL = "anthropic/claude-3.7-sonnet"
 
@@ -213,29 +213,47 @@ class ChatRequest:
         Everything is checked here: raises `InvalidRequestError`, whose ``field`` names what the
         API would refuse and whose message says the limit and what to do instead.
         """
-        model = DEFAULT_MODEL if self.model is None else word(self.model, "model")
-        _check_conversation(self.messages)
-        _check_client_request_id(self.client_request_id)
-        if self.dialect is not None and self.dialect not in _DIALECTS:
-            msg = f"{shown(self.dialect)} is no dialect; give 'openai' or 'anthropic'"
-            refuse(msg, "dialect")
-        parameters: dict[str, Any] = {
-            name: value
-            for name, value in vars(self).items()
-            if value is not None and name not in _NOT_PARAMETERS and value != ()
-        }
-        mode, budget = wish(self.thinking)
-        dialect, said = route(model, self.dialect, mode)
-        if said:
-            parameters["thinking"] = {"type": mode}
-        if budget is not None:
-            parameters["thinking"]["budget_tokens"] = budget
-            parameters["max_tokens"] = room(budget, self.max_tokens)
-        prompt = self._system
-        if isinstance(prompt, str) and not prompt.strip():
-            prompt = None
-        body = PAYLOADS[dialect](model, self.messages, prompt, parameters, stream=stream)
-        return body if self.extra is None else _merged(body, self.extra)
+        return _payload(vars(self), stream=stream)
+
+
+@attrs.frozen
+class Draft:
+    """A text or messages with options, on their way out at once: nothing has to be copied.
+
+    What a `ChatRequest` of the same fields would send; its constructor is a fifth of the cost of a
+    whole completion on our side. Raises `TypeError` for an option that is none.
+    """
+
+    fields: dict[str, Any]
+
+    def __attrs_post_init__(self) -> None:
+        """Name what is no option as a constructor would."""
+        for name in self.fields.keys() - _OPTIONS:
+            msg = f"ChatRequest.__init__() got an unexpected keyword argument {name!r}"
+            raise TypeError(msg)
+        if "system" in self.fields:
+            self.fields["_system"] = self.fields.pop("system")
+        if "tools" in self.fields:
+            self.fields["tools"] = _tools(self.fields["tools"])
+
+    @property
+    def client_request_id(self) -> str | None:
+        """The caller's own name for the call."""
+        return self.fields.get("client_request_id")
+
+    @property
+    def n(self) -> int | None:
+        """How many answers it asks for."""
+        return self.fields.get("n")
+
+    def kept(self) -> ChatRequest:
+        """Return the same as a request that can be kept."""
+        fields = dict(self.fields)
+        return ChatRequest(system=fields.pop("_system", None), **fields)
+
+    def payload(self, stream: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - as above
+        """Return the JSON body; raises `InvalidRequestError`."""
+        return _payload(self.fields, stream=stream)
 
 
 @attrs.frozen
@@ -268,13 +286,43 @@ class Verbatim:
 
 
 _DIALECTS = tuple(PAYLOADS)
+_EMPTY: tuple[Any, ...] = ((), [])
+_OPTIONS = frozenset(field.alias for field in attrs.fields(ChatRequest))
 _NOT_PARAMETERS = frozenset(
     ("model", "messages", "_system", "thinking", "dialect", "client_request_id", "extra")
 )
 
 
+def _payload(fields: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
+    get = fields.get
+    model = DEFAULT_MODEL if get("model") is None else word(fields["model"], "model")
+    messages, dialect, extra = get("messages"), get("dialect"), get("extra")
+    _check_conversation(messages)
+    _check_client_request_id(get("client_request_id"))
+    if dialect is not None and dialect not in _DIALECTS:
+        msg = f"{shown(dialect)} is no dialect; give 'openai' or 'anthropic'"
+        refuse(msg, "dialect")
+    parameters: dict[str, Any] = {
+        name: value
+        for name, value in fields.items()
+        if value is not None and name not in _NOT_PARAMETERS and value not in _EMPTY
+    }
+    mode, budget = wish(get("thinking"))
+    dialect, said = route(model, dialect, mode)
+    if said:
+        parameters["thinking"] = {"type": mode}
+    if budget is not None:
+        parameters["thinking"]["budget_tokens"] = budget
+        parameters["max_tokens"] = room(budget, get("max_tokens"))
+    prompt = get("_system")
+    if isinstance(prompt, str) and not prompt.strip():
+        prompt = None
+    body = PAYLOADS[dialect](model, messages, prompt, parameters, stream=stream)
+    return body if extra is None else _merged(body, extra)
+
+
 def _check_conversation(messages: Any) -> None:
-    if not isinstance(messages, tuple):
+    if not isinstance(messages, tuple | list):
         msg = f"{shown(messages)} is not a list of messages; for a text use .user(text)"
         refuse(msg, "messages")
     if not messages or (_is_prompt(messages[-1]) and all(map(_is_prompt, messages))):

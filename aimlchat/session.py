@@ -26,7 +26,7 @@ from .iterators import DeltaStream
 from .jsontext import json_of
 from .many import CompletionIterator, Run, Streams, StreamsIterator, limit_of
 from .policies import Limits, RetryPolicy, Timeouts
-from .request import DEFAULT_MODEL, ChatRequest, Verbatim
+from .request import DEFAULT_MODEL, ChatRequest, Draft, Verbatim
 from .stream import completion_from
 from .transport import Secret, Transport
 
@@ -181,6 +181,8 @@ class ChatSession:
         Takes what `complete` takes.
         """
         asked = self._request_of(request, options)
+        if isinstance(asked, Draft):  # it is sent later, and the caller may change what is in it
+            asked = asked.kept()
         return DeltaStream(self._call(asked, timeouts, retry, headers, stream=True))
 
     def complete_many(
@@ -264,7 +266,7 @@ class ChatSession:
 
     def _call(
         self,
-        request: ChatRequest | Verbatim,
+        request: ChatRequest | Draft | Verbatim,
         timeouts: Timeouts | None,
         retry: RetryPolicy | None,
         headers: Mapping[str, str] | None,
@@ -279,15 +281,14 @@ class ChatSession:
 
     def _request_of(
         self, request: Request | Verbatim, options: dict[str, Any]
-    ) -> ChatRequest | Verbatim:
-        if isinstance(request, Verbatim):
-            return request
+    ) -> ChatRequest | Draft | Verbatim:
+        """Return what is to be sent now."""
         if isinstance(request, ChatRequest):
             if options.get("model", request.model) is None:
                 options["model"] = self._model
             return request.options(**options) if options else request
-        if options.get("model") is None:
-            options["model"] = self._model
+        if isinstance(request, Verbatim):
+            return request
         if isinstance(request, str):
             request = ({"role": "user", "content": request},)
         if not isinstance(request, list | tuple):
@@ -296,10 +297,17 @@ class ChatSession:
                 " or a list of messages"
             )
             raise InvalidRequestError(msg, field="request")
-        return ChatRequest(**{"messages": request, **options})
+        fields = {"messages": request, **options}
+        if fields.get("model") is None:
+            fields["model"] = self._model
+        return Draft(fields)
 
     def _question(
-        self, request: ChatRequest | Verbatim, headers: Mapping[str, str] | None, *, stream: bool
+        self,
+        request: ChatRequest | Draft | Verbatim,
+        headers: Mapping[str, str] | None,
+        *,
+        stream: bool,
     ) -> Question:
         payload = request.payload(stream=stream)
         client_request_id = request.client_request_id or self._next_request_id()

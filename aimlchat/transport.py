@@ -33,6 +33,12 @@ __all__ = ["Exchange", "Secret", "Transport"]
 # Upstreams put much into one header (content security policies, cookies); aiohttp's own limit of
 # 8,190 bytes makes a 400 out of that.
 _MAX_HEADER_BYTES = 64 * 1024
+_SETTINGS: dict[str, Any] = {
+    "raise_for_status": False,
+    "auto_decompress": True,
+    "max_line_size": _MAX_HEADER_BYTES,
+    "max_field_size": _MAX_HEADER_BYTES,
+}
 # aiohttp warns of, and stalls the loop on, a body of bytes above 1 MiB: larger ones go in pieces.
 _PIECE = 256 * 1024
 _MAX_ERROR_BODY = 1024 * 1024
@@ -184,6 +190,15 @@ class Transport:
         self._proxy = _checked_proxy(proxy) if proxy else None
         self._ssl = True if ssl is None else ssl
         self._borrowed = http
+        self._settings: dict[str, Any] = {
+            # The key must not follow a redirect to another host, and no API redirects a POST.
+            "allow_redirects": False,
+            "proxy": self._proxy,
+            "ssl": self._ssl,
+        }
+        if http is not None:
+            # It may have its own ideas of these.
+            self._settings |= _SETTINGS
         self._owned: aiohttp.ClientSession | None = None
         self._limits = limits
         self._closed = False
@@ -240,21 +255,14 @@ class Transport:
             data = _pieces(body)
             headers = {**headers, "Content-Length": str(len(body))}
         _trip.set(_Trip())
+        timeout = _client_timeout(timeouts.connect, borrowed=self._borrowed is not None)
         return await http.request(
             method,
             self._url_of(path),
             data=data,
             headers=headers,
-            # The key must not follow a redirect to another host, and no API redirects a POST.
-            allow_redirects=False,
-            proxy=self._proxy,
-            ssl=self._ssl,
-            timeout=_client_timeout(timeouts.connect, borrowed=self._borrowed is not None),
-            # A borrowed session may have its own ideas of these.
-            raise_for_status=False,
-            auto_decompress=True,
-            max_line_size=_MAX_HEADER_BYTES,
-            max_field_size=_MAX_HEADER_BYTES,
+            timeout=timeout,
+            **self._settings,
         )
 
     def _was_reused(self, error: aiohttp.ClientError) -> bool:
@@ -308,7 +316,7 @@ class Transport:
         if http is None:
             connector = _Pool(limit=self._limits.max_connections or 0, socket_factory=_socket)
             http = self._owned = aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar()
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), **_SETTINGS
             )
         return http
 

@@ -322,6 +322,7 @@ _FINISH_REASONS = {
     "refusal": "content_filter",
 }
 _CREDITS_PER_USD = 2_000_000
+_BARE_USAGE = 3  # a usage of the three counts that were found, and nothing else
 
 
 def finish_reason_of(native: str | None) -> str | None:
@@ -339,6 +340,8 @@ def usage_of(said: Any) -> Usage | None:
     total = _whole(get("total_tokens"))
     if not (prompt or completion or total):
         return None
+    if len(said) == _BARE_USAGE and None not in (prompt, completion, total):
+        return Usage(prompt, completion, total, None, None, said)
     out = _dict(get("completion_tokens_details") or get("output_tokens_details"))
     into = _dict(get("prompt_tokens_details") or get("input_tokens_details"))
     return Usage(
@@ -355,8 +358,10 @@ def cost_of(
     meta: Mapping[str, Any] | None, headers: Mapping[str, str] | None = None
 ) -> Cost | None:
     """Read what was charged from ``meta.usage`` of a body, or else from the answer's headers."""
-    said = _dict((meta or {}).get("usage"))
-    usd, used = _amount(said.get("usd_spent")), _amount(said.get("credits_used"))
+    usd = used = None
+    if meta:
+        said = _dict(meta.get("usage"))
+        usd, used = _amount(said.get("usd_spent")), _amount(said.get("credits_used"))
     if usd is None and used is None and headers:
         usd = _amount(headers.get("x-aimlapi-usd-spent"))
         used = _amount(headers.get("x-aimlapi-credits-used"))

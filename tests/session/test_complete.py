@@ -21,8 +21,20 @@ from aimlchat import (
     ProtocolError,
     RateLimitError,
     ServerError,
+    Tool,
 )
 from aimlchat.request import Verbatim
+
+OPTIONS = [
+    {"system": "Be brief."},
+    {"system": " "},
+    {"tools": [Tool("look", parameters={"type": "object"})], "tool_choice": "look"},
+    {"tools": []},
+    {"stop": ["a", "b"], "temperature": 0.5, "max_tokens": 5},
+    {"response_format": {"type": "json_object"}, "metadata": None},
+    {"extra": {"later": 1, "model": "gpt-4o-mini"}},
+    {"model": "anthropic/claude-opus-4", "thinking": 2048},
+]
 
 
 async def test_a_text_is_one_user_message_to_the_default_model(session, emulator):
@@ -303,3 +315,32 @@ async def test_a_body_that_asks_for_a_stream_is_not_sent_as_it_stands(session, e
 
     assert isinstance(outcome.error, InvalidRequestError)
     assert emulator.requests == []
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: next(iter(options)))
+async def test_a_text_with_options_is_sent_as_a_request_with_them_is(session, emulator, options):
+    options = {"model": "gpt-4o", **options}
+    await session.complete("Hi", **options)
+    await session.complete(ChatRequest(**options).user("Hi"))
+    await session.stream("Hi", **options).collect()
+
+    said, built, streamed = (request.body for request in emulator.requests)
+    del streamed["stream"]
+    streamed.pop("stream_options", None)
+    assert said == built == streamed
+
+
+async def test_an_option_that_is_none_is_refused_as_a_constructor_would(session):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'tempo'"):
+        await session.complete("Hi", tempo=3)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'tempo'"):
+        session.stream("Hi", tempo=3)
+
+
+async def test_what_the_caller_changes_before_a_stream_begins_is_not_sent(session, emulator):
+    messages = [{"role": "user", "content": "Hi"}]
+    stream = session.stream(messages)
+    messages[0]["content"] = "Ho"
+    await stream.collect()
+
+    assert emulator.requests[0].body["messages"][0]["content"] == "Hi"
