@@ -13,9 +13,11 @@ __all__ = ["Adaptive", "Crew", "Fixed", "Limit"]
 
 _END = object()
 _FIRST_GUESS = 8
+_START = 0.5  # half as many more each round: twice as many would overshoot by as much as it bears
 _DECREASE = 0.9
-_PROBE = 20  # rounds without congestion before the known ceiling is tried again
+_PROBE = 50  # rounds below a known ceiling until it is left behind by one a round
 _SLOWER = 2.0
+_NOISE = 0.1  # seconds
 _SMOOTHING = 0.1
 _SETTLED = 20
 
@@ -44,10 +46,10 @@ class Fixed:
 class Adaptive:
     """As many at once as the server bears: additive increase, multiplicative decrease.
 
-    It doubles until the server first says that it is too much, then goes back a little and stays
-    just below what was too much, which it tries again after a while. Congestion is a 429, an
-    overload, or a time per call that has doubled. (Chiu and Jain, 1989; the plateau is TCP CUBIC's,
-    RFC 9438.)
+    It grows by half each round until the server first says that it is too much, then goes back a
+    little and stays just below that, which it tries again after a while. Congestion is a 429, an
+    overload, or a time per call that has doubled. (Chiu and Jain, 1989; the plateau is that of TCP
+    CUBIC, RFC 9438.)
     """
 
     def __init__(self) -> None:
@@ -56,6 +58,7 @@ class Adaptive:
         self._recent = 0.0
         self._best = math.inf
         self._calls = 0
+        self._steady = 0.0  # rounds spent at the ceiling
         self.epoch = 0
         """Counts the decreases: a call that began before the last one says nothing new."""
 
@@ -73,25 +76,30 @@ class Adaptive:
         self._recent += (seconds - self._recent) * (1.0 if fresh else _SMOOTHING)
         if self._calls >= _SETTLED:
             self._best = min(self._best, self._recent)
-            if self._recent > _SLOWER * self._best:
-                self.congested(epoch, self.now)
+            if self._recent > _SLOWER * self._best + _NOISE:
+                self._decrease(self._limit)  # which says nothing of where the ceiling is
                 return
         if self._ceiling == math.inf:
-            self._limit += 1.0
+            self._limit += _START
         elif self._limit + 1.0 <= self._ceiling:
             self._limit += 1.0 / self._limit
         else:
-            self._limit += 1.0 / (self._limit * _PROBE)
+            self._steady += 1.0 / self._limit
+            self._limit += min(self._steady / _PROBE, 1.0) / self._limit
 
     def congested(self, epoch: int, in_flight: int) -> None:
         """Note that it was too much; ``in_flight`` is how many there were."""
         if epoch != self.epoch:
             return
+        self._ceiling = float(max(min(in_flight, self.now) - 1, 1))
+        self._decrease(self._ceiling)
+
+    def _decrease(self, limit: float) -> None:
         self.epoch += 1
         self._calls = 0
+        self._steady = 0.0
         self._best = math.inf
-        self._ceiling = float(max(min(in_flight, self.now) - 1, 1))
-        self._limit = max(self._ceiling * _DECREASE, 1.0)
+        self._limit = max(limit * _DECREASE, 1.0)
 
 
 Limit = Fixed | Adaptive

@@ -445,18 +445,25 @@ def _watch(response: aiohttp.ClientResponse) -> Callable[[], None]:
         return _nothing
     content = response.content
 
-    def tell(future: asyncio.Future[None]) -> None:
-        if not future.cancelled():
-            future.exception()  # looked at, or asyncio would log it as forgotten
+    def tell(_: asyncio.Future[None]) -> None:
         if not content.is_eof() and content.exception() is None:
             content.set_exception(aiohttp.ClientPayloadError("the body is not HTTP"))
 
+    # Once for each connection, and for good: it may be lost when nobody watches any more.
+    closed.remove_done_callback(_look_at)
+    closed.add_done_callback(_look_at)
     closed.add_done_callback(tell)
 
     def unwatch() -> None:
         closed.remove_done_callback(tell)
 
     return unwatch
+
+
+def _look_at(future: asyncio.Future[None]) -> None:
+    """Look at how a connection was lost, or asyncio would log that nobody did."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _nothing() -> None:

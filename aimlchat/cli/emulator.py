@@ -42,13 +42,40 @@ __all__ = ["command"]
     show_default=True,
     help="How Claude's streams are shaped: as today, or as until February 2026.",
 )
-def command(*, host: str, port: int, pace: float, form: Literal["flat", "enveloped"]) -> None:
+@click.option(
+    "--chaos",
+    type=float,
+    default=0.0,
+    show_default=True,
+    metavar="SHARE",
+    help="The share of chat requests, from 0 to 1, in which something goes wrong.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Another number: other ids, other words, other things that go wrong.",
+)
+def command(
+    *,
+    host: str,
+    port: int,
+    pace: float,
+    form: Literal["flat", "enveloped"],
+    chaos: float,
+    seed: int,
+) -> None:
     """Serve the API on this machine until Ctrl-C, without a key.
 
     It checks requests as the API does, and makes answers up out of the prompt. Any key will do,
     and nothing is charged.
     """
-    run(_serve(Emulator(host=host, port=port, pace=pace, form=form), f"{host}:{port}"))
+    try:
+        emulator = Emulator(host=host, port=port, pace=pace, form=form, chaos=chaos, seed=seed)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    run(_serve(emulator, f"{host}:{port}"))
 
 
 async def _serve(emulator: Emulator, address: str) -> None:

@@ -10,12 +10,46 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .faults import (
+        BrokenJson,
+        Cut,
+        ErrorEvent,
+        ErrorStatus,
+        Fault,
+        Html,
+        NoAnswer,
+        OneByte,
+        Pings,
+        SlowClose,
+        Stall,
+        Trickle,
+        WrongLength,
+    )
     from .records import RequestRecord
     from .server import Emulator
 
-__all__ = ["Emulator", "RequestRecord"]
+__all__ = [
+    "BrokenJson",
+    "Cut",
+    "Emulator",
+    "ErrorEvent",
+    "ErrorStatus",
+    "Fault",
+    "Html",
+    "NoAnswer",
+    "OneByte",
+    "Pings",
+    "RequestRecord",
+    "SlowClose",
+    "Stall",
+    "Trickle",
+    "WrongLength",
+]
 
-_HOMES = {"Emulator": ".server", "RequestRecord": ".records"}
+_HOMES = dict.fromkeys(__all__, ".faults") | {
+    "Emulator": ".server",
+    "RequestRecord": ".records",
+}
 
 
 def __getattr__(name: str) -> Any:

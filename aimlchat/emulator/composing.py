@@ -23,35 +23,32 @@ __all__ = ["compose"]
 _REASONING_AS: dict[Kin, ReasoningAs] = {"tagged": "inline", "gemini": "reasoning"}
 
 
-def compose(asked: Asked, reply: Reply | None, identities: Identities) -> Generation:
-    """Make what the forms and bodies word; without a reply it is the default answer."""
+def compose(asked: Asked, reply: Reply, identities: Identities) -> Generation:
+    """Make what the forms and bodies word."""
     of_kin = kin(asked.model)
     answers = tuple(_answer(asked, reply, identities, choice) for choice in range(asked.choices))
     usage = count(asked.prompt_tokens, answers)
-    reasoning_as = reply.reasoning_as if reply else None
     return Generation(
         id=_answer_id(of_kin, identities),
-        model=(reply.model if reply else None) or upstream_name(asked.model),
+        model=reply.model or upstream_name(asked.model),
         kin=of_kin,
         answers=answers,
-        reasoning_as=reasoning_as or _REASONING_AS.get(of_kin, "reasoning_content"),
-        usage=Usage(
-            usage.prompt, usage.completion, usage.reasoning, reply.usage if reply else None
-        ),
+        reasoning_as=reply.reasoning_as or _REASONING_AS.get(of_kin, "reasoning_content"),
+        usage=Usage(usage.prompt, usage.completion, usage.reasoning, reply.usage),
         meta_usage=_meta_usage(reply, cost(usage, prices(asked.model))),
         include_usage=asked.include_usage,
         now=time.time,
     )
 
 
-def _answer(asked: Asked, reply: Reply | None, identities: Identities, choice: int) -> Answer:
+def _answer(asked: Asked, reply: Reply, identities: Identities, choice: int) -> Answer:
     claude = kin(asked.model) == "claude"
 
     def call_id(number: int) -> str:
         word = identities.word(f"call {choice} {number}", 22)
         return f"toolu_01{word}" if claude else f"call_{word}"
 
-    if reply is None:
+    if reply.made_up:
         return default_answer(asked, choice, identities.seed, call_id)
     # Claude has a finish reason of its own for a refusal, OpenAI's models just stop.
     return reply.answer(call_id, usual_refusal="content_filter" if claude else "stop")
@@ -63,8 +60,7 @@ def _answer_id(of_kin: Kin, identities: Identities) -> str:
     return f"chatcmpl-{identities.word('answer', 29)}"
 
 
-def _meta_usage(reply: Reply | None, computed: dict[str, Any]) -> Mapping[str, Any]:
-    scripted = reply.cost if reply else None
-    if scripted is None:
+def _meta_usage(reply: Reply, computed: dict[str, Any]) -> Mapping[str, Any]:
+    if reply.cost is None:
         return computed
-    return scripted if isinstance(scripted, Mapping) else charge(scripted)
+    return reply.cost if isinstance(reply.cost, Mapping) else charge(reply.cost)

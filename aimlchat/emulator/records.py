@@ -11,6 +11,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .faults import Fault
     from .identities import Identities
 
 __all__ = ["Happening", "RequestRecord"]
@@ -47,8 +48,10 @@ class RequestRecord:
         inference_id: the `x-inference-id` of the answer.
         client_request_id: the client's own id, or None if it sent none or an invalid one.
         identities: where the emulator takes the ids of the answer from.
-        outcome: None while the answer runs, "done" once it was sent whole, "left" if the
-            connection ended before the answer did.
+        fault: what was to go wrong with the answer, by script or by chaos; None for nothing.
+        billed: whether it counts in `Emulator.billed`.
+        outcome: None while the answer runs, "done" once all was sent that its fault leaves of it,
+            "left" if the connection ended before.
     """
 
     method: str = attrs.field(on_setattr=attrs.setters.frozen)
@@ -60,6 +63,8 @@ class RequestRecord:
     inference_id: str = attrs.field(on_setattr=attrs.setters.frozen)
     client_request_id: str | None = attrs.field(on_setattr=attrs.setters.frozen)
     identities: Identities = attrs.field(repr=False, on_setattr=attrs.setters.frozen)
+    fault: Fault | None = None
+    billed: bool = False
     outcome: Literal["done", "left"] | None = None
     _ended: Happening = attrs.field(factory=Happening, init=False, repr=False)
 

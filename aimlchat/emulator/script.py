@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
 import attrs
 
+from .encoding import as_json
+from .faults import ErrorStatus, Fault
 from .forms import Form
 from .generation import Answer, Call, ReasoningAs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Fault", "Reply", "Script", "ToolCallLike", "encode"]
+__all__ = ["MADE_UP", "Reply", "Script", "ToolCallLike"]
 
 ToolCallLike = tuple[str, Mapping[str, Any] | str] | Mapping[str, Any]
 
@@ -34,7 +35,10 @@ def _tuple_of_calls(calls: Iterable[ToolCallLike]) -> tuple[ToolCallLike, ...]:
 
 @attrs.frozen
 class Reply:
-    """A scripted answer; `Emulator.reply` says what the fields mean."""
+    """A scripted answer; `Emulator.reply` says what the fields mean.
+
+    One that is `made_up` says what the emulator says without a script.
+    """
 
     text: str = ""
     reasoning: str = ""
@@ -54,6 +58,10 @@ class Reply:
     body: Any = None
     status: int = 200
     content_type: str | None = None
+    fault: Fault | None = attrs.field(
+        default=None, validator=_optional(attrs.validators.instance_of(Fault))
+    )
+    made_up: bool = False
 
     def answer(self, call_id: Callable[[int], str], *, usual_refusal: str) -> Answer:
         """Make the answer; `usual_refusal` is the finish reason of a refusal if none is given."""
@@ -73,32 +81,24 @@ class Reply:
         )
 
 
-@attrs.frozen
-class Fault:
-    """A scripted error; `Emulator.fail` says what the fields mean."""
-
-    status: int = 500
-    message: str | None = None
-    retry_after: float | str | None = None
-    headers: Mapping[str, str] | None = None
-    body: Any = None
+MADE_UP = Reply(made_up=True)
 
 
 class Script:
     """First in, first out. Its methods may be called from any thread."""
 
     def __init__(self) -> None:
-        self._steps: deque[Reply | Fault] = deque()
+        self._steps: deque[Reply | ErrorStatus] = deque()
 
-    def add(self, step: Reply | Fault) -> None:
+    def add(self, step: Reply | ErrorStatus) -> None:
         """Put a step at the end."""
         self._steps.append(step)
 
-    def fault(self) -> Fault | None:
-        """Take the next step if it is a fault."""
+    def failure(self) -> ErrorStatus | None:
+        """Take the next step if it is an error."""
         # Only the emulator's loop takes steps, so nothing comes between the look and the taking.
         step = self._steps[0] if self._steps else None
-        if not isinstance(step, Fault):
+        if not isinstance(step, ErrorStatus):
             return None
         self._steps.popleft()
         return step
@@ -112,27 +112,10 @@ class Script:
         return step
 
 
-def encode(value: Any) -> bytes:
-    """Encode a body: bytes as they are, a string as UTF-8, anything else as JSON."""
-    if isinstance(value, bytes):
-        return value
-    if isinstance(value, str):
-        return value.encode()
-    try:
-        return _json(value).encode()
-    except UnicodeEncodeError:
-        # Half an emoji has no UTF-8; a server in JavaScript writes it as an escape.
-        return _json(value, ascii_only=True).encode()
-
-
-def _json(value: Any, *, ascii_only: bool = False) -> str:
-    return json.dumps(value, ensure_ascii=ascii_only, separators=(",", ":"))
-
-
 def _call(call: ToolCallLike, fresh_id: str) -> Call:
     if isinstance(call, Mapping):
         name, arguments = call["name"], call.get("arguments", {})
         fresh_id = call.get("id", fresh_id)
     else:
         name, arguments = call
-    return Call(fresh_id, name, arguments if isinstance(arguments, str) else _json(arguments))
+    return Call(fresh_id, name, arguments if isinstance(arguments, str) else as_json(arguments))

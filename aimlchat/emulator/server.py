@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from .chaos import Chaos
+from .faults import ErrorStatus
 from .listener import Listener
-from .script import Fault, Reply
+from .script import Reply
 from .service import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
+    from .faults import Fault
     from .forms import Form
     from .generation import ReasoningAs
     from .records import RequestRecord
@@ -25,8 +28,9 @@ class Emulator:
     """The AI/ML API on loopback: no key, no network, no bill.
 
     It checks requests as the API does, answers them whole or as a stream in the API's own shapes,
-    and keeps what came in. What it says is scripted with `reply` and `fail`; without a script it
-    makes up a reasoned answer out of the prompt, always the same one for the same request.
+    and keeps what came in. What it says is scripted with `reply` and `fail`, what goes wrong on the
+    way with `fault`; without a script it makes up a reasoned answer out of the prompt, always the
+    same one for the same request.
 
         async with Emulator() as emulator:
             emulator.reply("Hello", reasoning="They greet me.")
@@ -42,7 +46,16 @@ class Emulator:
         pace: seconds between two events of a stream.
         form: how Claude's streams are shaped: "flat" as today, or "enveloped" as until
             February 2026.
-        seed: makes other ids and, where there is a choice, other words.
+        seed: makes other ids and, where there is a choice, other words and other faults.
+        chaos: the share of chat requests, from 0 to 1, that meet a fault drawn by lot; only those
+            that find no script take part. The n-th request draws the same for the same seed.
+        faults: the classes to draw from, such as `[Cut, Stall]`; None for all.
+        capacity: how many chat requests are worked on at once; one more is refused with 429, and
+            nothing says so beforehand. None for no limit.
+        latency: seconds before the head of each answer.
+
+    Raises:
+        ValueError: `form`, `chaos` or `faults` is none of these.
     """
 
     def __init__(
@@ -54,13 +67,25 @@ class Emulator:
         pace: float = 0.0,
         form: Literal["flat", "enveloped"] = "flat",
         seed: int = 0,
+        chaos: float = 0.0,
+        faults: Sequence[type[Fault]] | None = None,
+        capacity: int | None = None,
+        latency: float = 0.0,
     ) -> None:
         if form not in ("flat", "enveloped"):
             msg = f'form is {form!r}; it takes "flat" or "enveloped"'
             raise ValueError(msg)
         self._host = host
         self._port = port
-        self._service = Service(api_key=api_key, pace=pace, form=form, seed=seed)
+        self._service = Service(
+            api_key=api_key,
+            pace=pace,
+            form=form,
+            seed=seed,
+            chaos=Chaos(chaos, seed, faults),
+            capacity=capacity,
+            latency=latency,
+        )
         self._listener: Listener | None = None
 
     async def start(self) -> None:
@@ -113,7 +138,11 @@ class Emulator:
 
     @property
     def billed(self) -> int:
-        """How many calls began to be answered with a completion, and so would have cost money."""
+        """How many calls a model worked on, and so would have cost money.
+
+        That it never came through, as with a `NoAnswer` or a `Stall`, does not help; but errors
+        are free, be it by status, as HTML, or as an `ErrorEvent` that nothing comes before.
+        """
         return self._service.billed
 
     @property
@@ -147,6 +176,7 @@ class Emulator:
         body: Any = None,
         status: int = 200,
         content_type: str | None = None,
+        fault: Fault | None = None,
     ) -> None:
         """Script the answer to the next valid chat request; replies wait in a queue.
 
@@ -177,8 +207,10 @@ class Emulator:
             status: the HTTP status.
             content_type: the `Content-Type`; by default `text/event-stream` for a stream, and
                 `application/json` for all else, a scripted `body` included.
+            fault: what goes wrong with the answer.
 
         Raises:
+            TypeError: `fault` is no fault.
             ValueError: `reasoning_as` or `form` is none of those above.
         """
         self._service.script.add(
@@ -201,8 +233,19 @@ class Emulator:
                 body=body,
                 status=status,
                 content_type=content_type,
+                fault=fault,
             )
         )
+
+    def fault(self, fault: Fault) -> None:
+        """Script what goes wrong with the next answer, which is made up as without a script.
+
+        It waits in the same queue as the replies, for the next valid chat request.
+
+        Raises:
+            TypeError: it is no fault.
+        """
+        self._service.script.add(Reply(made_up=True, fault=fault))
 
     def fail(
         self,
@@ -210,6 +253,7 @@ class Emulator:
         status: int = 500,
         message: str | None = None,
         retry_after: float | str | None = None,
+        retry_after_ms: float | None = None,
         headers: Mapping[str, str] | None = None,
         body: Any = None,
     ) -> None:
@@ -221,7 +265,17 @@ class Emulator:
             status: the HTTP status.
             message: the message; by default what the API says with this status.
             retry_after: the header `Retry-After`: seconds, or a date as a string.
+            retry_after_ms: the header `retry-after-ms`: milliseconds.
             headers: more headers of the answer.
             body: the exact body in place of the API's own: bytes, a string, or any JSON value.
         """
-        self._service.script.add(Fault(status, message, retry_after, headers, body))
+        self._service.script.add(
+            ErrorStatus(
+                status,
+                message,
+                retry_after,
+                headers=headers,
+                body=body,
+                retry_after_ms=retry_after_ms,
+            )
+        )

@@ -8,26 +8,30 @@ import re
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
-
 from .asked import Asked
-from .bodies import whole
 from .catalogue import listing
 from .checks import check
 from .composing import compose
-from .forms import events
+from .delivery import deliver, is_billed
+from .encoding import encode
+from .faults import ErrorStatus
 from .identities import Identities
+from .outlet import Outlet
+from .pieces import Content, stream_of, whole_of
 from .records import RequestRecord
-from .refusals import Refusal, error_body, usual_message
-from .script import Fault, Reply, Script, encode
+from .refusals import Refusal, usual_message
+from .script import MADE_UP, Reply, Script
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable
 
+    from aiohttp import web
+
+    from .chaos import Chaos
     from .forms import Form
     from .generation import Generation
 
-    Endpoint = Callable[[web.BaseRequest, RequestRecord], Awaitable[web.StreamResponse]]
+    Endpoint = Callable[[RequestRecord, Outlet], Awaitable[None]]
 
 __all__ = ["Service"]
 
@@ -38,7 +42,17 @@ _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 class Service:
     """Answers requests, and remembers them."""
 
-    def __init__(self, *, api_key: str | None, pace: float, form: Form, seed: int) -> None:
+    def __init__(
+        self,
+        *,
+        api_key: str | None,
+        pace: float,
+        form: Form,
+        seed: int,
+        chaos: Chaos,
+        capacity: int | None,
+        latency: float,
+    ) -> None:
         self.script = Script()
         self.requests: list[RequestRecord] = []
         self.billed = 0
@@ -46,6 +60,10 @@ class Service:
         self._pace = pace
         self._form = form
         self._seed = seed
+        self._chaos = chaos
+        self._capacity = capacity
+        self._latency = latency
+        self._in_flight = 0
         self._number = 0
         self._endpoints: dict[str, tuple[str, Endpoint]] = {
             "/v1/chat/completions": ("POST", self._chat),
@@ -56,12 +74,13 @@ class Service:
         """Answer one request and note how that went."""
         record = await self._take_in(request)
         self.requests.append(record)
+        outlet = Outlet(request, record)
         try:
-            response = await self._answer(request, record)
+            await self._answer(record, outlet)
             record.end("done")
         finally:
             record.end("left")
-        return response
+        return outlet.response
 
     async def _take_in(self, request: web.BaseRequest) -> RequestRecord:
         self._number += 1
@@ -81,18 +100,18 @@ class Service:
             identities=identities,
         )
 
-    async def _answer(self, request: web.BaseRequest, record: RequestRecord) -> web.StreamResponse:
+    async def _answer(self, record: RequestRecord, outlet: Outlet) -> None:
         try:
             endpoint = self._endpoint(record)
-            fault = self.script.fault()
-            if fault is not None:
-                return await self._fail(request, record, fault)
-            return await endpoint(request, record)
+            failure = self.script.failure()
+            if failure is None:
+                await endpoint(record, outlet)
+            else:
+                record.fault = failure
+                await deliver(failure, Content(), outlet)
         except Refusal as refusal:
-            body = self._error_body(record, refusal.status, refusal.message)
-            return await _send(
-                request, record, encode(body), status=refusal.status, headers=refusal.headers
-            )
+            error = ErrorStatus(refusal.status, refusal.message, headers=refusal.headers)
+            await deliver(error, Content(), outlet)
 
     def _endpoint(self, record: RequestRecord) -> Endpoint:
         if record.path not in self._endpoints:
@@ -103,89 +122,55 @@ class Service:
             raise Refusal(405, message, headers={"Allow": method})
         return endpoint
 
-    async def _models(self, request: web.BaseRequest, record: RequestRecord) -> web.StreamResponse:
-        content = encode(listing())
-        tag = f'"{blake2b(content, digest_size=16).hexdigest()}"'
-        headers = {"ETag": tag}
+    async def _models(self, record: RequestRecord, outlet: Outlet) -> None:
+        listed = encode(listing())
+        tag = f'"{blake2b(listed, digest_size=16).hexdigest()}"'
+        content = Content.of_bytes(listed, headers={"ETag": tag})
         known = record.headers.get("If-None-Match", "")
         if tag in known or known.strip() == "*":
-            return await _send(request, record, None, status=304, headers=headers)
-        return await _send(request, record, content, headers=headers)
+            content = Content(status=304, headers={"ETag": tag})
+        await deliver(None, content, outlet)
 
-    async def _chat(self, request: web.BaseRequest, record: RequestRecord) -> web.StreamResponse:
+    async def _chat(self, record: RequestRecord, outlet: Outlet) -> None:
         self._check_key(record)
         asked = Asked.from_body(check(record.body))
-        reply = self.script.reply()
-        generation = compose(asked, reply, record.identities)
-        if reply is None:
-            reply = Reply()
-        self.billed += reply.status < 400  # noqa: PLR2004 - where errors begin
-        if reply.body is not None:
-            return await _send(
-                request,
-                record,
-                encode(reply.body),
-                status=reply.status,
-                headers=reply.headers,
-                content_type=reply.content_type,
-            )
-        if record.stream:
-            return await self._stream(request, record, reply, generation)
-        headers = _cost_headers(generation.meta_usage) | dict(reply.headers or {})
-        return await _send(
-            request,
-            record,
-            encode(whole(generation)),
+        scripted = self.script.reply()
+        reply = scripted or MADE_UP
+        content = self._content(record, reply, compose(asked, reply, record.identities))
+        record.fault = reply.fault
+        if scripted is None:
+            record.fault = self._chaos.draw(record.identities.number, content)
+        if self._capacity is not None and self._in_flight >= self._capacity:
+            raise Refusal(429, usual_message(429))
+        record.billed = is_billed(record.fault, content)
+        self.billed += record.billed
+        self._in_flight += 1
+        try:
+            await asyncio.sleep(self._latency)
+            await deliver(record.fault, content, outlet)
+        finally:
+            self._in_flight -= 1
+
+    def _content(self, record: RequestRecord, reply: Reply, generation: Generation) -> Content:
+        if reply.body is not None or not record.stream:
+            return whole_of(reply, generation)
+        form = reply.form or (self._form if generation.kin == "claude" else "openai")
+        return Content(
+            tuple(stream_of(reply, generation, form)),
             status=reply.status,
-            headers=headers,
-            content_type=reply.content_type,
+            headers={
+                "Content-Type": reply.content_type or "text/event-stream",
+                "Cache-Control": "no-cache",
+                **(reply.headers or {}),
+            },
+            streamed=True,
+            pace=self._pace if reply.pace is None else reply.pace,
         )
 
     def _check_key(self, record: RequestRecord) -> None:
         bearer = _BEARER.fullmatch(record.headers.get("Authorization", ""))
         if bearer is None or self._api_key not in (None, bearer[1]):
             raise Refusal(401, usual_message(401))
-
-    async def _stream(
-        self, request: web.BaseRequest, record: RequestRecord, reply: Reply, generation: Generation
-    ) -> web.StreamResponse:
-        response = web.StreamResponse(
-            status=reply.status,
-            headers={
-                **_usual_headers(record),
-                "Content-Type": reply.content_type or "text/event-stream",
-                "Cache-Control": "no-cache",
-                **(reply.headers or {}),
-            },
-        )
-        await response.prepare(request)
-        pace = self._pace if reply.pace is None else reply.pace
-        for number, line in enumerate(_lines(reply, generation, self._form_of(reply, generation))):
-            if number:
-                # Without a pace too: others get their turn, and a client that left is noticed.
-                await asyncio.sleep(pace)
-            await response.write(line)
-        await response.write_eof()
-        return response
-
-    def _form_of(self, reply: Reply, generation: Generation) -> Form:
-        return reply.form or (self._form if generation.kin == "claude" else "openai")
-
-    async def _fail(
-        self, request: web.BaseRequest, record: RequestRecord, fault: Fault
-    ) -> web.StreamResponse:
-        message = usual_message(fault.status) if fault.message is None else fault.message
-        body = fault.body
-        if body is None:
-            body = self._error_body(record, fault.status, message)
-        headers = dict(fault.headers or {})
-        if fault.retry_after is not None:
-            headers["Retry-After"] = str(fault.retry_after)
-        return await _send(request, record, encode(body), status=fault.status, headers=headers)
-
-    def _error_body(self, record: RequestRecord, status: int, message: str) -> dict[str, Any]:
-        request_id = record.identities.uuid("request")
-        return error_body(status, message, path=record.path, request_id=request_id)
 
 
 def _parsed(raw: bytes) -> Any:
@@ -198,56 +183,3 @@ def _parsed(raw: bytes) -> Any:
 def _no_json(name: str) -> None:
     msg = f"{name} is not JSON, though Python reads it"
     raise ValueError(msg)
-
-
-def _usual_headers(record: RequestRecord) -> dict[str, str]:
-    headers = {"Server": "aimlchat-emulator", "x-inference-id": record.inference_id}
-    if record.client_request_id is not None:
-        headers["x-client-request-id"] = record.client_request_id
-    return headers
-
-
-def _cost_headers(meta_usage: Mapping[str, Any]) -> dict[str, str]:
-    headers = {}
-    if "credits_used" in meta_usage:
-        headers["x-aimlapi-credits-used"] = str(meta_usage["credits_used"])
-    if "usd_spent" in meta_usage:
-        headers["x-aimlapi-usd-spent"] = f"{meta_usage['usd_spent']:.9f}".rstrip("0").rstrip(".")
-    return headers
-
-
-def _lines(reply: Reply, generation: Generation, form: Form) -> Iterator[bytes]:
-    if reply.events is None:
-        for event in events(generation, form):
-            yield _line(event)
-    else:
-        yield from map(_line, reply.events)
-    usually_done = form == "openai" and reply.events is None
-    if usually_done if reply.done is None else reply.done:
-        yield _line("[DONE]")
-
-
-def _line(event: Any) -> bytes:
-    if isinstance(event, bytes):
-        return event
-    data = encode(event).replace(b"\n", b"\ndata: ")
-    return b"data: " + data + b"\n\n"
-
-
-async def _send(
-    request: web.BaseRequest,
-    record: RequestRecord,
-    content: bytes | None,
-    *,
-    status: int = 200,
-    headers: Mapping[str, str] | None = None,
-    content_type: str | None = None,
-) -> web.StreamResponse:
-    """Send a whole answer to its last byte, so that the record can say it is done."""
-    all_headers = {**_usual_headers(record), **(headers or {})}
-    if content is not None:
-        all_headers.setdefault("Content-Type", content_type or "application/json")
-    response = web.Response(status=status, body=content, headers=all_headers)
-    await response.prepare(request)
-    await response.write_eof()
-    return response

@@ -73,7 +73,15 @@ async def test_a_port_in_use_is_one_clear_line(start):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--port", "70000"), ("--pace", "-1"), ("--form", "round"), ("extra",)]
+    "arguments",
+    [
+        ("--port", "70000"),
+        ("--pace", "-1"),
+        ("--form", "round"),
+        ("--chaos", "much"),
+        ("--seed", "x"),
+        ("extra",),
+    ],
 )
 async def test_wrong_options_have_status_2(invoke, arguments):
     assert (await invoke("emulator", *arguments)).exit_code == 2
@@ -95,3 +103,34 @@ async def test_the_form_of_the_streams_of_claude_can_be_chosen(start, form):
     ):
         first = json.loads((await response.content.readline()).removeprefix(b"data: "))
     assert ("event" in first) == (form == "enveloped")
+
+
+@pytest.mark.parametrize("chaos", ["1.5", "-1", "nan"])
+async def test_a_share_of_chaos_that_is_none_is_one_clear_line(invoke, chaos):
+    done = await invoke("emulator", "--chaos", chaos)
+    assert done.exit_code == 2
+    assert "it takes the share of requests with a fault, from 0 to 1\n" in done.stderr
+
+
+async def test_chaos_is_served_the_same_for_the_same_seed(start):
+    async def answers():
+        # A seed whose first answers do not hang.
+        options = ("--port", "0", "--pace", "0", "--chaos", "0.5", "--seed", "368")
+        url = await base_url_of(await start("emulator", *options))
+        async with aiohttp.ClientSession() as http:
+            return [await kind_of_answer(http, url) for _ in range(8)]
+
+    first = await answers()
+    assert first == await answers()
+    assert {"application/json", "text/html", "no answer"} <= set(first)
+
+
+async def kind_of_answer(http, url):
+    body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Why?"}]}
+    headers = {"Authorization": "Bearer k"}
+    try:
+        async with http.post(f"{url}/chat/completions", json=body, headers=headers) as response:
+            await response.read()
+            return response.content_type if response.ok else response.status
+    except aiohttp.ClientError:
+        return "no answer"

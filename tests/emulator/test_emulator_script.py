@@ -175,7 +175,7 @@ async def test_a_pace_holds_between_two_events(emulator, http, monkeypatch):
         slept.append(seconds)
         await real_sleep(0)
 
-    monkeypatch.setattr("aimlchat.emulator.service.asyncio.sleep", sleep)
+    monkeypatch.setattr("aimlchat.emulator.outlet.asyncio.sleep", sleep)
     emulator.reply(events=["1", "2", "3"], pace=30)
     await first_event(http, emulator, GPT)
     assert slept.count(30) == 2
