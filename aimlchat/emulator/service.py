@@ -78,6 +78,8 @@ class Service:
         try:
             await self._answer(record, outlet)
             record.end("done")
+        except ConnectionResetError:
+            pass  # the client has left, which the record says
         finally:
             record.end("left")
         return outlet.response
