@@ -92,13 +92,10 @@ class Accumulator:
         self._prompt_tokens = 0  # as the envelope of Claude's older streams counts them
         self._completion_tokens = 0
         self._has_head = False
+        self.finished_choices = 0
+        """How many choices have finished; 0 while one that began has not."""
         self.has_chunk = False
         """Whether a chunk has come: an object with choices, even if there are none in it."""
-
-    @property
-    def finished_choices(self) -> int:
-        """How many choices have finished; 0 while one that began has not."""
-        return 0 if self._unfinished else len(self._choices)
 
     def take(self, chunk: wire.Chunk, deltas: list[Delta], *, odd: bool = False) -> None:
         """Add a chunk, and its deltas to the list.
@@ -132,6 +129,7 @@ class Accumulator:
                 # Text may still follow, so nothing that is held back is judged yet.
                 state.finish = choice.finish_reason
                 self._unfinished -= 1
+                self.finished_choices = 0 if self._unfinished else len(self._choices)
 
     def close(self, deltas: list[Delta]) -> None:
         """Hand out what was held back; nothing more will come."""
@@ -162,6 +160,7 @@ class Accumulator:
         tagged = may_use_tags(self._asked_for or self._model)
         state = self._choices[index] = _ChoiceState(index, InlineTags() if tagged else None)
         self._unfinished += 1
+        self.finished_choices = 0
         return state
 
     def _take_message(

@@ -130,12 +130,13 @@ class Call:
         "_desk",
         "_entry",
         "_failed_try",
+        "_has_begun",
         "_is_over",
         "_is_trying",
         "_policy",
         "_question",
         "_timeouts",
-        "_watch",
+        "watch",
     )
 
     def __init__(
@@ -153,18 +154,13 @@ class Call:
         self._failed_try = failed_try
         self._delays = policy.delays(desk.watchdog.clock.chance)
         self._attempts: list[Attempt] = []
-        self._watch: Watch | None = None
+        self.watch: Watch
+        """The clocks of this call; there are none before it is opened."""
+        self._has_begun = False
         self._question = _UNASKED
         self._is_over = False
         self._is_trying = False
         self._entry: Entry | None = None
-
-    @property
-    def watch(self) -> Watch:
-        """The clocks of this call, which begin to run when it is first looked at."""
-        if self._watch is None:
-            self._watch = self._desk.watchdog.watch(self._timeouts)
-        return self._watch
 
     async def open(self, failed: AIMLChatError | None = None) -> Opened:
         """Return at the head of a good answer, trying as often as the policy allows.
@@ -172,6 +168,9 @@ class Call:
         ``failed`` is what ended the try before, behind its head: it is raised if it is final.
         Cancelling closes the connection.
         """
+        if not self._has_begun:
+            self._has_begun = True
+            self.watch = self._desk.watchdog.watch(self._timeouts)
         watch = self.watch
         try:
             if self._question is _UNASKED:
@@ -229,6 +228,12 @@ class Call:
         self._desk.redact(error)
         self._note(error, 0.0)
 
+    def close(self) -> None:
+        """Stop the clocks, without a report; safe to repeat."""
+        self._is_over = True
+        if self._has_begun:
+            self.watch.stop()
+
     def finish(
         self,
         outcome: Any,
@@ -240,11 +245,9 @@ class Call:
         deltas: int = 0,
     ) -> None:
         """Stop the clocks and report; a second time does nothing."""
-        if self._is_over or self._watch is None:
+        if self._is_over or not self._has_begun:
             return
-        self._is_over = True
-        watch = self._watch
-        watch.stop()
+        self.close()
         if self._entry is not None and said is not None and (usage := said().usage) is not None:
             self._desk.gate.settle(self._entry, usage.total_tokens or 0)
         hook = self._desk.on_finish
@@ -257,7 +260,7 @@ class Call:
             model=question.model,
             client_request_id=question.client_request_id,
             inference_id=completion.inference_id if completion else _inference_id(error),
-            duration=watch.elapsed,
+            duration=self.watch.elapsed,
             first_reasoning=first_reasoning,
             first_answer=first_answer,
             deltas=deltas,

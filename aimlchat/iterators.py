@@ -12,7 +12,7 @@ from .errors import AIMLChatError, RequestTimeoutError, StreamInterruptedError
 from .stream import StreamParser, with_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
     from types import TracebackType
 
     from .calls import Call, Opened
@@ -58,7 +58,7 @@ class DeltaStream:
         if self._over:
             self._raise_failure()
         elif self._opened is None:
-            await self._step(self._start)
+            await self._step()
         return self
 
     async def __aexit__(
@@ -78,7 +78,7 @@ class DeltaStream:
             if self._over:
                 self._raise_failure()
                 raise StopAsyncIteration
-            await self._step(self._advance)
+            await self._step()
         return self._ready.popleft()
 
     def answer_text(self, choice: int = 0) -> TextView:
@@ -145,14 +145,32 @@ class DeltaStream:
             await self._opened.release()
         self._leave(outcome)
 
-    async def _step(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Do one step of the stream's life, and make sure of its end if that fails."""
+    async def _step(self) -> None:  # noqa: C901, PLR0912 - a chunk pays for each more coroutine
+        """Open the answer, get hold of more of it, or end it; and see to the end if that fails."""
         if self._reading:
             msg = "another task reads this stream; a stream belongs to one task at a time"
             raise RuntimeError(msg)
         self._reading = True
         try:
-            await step()
+            opened = self._opened
+            if opened is None:
+                await self._start()
+            elif self._ended:
+                await opened.release()
+                self._over = True
+            else:
+                failure: AIMLChatError | None = None
+                try:
+                    if self._parser.finished_choices < opened.question.choices:
+                        self._call.watch.reading()
+                        data = await opened.exchange.read()
+                    else:
+                        data = await self._read_tail(opened)
+                except (StreamInterruptedError, RequestTimeoutError) as error:
+                    # Without its frames, one of which is this: the two would hold each other.
+                    failure, data = error.with_traceback(None), b""
+                if (fault := self._take_in(data, failure)) is not None:
+                    await self._recover(fault)
         except AIMLChatError as error:
             self._fail(error)
         except asyncio.CancelledError:
@@ -187,44 +205,9 @@ class DeltaStream:
         self._opened = opened
         self._parser = StreamParser(opened.question.model)
 
-    async def _advance(self) -> None:
-        """Get hold of more deltas, or of the end."""
-        opened = self._opened
-        if opened is None:
-            await self._start()
-            return
-        if self._ended:
-            await opened.release()
-            self._over = True
-            return
-        parser = self._parser
-        failure: AIMLChatError | None = None
-        try:
-            data = await self._read(opened)
-        except (StreamInterruptedError, RequestTimeoutError) as error:
-            # Without its frames, one of which is this: the two would hold each other.
-            failure, data = error.with_traceback(None), b""
-        deltas = parser.feed(data) if data else []
-        if not data or parser.done:
-            deltas += parser.end()
-            self._ended = True
-        if deltas:
-            self._take(deltas)
-        else:
-            self._call.watch.pause()
-        if parser.fault is not None:
-            # A stream that was cut says why it was cut, where the parser only knows that it was.
-            cut = isinstance(parser.fault, StreamInterruptedError)
-            await self._recover(failure if failure is not None and cut else parser.fault)
-        elif self._ended:
-            self._finish("complete")
-
-    async def _read(self, opened: Opened) -> bytes:
-        """Read on; once the answer has finished wait but a while for usage and ``[DONE]``."""
+    async def _read_tail(self, opened: Opened) -> bytes:
+        """The answer has finished: wait for usage and ``[DONE]``, but only for a while."""
         watch = self._call.watch
-        if self._parser.finished_choices < opened.question.choices:
-            watch.reading()
-            return await opened.exchange.read()
         if self._tail_end is None:
             self._tail_end = watch.elapsed + _TAIL_SECONDS
         watch.reading_tail(self._tail_end)
@@ -233,17 +216,33 @@ class DeltaStream:
         except RequestTimeoutError:
             return b""
 
-    def _take(self, deltas: list[Delta]) -> None:
-        if not self._deltas:
-            self._call.succeeded()
-        self._call.watch.got_token()
-        self._deltas += len(deltas)
-        self._ready.extend(deltas)
-        if self._first_answer is None or self._first_reasoning is None:
-            self._note_first(deltas)
+    def _take_in(self, data: bytes, failure: AIMLChatError | None) -> AIMLChatError | None:
+        """Take what was read, ``b""`` for the end; return what is wrong with it."""
+        parser = self._parser
+        deltas = parser.feed(data) if data else []
+        if not data or parser.done:
+            deltas += parser.end()
+            self._ended = True
+        if deltas:
+            if not self._deltas:
+                self._call.succeeded()
+            self._deltas += len(deltas)
+            self._ready.extend(deltas)
+            self._call.watch.got_token()
+            if self._first_answer is None or self._first_reasoning is None:
+                self._note_first(deltas)
+        else:
+            self._call.watch.pause()
+        if parser.fault is None:
+            if self._ended:
+                self._finish("complete")
+            return None
+        # A stream that was cut says why it was cut, where the parser only knows that it was.
+        cut = failure is not None and isinstance(parser.fault, StreamInterruptedError)
+        return failure if cut else parser.fault
 
     def _note_first(self, deltas: list[Delta]) -> None:
-        for delta in deltas:
+        for delta in (deltas[0], deltas[-1]):
             if type(delta) is AnswerDelta and self._first_answer is None:
                 self._first_answer = self._call.watch.elapsed
             elif type(delta) is ReasoningDelta and self._first_reasoning is None:

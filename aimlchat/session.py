@@ -262,7 +262,7 @@ class ChatSession:
         try:
             return await call.answer(lambda data, _: wire.models_of(json_of(data)))
         finally:
-            call.watch.stop()  # no record of it: no model was asked
+            call.close()  # no record of it: no model was asked
 
     def _call(
         self,

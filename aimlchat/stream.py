@@ -293,9 +293,9 @@ class StreamParser:
             self._whole = bytearray()
             return body
         if body.startswith(b"<"):
-            self._fail(ProtocolError(f"the answer is not an event stream: {body[:120]!r}"))
+            self._fail(ProtocolError("the answer is not an event stream, but HTML or XML"))
             return b""
-        return data
+        return body
 
     def _read_whole(self, body: bytes, deltas: list[Delta]) -> None:
         try:

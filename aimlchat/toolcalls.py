@@ -6,7 +6,7 @@ comes late, or with every fragment; a name that is repeated with every fragment.
 
 from __future__ import annotations
 
-import json
+import re
 from typing import TYPE_CHECKING
 
 from .completions import ToolCallDelta
@@ -17,17 +17,21 @@ if TYPE_CHECKING:
 
 __all__ = ["ToolCalls"]
 
+_MARK = re.compile(r'["\\{}\[\]]')
+
 
 class _Call:
     """A call in the making."""
 
-    __slots__ = ("arguments", "id", "name", "place")
+    __slots__ = ("arguments", "id", "looked_at", "name", "nesting", "place")
 
     def __init__(self, place: int) -> None:
         self.place = place
         self.id: str | None = None
         self.name: str | None = None
         self.arguments: list[str] = []
+        self.nesting = _Nesting()
+        self.looked_at = 0  # how many fragments of the arguments `nesting` knows
 
 
 class ToolCalls:
@@ -98,12 +102,42 @@ class ToolCalls:
         return call if name.startswith(call.name) and not any(call.arguments) else None
 
 
+class _Nesting:
+    """How deep in JSON a text ends that comes in pieces."""
+
+    __slots__ = ("_escaped", "_in_string", "depth")
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self._in_string = False
+        self._escaped = False
+
+    def feed(self, text: str) -> None:
+        """Take the next piece."""
+        at = 1 if self._escaped and text else 0
+        self._escaped = self._escaped and not text
+        while found := _MARK.search(text, at):
+            mark, at = found[0], found.end()
+            if mark == '"':
+                self._in_string = not self._in_string
+            elif mark == "\\":
+                self._escaped = at == len(text)
+                at += 1
+            elif not self._in_string:
+                self.depth += 1 if mark in "{[" else -1
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether all that was opened is closed."""
+        return not self.depth and not self._in_string
+
+
 def _begins_anew(call: _Call, text: str) -> bool:
     """Tell a call of the same function from a name that is repeated with every fragment."""
     if not text.startswith("{") or not call.arguments[-1].endswith("}"):
         return False
-    try:
-        json.loads("".join(call.arguments))
-    except (ValueError, RecursionError):
-        return False
-    return True
+    # Each fragment is looked at once, however often this is asked.
+    for fragment in call.arguments[call.looked_at :]:
+        call.nesting.feed(fragment)
+    call.looked_at = len(call.arguments)
+    return call.nesting.is_closed

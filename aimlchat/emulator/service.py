@@ -9,6 +9,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from .asked import Asked
+from .batches import Batches
 from .catalogue import listing
 from .checks import check
 from .composing import compose
@@ -65,6 +66,7 @@ class Service:
         self._latency = latency
         self._in_flight = 0
         self._number = 0
+        self.batches = Batches(self.script)
         self._endpoints: dict[str, tuple[str, Endpoint]] = {
             "/v1/chat/completions": ("POST", self._chat),
             "/v1/models": ("GET", self._models),
@@ -116,6 +118,8 @@ class Service:
             await deliver(error, Content(), outlet)
 
     def _endpoint(self, record: RequestRecord) -> Endpoint:
+        if record.path.startswith("/v1/batches"):
+            return self._batch
         if record.path not in self._endpoints:
             raise Refusal(404, f"Cannot {record.method} {record.path}")
         method, endpoint = self._endpoints[record.path]
@@ -149,9 +153,28 @@ class Service:
         self._in_flight += 1
         try:
             await asyncio.sleep(self._latency)
-            await deliver(record.fault, content, outlet)
+            if content.streamed:
+                await deliver(record.fault, content, outlet)
         finally:
+            # Before a whole answer goes out: whoever has it may come back at once.
             self._in_flight -= 1
+        if not content.streamed:
+            await deliver(record.fault, content, outlet)
+
+    async def _batch(self, record: RequestRecord, outlet: Outlet) -> None:
+        self._check_key(record)
+        match (record.method, record.path.removeprefix("/v1/batches").split("/")):
+            case ("POST", [""]):
+                content = self.batches.create(record.body, record.identities)
+            case ("GET", [""]):
+                query = outlet._request.query  # noqa: SLF001 - no record has it
+                content, billed = self.batches.look(query.get("batch_id", ""))
+                self.billed += billed
+            case ("POST", ["", "cancel", batch_id]):
+                content = self.batches.cancel(batch_id)
+            case _:
+                raise Refusal(404, f"Cannot {record.method} {record.path}")
+        await deliver(None, content, outlet)
 
     def _content(self, record: RequestRecord, reply: Reply, generation: Generation) -> Content:
         if reply.body is not None or not record.stream:

@@ -388,7 +388,7 @@ class TestWholeBodies:
     def test_html_is_a_fault_at_once(self):
         parser = StreamParser()
         assert parser.feed(b"<html>") == []
-        with pytest.raises(ProtocolError, match="<html>"):
+        with pytest.raises(ProtocolError, match="HTML"):
             parser.feed(b"")
 
     def test_a_body_without_end_is_a_fault_before_it_fills_the_memory(self):
