@@ -21,7 +21,7 @@ from .refusals import refusal_in_body
 from .retries import RetryBudget, may_retry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from .clocks import Watch, Watchdog
     from .completions import Completion
@@ -63,6 +63,7 @@ class Question:
 
 
 _UNASKED = Question("", {})
+_AT_FIRST = (Attempt(1),)
 
 
 @attrs.define(eq=False)
@@ -152,7 +153,7 @@ class Call:
         self._timeouts = timeouts
         self._policy = policy
         self._failed_try = failed_try
-        self._delays = policy.delays(desk.watchdog.clock.chance)
+        self._delays: Iterator[float] | None = None
         self._attempts: list[Attempt] = []
         self.watch: Watch
         """The clocks of this call; there are none before it is opened."""
@@ -304,7 +305,8 @@ class Call:
                 exchange.close()
             gate.leave()
             raise
-        attempts = (*self._attempts, Attempt(len(self._attempts) + 1))
+        before = self._attempts
+        attempts = (*before, Attempt(len(before) + 1)) if before else _AT_FIRST
         return Opened(exchange, question, attempts, gate)
 
     async def _refuse(self, exchange: Exchange) -> None:
@@ -357,6 +359,8 @@ class Call:
             return None
         if floor is not None and floor > self._policy.max_retry_after:
             return None
+        if self._delays is None:
+            self._delays = self._policy.delays(self._desk.watchdog.clock.chance)
         jitter = next(self._delays, None)
         if isinstance(error, RateLimitError):
             rest = jitter if floor is None else floor

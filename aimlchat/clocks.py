@@ -112,42 +112,24 @@ class Watchdog:
 class Watch:
     """The clocks of one call: which of them run, until when, and what ends when one is over."""
 
-    __slots__ = (
-        "_cancelling",
-        "_closed",
-        "_deadline",
-        "_dog",
-        "_end",
-        "_idle",
-        "_left",
-        "_next",
-        "_over",
-        "_phase",
-        "_task",
-        "_time",
-        "_timeouts",
-        "_token",
-        "due",
-        "start",
-    )
+    # As a class they cost a call nothing until they are set.
+    _token = _NEVER  # when the token that is waited for is due
+    _left = _NEVER  # how long its clock still runs once it goes on
+    _phase = ""
+    _end: Callable[[RequestTimeoutError], None] | None = None
+    _task: asyncio.Task[Any] | None = None  # the one that waits for a head
+    _cancelling = 0
+    _over = False
+    _closed = False
 
     def __init__(self, dog: Watchdog, timeouts: Timeouts) -> None:
         self._dog = dog
         self._time = dog.clock.time
         self._timeouts = timeouts
         self.start = self._time()
-        self._deadline = _until(self.start, timeouts.deadline)
+        self.due = self._deadline = _until(self.start, timeouts.deadline)
         self._idle = _NEVER if timeouts.idle is None else timeouts.idle
         self._next = _NEVER if timeouts.next_token is None else timeouts.next_token
-        self._token = _NEVER  # when the token that is waited for is due
-        self._left = _NEVER  # how long its clock still runs once it goes on
-        self._phase = ""
-        self._end: Callable[[RequestTimeoutError], None] | None = None
-        self._task: asyncio.Task[Any] | None = None  # the one that waits for a head
-        self._cancelling = 0
-        self._over = False
-        self._closed = False
-        self.due = _NEVER
 
     @property
     def elapsed(self) -> float:

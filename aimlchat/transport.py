@@ -117,16 +117,15 @@ class Exchange:
         Raises `ProtocolError` if the body was cut. Cancelling loses what was read.
         """
         pieces: list[bytes] = []
+        content = self._response.content
         try:
-            while True:
+            while not content.at_eof():
                 before_each_read()
-                piece = await self.read()
-                if not piece:
-                    return b"".join(pieces) if len(pieces) != 1 else pieces[0]
-                pieces.append(piece)
+                pieces.append(await self.read())
         except StreamInterruptedError as error:
             msg = str(error)
             raise ProtocolError(msg) from error.__cause__
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def fail(self, error: RequestTimeoutError) -> None:
         """Close the connection; who reads, or will, gets this error once all that came is read."""
@@ -217,66 +216,40 @@ class Transport:
         Raises `ConnectionFailedError`, or `RequestTimeoutError` in phase ``connect``. Cancelling
         closes the connection.
         """
-        outer = sys.exception()
-        try:
-            try:
-                response = await self._request(method, path, headers, timeouts, body)
-            except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-                if not self._was_reused(error):
-                    raise
-                # The server had closed it while it was idle, and cannot have seen the request.
-                response = await self._request(method, path, headers, timeouts, body)
-        except aiohttp.ConnectionTimeoutError as error:
-            msg = f"no connection to {self._base_url.host} within {timeouts.connect:g} s"
-            raise RequestTimeoutError(msg, phase="connect") from _cause(error, outer)
-        except (*_BROKEN, ValueError) as error:
-            self._raise_failed(_cause(error, outer))
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if self._closed and task is not None and not task.cancelling():
-                # aiohttp cancels who waits for a place in its pool when that is closed.
-                msg = "the session was closed before the request was sent"
-                raise ConnectionFailedError(msg, sent=False) from None
-            raise
-        return Exchange(response)
-
-    async def _request(
-        self,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        timeouts: Timeouts,
-        body: bytes | None,
-    ) -> aiohttp.ClientResponse:
         http = self._session()
-        data: bytes | AsyncIterator[bytes] | None = body
+        outer = sys.exception()
         if body is not None and len(body) > _PIECE:
             # With its length: not every front end takes a request in chunks.
-            data = _pieces(body)
             headers = {**headers, "Content-Length": str(len(body))}
-        _trip.set(_Trip())
-        timeout = _client_timeout(timeouts.connect, borrowed=self._borrowed is not None)
-        return await http.request(
-            method,
+        url, timeout = (
             self._url_of(path),
-            data=data,
-            headers=headers,
-            timeout=timeout,
-            **self._settings,
+            _client_timeout(timeouts.connect, self._borrowed is not None),
         )
-
-    def _was_reused(self, error: aiohttp.ClientError) -> bool:
-        """Return whether a connection died that was used before, and before a byte came on it.
-
-        On a borrowed session that cannot be seen.
-        """
-        trip = _trip.get()
-        if self._borrowed is not None or trip.sockets or not trip.connected:
-            return False
-        # With a part of a head aiohttp puts what it has read of it in place of a sentence.
-        return not isinstance(error, aiohttp.ServerDisconnectedError) or isinstance(
-            error.message, str
-        )
+        may_be_stale = self._borrowed is None
+        while True:
+            data = _pieces(body) if body is not None and len(body) > _PIECE else body
+            _trip.set(_Trip())
+            try:
+                response = await http.request(
+                    method, url, data=data, headers=headers, timeout=timeout, **self._settings
+                )
+            except aiohttp.ConnectionTimeoutError as error:
+                msg = f"no connection to {self._base_url.host} within {timeouts.connect:g} s"
+                raise RequestTimeoutError(msg, phase="connect") from _cause(error, outer)
+            except (*_BROKEN, ValueError) as error:
+                if may_be_stale and _was_reused(error):
+                    # The server had closed it while it was idle, and cannot have seen the request.
+                    may_be_stale = False
+                    continue
+                self._raise_failed(_cause(error, outer))
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if self._closed and task is not None and not task.cancelling():
+                    # aiohttp cancels who waits for a place in its pool when that is closed.
+                    msg = "the session was closed before the request was sent"
+                    raise ConnectionFailedError(msg, sent=False) from None
+                raise
+            return Exchange(response)
 
     @property
     def is_closed(self) -> bool:
@@ -339,12 +312,26 @@ class Transport:
 
 
 @functools.lru_cache(maxsize=64)
-def _client_timeout(connect: float | None, *, borrowed: bool) -> aiohttp.ClientTimeout:
+def _client_timeout(
+    connect: float | None,
+    borrowed: bool,  # noqa: FBT001 - keywords cost a cache twice as much
+) -> aiohttp.ClientTimeout:
     if borrowed:
         # ``connect`` would count the wait for a place in that pool, of which we know nothing.
         return aiohttp.ClientTimeout(total=None, sock_connect=connect)
     # The resolver's time included. The gate lets no more through than the pool has places.
     return aiohttp.ClientTimeout(total=None, connect=connect)
+
+
+def _was_reused(error: Exception) -> bool:
+    """Return whether a connection died that was used before, and before a byte came on it."""
+    trip = _trip.get()
+    if trip.sockets or not trip.connected:
+        return False
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        # With a part of a head aiohttp puts what it has read of it in place of a sentence.
+        return isinstance(error.message, str)
+    return isinstance(error, aiohttp.ClientOSError)
 
 
 def _abandon(http: aiohttp.ClientSession) -> None:
