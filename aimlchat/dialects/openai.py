@@ -73,7 +73,8 @@ def payload(
         body[name] = _TAKES[name](value, name)
     if "top_logprobs" in body and body.get("logprobs") is not True:
         refuse("it needs logprobs=True as well; give both or neither", "top_logprobs")
-    _put_tools(body, parameters)
+    if "tools" in parameters or "tool_choice" in parameters:
+        _put_tools(body, parameters)
     if stream:
         # Without it no usage comes with the stream.
         body |= {"stream": True, "stream_options": {"include_usage": True}}

@@ -142,7 +142,7 @@ def _plain(value: Any, field: str, root: str, depth: int) -> Any:
         refuse(msg, root)
     if mapping:
         return {
-            _key(key, field): (
+            key if type(key) is str and key.isascii() else _key(key, field): (
                 # Most of what a request holds: no path has to be named for what cannot be wrong.
                 item
                 if type(item) is str and item.isascii()

@@ -1,0 +1,215 @@
+"""Deltas into frames, without I/O."""
+
+import json
+
+import pytest
+
+from aimlchat import (
+    AIMLChatError,
+    AnswerDelta,
+    AuthenticationError,
+    BadRequestError,
+    Choice,
+    Completion,
+    ConfigurationError,
+    ConnectionFailedError,
+    Cost,
+    InsufficientCreditsError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    ProtocolError,
+    RateLimitError,
+    ReasoningDelta,
+    RefusalDelta,
+    RequestTimeoutError,
+    ServerError,
+    StreamInterruptedError,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
+from aimlchat.errors import APIError
+from aimlchat.relay import PageTooSlowError
+from aimlchat.relay.frames import Framer, encoded
+
+
+def framed(*deltas):
+    framer = Framer()
+    return [frame for delta in deltas for frame in framer.feed(delta)]
+
+
+def finished(*deltas, **choice):
+    framer = Framer()
+    for delta in deltas:
+        framer.feed(delta)
+    return framer.finish(Completion((Choice(**choice),)))
+
+
+def test_each_part_begins_and_ends_and_has_an_id_of_its_own():
+    frames = framed(AnswerDelta("a"), ReasoningDelta("b"), ReasoningDelta("c"), AnswerDelta("d"))
+
+    assert [(frame["type"], frame["id"]) for frame in frames] == [
+        ("text-start", "text-1"),
+        ("text-delta", "text-1"),
+        ("text-end", "text-1"),
+        ("reasoning-start", "reasoning-2"),
+        ("reasoning-delta", "reasoning-2"),
+        ("reasoning-delta", "reasoning-2"),
+        ("reasoning-end", "reasoning-2"),
+        ("text-start", "text-3"),
+        ("text-delta", "text-3"),
+    ]
+
+
+def test_a_page_gets_the_first_of_several_answers():
+    assert framed(AnswerDelta("other", choice=1)) == []
+
+
+def test_a_refusal_is_text_that_says_what_it_is():
+    start, delta, end, other, _ = framed(RefusalDelta("I will not."), AnswerDelta("Well."))
+
+    assert start["type"] == other["type"] == "text-start"
+    assert start["providerMetadata"] == {"aimlchat": {"refusal": True}}
+    assert delta == {"type": "text-delta", "id": "refusal-1", "delta": "I will not."}
+    assert end == {"type": "text-end", "id": "refusal-1"}
+    assert "providerMetadata" not in other
+
+
+def test_calls_of_tools_stream_side_by_side_and_are_usable_only_at_the_end():
+    framer = Framer()
+    deltas = [
+        ToolCallDelta("", index=0, id="a", name="find"),
+        ToolCallDelta('{"q"', index=0, id="a", name="find"),
+        ToolCallDelta("{}", index=1, id="b", name="look"),
+        ToolCallDelta(":1}", index=0, id="a", name="find"),
+    ]
+    frames = [frame for delta in deltas for frame in framer.feed(delta)]
+    calls = ToolCall("a", "find", '{"q":1}'), ToolCall("b", "look", "{}")
+    frames += framer.finish(Completion((Choice(tool_calls=calls, finish_reason="tool_calls"),)))
+
+    assert [(frame["type"], frame.get("toolCallId")) for frame in frames] == [
+        ("tool-input-start", "a"),
+        ("tool-input-delta", "a"),
+        ("tool-input-start", "b"),
+        ("tool-input-delta", "b"),
+        ("tool-input-delta", "a"),
+        ("tool-input-available", "a"),
+        ("tool-input-available", "b"),
+        ("finish", None),
+    ]
+    assert frames[5] | {"input": {"q": 1}, "toolName": "find"} == frames[5]
+    assert frames[-1]["finishReason"] == "tool-calls"
+
+
+def test_a_call_is_announced_once_its_name_is_known_and_keeps_its_id():
+    deltas = [ToolCallDelta('{"q"', name=None), ToolCallDelta(":1}", id=None, name="find")]
+    framer = Framer()
+
+    assert framer.feed(deltas[0]) == []
+    assert [frame["type"] for frame in framer.feed(deltas[1])] == [
+        "tool-input-start",
+        "tool-input-delta",
+        "tool-input-delta",
+    ]
+    call = ToolCall("late", "find", '{"q":1}')
+    available, _ = framer.finish(Completion((Choice(tool_calls=(call,)),)))
+    assert available["toolCallId"] == "call-0"
+
+
+def test_a_call_that_came_without_a_name_is_told_at_the_end():
+    delta = ToolCallDelta('{"q":1}', id="a", name=None)
+
+    frames = finished(delta, tool_calls=(ToolCall("a", "", '{"q":1}'),))
+
+    assert [frame["type"] for frame in frames] == [
+        "tool-input-start",
+        "tool-input-delta",
+        "tool-input-available",
+        "finish",
+    ]
+
+
+def test_a_call_whose_arguments_are_broken_is_an_error_of_that_call():
+    frames = finished(tool_calls=(ToolCall("a", "find", '{"q":'),))
+
+    assert frames[1]["type"] == "tool-input-error"
+    assert frames[1]["input"] == '{"q":'
+    assert frames[-1]["type"] == "finish"
+
+
+def test_half_an_emoji_in_the_arguments_of_a_call_can_be_sent():
+    frames = finished(tool_calls=(ToolCall("a", "find", '{"q":"\\ud83d"}'),))
+
+    assert json.loads(encoded(frames[1]))["input"] == {"q": "\N{REPLACEMENT CHARACTER}"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "word"),
+    [
+        ("stop", "stop"),
+        ("length", "length"),
+        ("tool_calls", "tool-calls"),
+        ("content_filter", "content-filter"),
+        ("eos", "other"),
+        (None, "other"),
+    ],
+)
+def test_the_finish_reason_is_one_of_the_sdks_words(reason, word):
+    assert finished(finish_reason=reason)[-1]["finishReason"] == word
+
+
+def test_the_end_carries_what_is_known_and_no_nulls():
+    whole = Completion(
+        (Choice(finish_reason="eos"),),
+        usage=Usage(prompt_tokens=3, reasoning_tokens=0),
+        cost=Cost(usd=0.5, credits=1e6),
+        model="m",
+        inference_id="i",
+    )
+
+    assert Framer().finish(whole)[-1]["messageMetadata"] == {
+        "finishReason": "eos",
+        "usage": {"promptTokens": 3, "reasoningTokens": 0},
+        "cost": {"usd": 0.5, "credits": 1e6},
+        "model": "m",
+        "inferenceId": "i",
+    }
+    assert Framer().finish(Completion())[-1]["messageMetadata"] == {}
+
+
+def test_an_end_of_any_kind_closes_the_part_that_is_open():
+    for end in (Framer.stop, lambda framer: framer.fail(ServerError("x"))):
+        framer = Framer()
+        framer.feed(AnswerDelta("a"))
+        assert end(framer)[0] == {"type": "text-end", "id": "text-1"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (AuthenticationError, "authentication"),
+        (InsufficientCreditsError, "credits"),
+        (PermissionDeniedError, "permission"),
+        (NotFoundError, "not_found"),
+        (RateLimitError, "rate_limit"),
+        (BadRequestError, "bad_request"),
+        (InvalidRequestError, "bad_request"),
+        (ServerError, "provider"),
+        (APIError, "provider"),
+        (RequestTimeoutError, "timeout"),
+        (ConnectionFailedError, "connection"),
+        (StreamInterruptedError, "interrupted"),
+        (ProtocolError, "protocol"),
+        (ConfigurationError, "configuration"),
+        (PageTooSlowError, "too_slow"),
+        (AIMLChatError, "internal"),
+        (LookupError, "internal"),
+    ],
+)
+def test_an_error_is_told_by_its_kind_and_never_in_its_own_words(kind, code):
+    data, error = Framer().fail(kind("a secret"))
+
+    assert data["data"]["code"] == code
+    assert error["errorText"].endswith(".")
+    assert "secret" not in f"{data}{error}"
