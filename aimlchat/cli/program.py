@@ -21,6 +21,7 @@ __all__ = ["program"]
 # says about them stands here and not there.
 _COMMANDS = {
     "ask": ("ask", "Ask one question and stream the answer."),
+    "chat": ("chat", "Talk with a model, one question after the other."),
     "models": ("listing", "List the models that the API offers."),
     "emulator": ("emulator", "Serve the API on this machine, without a key."),
 }
