@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import re
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import attrs
 
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from .clocks import Watch, Watchdog
-    from .completions import Completion
-    from .gate import Entry, Gate
+    from .completions import Completion, Usage
+    from .gate import Gate, Place
     from .policies import RetryPolicy, Timeouts
     from .transport import Exchange, Transport
 
-__all__ = ["Call", "Desk", "Opened", "Question"]
+__all__ = ["Call", "Desk", "Observer", "Opened", "Question", "copied", "tokens_of"]
 
 _logger = logging.getLogger("aimlchat")
 _SUCCESS = range(200, 300)
@@ -86,8 +87,7 @@ class Opened:
     exchange: Exchange
     question: Question
     attempts: tuple[Attempt, ...]
-    _gate: Gate
-    _is_closed: bool = False
+    _place: Place | None
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -104,9 +104,8 @@ class Opened:
     def close(self) -> None:
         """Close the connection, or give it back if the body was read; safe to repeat."""
         self.exchange.close()
-        if not self._is_closed:
-            self._is_closed = True
-            self._gate.leave()
+        if self._place is not None:
+            self._place.leave()
 
     async def release(self) -> None:
         """Close it, but see first whether the end of the body is near."""
@@ -116,12 +115,39 @@ class Opened:
             self.close()
 
 
+class Observer(Protocol):
+    """Who is told how a call fares while it runs."""
+
+    def began_try(self) -> None:
+        """A try is sent now."""
+
+    def failed_try(self, error: AIMLChatError) -> None:
+        """A try has failed, or the wait for it."""
+
+
+def copied(error: AIMLChatError) -> AIMLChatError:
+    """Return a twin of an error without its frames, which would hold whoever raised it."""
+    twin = copy.copy(error)
+    twin.__cause__ = error.__cause__
+    return twin
+
+
+def tokens_of(usage: Usage | None) -> int | None:
+    """Return how many tokens a call took in all; None if nobody said."""
+    if usage is None:
+        return None
+    if usage.total_tokens:
+        return usage.total_tokens
+    if usage.prompt_tokens is None and usage.completion_tokens is None:
+        return None
+    return (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
+
+
 class Call:
     """One call: tries until a good answer begins, and reports once how it ended.
 
-    ``ask`` makes the question, when the call begins, and ``failed_try`` is told of each try that
-    fails. Nothing runs before `open`, which can be made
-    without a loop; `finish` has to be called once the call is over.
+    ``ask`` makes the question once the call begins, which is when `open` is first awaited; it can
+    be made where no loop runs. `finish` has to be called once it is over.
     """
 
     __slots__ = (
@@ -129,11 +155,11 @@ class Call:
         "_attempts",
         "_delays",
         "_desk",
-        "_entry",
-        "_failed_try",
         "_has_begun",
         "_is_over",
         "_is_trying",
+        "_observer",
+        "_place",
         "_policy",
         "_question",
         "_timeouts",
@@ -146,13 +172,13 @@ class Call:
         ask: Callable[[], Question],
         timeouts: Timeouts,
         policy: RetryPolicy,
-        failed_try: Callable[[AIMLChatError], None] | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self._desk = desk
         self._ask = ask
         self._timeouts = timeouts
         self._policy = policy
-        self._failed_try = failed_try
+        self._observer = observer
         self._delays: Iterator[float] | None = None
         self._attempts: list[Attempt] = []
         self.watch: Watch
@@ -161,7 +187,7 @@ class Call:
         self._question = _UNASKED
         self._is_over = False
         self._is_trying = False
-        self._entry: Entry | None = None
+        self._place: Place | None = None
 
     async def open(self, failed: AIMLChatError | None = None) -> Opened:
         """Return at the head of a good answer, trying as often as the policy allows.
@@ -170,6 +196,7 @@ class Call:
         Cancelling closes the connection.
         """
         if not self._has_begun:
+            self._desk.transport.check()
             self._has_begun = True
             self.watch = self._desk.watchdog.watch(self._timeouts)
         watch = self.watch
@@ -229,6 +256,14 @@ class Call:
         self._desk.redact(error)
         self._note(error, 0.0)
 
+    @property
+    def tried(self) -> tuple[Attempt, ...]:
+        """The tries so far, the one that is under way included."""
+        before = self._attempts
+        if not self._is_trying:
+            return tuple(before)
+        return (*before, Attempt(len(before) + 1)) if before else _AT_FIRST
+
     def close(self) -> None:
         """Stop the clocks, without a report; safe to repeat."""
         self._is_over = True
@@ -245,12 +280,14 @@ class Call:
         first_answer: float | None = None,
         deltas: int = 0,
     ) -> None:
-        """Stop the clocks and report; a second time does nothing."""
-        if self._is_over or not self._has_begun:
+        """Stop the clocks and report; a second time does nothing, nor a call that never began."""
+        if self._is_over or not (self._has_begun or error):
             return
         self.close()
-        if self._entry is not None and said is not None and (usage := said().usage) is not None:
-            self._desk.gate.settle(self._entry, usage.total_tokens or 0)
+        if self._place is not None and self._place.entry is not None and said is not None:
+            tokens = tokens_of(said().usage)
+            if tokens is not None:
+                self._desk.gate.settle(self._place.entry, tokens)
         hook = self._desk.on_finish
         if hook is None and not _logger.isEnabledFor(logging.DEBUG):
             return
@@ -261,14 +298,14 @@ class Call:
             model=question.model,
             client_request_id=question.client_request_id,
             inference_id=completion.inference_id if completion else _inference_id(error),
-            duration=self.watch.elapsed,
+            duration=self.watch.elapsed if self._has_begun else 0.0,
             first_reasoning=first_reasoning,
             first_answer=first_answer,
             deltas=deltas,
             usage=completion.usage if completion else None,
             cost=completion.cost if completion else None,
-            attempts=error.attempts if error else completion.attempts if completion else (),
-            error=error,
+            attempts=error.attempts if error else self.tried,
+            error=error and copied(error),
         )
         _logger.debug(
             "call %s of %s: %s after %.3f s, %d tries",
@@ -282,13 +319,16 @@ class Call:
 
     async def _try(self, question: Question) -> Opened:
         watch, gate = self.watch, self._desk.gate
+        place: Place | None = None
         if not gate.is_open:
             watch.queueing()
             tokens = question.estimate_tokens() if gate.counts_tokens else 0
-            self._entry = await gate.enter(question.model, tokens)
+            place = self._place = await gate.enter(question.model, tokens)
         exchange = None
         try:
             self._is_trying = True
+            if self._observer is not None:
+                self._observer.began_try()
             watch.asking()
             exchange = await self._desk.transport.send(
                 question.method,
@@ -297,20 +337,20 @@ class Call:
                 headers=question.headers,
                 timeouts=self._timeouts,
             )
+            watch.answered(exchange.fail)
             if exchange.status not in _SUCCESS:
                 await self._refuse(exchange)
-            watch.answered(exchange.fail)
         except BaseException:
             if exchange is not None:
                 exchange.close()
-            gate.leave()
+            if place is not None:
+                place.leave()
             raise
-        before = self._attempts
-        attempts = (*before, Attempt(len(before) + 1)) if before else _AT_FIRST
-        return Opened(exchange, question, attempts, gate)
+        return Opened(exchange, question, self.tried, place)
 
     async def _refuse(self, exchange: Exchange) -> None:
-        body = await exchange.read_refusal()
+        self.watch.whole()
+        body = await exchange.read_refusal(self.watch.reading)
         now = self._desk.watchdog.clock.wall_time()
         error = refusal_in_body(exchange.status, body, exchange.headers, now)
         del body  # the frame of an error is no place for what the server said either
@@ -320,12 +360,16 @@ class Call:
     def _delay_after(self, error: AIMLChatError) -> float | None:
         """Note that a try failed; return the wait before the next one, or None if it is final."""
         self._desk.redact(error)
-        if self._failed_try is not None:
-            self._failed_try(error)
+        if self._observer is not None:
+            self._observer.failed_try(error)
         delay = self._delay(error)
         self._note(error, delay or 0.0)
-        if self._entry is not None and isinstance(error, APIError):
-            self._desk.gate.settle(self._entry, 0)  # who is refused has used nothing
+        if (
+            self._place is not None
+            and self._place.entry is not None
+            and isinstance(error, APIError)
+        ):
+            self._desk.gate.settle(self._place.entry, 0)  # who is refused has used nothing
         return delay
 
     def _late(self) -> RequestTimeoutError:
@@ -353,7 +397,8 @@ class Call:
 
     def _delay(self, error: AIMLChatError) -> float | None:
         again = may_retry(error, streamed=self._question.streamed)
-        self._desk.budget.note(failed=again)
+        if self._is_trying:
+            self._desk.budget.note(failed=again)
         floor = error.retry_after if isinstance(error, APIError) else None
         if not again or self._desk.transport.is_closed:
             return None

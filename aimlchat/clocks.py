@@ -13,12 +13,13 @@ import random
 import time
 from typing import TYPE_CHECKING, Any
 
-from .errors import ConnectionFailedError, RequestTimeoutError
+from .errors import ConnectionFailedError, RequestTimeoutError, StreamInterruptedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from .errors import AIMLChatError
     from .policies import Timeouts
 
 __all__ = ["Clock", "Watch", "Watchdog"]
@@ -74,6 +75,7 @@ class Watchdog:
         loop = asyncio.get_running_loop()
         if loop is not self._loop:  # the timer of a loop that was closed never fires
             self._loop, self._timer, self.next_look = loop, None, _NEVER
+            self._watches.clear()
         watch = Watch(self, timeouts)
         self._watches.add(watch)
         return watch
@@ -90,10 +92,12 @@ class Watchdog:
         self._timer = self.clock.call_later(max(due - self.clock.time(), 0.0), self._look)
 
     def close(self) -> None:
-        """End the waits of calls that have no answer yet; those that read one hear of it there."""
+        """End every call that still runs in this loop."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer, self.next_look = None, _NEVER
+        if self._loop is not asyncio.get_running_loop():
+            self._watches.clear()  # they ended with their loop
         for watch in tuple(self._watches):
             watch.abort()
 
@@ -116,7 +120,7 @@ class Watch:
     _token = _NEVER  # when the token that is waited for is due
     _left = _NEVER  # how long its clock still runs once it goes on
     _phase = ""
-    _end: Callable[[RequestTimeoutError], None] | None = None
+    _end: Callable[[AIMLChatError], None] | None = None
     _task: asyncio.Task[Any] | None = None  # the one that waits for a head
     _cancelling = 0
     _over = False
@@ -196,7 +200,7 @@ class Watch:
 
     # --- behind it ----------------------------------------------------------------------------
 
-    def answered(self, end: Callable[[RequestTimeoutError], None]) -> None:
+    def answered(self, end: Callable[[AIMLChatError], None]) -> None:
         """Note that the head has come: from now on a clock that is over calls ``end``."""
         self._end = end
         self.pause()
@@ -252,14 +256,16 @@ class Watch:
             self._phase = "idle"
         self._over = True
         self.due = _NEVER
-        if self._task is not None:
-            self._task.cancel()
-        elif self._end is not None:
+        if self._end is not None:
             self._end(self._error())
+        elif self._task is not None:
+            self._task.cancel()
 
     def abort(self) -> None:
-        """End the wait for an answer: the session was closed."""
-        if self._task is not None and not self._over and not self._closed:
+        """End the call: the session was closed."""
+        if self._end is not None:
+            self._end(StreamInterruptedError("the session was closed"))
+        elif self._task is not None and not self._over and not self._closed:
             self._closed = True
             self._task.cancel()
 

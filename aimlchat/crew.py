@@ -7,9 +7,9 @@ import math
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from typing import Any
 
-from .errors import ConfigurationError
+from .errors import AIMLChatError, ConfigurationError
 
-__all__ = ["Adaptive", "Crew", "Fixed", "Limit"]
+__all__ = ["Adaptive", "Crew", "Fixed", "Limit", "Work"]
 
 _END = object()
 _FIRST_GUESS = 8
@@ -25,7 +25,7 @@ _SETTLED = 20
 class Fixed:
     """So many at once, whatever happens."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int | str) -> None:
         if isinstance(most, bool) or not isinstance(most, int) or most < 1:
             msg = f"concurrency is {most!r}; give a whole number of at least 1, or 'auto'"
             raise ConfigurationError(msg)
@@ -52,8 +52,9 @@ class Adaptive:
     CUBIC, RFC 9438.)
     """
 
-    def __init__(self) -> None:
-        self._limit = float(_FIRST_GUESS)
+    def __init__(self, most: int = 0) -> None:
+        self._most = most or math.inf  # the session's own limit: who waits for that waits in vain
+        self._limit = min(float(_FIRST_GUESS), self._most)
         self._ceiling = math.inf
         self._recent = 0.0
         self._best = math.inf
@@ -79,13 +80,15 @@ class Adaptive:
             if self._recent > _SLOWER * self._best + _NOISE:
                 self._decrease(self._limit)  # which says nothing of where the ceiling is
                 return
+        self._limit = min(self._limit + self._increase(), self._most)
+
+    def _increase(self) -> float:
         if self._ceiling == math.inf:
-            self._limit += _START
-        elif self._limit + 1.0 <= self._ceiling:
-            self._limit += 1.0 / self._limit
-        else:
-            self._steady += 1.0 / self._limit
-            self._limit += min(self._steady / _PROBE, 1.0) / self._limit
+            return _START
+        if self._limit + 1.0 <= self._ceiling:
+            return 1.0 / self._limit
+        self._steady += 1.0 / self._limit
+        return min(self._steady / _PROBE, 1.0) / self._limit
 
     def congested(self, epoch: int, in_flight: int) -> None:
         """Note that it was too much; ``in_flight`` is how many there were."""
@@ -103,31 +106,21 @@ class Adaptive:
 
 
 Limit = Fixed | Adaptive
+Work = Callable[[int, Any], Coroutine[Any, Any, None]]
 
 
 class Crew:
-    """Runs ``work`` for each item, in so many tasks at once as the limit says.
+    """Works on each item, in so many tasks at once as the limit says.
 
-    No more than twice that many are taken and not handed out yet. It knows nothing of who holds it,
-    so that whoever is dropped can stop it. ``work`` gets the place of an item and the item; what it
-    raises stops the crew.
+    No more than twice that many are taken and not handed out yet. It holds neither the work nor the
+    items once it is over, and never who made it, so that reference counts alone free them all.
     """
 
-    def __init__(
-        self,
-        items: Iterable[Any] | AsyncIterable[Any],
-        work: Callable[[int, Any], Coroutine[Any, Any, None]],
-        limit: Limit,
-    ) -> None:
-        self._items: Iterator[Any] | AsyncIterator[Any]
-        if isinstance(items, AsyncIterable):
-            self._items = aiter(items)
-        elif isinstance(items, Iterable) and not isinstance(items, str | bytes):
-            self._items = iter(items)
-        else:
+    def __init__(self, items: Iterable[Any] | AsyncIterable[Any], limit: Limit) -> None:
+        if isinstance(items, str | bytes) or not isinstance(items, Iterable | AsyncIterable):
             msg = f"cannot take requests from {type(items).__name__}; give an iterable of them"
             raise TypeError(msg)
-        self._work = work
+        self._items: Iterable[Any] | AsyncIterable[Any] | None = items
         self._limit = limit
         self._feeder: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -154,10 +147,15 @@ class Crew:
         """Whether nothing runs any more, and nothing will."""
         return self._feeder is not None and self._feeder.done() and not self._tasks
 
-    def start(self) -> None:
-        """Begin, in the running loop."""
-        self._feeder = asyncio.ensure_future(self._feed())
-        self._feeder.add_done_callback(self._noted)
+    def start(self, work: Work) -> None:
+        """Begin, in the running loop.
+
+        ``work`` gets the place of an item and the item; what it raises stops the crew.
+        """
+        items, self._items = self._items, None
+        if items is not None:
+            self._feeder = asyncio.ensure_future(self._feed(items, work))
+            self._feeder.add_done_callback(self._noted)
 
     def handed_out(self) -> None:
         """Note that the caller has a result: there is room for another item."""
@@ -191,28 +189,32 @@ class Crew:
         if self._may_take is not None and not self._may_take.done():
             self._may_take.set_result(None)
 
-    async def _feed(self) -> None:
+    async def _feed(self, items: Iterable[Any] | AsyncIterable[Any], work: Work) -> None:
+        source = aiter(items) if isinstance(items, AsyncIterable) else iter(items)
+        del items
         while not self._is_stopped:
             most = self._limit.now
             if len(self._tasks) >= most or self._taken - self._handed_out >= 2 * most:
                 self._may_take = asyncio.get_running_loop().create_future()
                 await self._may_take
                 continue
-            item = await self._next()
+            item = await self._next(source)
             if item is _END:
                 return
-            task = asyncio.ensure_future(self._work(self._taken, item))
+            task = asyncio.ensure_future(work(self._taken, item))
             self._taken += 1
             self._tasks.add(task)
             task.add_done_callback(self._ended)
 
-    async def _next(self) -> Any:
+    async def _next(self, source: Iterator[Any] | AsyncIterator[Any]) -> Any:
         try:
-            if isinstance(self._items, AsyncIterator):
-                return await anext(self._items, _END)
-            return next(self._items, _END)
+            if isinstance(source, AsyncIterator):
+                return await anext(source, _END)
+            return next(source, _END)
         except Exception as error:  # noqa: BLE001 - it is the caller's own, and raised to him
-            self.stop(error)
+            self.failure = (
+                self.failure or error
+            )  # behind what is in flight, which it does not touch
             return _END
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -222,5 +224,7 @@ class Crew:
 
     def _noted(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            self.stop(error)
+            # Ours is without its frames, which hold whoever works here; the caller's keeps them.
+            ours = isinstance(error, AIMLChatError)
+            self.stop(error.with_traceback(None) if ours else error)
         self.note_change()

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .clocks import Clock
     from .policies import Limits
 
-__all__ = ["Entry", "Gate"]
+__all__ = ["Gate", "Place"]
 
 _LONGEST_RAMP = 10.0
 _SHORT_RAMP = 1.0
@@ -74,17 +74,39 @@ class _Minute:
             entry.amount = amount
 
 
+class Place:
+    """An attempt's place within the limits, until it leaves; and its tokens, if those are counted.
+
+    It goes back to where it was taken from: what is left over from a loop that was closed gives no
+    place to the next one.
+    """
+
+    __slots__ = ("_places", "entry")
+
+    def __init__(self, places: asyncio.Semaphore | None, entry: Entry | None) -> None:
+        self._places = places
+        self.entry = entry
+
+    def leave(self) -> None:
+        """Give the place to the next; a second time does nothing."""
+        places, self._places = self._places, None
+        if places is not None:
+            places.release()
+
+
 class Gate:
-    """Lets attempts start within the session's limits, in the order in which they came.
+    """Lets attempts start within the session's limits; places go to who waits longest.
 
     A 429 holds up all calls of its model, as the server counts by key and model, and a session has
-    one key. They start again one by one over a ramp, or all would be refused once more.
+    one key. They start again over a ramp, each at a time drawn by lot, or all would be refused once
+    more.
     """
 
     def __init__(self, limits: Limits, clock: Clock) -> None:
         # A place in the pool is a place here too: the wait for it is a wait in the queue.
         most = [limit for limit in (limits.concurrency, limits.max_connections) if limit]
-        self._most = min(most, default=0)
+        self.most = min(most, default=0)
+        """How many may be in flight; 0 is no limit."""
         self._places: asyncio.Semaphore | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turns: asyncio.Lock | None = None
@@ -95,8 +117,8 @@ class Gate:
 
     @property
     def is_open(self) -> bool:
-        """Whether `enter` would not wait, and `leave` need not be called: nothing is limited."""
-        limited = self._most or self._requests.most or self._tokens.most
+        """Whether `enter` would not wait, and nothing is limited."""
+        limited = self.most or self._requests.most or self._tokens.most
         return not limited and not self._rests
 
     @property
@@ -104,48 +126,49 @@ class Gate:
         """Whether it matters how many tokens an attempt takes."""
         return self._tokens.most > 0
 
-    async def enter(self, model: str, tokens: int = 0) -> Entry | None:
-        """Return when an attempt may start; each one that did has to `leave`.
+    async def enter(self, model: str, tokens: int = 0) -> Place:
+        """Return when an attempt may start; each one that did has to leave its place.
 
         ``tokens`` is an estimate, to be settled with what is returned. Cancelling is safe.
         """
         loop = asyncio.get_running_loop()
         if loop is not self._loop:  # a semaphore belongs to one loop
             self._loop, self._turns = loop, asyncio.Lock()
-            self._places = asyncio.Semaphore(self._most) if self._most else None
+            self._places = asyncio.Semaphore(self.most) if self.most else None
+        places, turns = self._places, self._turns
+        entry: Entry | None = None
+        is_counted = turns is None or not (self._requests.most or self._tokens.most)
         while True:
             await self._rested(model)
-            if self._places is None:
-                break
-            await self._places.acquire()
-            if not self._wait_of(model, 0.0):
-                break
+            if places is not None:
+                await places.acquire()
+            place = Place(places, entry)
+            try:
+                if turns is not None and not is_counted:
+                    place.entry = entry = await self._rated(turns, tokens)
+                    is_counted = True
+                if not self._wait_of(model, 0.0):
+                    return place
+            except BaseException:
+                place.leave()
+                raise
             # A rest has begun meanwhile, and who waits for it must not take up a place.
-            self._places.release()
-        if not self._requests.most and not self._tokens.most:
-            return None
-        try:
-            return await self._rated(tokens)
-        except BaseException:
-            self.leave()
-            raise
+            place.leave()
 
     def settle(self, entry: Entry, tokens: int) -> None:
         """Count the tokens that an attempt took in the end in place of the estimate."""
         self._tokens.settle(entry, tokens)
-
-    def leave(self) -> None:
-        """Give the place to the next."""
-        if self._places is not None:
-            self._places.release()
 
     def rest(self, model: str, seconds: float) -> None:
         """Start nothing of this model for so long, and then no more than a ramp allows.
 
         The ramp is as long as the rest, but a second at most, or a tenth of a long rest.
         """
+        now = self._clock.time()
+        for name in [name for name, rest in self._rests.items() if rest.until + rest.ramp <= now]:
+            del self._rests[name]
         rest = self._rests.setdefault(model, _Rest())
-        until = self._clock.time() + seconds
+        until = now + seconds
         if until > rest.until:
             rest.until = until
             longest = min(max(_SHORT_RAMP, seconds / 10), _LONGEST_RAMP)
@@ -158,10 +181,7 @@ class Gate:
         while wait := self._wait_of(model, place):
             await self._clock.sleep(wait)
 
-    async def _rated(self, tokens: int) -> Entry | None:
-        turns = self._turns
-        if turns is None:
-            return None
+    async def _rated(self, turns: asyncio.Lock, tokens: int) -> Entry | None:
         tokens = min(tokens, self._tokens.most)  # one that is larger than the limit goes alone
         # Only who is first looks at the clock; all others wait behind, in their order.
         async with turns:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections import deque
 from typing import TYPE_CHECKING, Any, Self
 
+from .calls import copied
 from .completions import AnswerDelta, ReasoningDelta
 from .errors import AIMLChatError, RequestTimeoutError, StreamInterruptedError
 from .stream import StreamParser, with_facts
@@ -107,7 +107,9 @@ class DeltaStream:
     def partial(self) -> Completion:
         """All that has come so far; can be read at any time."""
         partial = self._parser.partial
-        return with_facts(partial, self._opened.facts) if self._opened else partial
+        if self._opened is None:
+            return partial
+        return with_facts(partial, {**self._opened.facts, "attempts": self.attempts})
 
     @property
     def completion(self) -> Completion:
@@ -135,9 +137,7 @@ class DeltaStream:
     @property
     def attempts(self) -> tuple[Attempt, ...]:
         """The tries that were made, the last one included."""
-        if self._failure is not None:
-            return self._failure.attempts
-        return self._opened.attempts if self._opened else ()
+        return self._failure.attempts if self._failure is not None else self._call.tried
 
     async def _close(self, outcome: str) -> None:
         if self._ended and not self._over and self._failure is None and self._opened:
@@ -162,6 +162,7 @@ class DeltaStream:
                 failure: AIMLChatError | None = None
                 try:
                     if self._parser.finished_choices < opened.question.choices:
+                        self._tail_end = None
                         self._call.watch.reading()
                         data = await opened.exchange.read()
                     else:
@@ -188,17 +189,20 @@ class DeltaStream:
     async def _start(self, failed: AIMLChatError | None = None) -> None:
         """Open the answer; after a try that failed before its first delta, a new one."""
         # A task of its own, so that `aclose` in another task can end the wait for the head.
-        self._opening = asyncio.ensure_future(self._call.open(failed))
+        opening = self._opening = asyncio.ensure_future(self._call.open(failed))
         del failed  # whose frames would hold this one
         try:
-            opened = await self._opening
+            opened = await opening
         except asyncio.CancelledError:
+            if opening.done() and not opening.cancelled() and opening.exception() is None:
+                opening.result().close()  # it came in the very moment
             task = asyncio.current_task()
             if self._left and task is not None and not task.cancelling():
                 self._raise_failure()
             raise
         finally:
             self._opening = None
+            del opening  # a task keeps its error, whose frames would hold this one
         if self._over:  # left in the very moment
             opened.close()
             self._raise_failure()
@@ -213,7 +217,8 @@ class DeltaStream:
         watch.reading_tail(self._tail_end)
         try:
             return await opened.exchange.read()
-        except RequestTimeoutError:
+        except RequestTimeoutError as error:
+            error.with_traceback(None)  # the body keeps it, and its frames would hold this stream
             return b""
 
     def _take_in(self, data: bytes, failure: AIMLChatError | None) -> AIMLChatError | None:
@@ -242,7 +247,8 @@ class DeltaStream:
         return failure if cut else parser.fault
 
     def _note_first(self, deltas: list[Delta]) -> None:
-        for delta in (deltas[0], deltas[-1]):
+        # Once an answer has begun, reasoning that is new does not hide in the middle of a read.
+        for delta in deltas if self._first_answer is None else (deltas[0], deltas[-1]):
             if type(delta) is AnswerDelta and self._first_answer is None:
                 self._first_answer = self._call.watch.elapsed
             elif type(delta) is ReasoningDelta and self._first_reasoning is None:
@@ -250,7 +256,9 @@ class DeltaStream:
 
     async def _recover(self, fault: AIMLChatError) -> None:
         """Try again if no delta has come yet; else the failure is final, behind the deltas."""
-        error = _copied(fault)  # the parser keeps the fault, which must not hold any frames
+        if self._over:  # left meanwhile, by another task
+            return
+        error = copied(fault)  # the parser keeps the fault, which must not hold any frames
         if self._deltas:
             self._call.explain(error)
             self._fail(error)
@@ -283,10 +291,9 @@ class DeltaStream:
 
     def _keep(self, error: AIMLChatError) -> None:
         # A copy: an error that is raised holds its frames, and so this stream.
-        failure = _copied(error)
+        failure = copied(error)
         failure.partial = self.partial
-        if not failure.attempts and self._opened is not None:
-            failure.attempts = self._opened.attempts
+        failure.attempts = failure.attempts or self._call.tried
         self._failure = failure
         self._ended = False
         self._over = True
@@ -303,18 +310,12 @@ class DeltaStream:
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
-            raise _copied(self._failure)
+            raise copied(self._failure)
 
     def __del__(self) -> None:
         """Close the connection of a stream that was dropped: aiohttp's loop would keep it open."""
         if not self._over and self._opened is not None:
             self._leave("abandoned")
-
-
-def _copied(error: AIMLChatError) -> AIMLChatError:
-    twin = copy.copy(error)
-    twin.__cause__ = error.__cause__
-    return twin
 
 
 class TextView:

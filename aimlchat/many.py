@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Sized
 from typing import TYPE_CHECKING, Any, Self
 
+from .calls import tokens_of
 from .completions import Cost, Usage
-from .crew import Adaptive, Crew, Fixed
+from .crew import Crew
 from .errors import (
     AIMLChatError,
     AuthenticationError,
@@ -26,23 +27,19 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
     from types import TracebackType
 
+    from .calls import Observer
     from .clocks import Clock
     from .completions import Completion, Delta
     from .crew import Limit
     from .iterators import DeltaStream
 
-__all__ = ["CompletionIterator", "Run", "Streams", "StreamsIterator", "limit_of"]
+__all__ = ["CompletionIterator", "Run", "Streams", "StreamsIterator"]
 
 _logger = logging.getLogger("aimlchat")
 # These hit every other request as well.
 _FATAL = (AuthenticationError, InsufficientCreditsError, ConfigurationError)
 _OVERLOADED = (503, 529)
 _READY_DELTAS = 64
-
-
-def limit_of(concurrency: int | str) -> Limit:
-    """Return how many may be in flight, from what a caller says."""
-    return Adaptive() if concurrency == "auto" else Fixed(concurrency)  # type: ignore[arg-type]
 
 
 class _Tally:
@@ -54,6 +51,7 @@ class _Tally:
         self.usd = 0.0
         self.credits = 0.0
         self.tokens = [0, 0, 0, 0, 0]
+        self.total_tokens = 0
 
     def add(self, outcome: Outcome) -> None:
         """Count an outcome."""
@@ -66,6 +64,7 @@ class _Tally:
             self.usd += completion.cost.usd
             self.credits += completion.cost.credits
         usage = completion.usage
+        self.total_tokens += tokens_of(usage) or 0
         if usage is not None:
             said = (
                 usage.prompt_tokens,
@@ -79,13 +78,47 @@ class _Tally:
             ]
 
 
+class _Progress:
+    """What is known of one of many calls while it runs."""
+
+    def __init__(self, run: Run, task: asyncio.Task[Any] | None) -> None:
+        self._run = run
+        self._task = task
+        self._epoch = run.limit.epoch
+        self._begun: float | None = None
+        if task is not None:
+            run.waiting.add(task)
+
+    def began_try(self) -> None:
+        """It is sent now; how long it waited for its turn says nothing of the server."""
+        self._begun = self._run.clock.time()
+        self.end()
+
+    def failed_try(self, error: AIMLChatError) -> None:
+        """Look whether it was too much for the server."""
+        if isinstance(error, RateLimitError) or (
+            isinstance(error, ServerError) and error.status in _OVERLOADED
+        ):
+            self._run.limit.congested(self._epoch, self._run.crew.in_flight)
+
+    def succeeded(self) -> None:
+        """Tell how long the last try took."""
+        if self._begun is not None:
+            self._run.limit.succeeded(self._epoch, self._run.clock.time() - self._begun)
+
+    def end(self) -> None:
+        """It does not wait for its turn any more."""
+        if self._task is not None:
+            self._run.waiting.discard(self._task)
+
+
 class Run:
-    """The calls behind a `CompletionIterator`; it outlives nobody who drops that."""
+    """The calls behind a `CompletionIterator`, which it does not know: dropping that ends it."""
 
     def __init__(
         self,
         requests: Iterable[Any] | AsyncIterable[Any],
-        complete: Callable[[Any, Callable[[AIMLChatError], None]], Awaitable[Completion]],
+        complete: Callable[[Any, Observer], Awaitable[Completion]],
         *,
         limit: Limit,
         ordered: bool,
@@ -93,24 +126,30 @@ class Run:
         on_progress: Callable[[Progress], object] | None,
         clock: Clock,
     ) -> None:
-        self.crew = Crew(requests, self._work, limit)
+        if budget_usd is not None and not budget_usd >= 0:  # which no NaN is
+            msg = f"budget_usd is {budget_usd!r}; give dollars, from 0, or None for no limit"
+            raise ConfigurationError(msg)
+        self.crew = Crew(requests, limit)
+        self.limit = limit
+        self.clock = clock
+        self.waiting: set[asyncio.Task[Any]] = set()
+        """The calls that have not been sent yet."""
         self.tally = _Tally()
         self.is_out_of_budget = False
         self._complete = complete
-        self._limit = limit
         self._ordered = ordered
         self._budget = budget_usd
         self._on_progress = on_progress
-        self._clock = clock
         self._total = len(requests) if isinstance(requests, Sized) else None
         self._start = 0.0
         self._next = 0
-        self._finished: list[tuple[int, int, Outcome]] = []  # a heap; the number breaks no ties
+        self._finished: list[tuple[int, Outcome]] = []  # a heap; no two have the same place
 
     def start(self) -> None:
         """Begin, in the running loop."""
-        self._start = self._clock.time()
-        self.crew.start()
+        self._start = self.clock.time()
+        self.crew.start(self._work)
+        self._keep_to_budget()
 
     def pop(self) -> Outcome | None:
         """Return the next outcome if it is there."""
@@ -118,39 +157,31 @@ class Run:
             return None
         if self._ordered and self._finished[0][0] != self._next and not self.crew.is_over:
             return None
-        *_, outcome = heapq.heappop(self._finished)
+        _, outcome = heapq.heappop(self._finished)
         self._next = outcome.index + 1
         self.crew.handed_out()
         return outcome
 
     async def _work(self, index: int, request: Any) -> None:
-        limit, start = self._limit, self._clock.time()
-        epoch = limit.epoch
-
-        def failed_try(error: AIMLChatError) -> None:
-            if isinstance(error, RateLimitError) or (
-                isinstance(error, ServerError) and error.status in _OVERLOADED
-            ):
-                limit.congested(epoch, self.crew.in_flight)
-
+        progress = _Progress(self, asyncio.current_task())
         try:
-            completion = await self._complete(request, failed_try)
+            completion = await self._complete(request, progress)
         except _FATAL:
             raise
         except AIMLChatError as error:
             outcome = Outcome(index, request, error=error.with_traceback(None))
         else:
             outcome = Outcome(index, request, completion)
-            limit.succeeded(epoch, self._clock.time() - start)
+            progress.succeeded()
+        finally:
+            progress.end()
         self._settle(outcome)
 
     def _settle(self, outcome: Outcome) -> None:
         place = outcome.index if self._ordered else self.tally.done
-        heapq.heappush(self._finished, (place, outcome.index, outcome))
+        heapq.heappush(self._finished, (place, outcome))
         self.tally.add(outcome)
-        if self._budget is not None and self.tally.usd >= self._budget:
-            self.is_out_of_budget = True
-            self.crew.close_intake()
+        self._keep_to_budget()
         if self._on_progress is not None:
             try:
                 self._on_progress(self._progress())
@@ -158,8 +189,15 @@ class Run:
                 _logger.exception("the hook %r failed", self._on_progress)
         self.crew.note_change()
 
+    def _keep_to_budget(self) -> None:
+        if self._budget is not None and self.tally.usd >= self._budget:
+            self.is_out_of_budget = True
+            self.crew.close_intake()
+            for task in tuple(self.waiting):
+                task.cancel()  # it costs nothing yet, and will not
+
     def _progress(self) -> Progress:
-        tally, seconds = self.tally, self._clock.time() - self._start
+        tally, seconds = self.tally, self.clock.time() - self._start
         rate = tally.done / seconds if seconds > 0 else 0.0
         left = None
         if self._total is not None and rate > 0:
@@ -168,7 +206,7 @@ class Run:
             done=tally.done,
             failed=tally.failed,
             in_flight=max(self.crew.in_flight - 1, 0),  # without the one that has just ended
-            tokens=tally.tokens[2],
+            tokens=tally.total_tokens,
             usd=tally.usd,
             rate=rate,
             seconds_left=left,
@@ -213,7 +251,7 @@ class CompletionIterator:
             try:
                 await run.crew.changed()
             except asyncio.CancelledError:
-                run.crew.stop()
+                _leave(run.crew)
                 raise
         return outcome
 
@@ -274,11 +312,15 @@ class Streams:
         stream: Callable[[Any], DeltaStream],
         limit: Limit,
     ) -> None:
-        self.crew = Crew(requests, self._work, limit)
+        self.crew = Crew(requests, limit)
         self.ready: deque[tuple[int, Delta]] = deque()
         self.outcomes: dict[int, Outcome] = {}
         self._stream = stream
         self._waiting: deque[asyncio.Future[None]] = deque()
+
+    def start(self) -> None:
+        """Begin, in the running loop."""
+        self.crew.start(self._work)
 
     def pop(self) -> tuple[int, Delta] | None:
         """Return the next delta if there is one."""
@@ -344,7 +386,7 @@ class StreamsIterator:
     async def __anext__(self) -> tuple[int, Delta]:
         streams = self._streams
         if not streams.crew.has_begun:
-            streams.crew.start()
+            streams.start()
         while (item := streams.pop()) is None:
             if streams.crew.is_over:
                 _raise_failure(streams.crew)
@@ -354,7 +396,7 @@ class StreamsIterator:
             try:
                 await streams.crew.changed()
             except asyncio.CancelledError:
-                streams.crew.stop()
+                _leave(streams.crew)
                 raise
         return item
 
@@ -369,6 +411,11 @@ class StreamsIterator:
         """Close all streams; they do not hold the iterator, so dropping that is enough."""
         if self._streams.crew.has_begun and not self._streams.crew.is_over:
             self._streams.crew.stop()
+
+
+def _leave(crew: Crew) -> None:
+    """Stop, and say so to whoever goes on all the same: an end by a timeout is no end."""
+    crew.stop(AIMLChatError("these calls were left before their end: the wait was cancelled"))
 
 
 def _raise_failure(crew: Crew) -> None:

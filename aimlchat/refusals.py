@@ -34,6 +34,7 @@ _STATUS_OF_WORDS = (
     ("bad_request", 400),
 )
 _ANY_SERVER_FAULT = 500
+_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]*)?")
 _STATUS = re.compile(r"[45][0-9][0-9]")
 # The vendor's 403 for an empty account speaks of credits, limits, payment or billing.
 _ABOUT_MONEY = re.compile(r"credit|exhausted|payment|billing|balance|quota|top up", re.IGNORECASE)
@@ -77,20 +78,19 @@ def refusal_in_body(status: int, data: bytes, headers: Mapping[str, str], now: f
 def retry_after_of(headers: Mapping[str, str], now: float) -> float | None:
     """Return how many seconds the server asks to wait (RFC 9110, section 10.2.3), or None."""
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers.get(name, "")) * unit
-        except ValueError:
-            continue
-        if 0 <= seconds < float("inf"):
-            return seconds
+        if _SECONDS.fullmatch(said := headers.get(name, "").strip()):
+            return float(said) * unit
     return _seconds_until(headers.get("retry-after", ""), now)
 
 
 def _seconds_until(date: str, now: float) -> float | None:
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - slow to import, seldom used
+    from calendar import timegm  # noqa: PLC0415 - slow to import, seldom used
+    from email.utils import parsedate_tz  # noqa: PLC0415
 
     try:
-        return max(parsedate_to_datetime(date).timestamp() - now, 0.0)
+        parts = parsedate_tz(date)
+        # A date without a zone, as asctime() writes it, is in GMT (RFC 9110, section 5.6.7).
+        return max(timegm(parts[:9]) - (parts[9] or 0) - now, 0.0) if parts else None
     except (TypeError, ValueError, OverflowError):
         return None
 

@@ -241,11 +241,6 @@ class Draft:
         """The caller's own name for the call."""
         return self.fields.get("client_request_id")
 
-    @property
-    def n(self) -> int | None:
-        """How many answers it asks for."""
-        return self.fields.get("n")
-
     def kept(self) -> ChatRequest:
         """Return the same as a request that can be kept."""
         fields = dict(self.fields)
@@ -265,17 +260,6 @@ class Verbatim:
 
     body: Mapping[str, Any]
     client_request_id: str | None = None
-
-    @property
-    def n(self) -> int | None:
-        """How many answers it asks for."""
-        asked = self.body.get("n")
-        return asked if isinstance(asked, int) else None
-
-    @property
-    def model(self) -> str:
-        """The model that it names, or ``""``."""
-        return str(self.body.get("model", ""))
 
     def payload(self, stream: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - as above
         """Return the body."""

@@ -20,7 +20,11 @@ __all__ = ["RetryBudget", "may_retry"]
 _AGAIN = frozenset((408, 409, 425, 429))
 _SERVER_FAULTS = range(500, 600)
 # The free tier's exhaustion is a 429 like any other but for its words, and waiting cures it not.
-_USED_UP = re.compile(r"free[ -]?tier|credit|insufficient|billing", re.IGNORECASE)
+_USED_UP = re.compile(
+    r"free[ -]?tier|billing|top up|insufficient[ _](?:credit|quota|balance|fund)"
+    r"|(?:out of|no|more|add) credits?|credits? (?:are|is|have been|has been) (?:exhausted|used)",
+    re.IGNORECASE,
+)
 _RECENT = 100
 _FEW = 20
 _TOO_MANY = 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import itertools
 import os
@@ -14,6 +15,7 @@ import msgspec
 from . import wire
 from .calls import Call, Desk, Question
 from .clocks import Clock, Watchdog
+from .crew import Adaptive, Fixed
 from .errors import (
     AIMLChatError,
     APIError,
@@ -24,7 +26,7 @@ from .errors import (
 from .gate import Gate
 from .iterators import DeltaStream
 from .jsontext import json_of
-from .many import CompletionIterator, Run, Streams, StreamsIterator, limit_of
+from .many import CompletionIterator, Run, Streams, StreamsIterator
 from .policies import Limits, RetryPolicy, Timeouts
 from .request import DEFAULT_MODEL, ChatRequest, Draft, Verbatim
 from .stream import completion_from
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from .calls import Opened
+    from .calls import Observer, Opened
     from .catalog import Model
     from .completions import Completion
     from .records import CallRecord, Progress, RetryRecord
@@ -108,6 +110,7 @@ class ChatSession:
         self._model = model
         self._timeouts = timeouts or Timeouts()
         self._retry = retry or RetryPolicy()
+        headers = _masked(headers)
         self._headers = _checked_headers(headers)
         self._authorization = Secret(f"Bearer {api_key}")
         self._transport = Transport(
@@ -162,9 +165,9 @@ class ChatSession:
         form; ``options`` are `ChatRequest` fields and win over the request's own. Raises an
         `AIMLChatError`. Cancelling closes the connection.
         """
-        call = self._call(
-            self._request_of(request, options), timeouts, retry, headers, stream=False
-        )
+        headers = _masked(headers)
+        asked = self._request_of(request, options)
+        call = self._call(asked, timeouts, retry, headers, stream=False)
         return await _completion_of(call)
 
     def stream(
@@ -180,6 +183,7 @@ class ChatSession:
 
         Takes what `complete` takes.
         """
+        headers = _masked(headers)
         asked = self._request_of(request, options)
         if isinstance(asked, Draft):  # it is sent later, and the caller may change what is in it
             asked = asked.kept()
@@ -209,13 +213,12 @@ class ChatSession:
 
         Raises `ConfigurationError` for a concurrency that is none.
         """
-        limit = limit_of(concurrency)
+        limit = Adaptive(self._desk.gate.most) if concurrency == "auto" else Fixed(concurrency)
+        headers = _masked(headers)
 
-        def complete(
-            request: Request, failed_try: Callable[[AIMLChatError], None]
-        ) -> Awaitable[Completion]:
+        def complete(request: Request, observer: Observer) -> Awaitable[Completion]:
             asked = self._request_of(request, dict(options))
-            call = self._call(asked, timeouts, retry, headers, stream=False, failed_try=failed_try)
+            call = self._call(asked, timeouts, retry, headers, stream=False, observer=observer)
             return _completion_of(call)
 
         run = Run(
@@ -244,13 +247,14 @@ class ChatSession:
         At most ``concurrency`` streams are open; each gets its turn, however fast the others are.
         The rest is as for `complete_many` and `stream`.
         """
+        headers = _masked(headers)
 
         def stream(request: Request) -> DeltaStream:
             return self.stream(
                 request, timeouts=timeouts, retry=retry, headers=headers, **dict(options)
             )
 
-        return StreamsIterator(Streams(requests, stream, limit_of(concurrency)))
+        return StreamsIterator(Streams(requests, stream, Fixed(concurrency)))
 
     async def models(self) -> list[Model]:
         """Return what the vendor offers. The endpoint takes no key, so none is sent.
@@ -264,6 +268,22 @@ class ChatSession:
         finally:
             call.close()  # no record of it: no model was asked
 
+    async def _send(
+        self, method: str, path: str, body: bytes | None = None, retry: RetryPolicy | None = None
+    ) -> bytes:
+        """Send JSON to an endpoint that is no chat, and return the body of its answer."""
+        headers = {
+            "Authorization": self._authorization,
+            "Content-Type": "application/json",
+            **self._headers,
+        }
+        question = Question(path, headers, body, method=method)
+        call = Call(self._desk, lambda: question, self._timeouts, retry or self._retry)
+        try:
+            return await call.answer(lambda data, _: data)
+        finally:
+            call.close()
+
     def _call(
         self,
         request: ChatRequest | Draft | Verbatim,
@@ -272,12 +292,12 @@ class ChatSession:
         headers: Mapping[str, str] | None,
         *,
         stream: bool,
-        failed_try: Callable[[AIMLChatError], None] | None = None,
+        observer: Observer | None = None,
     ) -> Call:
         def ask() -> Question:
             return self._question(request, headers, stream=stream)
 
-        return Call(self._desk, ask, timeouts or self._timeouts, retry or self._retry, failed_try)
+        return Call(self._desk, ask, timeouts or self._timeouts, retry or self._retry, observer)
 
     def _request_of(
         self, request: Request | Verbatim, options: dict[str, Any]
@@ -327,15 +347,19 @@ class ChatSession:
             sent_headers,
             msgspec.json.encode(payload),
             str(payload.get("model", "")),
-            request.n or 1,
+            _whole(payload.get("n")) or 1,
             client_request_id,
             stream,
-            payload.get("max_tokens"),
+            _whole(payload.get("max_tokens")),
         )
 
     def _next_request_id(self) -> str:
         # Random for the session and counted within it: unique, and cheaper than a random one each.
         return f"{self._id}-{next(self._calls)}"
+
+
+def _whole(value: Any) -> int | None:
+    return value if type(value) is int else None
 
 
 async def _completion_of(call: Call) -> Completion:
@@ -344,8 +368,11 @@ async def _completion_of(call: Call) -> Completion:
     except AIMLChatError as error:
         call.finish("error", error=error)
         raise
-    except BaseException:
+    except asyncio.CancelledError:
         call.finish("cancelled")
+        raise
+    except BaseException:
+        call.finish("error")
         raise
     call.finish("complete", said=lambda: completion)
     return completion
@@ -359,10 +386,17 @@ def _redact(key: str, error: AIMLChatError) -> None:
     """Take the key out of an error that quotes a server which quotes it back."""
     if isinstance(error, TransportError) or len(key) < _SHORTEST_SECRET:
         return  # these are our own words; and a key of a letter or two would tear any word apart
-    error.args = _hidden(key, error.args)
-    if isinstance(error, APIError):
-        error.message = _hidden(key, error.message)
-        error.body = _hidden(key, error.body)
+    link: BaseException | None = error
+    while link is not None:
+        link.args = _hidden(key, link.args)
+        if isinstance(link, APIError):
+            for fact in ("message", "body", "request_id", "inference_id", "path"):
+                setattr(link, fact, _hidden(key, getattr(link, fact)))
+        elif isinstance(
+            getattr(link, "message", None), str
+        ):  # aiohttp's quote what they could not read
+            link.message = _hidden(key, link.message)  # type: ignore[attr-defined]
+        link = link.__cause__
 
 
 def _hidden(key: str, value: Any, depth: int = 0) -> Any:
@@ -396,19 +430,21 @@ def _checked_key(given: Secret | None) -> Secret:
     return key
 
 
-def _checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+def _masked(headers: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    """Mask the values: any header may hold a secret, and the frames of an error show names."""
     if not headers:
-        return {}
-    # Masked before they are checked: any header may hold a secret, and frames show what they hold.
-    checked: dict[str, str] = {
+        return None
+    return {
         name: Secret(value) if isinstance(value, str) else value for name, value in headers.items()
     }
-    headers = None
-    for name, value in checked.items():
+
+
+def _checked_headers(headers: Mapping[str, str] | None) -> Mapping[str, str]:
+    for name, value in (headers or {}).items():
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
             msg = f"{name!r} cannot be the name of a header"
             raise ConfigurationError(msg)
         if not isinstance(value, str) or _CONTROL.search(value):
             msg = f"the value of the header {name!r} is not text, or holds control characters"
             raise ConfigurationError(msg)
-    return checked
+    return headers or {}

@@ -15,6 +15,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from .errors import (
+    AIMLChatError,
     ConfigurationError,
     ConnectionFailedError,
     ProtocolError,
@@ -43,6 +44,7 @@ _SETTINGS: dict[str, Any] = {
 _PIECE = 256 * 1024
 _MAX_ERROR_BODY = 1024 * 1024
 _DRAIN_SECONDS = 0.05
+_SHORTEST = 0.001
 # Probe an idle connection after a minute, so that no NAT drops a call that thinks for long.
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPALIVE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 # What aiohttp raises for a connection that breaks; RuntimeError is its "Connection closed."
@@ -102,11 +104,11 @@ class Exchange:
         outer = sys.exception()
         try:
             return await content.readany()
-        except _BROKEN as error:
+        except (*_BROKEN, AIMLChatError) as error:
             # aiohttp raises before it gives what it still holds; a finished answer may be in there.
             if content._buffer:  # noqa: SLF001 - pinned by a test
                 return content._read_nowait(-1)  # noqa: SLF001
-            if isinstance(error, RequestTimeoutError):  # from `fail`
+            if isinstance(error, AIMLChatError):  # from `fail`
                 raise
             msg = f"the answer was cut off: {_reason(error)}"
             raise StreamInterruptedError(msg) from _cause(error, outer)
@@ -127,19 +129,22 @@ class Exchange:
             raise ProtocolError(msg) from error.__cause__
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def fail(self, error: RequestTimeoutError) -> None:
+    def fail(self, error: AIMLChatError) -> None:
         """Close the connection; who reads, or will, gets this error once all that came is read."""
         self._response.content.set_exception(error)
         self.close()
 
-    async def read_refusal(self) -> bytes:
+    async def read_refusal(self, before_each_read: Callable[[], None]) -> bytes:
         """Return the body of an error, as much of it as comes and makes sense to keep."""
         body = bytearray()
+        content = self._response.content
         try:
-            while len(body) < _MAX_ERROR_BODY and (data := await self.read()):
-                body += data
-        except StreamInterruptedError:
-            pass  # the status says what matters; the body is shown as far as it came
+            while len(body) < _MAX_ERROR_BODY and not content.at_eof():
+                before_each_read()
+                body += await self.read()
+        except (StreamInterruptedError, RequestTimeoutError) as error:
+            # The status says what matters; the body is shown as far as it came.
+            error.with_traceback(None)
         finally:
             self.close()
         return bytes(body)
@@ -155,8 +160,10 @@ class Exchange:
                 async with asyncio.timeout(_DRAIN_SECONDS):
                     while await content.readany():
                         pass
-        except (TimeoutError, *_BROKEN):
-            pass  # it is closed below, and the answer is complete
+        except (TimeoutError, *_BROKEN) as error:
+            # It is closed below, and the answer is complete. The body keeps the error, whose frames
+            # would hold this one.
+            error.with_traceback(None)
         finally:
             self.close()
 
@@ -183,7 +190,7 @@ class Transport:
         limits: Limits,
     ) -> None:
         self._base_url = _checked_url(base_url)
-        self._url_of = functools.cache(self._base_url.__truediv__)
+        self._url_of = functools.cache(functools.partial(_url, self._base_url))
         if proxy is None and trust_env:
             proxy = _proxy_from_environment(self._base_url)
         self._proxy = _checked_proxy(proxy) if proxy else None
@@ -238,7 +245,7 @@ class Transport:
                 raise RequestTimeoutError(msg, phase="connect") from _cause(error, outer)
             except (*_BROKEN, ValueError) as error:
                 if may_be_stale and _was_reused(error):
-                    # The server had closed it while it was idle, and cannot have seen the request.
+                    # Nearly always the server had closed it while it was idle.
                     may_be_stale = False
                     continue
                 self._raise_failed(_cause(error, outer))
@@ -255,6 +262,10 @@ class Transport:
     def is_closed(self) -> bool:
         """Whether nothing can be sent any more."""
         return self._closed
+
+    def check(self) -> None:
+        """Raise `ConfigurationError` if nothing can be sent from this loop, or any more."""
+        self._session()
 
     async def close(self) -> None:
         """Close the pool; running answers end with an error. Safe to repeat."""
@@ -276,6 +287,9 @@ class Transport:
         if self._borrowed is not None:
             if self._borrowed.closed:
                 msg = "the borrowed http session is closed; lend one that is open"
+                raise ConfigurationError(msg)
+            if self._borrowed._loop is not asyncio.get_running_loop():  # noqa: SLF001 - see below
+                msg = "the borrowed http session belongs to another event loop; lend one of this"
                 raise ConfigurationError(msg)
             return self._borrowed
         loop = asyncio.get_running_loop()
@@ -311,11 +325,18 @@ class Transport:
         raise ConnectionFailedError(msg, sent=sent) from error
 
 
+def _url(base: URL, path: str) -> URL:
+    name, _, query = path.partition("?")
+    return (base / name).with_query(query) if query else base / name
+
+
 @functools.lru_cache(maxsize=64)
 def _client_timeout(
     connect: float | None,
     borrowed: bool,  # noqa: FBT001 - keywords cost a cache twice as much
 ) -> aiohttp.ClientTimeout:
+    if connect is not None:
+        connect = max(connect, _SHORTEST)  # to aiohttp 0 is no limit
     if borrowed:
         # ``connect`` would count the wait for a place in that pool, of which we know nothing.
         return aiohttp.ClientTimeout(total=None, sock_connect=connect)

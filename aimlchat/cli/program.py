@@ -22,6 +22,7 @@ __all__ = ["program"]
 _COMMANDS = {
     "ask": ("ask", "Ask one question and stream the answer."),
     "chat": ("chat", "Talk with a model, one question after the other."),
+    "batch": ("batch", "Answer a file of requests, resumable at any instant."),
     "models": ("listing", "List the models that the API offers."),
     "emulator": ("emulator", "Serve the API on this machine, without a key."),
 }

@@ -8,15 +8,17 @@ atexit.register(lambda: print(*sorted(sys.modules), file=sys.stderr))
 """
 SLOW = ("aiohttp", "rich.console", "aimlchat.session", "aimlchat.emulator.server")
 
+COMMANDS = ["ask", "chat", "batch", "models", "emulator"]
+
 
 async def test_help_lists_the_commands_in_the_order_of_their_use(invoke):
     result = await invoke("--help")
     assert result.exit_code == 0
     commands = result.stdout.partition("Commands:\n")[2].splitlines()
-    assert [line.split()[0] for line in commands] == ["ask", "models", "emulator"]
+    assert [line.split()[0] for line in commands] == [*COMMANDS]
 
 
-@pytest.mark.parametrize("command", ["ask", "models", "emulator"])
+@pytest.mark.parametrize("command", COMMANDS)
 async def test_every_command_has_help(invoke, command):
     result = await invoke(command, "--help")
     assert result.exit_code == 0

@@ -148,17 +148,18 @@ async def test_a_shorter_rest_does_not_end_a_longer_one(gate, clock):
 
 async def test_places_go_to_who_waits_longest(clock):
     gate = Gate(Limits(concurrency=2), clock)
-    order = []
+    order, places = [], []
 
     async def take(name):
-        await gate.enter("m")
+        places.append(await gate.enter("m"))
         order.append(name)
 
     tasks = [asyncio.ensure_future(take(name)) for name in "abcd"]
     await turn()
     assert order == ["a", "b"]
-    gate.leave()
-    gate.leave()
+    places[0].leave()
+    places[0].leave()  # which is one place, not two
+    places[1].leave()
     await asyncio.gather(*tasks)
 
     assert order == ["a", "b", "c", "d"]
@@ -177,12 +178,12 @@ async def test_who_rests_takes_up_no_place(clock):
 
 async def test_who_gives_up_waiting_takes_no_place(clock):
     gate = Gate(Limits(concurrency=1), clock)
-    await gate.enter("m")
+    place = await gate.enter("m")
     waiting = asyncio.ensure_future(gate.enter("m"))
     await turn()
     waiting.cancel()
     await turn()
-    gate.leave()
+    place.leave()
 
     await gate.enter("m")
 
@@ -224,7 +225,7 @@ async def test_no_more_tokens_are_asked_for_in_any_minute_than_may(hasty):
 
 async def test_an_estimate_is_settled_with_what_was_really_used(hasty):
     gate = Gate(Limits(tokens_per_minute=100), hasty)
-    entry = await gate.enter("m", 90)
+    entry = (await gate.enter("m", 90)).entry
     gate.settle(entry, 10)
 
     assert await starts_of(gate, hasty, [90]) == [0]
@@ -232,7 +233,7 @@ async def test_an_estimate_is_settled_with_what_was_really_used(hasty):
 
 async def test_an_entry_that_is_a_minute_old_is_not_settled_twice(hasty):
     gate = Gate(Limits(tokens_per_minute=100), hasty)
-    entry = await gate.enter("m", 90)
+    entry = (await gate.enter("m", 90)).entry
     hasty.advance(61)
     await gate.enter("m", 100)
     gate.settle(entry, 0)

@@ -1,0 +1,25 @@
+"""A file of requests into a file of results, which is also the journal that a run resumes from.
+
+`run` sends the requests from here, many at once; `run_on_server` hands them to the vendor's own
+batch endpoint. Both read the same input and write the same output, and either can go on with what
+the other has begun.
+"""
+
+from __future__ import annotations
+
+from .problems import BatchError, BusyError, InputError, OutputError
+from .running import run
+from .server import run_on_server
+from .source import spooled
+from .summary import Summary
+
+__all__ = [
+    "BatchError",
+    "BusyError",
+    "InputError",
+    "OutputError",
+    "Summary",
+    "run",
+    "run_on_server",
+    "spooled",
+]

@@ -1,0 +1,145 @@
+"""A disk that is full: before the first call, or in the middle."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from aimlchat.batch import OutputError, run
+from aimlchat.batch.journal import Journal
+
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+class Disk:
+    """Lets the journals write until its room is used up; each write may be a part of a line."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.room = 1 << 40
+        self._write = os.write
+        monkeypatch.setattr("aimlchat.batch.journal.os.write", self.write)
+
+    def write(self, file, data):
+        if not self.room:
+            raise FULL
+        count = self._write(file, bytes(data)[: self.room])
+        self.room -= count
+        return count
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    return Disk(monkeypatch)
+
+
+async def test_a_full_disk_is_told_before_the_first_call(session, emulator, files, disk):
+    files.prompts(3)
+    disk.room = 100
+    with pytest.raises(OutputError, match=r"No space left.*nothing was sent") as caught:
+        await run(session, files.source, files.target)
+    assert not caught.value.begun
+    assert emulator.requests == []
+    assert files.target.read_bytes() == b""
+
+
+async def test_in_the_middle_no_further_call_begins_and_nothing_is_lost(
+    session, emulator, files, disk
+):
+    files.prompts(100)
+
+    def fill(summary):
+        if summary.done == 10:
+            disk.room = 700  # less than a line, or a little more
+
+    with pytest.raises(OutputError, match="No space left") as caught:
+        await run(session, files.source, files.target, concurrency=4, on_progress=fill)
+    error = caught.value
+    assert error.begun
+    assert 1 <= len(error.unwritten) <= 5
+    assert len(emulator.requests) <= 16
+    # Whole lines are in the file, and together with the rest it is what was paid for.
+    kept = [json.loads(line) for _, line in error.unwritten]
+    assert [result["custom_id"] for result in kept] == [
+        custom_id for custom_id, _ in error.unwritten
+    ]
+    assert len(files.ids) + len(kept) == len(emulator.requests)
+    for custom_id, _ in error.unwritten:
+        assert repr(custom_id) in str(error)
+
+    disk.room = 1 << 40
+    with files.target.open("ab") as file:
+        file.writelines(line for _, line in error.unwritten)
+    assert (await run(session, files.source, files.target)).is_success
+    assert len(set(files.ids)) == len(files.ids) == len(emulator.requests) == 100
+
+
+async def test_room_that_comes_back_is_used_and_the_run_still_ends(session, emulator, files, disk):
+    files.prompts(100)
+
+    def fill_and_empty(summary):
+        if summary.done == 10:
+            disk.room = 0
+        if summary.done == 12:
+            disk.room = 1 << 40
+
+    with pytest.raises(OutputError) as caught:
+        await run(session, files.source, files.target, concurrency=8, on_progress=fill_and_empty)
+    assert caught.value.unwritten == ()
+    assert len(files.ids) == len(emulator.requests) < 100
+
+
+async def test_a_line_that_does_not_fit_leaves_no_part_of_it(tmp_path, disk):
+    path = tmp_path / "results.jsonl"
+    journal = Journal(path)
+    journal.append(b'{"custom_id":1}\n')
+    disk.room = 5
+    with pytest.raises(OSError, match="No space"):
+        journal.append(b'{"custom_id":2}\n')
+    disk.room = 100
+    journal.append(b'{"custom_id":3}\n')
+    disk.room = 5
+    with pytest.raises(OSError, match="No space"):
+        journal.append(b'{"custom_id":4}\n')
+    journal.close()
+    assert path.read_bytes() == b'{"custom_id":1}\n{"custom_id":3}\n'
+
+
+# Files of this process cannot grow beyond some bytes, as on a disk that is full.
+LIMITED = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+from aimlchat.cli import main
+main()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such limits")
+def test_a_process_whose_files_may_not_grow_keeps_every_result(files, aimlchat_emulator, tmp_path):
+    files.prompts(100)
+    command = ["batch", str(files.source), "-o", str(files.target), "--concurrency", "4"]
+    command += ["--base-url", aimlchat_emulator.base_url]
+    environment = os.environ | {"AIMLAPI_API_KEY": "k", "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, *command], env=environment, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    (kept,) = tmp_path.glob("aimlchat-results-*.jsonl")
+    assert str(kept) in done.stderr
+    with files.target.open("ab") as file:
+        file.write(kept.read_bytes())
+    assert len(set(files.ids)) == len(files.ids) == aimlchat_emulator.billed < 100
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no such device")  # noqa: PTH110
+async def test_a_device_that_is_full_is_no_file_to_resume_from(session, files):
+    files.prompts(3)
+    with pytest.raises(OutputError, match="No space left") as caught:
+        await run(session, files.source, "/dev/full")
+    assert len(caught.value.unwritten) == 3
