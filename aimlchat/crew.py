@@ -140,12 +140,12 @@ class Crew:
     @property
     def has_begun(self) -> bool:
         """Whether the first item was asked for."""
-        return self._feeder is not None
+        return self._items is None
 
     @property
     def is_over(self) -> bool:
         """Whether nothing runs any more, and nothing will."""
-        return self._feeder is not None and self._feeder.done() and not self._tasks
+        return self._items is None and self._feeder is None and not self._tasks
 
     def start(self, work: Work) -> None:
         """Begin, in the running loop.
@@ -155,7 +155,7 @@ class Crew:
         items, self._items = self._items, None
         if items is not None:
             self._feeder = asyncio.ensure_future(self._feed(items, work))
-            self._feeder.add_done_callback(self._noted)
+            self._feeder.add_done_callback(self._fed)
 
     def handed_out(self) -> None:
         """Note that the caller has a result: there is room for another item."""
@@ -216,6 +216,10 @@ class Crew:
                 self.failure or error
             )  # behind what is in flight, which it does not touch
             return _END
+
+    def _fed(self, task: asyncio.Task[None]) -> None:
+        self._feeder = None  # one that was cancelled keeps the frames that hold the work
+        self._noted(task)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
