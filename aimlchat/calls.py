@@ -304,7 +304,7 @@ class Call:
             deltas=deltas,
             usage=completion.usage if completion else None,
             cost=completion.cost if completion else None,
-            attempts=error.attempts if error else self.tried,
+            attempts=error.attempts if error else self._tried_until(outcome),
             error=error and copied(error),
         )
         _logger.debug(
@@ -316,6 +316,12 @@ class Call:
             len(record.attempts),
         )
         _tell(hook, record)
+
+    def _tried_until(self, outcome: str) -> tuple[Attempt, ...]:
+        tried = self.tried
+        if outcome == "complete" or not self._is_trying:
+            return tried
+        return (*tried[:-1], attrs.evolve(tried[-1], cause=outcome))
 
     async def _try(self, question: Question) -> Opened:
         watch, gate = self.watch, self._desk.gate

@@ -406,7 +406,7 @@ def _hidden(key: str, value: Any, depth: int = 0) -> Any:
         return None  # a body nested to exhaust the stack; nobody says anything down there
     if isinstance(value, dict):
         return {_hidden(key, name): _hidden(key, item, depth + 1) for name, item in value.items()}
-    if isinstance(value, list | tuple):
+    if type(value) in (list, tuple):
         return type(value)([_hidden(key, item, depth + 1) for item in value])
     return value
 

@@ -360,7 +360,9 @@ async def test_a_cancelled_call_says_what_was_tried(silent):
         call.cancel()
         await asyncio.gather(call, return_exceptions=True)
 
-    assert [attempt.number for attempt in records[0].attempts] == [1]
+    assert [(attempt.number, attempt.cause) for attempt in records[0].attempts] == [
+        (1, "cancelled")
+    ]
 
 
 async def test_an_answer_between_reasoning_and_a_tool_call_is_timed(emulator):
