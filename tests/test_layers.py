@@ -14,7 +14,7 @@ errors jsontext content completions catalog policies records
 sse surrogates dialects wire reasoning toolcalls accumulator refusals stream request retries
 clocks gate transport calls iterators crew many session
 """.split()
-EXTRAS = {"emulator", "relay", "batch", "cli"}
+EXTRAS = {"emulator", "relay", "batch", "web", "cli"}
 MAY_IMPORT_AIOHTTP = {"transport"}
 FLOORS_WITHOUT_ASYNCIO = TABLE[: TABLE.index("clocks")]
 

@@ -24,6 +24,7 @@ _COMMANDS = {
     "chat": ("chat", "Talk with a model, one question after the other."),
     "batch": ("batch", "Answer a file of requests, resumable at any instant."),
     "models": ("listing", "List the models that the API offers."),
+    "serve": ("serve", "Serve a page to talk to a model, on this machine."),
     "emulator": ("emulator", "Serve the API on this machine, without a key."),
 }
 

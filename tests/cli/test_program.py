@@ -8,7 +8,7 @@ atexit.register(lambda: print(*sorted(sys.modules), file=sys.stderr))
 """
 SLOW = ("aiohttp", "rich.console", "aimlchat.session", "aimlchat.emulator.server")
 
-COMMANDS = ["ask", "chat", "batch", "models", "emulator"]
+COMMANDS = ["ask", "chat", "batch", "models", "serve", "emulator"]
 
 
 async def test_help_lists_the_commands_in_the_order_of_their_use(invoke):

@@ -1,0 +1,102 @@
+"""What an answer may not do: run, load, or look like the page itself."""
+
+import pytest
+from selenium.webdriver.common.by import By
+
+HOSTILE = """<script>window.hacked = 1</script>
+
+<img src="THERE/steal-1" onerror="window.hacked = 2">
+
+![seen](THERE/steal-2) ![x](x" onerror="window.hacked=3)
+
+[press](javascript:window.hacked=4) [this](JaVaScRiPt&colon;window.hacked=5)
+[too](data:text/html,<script>top.hacked=6</script>) <javascript:window.hacked=7>
+[or](vbscript:x) <a href="javascript:window.hacked=8" onclick="window.hacked=9">this</a>
+
+<svg onload="window.hacked=10"><math><mtext><style><img src onerror="window.hacked=11"></style>
+
+<iframe srcdoc="<script>top.hacked=12</script>"></iframe> <form action="THERE/steal-3"><input>
+
+| <b onmouseover="window.hacked=13">cell</b> |
+|---|
+| <style>body { background: url(THERE/steal-4) }</style> |
+
+```html" onmouseover="window.hacked=14
+</code></pre><script>window.hacked = 15</script>
+```
+
+<details open ontoggle="window.hacked=16"><sub onclick="window.hacked=17">sub</sub>
+
+[ref]: javascript:window.hacked=18
+[ref] <base href="THERE/"> <link rel="stylesheet" href="THERE/steal-5"> the end
+"""
+
+
+@pytest.mark.parametrize("place", ["answer", "reasoning"])
+def test_nothing_in_an_answer_runs_or_loads(chat, aimlchat_emulator, place):
+    there = aimlchat_emulator.base_url
+    hostile = HOSTILE.replace("THERE", there)
+    said = {"text": hostile} if place == "answer" else {"text": "Yes.", "reasoning": hostile}
+    aimlchat_emulator.reply(**said)
+    chat.ask(HOSTILE)
+    chat.is_("done")
+    if place == "reasoning":
+        chat.one("summary").click()
+
+    prose = ".answer" if place == "answer" else ".reasoning .prose"
+    assert "the end" in chat.one(prose).text
+    assert "<script>window.hacked = 1</script>" in chat.one(prose).text
+    for link in chat.driver.find_elements(By.CSS_SELECTOR, f"{prose} a[href]"):
+        assert link.get_attribute("href").startswith(there)
+        assert link.get_attribute("rel") == "noopener noreferrer"
+    inside = chat.js(
+        "return [...document.querySelector(arguments[0]).querySelectorAll('*')]"
+        ".flatMap(node => [node.localName, ...node.getAttributeNames()])",
+        prose,
+    )
+    forbidden = "script img svg math style iframe form input details base link object embed"
+    assert not set(forbidden.split()) & set(inside)
+    assert not [name for name in inside if name.startswith("on")]
+    assert chat.js("return window.hacked") is None
+    assert not [one.path for one in aimlchat_emulator.requests if "steal" in one.path]
+
+
+def test_even_what_got_past_the_renderer_would_not_get_past_the_sanitizer(chat):
+    clean = chat.js(
+        """
+        const home = document.createElement('div');
+        home.append(DOMPurify.sanitize(arguments[0], SAFE));
+        return home.querySelectorAll('[href], [src], [onerror], [onclick], script, img').length;
+        """,
+        '<img src=x onerror="hacked=1"><a href="javascript:hacked=2" onclick="hacked=3">x</a>'
+        "<script>hacked=4</script><svg><a xlink:href='javascript:hacked=5'>x</a></svg>",
+    )
+
+    assert clean == 0
+    assert chat.js("return window.hacked") is None
+
+
+def test_even_what_got_past_the_sanitizer_would_neither_run_nor_load(chat, aimlchat_emulator):
+    refused = chat.js(
+        """
+        const node = document.createElement('p');
+        return [
+          () => { node.innerHTML = '<img src=x onerror="window.hacked = 1">'; },
+          () => node.setAttribute('onclick', 'window.hacked = 2'),
+          () => { document.createElement('script').text = 'window.hacked = 3'; },
+        ].map(attempt => { try { attempt(); } catch (error) { return error.name; } });
+        """
+    )
+    blocked = chat.driver.execute_async_script(
+        """
+        const [address, done] = arguments;
+        addEventListener('securitypolicyviolation', event => done(event.blockedURI));
+        new Image().src = address;
+        """,
+        f"{aimlchat_emulator.base_url}/steal",
+    )
+
+    assert refused == ["TypeError"] * 3
+    assert blocked == f"{aimlchat_emulator.base_url}/steal"
+    assert chat.js("return window.hacked") is None
+    assert not [one.path for one in aimlchat_emulator.requests if "steal" in one.path]
