@@ -8,7 +8,7 @@ import heapq
 import logging
 from collections import deque
 from collections.abc import Sized
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 from .calls import tokens_of
 from .completions import Cost, Usage
@@ -40,6 +40,7 @@ _logger = logging.getLogger("aimlchat")
 _FATAL = (AuthenticationError, InsufficientCreditsError, ConfigurationError)
 _OVERLOADED = (503, 529)
 _READY_DELTAS = 64
+_T_co = TypeVar("_T_co", covariant=True)
 
 
 class _Tally:
@@ -162,6 +163,9 @@ class Run:
         self.crew.handed_out()
         return outcome
 
+    def end(self) -> None:
+        """Nothing: each failure is an outcome."""
+
     async def _work(self, index: int, request: Any) -> None:
         progress = _Progress(self, asyncio.current_task())
         try:
@@ -213,18 +217,26 @@ class Run:
         )
 
 
-class CompletionIterator:
-    """The outcomes of many requests: ``async for`` yields an `Outcome` for each.
+class _Behind(Protocol[_T_co]):
+    """What stands behind an iterator of many calls, and does not know it."""
 
-    Made by `ChatSession.complete_many`; nothing is sent before the first step. One request that
-    fails stops no other; a failure that would hit all of them (no key, no credits, a closed
-    session) does: outcomes that have come are yielded, what is in flight is cancelled, and then the
-    failure is raised. Leaving early (``break``, an exception, cancelling, `aclose`, or dropping
-    the iterator) cancels what is in flight.
-    """
+    crew: Crew
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def start(self) -> None:
+        """Begin, in the running loop."""
+
+    def pop(self) -> _T_co | None:
+        """Return the next item if it is there."""
+
+    def end(self) -> None:
+        """Raise what has to be raised behind the last item."""
+
+
+class _Many(Generic[_T_co]):
+    """The way from many calls to their caller: item by item, until the end or until he leaves."""
+
+    def __init__(self, behind: _Behind[_T_co]) -> None:
+        self._behind = behind
 
     async def __aenter__(self) -> Self:
         return self
@@ -240,67 +252,83 @@ class CompletionIterator:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Outcome:
-        run = self._run
-        if not run.crew.has_begun:
-            run.start()
-        while (outcome := run.pop()) is None:
-            if run.crew.is_over:
-                _raise_failure(run.crew)
+    async def __anext__(self) -> _T_co:
+        behind = self._behind
+        if not behind.crew.has_begun:
+            behind.start()
+        while (item := behind.pop()) is None:
+            if behind.crew.is_over:
+                _raise_failure(behind.crew)
+                behind.end()
                 raise StopAsyncIteration
             try:
-                await run.crew.changed()
+                await behind.crew.changed()
             except asyncio.CancelledError:
-                _leave(run.crew)
+                # An end by a timeout must not look like the end to whoever goes on all the same.
+                msg = "these calls were left before their end: the wait for one was cancelled"
+                behind.crew.stop(AIMLChatError(msg))
                 raise
-        return outcome
+        return item
+
+    async def aclose(self) -> None:
+        """Cancel what is in flight and return when it has ended; safe to repeat."""
+        crew = self._behind.crew
+        crew.stop()
+        while crew.has_begun and not crew.is_over:
+            await crew.changed()
+
+    def __del__(self) -> None:
+        """Cancel what is in flight; it does not hold the iterator, so dropping that is enough."""
+        if self._behind.crew.has_begun and not self._behind.crew.is_over:
+            self._behind.crew.stop()
+
+
+class CompletionIterator(_Many[Outcome]):
+    """The outcomes of many requests: ``async for`` yields an `Outcome` for each.
+
+    Made by `ChatSession.complete_many`; nothing is sent before the first step. One request that
+    fails stops no other; a failure that would hit all of them (no key, no credits, a closed
+    session) does: outcomes that have come are yielded, what is in flight is cancelled, and then the
+    failure is raised. Leaving early (``break``, an exception, cancelling, `aclose`, or dropping
+    the iterator) cancels what is in flight.
+    """
+
+    _behind: Run
 
     async def gather(self) -> list[Outcome]:
         """Return all outcomes that are still to come."""
         return [outcome async for outcome in self]
 
-    async def aclose(self) -> None:
-        """Cancel what is in flight and return when it has ended; safe to repeat."""
-        crew = self._run.crew
-        crew.stop()
-        while crew.has_begun and not crew.is_over:
-            await crew.changed()
-
     @property
     def done(self) -> int:
         """How many calls have ended, the failed ones included."""
-        return self._run.tally.done
+        return self._behind.tally.done
 
     @property
     def failed(self) -> int:
         """How many of them failed."""
-        return self._run.tally.failed
+        return self._behind.tally.failed
 
     @property
     def in_flight(self) -> int:
         """How many calls are on their way."""
-        return self._run.crew.in_flight
+        return self._behind.crew.in_flight
 
     @property
     def is_out_of_budget(self) -> bool:
         """Whether ``budget_usd`` was reached, so that no further request was begun."""
-        return self._run.is_out_of_budget
+        return self._behind.is_out_of_budget
 
     @property
     def usage(self) -> Usage:
         """The tokens of all completions so far."""
-        prompt, completion, total, reasoning, cached = self._run.tally.tokens
+        prompt, completion, total, reasoning, cached = self._behind.tally.tokens
         return Usage(prompt, completion, total, reasoning, cached)
 
     @property
     def cost(self) -> Cost:
         """What the server said that it charged so far."""
-        return Cost(usd=self._run.tally.usd, credits=self._run.tally.credits)
-
-    def __del__(self) -> None:
-        """Cancel what is in flight; it does not hold the iterator, so dropping that is enough."""
-        if self._run.crew.has_begun and not self._run.crew.is_over:
-            self._run.crew.stop()
+        return Cost(usd=self._behind.tally.usd, credits=self._behind.tally.credits)
 
 
 class Streams:
@@ -352,8 +380,13 @@ class Streams:
             self.outcomes[index] = Outcome(index, request, error=error.with_traceback(None))
         self.crew.handed_out()
 
+    def end(self) -> None:
+        """Raise the first failure, now that nothing of the others is lost by that."""
+        for _, outcome in sorted(self.outcomes.items()):
+            outcome.unwrap()
 
-class StreamsIterator:
+
+class StreamsIterator(_Many[tuple[int, "Delta"]]):
     """The deltas of many streams, as they come: ``async for`` yields ``(index, delta)``.
 
     Made by `ChatSession.stream_many`. A stream that fails stops no other: the first failure is
@@ -361,61 +394,12 @@ class StreamsIterator:
     that has ended, by its index. Leaving early closes all streams.
     """
 
-    def __init__(self, streams: Streams) -> None:
-        self._streams = streams
+    _behind: Streams
 
     @property
     def outcomes(self) -> dict[int, Outcome]:
         """The outcomes of the streams that have ended, by their index."""
-        return self._streams.outcomes
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> tuple[int, Delta]:
-        streams = self._streams
-        if not streams.crew.has_begun:
-            streams.start()
-        while (item := streams.pop()) is None:
-            if streams.crew.is_over:
-                _raise_failure(streams.crew)
-                for _, outcome in sorted(streams.outcomes.items()):
-                    outcome.unwrap()
-                raise StopAsyncIteration
-            try:
-                await streams.crew.changed()
-            except asyncio.CancelledError:
-                _leave(streams.crew)
-                raise
-        return item
-
-    async def aclose(self) -> None:
-        """Close all streams; safe to repeat."""
-        crew = self._streams.crew
-        crew.stop()
-        while crew.has_begun and not crew.is_over:
-            await crew.changed()
-
-    def __del__(self) -> None:
-        """Close all streams; they do not hold the iterator, so dropping that is enough."""
-        if self._streams.crew.has_begun and not self._streams.crew.is_over:
-            self._streams.crew.stop()
-
-
-def _leave(crew: Crew) -> None:
-    """Stop, and say so to whoever goes on all the same: an end by a timeout is no end."""
-    crew.stop(AIMLChatError("these calls were left before their end: the wait was cancelled"))
+        return self._behind.outcomes
 
 
 def _raise_failure(crew: Crew) -> None:

@@ -9,10 +9,12 @@ from aimlchat import (
     ChatRequest,
     ChatSession,
     Completion,
+    CompletionIterator,
     Delta,
     DeltaStream,
     Image,
     Model,
+    Outcome,
     ReasoningDelta,
     RefusalDelta,
     StreamParser,
@@ -30,6 +32,15 @@ async def calls(session: ChatSession) -> None:
     assert_type(await session.complete([{"role": "user", "content": "Hi"}]), Completion)
     assert_type(session.stream(ChatRequest().user("Hi"), temperature=0.5), DeltaStream)
     assert_type(await session.models(), list[Model])
+    run = session.complete_many(["Hi", ChatRequest().user("Hi")], concurrency="auto")
+    assert_type(run, CompletionIterator)
+    async for outcome in run:
+        assert_type(outcome, Outcome)
+        assert_type(outcome.unwrap(), Completion)
+    assert_type(await run.gather(), list[Outcome])
+    async for index, delta in session.stream_many(["Hi"]):
+        assert_type(index, int)
+        assert_type(delta, Delta)
 
 
 async def deltas(stream: DeltaStream) -> str:

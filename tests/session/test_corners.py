@@ -95,7 +95,7 @@ async def test_a_run_is_freed_by_reference_counts_alone(emulator, many):
             run = getattr(session, many)(requests(), concurrency=2)
             await anext(run)
             await run.aclose()
-            freed = weakref.ref(run._run if many == "complete_many" else run._streams)
+            freed = weakref.ref(run._behind)
             del run
             for _ in range(3):
                 await asyncio.sleep(0)
