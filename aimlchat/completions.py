@@ -72,7 +72,8 @@ Delta = ReasoningDelta | AnswerDelta | ToolCallDelta | RefusalDelta
 """One step of a stream: exactly one kind of text."""
 
 
-@attrs.frozen
+# Those below are frozen, and with slots each field of a frozen class costs a call to set.
+@attrs.frozen(slots=False)
 class Usage:
     """Token counts as the server reported them; None where it gave none.
 
@@ -100,7 +101,7 @@ class Cost:
     credits: float
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Choice:
     """One of the ``n`` answers to a request."""
 
@@ -126,7 +127,7 @@ def _parsed(raw: bytes | dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Completion:
     """A completion, whole or (on an error, or while it streams) as far as it has come.
 

@@ -234,7 +234,7 @@ class DeltaStream:
             self._deltas += len(deltas)
             self._ready.extend(deltas)
             self._call.watch.got_token()
-            if self._first_answer is None or self._first_reasoning is None:
+            if self._first_answer is None:  # reasoning comes before it, or is not timed
                 self._note_first(deltas)
         else:
             self._call.watch.pause()
@@ -247,8 +247,7 @@ class DeltaStream:
         return failure if cut else parser.fault
 
     def _note_first(self, deltas: list[Delta]) -> None:
-        # Once an answer has begun, reasoning that is new does not hide in the middle of a read.
-        for delta in deltas if self._first_answer is None else (deltas[0], deltas[-1]):
+        for delta in deltas:
             if type(delta) is AnswerDelta and self._first_answer is None:
                 self._first_answer = self._call.watch.elapsed
             elif type(delta) is ReasoningDelta and self._first_reasoning is None:

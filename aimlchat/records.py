@@ -39,7 +39,7 @@ class CallRecord:
       a stream early.
     - ``duration``: from the start of the call, its queue and its retries included, to its end.
     - ``first_reasoning``, ``first_answer``: from that start to the first token of each kind; None
-      where none came, and for whole answers.
+      where none came (of reasoning: before the answer), and for whole answers.
     - ``deltas``: how many came. ``usage``, ``cost``: what the server said, None if nothing.
     - ``attempts``: the tries. ``error``: what was raised, None if nothing was.
     """

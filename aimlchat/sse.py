@@ -52,6 +52,8 @@ class EventDecoder:
             self._held += data
             self._bound_unfinished(data)
             return []
+        if end + 2 == len(data):  # as nearly always: each read ends with an event
+            return self._events_in(data[:end])
         rest = data[end + 2 :]
         self._held += rest
         events = self._events_in(data[:end])
