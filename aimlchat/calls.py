@@ -24,6 +24,7 @@ from .retries import RetryBudget, may_retry
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from .bodies import Body
     from .clocks import Watch, Watchdog
     from .completions import Completion, Usage
     from .gate import Gate, Place
@@ -42,11 +43,14 @@ _T = TypeVar("_T")
 
 @attrs.define
 class Question:
-    """What is sent, the same at every try. (Not frozen, which triples the cost of making one.)"""
+    """What is sent, the same at every try.
+
+    Not frozen, which would triple the cost of making one.
+    """
 
     path: str
     headers: Mapping[str, str]
-    body: bytes | None = None
+    body: Body | None = None
     model: str = ""
     choices: int = 1
     client_request_id: str = ""
@@ -59,8 +63,12 @@ class Question:
 
         A file in it is worth many fewer tokens than bytes.
         """
-        text, files = _BASE64.subn(b"", self.body or b"")
-        return len(text) // 4 + files * _TOKENS_OF_A_FILE + (self.max_tokens or _USUAL_ANSWER)
+        texts = self.body.texts if self.body is not None else ()
+        size, files = 0, len(self.body.files) if self.body is not None else 0
+        for text in texts:
+            rest, found = _BASE64.subn(b"", text)
+            size, files = size + len(rest), files + found
+        return size // 4 + files * _TOKENS_OF_A_FILE + (self.max_tokens or _USUAL_ANSWER)
 
 
 _UNASKED = Question("", {})

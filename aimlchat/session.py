@@ -10,9 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-import msgspec
-
 from . import wire
+from .bodies import Body, body_of
 from .calls import Call, Desk, Question
 from .clocks import Clock, Watchdog
 from .crew import Adaptive, Fixed
@@ -277,7 +276,7 @@ class ChatSession:
             "Content-Type": "application/json",
             **self._headers,
         }
-        question = Question(path, headers, body, method=method)
+        question = Question(path, headers, Body((body,)) if body else None, method=method)
         call = Call(self._desk, lambda: question, self._timeouts, retry or self._retry)
         try:
             return await call.answer(lambda data, _: data)
@@ -329,7 +328,7 @@ class ChatSession:
         *,
         stream: bool,
     ) -> Question:
-        payload = request.payload(stream=stream)
+        payload, body = body_of(request, stream=stream)
         client_request_id = request.client_request_id or self._next_request_id()
         sent_headers = {
             "Authorization": self._authorization,
@@ -345,7 +344,7 @@ class ChatSession:
         return Question(
             "chat/completions",
             sent_headers,
-            msgspec.json.encode(payload),
+            body,
             str(payload.get("model", "")),
             _whole(payload.get("n")) or 1,
             client_request_id,

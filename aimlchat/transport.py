@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import ssl as ssl_module
     from collections.abc import AsyncIterator, Callable, Mapping
 
+    from .bodies import Body
     from .policies import Limits, Timeouts
 
 __all__ = ["Exchange", "Secret", "Transport"]
@@ -40,8 +41,6 @@ _SETTINGS: dict[str, Any] = {
     "max_line_size": _MAX_HEADER_BYTES,
     "max_field_size": _MAX_HEADER_BYTES,
 }
-# aiohttp warns of, and stalls the loop on, a body of bytes above 1 MiB: larger ones go in pieces.
-_PIECE = 256 * 1024
 _MAX_ERROR_BODY = 1024 * 1024
 _DRAIN_SECONDS = 0.05
 _SHORTEST = 0.001
@@ -216,7 +215,7 @@ class Transport:
         *,
         headers: Mapping[str, str],
         timeouts: Timeouts,
-        body: bytes | None = None,
+        body: Body | None = None,
     ) -> Exchange:
         """Send a request and return at the head of the answer, whatever its status.
 
@@ -225,7 +224,8 @@ class Transport:
         """
         http = self._session()
         outer = sys.exception()
-        if body is not None and len(body) > _PIECE:
+        is_large = body is not None and body.is_large
+        if body is not None and is_large:
             # With its length: not every front end takes a request in chunks.
             headers = {**headers, "Content-Length": str(len(body))}
         url, timeout = (
@@ -234,7 +234,9 @@ class Transport:
         )
         may_be_stale = self._borrowed is None
         while True:
-            data = _pieces(body) if body is not None and len(body) > _PIECE else body
+            data: bytes | AsyncIterator[bytes] | None = None
+            if body is not None:
+                data = _pieces(body) if is_large else body.whole()
             _trip.set(_Trip())
             try:
                 response = await http.request(
@@ -408,9 +410,9 @@ def _socket(address: tuple[Any, ...]) -> socket.socket:
     return sock
 
 
-async def _pieces(body: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(body), _PIECE):
-        yield body[start : start + _PIECE]
+async def _pieces(body: Body) -> AsyncIterator[bytes]:
+    for piece in body.pieces():
+        yield piece
 
 
 def _reason(error: BaseException) -> str:

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "aimlchat"
 
 TABLE = """
 errors jsontext content completions catalog policies records
-sse surrogates dialects wire reasoning toolcalls accumulator refusals stream request retries
+sse surrogates dialects wire reasoning toolcalls accumulator refusals stream request bodies retries
 clocks gate transport calls iterators crew many session
 """.split()
 EXTRAS = {"emulator", "relay", "batch", "web", "cli"}
