@@ -202,7 +202,7 @@ async def test_every_call_under_chaos_ends_in_its_text_or_in_a_typed_error():
     assert figures.complete > 4000
     assert max(figures.seconds) < 2  # none hangs: the deadline comes within a second
     tasks, files, objects = (b - a for a, b in zip(growth.first, growth.last, strict=True))
-    assert (tasks, files) == (0, 0)
+    assert max(tasks, files) <= 0
     assert objects < 1000  # less than one for two calls
 
 
