@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import nox
@@ -72,8 +73,21 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "report", "--skip-covered", "--show-missing")
 
 
+PEERS = {
+    "openai": ("openai[aiohttp]", ("openai", "openai-aiohttp")),
+    "litellm": ("litellm", ("litellm",)),  # it pins an old openai
+}
+
+
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure the cost of a chunk and of a completion against hand-written loops."""
-    session.install(".", *group("tests"))
-    session.run("python", "tests/benchmarks/run.py", *session.posargs)
+    """Measure against hand-written loops, and SDKs that get an environment of their own each."""
+    session.install(".[speed]")
+    options = []
+    for folder, (package, names) in PEERS.items():
+        place = Path(session.create_tmp(), folder).resolve()
+        session.run("python", "-m", "venv", str(place))
+        python = str(place / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+        session.run(python, "-m", "pip", "install", "--quiet", package, external=True)
+        options += [f"--peer={name}={python}" for name in names]
+    session.run("python", "tests/benchmarks/run.py", *options, *session.posargs)

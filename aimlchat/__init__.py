@@ -1,6 +1,6 @@
 """Stream chat completions of the AI/ML API, with reasoning apart from the answer.
 
-What needs aiohttp is loaded on first use (PEP 562), so that ``import aimlchat`` is cheap.
+What is not data is loaded on first use (PEP 562), so that ``import aimlchat`` is cheap.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ from .errors import (
 from .policies import Limits, RetryPolicy, Timeouts
 from .records import Outcome
 from .request import ChatRequest, Thinking
-from .stream import StreamParser
 
 if TYPE_CHECKING:
     from .iterators import DeltaStream
     from .many import CompletionIterator
     from .session import ChatSession
+    from .stream import StreamParser
 
 __all__ = [
     "AIMLChatError",
@@ -98,6 +98,7 @@ _LOADED_ON_USE = {
     "ChatSession": ".session",
     "CompletionIterator": ".many",
     "DeltaStream": ".iterators",
+    "StreamParser": ".stream",
 }
 
 

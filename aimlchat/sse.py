@@ -41,6 +41,16 @@ class EventDecoder:
         """Take the next bytes and return the data of each event that they complete."""
         if self.fault:
             return []
+        if (
+            # Nearly always: one read is one event, and that is one line of data.
+            not (self._held or self._after_cr or self._at_start)
+            and data.find(b"\n") == len(data) - 2
+            and data.endswith(b"\n\n")
+            and data.startswith(_DATA)
+            and len(_DATA) + 2 < len(data) < MAX_EVENT_BYTES
+            and b"\r" not in data
+        ):
+            return [data[len(_DATA) : -2]]
         if self._after_cr or b"\r" in data:
             data = self._with_lf_only(data)
         if self._held or self._at_start:

@@ -148,7 +148,8 @@ class StreamParser:
         fault is raised at the next call. Raises `APIError` for an error event, `ProtocolError` for
         what is not the wire format.
         """
-        self._raise_fault()
+        if self.fault is not None:
+            self._raise_fault()
         deltas: list[Delta] = []
         if self._start is not None:
             data = self._recognise(data)
@@ -231,11 +232,15 @@ class StreamParser:
             self._take_odd(event, deltas)
             return
         self._last_event = event
+        if self._extra_keys:
+            self._note_extra(chunk)
+        self._content.take(chunk, deltas)
+
+    def _note_extra(self, chunk: wire.Chunk) -> None:
         for place, key in enumerate(self._extra_keys):
             value = getattr(chunk, f"extra_{place}")
             if value is not msgspec.UNSET:
                 self._extra[key] = value
-        self._content.take(chunk, deltas)
 
     def _take_odd(self, event: bytes, deltas: list[Delta]) -> None:
         """Take an event that is no plain chunk: the end, an error, a shape of its own, or junk."""

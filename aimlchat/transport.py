@@ -413,6 +413,8 @@ def _socket(address: tuple[Any, ...]) -> socket.socket:
 async def _pieces(body: Body) -> AsyncIterator[bytes]:
     for piece in body.pieces():
         yield piece
+        # A socket with room for it all makes nobody wait, and nobody else would get a turn.
+        await asyncio.sleep(0)
 
 
 def _reason(error: BaseException) -> str:

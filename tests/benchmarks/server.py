@@ -1,17 +1,28 @@
-"""A load server: canned answers over a raw socket, so that it costs next to nothing itself.
+"""A load server: canned answers over raw sockets, so that it costs next to nothing itself.
 
-Run by `run.py` in a process of its own. ``POST /stream/N/...`` answers with a stream of N chunks,
-each in an HTTP chunk of its own as a real gateway sends them; any other path with a whole answer.
+Run by `run.py` in a process of its own. The first parts of a path say what is asked for:
+
+- ``/stream/N/R``: N chunks, R a second; as fast as it goes if R is 0;
+- ``/crowd/S/N/R``: the same, but the first chunk waits until S streams are open, and each has its
+  own place within a period. The last chunk says when it was due, and when it was sent, by the
+  machine's monotonic clock;
+- anything else: a whole answer.
+
+Each chunk is an HTTP chunk of its own, as a real gateway sends them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
+import time
+
+from machine import allow_many_sockets, pin
 
 WORDS = ["The", " sky", " is", " blue", " because", " short", " waves", " scatter", " more", "."]
+BREATH = 0.2  # seconds between the last of a crowd and its first chunk
+SOON = 0.001  # too short to sleep
 
 
 def chunk(text: str | None, finish: str | None = None) -> bytes:
@@ -59,41 +70,107 @@ def whole() -> bytes:
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 CHUNKS = [chunk(word) for word in WORDS]
+LUMP = 500
+FLOOD = CHUNKS * (LUMP // len(CHUNKS))
 TAIL = chunk(None, "stop") + b"e\r\ndata: [DONE]\n\n\r\n" + b"0\r\n\r\n"
 WHOLE = whole()
 
 
-async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer the requests of one connection, one after the other."""
-    try:
-        while True:
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = next(
-                int(line[15:])
-                for line in head.split(b"\r\n")
-                if line[:15].lower() == b"content-length:"
-            )
-            await reader.readexactly(length)
-            path = head.split(b" ", 2)[1].split(b"/")
-            if path[1] == b"stream":
-                count, per_second = int(path[2]), float(path[3])
-                await stream(writer, count, per_second)
-            else:
-                writer.write(WHOLE)
-    except (asyncio.IncompleteReadError, ConnectionError):
-        pass
-    finally:
-        writer.close()
+class Crowd:
+    """Streams that begin together, and are played by one task: it is on time where many are not."""
+
+    def __init__(self, size: int, count: int, per_second: float) -> None:
+        self.size = size
+        self.count = count
+        self.period = 1 / per_second
+        self.writers: list[asyncio.StreamWriter] = []
+        self.played: asyncio.Task[None] | None = None
+        self.complete = asyncio.Event()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nobody else may join."""
+        return len(self.writers) == self.size
+
+    async def join(self, writer: asyncio.StreamWriter) -> None:
+        """Open a stream and return when it has ended; the last who joins starts them all."""
+        writer.write(HEAD)
+        self.writers.append(writer)
+        if self.is_full:
+            self.played = asyncio.create_task(self.play())
+        await self.complete.wait()
+
+    async def play(self) -> None:
+        """Send every chunk when it is due, and the next one late rather than never."""
+        start = time.monotonic() + BREATH
+        for number in range(1, self.count + 1):
+            for place, writer in enumerate(self.writers):
+                due = start + self.period * (number + place / self.size)
+                if (wait := due - time.monotonic()) > SOON:
+                    await asyncio.sleep(wait)
+                if not writer.is_closing():
+                    writer.write(self.chunk(number, due))
+            await asyncio.sleep(0)
+        self.complete.set()
+
+    def chunk(self, number: int, due: float) -> bytes:
+        """Return what is sent now."""
+        if number < self.count:
+            return CHUNKS[number % len(CHUNKS)]
+        return chunk(f" {due:.6f}/{time.monotonic():.6f}") + TAIL
+
+
+class Server:
+    """Answers requests, and gathers its crowds."""
+
+    def __init__(self) -> None:
+        self.crowds: dict[bytes, Crowd] = {}
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the requests of one connection, one after the other."""
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                await self.skip_body(head, reader)
+                path = head.split(b" ", 2)[1]
+                _, kind, *numbers = path.split(b"/")
+                if kind == b"stream":
+                    await stream(writer, int(numbers[0]), float(numbers[1]))
+                elif kind == b"crowd":
+                    size, count, per_second = (int(number) for number in numbers[:3])
+                    await self.crowd(path, size, count, per_second).join(writer)
+                else:
+                    writer.write(WHOLE)
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass  # the client is gone, or the server itself ends
+        finally:
+            writer.close()
+
+    async def skip_body(self, head: bytes, reader: asyncio.StreamReader) -> None:
+        """Read what the head announces."""
+        lines = head.lower().split(b"\r\n")
+        length = next(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
+        await reader.readexactly(length)
+
+    def crowd(self, path: bytes, size: int, count: int, per_second: float) -> Crowd:
+        """Return the crowd that gathers on this path."""
+        crowd = self.crowds.get(path)
+        if crowd is None or crowd.is_full:
+            crowd = self.crowds[path] = Crowd(size, count, per_second)
+        return crowd
 
 
 async def stream(writer: asyncio.StreamWriter, count: int, per_second: float) -> None:
-    """Send a stream of ``count`` chunks, as fast as it goes if ``per_second`` is 0."""
+    """Send a stream of ``count`` chunks."""
     writer.write(HEAD)
-    for number in range(count):
-        writer.write(CHUNKS[number % len(CHUNKS)])
-        if per_second:
+    if per_second:
+        for number in range(count):
+            writer.write(CHUNKS[number % len(CHUNKS)])
             await asyncio.sleep(1 / per_second)
-        elif number % 64 == 0:
+    else:
+        # In lumps: a reader that has to wait, and is woken for each few chunks, measures the wait.
+        for number in range(0, count, LUMP):
+            writer.write(b"".join(FLOOD[: min(LUMP, count - number)]))
             await writer.drain()
     writer.write(TAIL)
     await writer.drain()
@@ -101,13 +178,13 @@ async def stream(writer: asyncio.StreamWriter, count: int, per_second: float) ->
 
 async def main() -> None:
     """Serve until standard input closes, that is until the parent is gone."""
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=2**20)
+    server = await asyncio.start_server(Server().serve, "127.0.0.1", 0, limit=2**20, backlog=8192)
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.to_thread(sys.stdin.read)
     server.close()
 
 
 if __name__ == "__main__":
-    if hasattr(os, "sched_setaffinity") and len(cores := sorted(os.sched_getaffinity(0))) > 1:
-        os.sched_setaffinity(0, {cores[-1]})
+    allow_many_sockets()
+    pin(last=True)
     asyncio.run(main())

@@ -1,0 +1,125 @@
+"""The yardsticks: loops over aiohttp that a user would write by hand."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import aiohttp
+import msgspec
+
+BODY = {"model": "claude-3-7-sonnet-20250219", "messages": [{"role": "user", "content": "Why?"}]}
+
+# Without these the API would refuse what the loops send.
+HEADERS = {"Authorization": "Bearer k", "Content-Type": "application/json"}
+
+
+class Delta(msgspec.Struct):
+    content: str | None = None
+
+
+class Choice(msgspec.Struct):
+    delta: Delta
+    finish_reason: str | None = None
+
+
+class Chunk(msgspec.Struct):
+    choices: list[Choice]
+
+
+class Message(msgspec.Struct):
+    content: str
+
+
+class WholeChoice(msgspec.Struct):
+    message: Message
+
+
+class Whole(msgspec.Struct):
+    choices: list[WholeChoice]
+
+
+CHUNK = msgspec.json.Decoder(Chunk)
+WHOLE = msgspec.json.Decoder(Whole)
+
+
+class _Loop:
+    """A session of aiohttp, and the address."""
+
+    def __init__(self, base_url: str) -> None:
+        self.url = f"{base_url}/chat/completions"
+        self.http = aiohttp.ClientSession(
+            headers=HEADERS,
+            connector=aiohttp.TCPConnector(limit=0),
+            timeout=aiohttp.ClientTimeout(total=None),
+        )
+
+    async def close(self) -> None:
+        await self.http.close()
+
+
+class Careful(_Loop):
+    """Written by somebody who knows aiohttp and msgspec well, and believes the server."""
+
+    async def stream(self) -> tuple[int, str]:
+        """Return the number of chunks with text, and the answer."""
+        rest = b""
+        answer: list[str] = []
+        body = msgspec.json.encode({**BODY, "stream": True})
+        async with self.http.post(self.url, data=body) as response:
+            response.raise_for_status()
+            async for data in response.content.iter_any():
+                *events, rest = (rest + data).split(b"\n\n")
+                for event in events:
+                    if event == b"data: [DONE]":
+                        continue
+                    choice = CHUNK.decode(event[6:]).choices[0]
+                    if choice.delta.content:
+                        answer.append(choice.delta.content)
+        return len(answer), "".join(answer)
+
+    async def whole(self) -> str:
+        """Return the answer."""
+        async with self.http.post(self.url, data=msgspec.json.encode(BODY)) as response:
+            response.raise_for_status()
+            return WHOLE.decode(await response.read()).choices[0].message.content
+
+    async def picture(self, data: bytes) -> str:
+        """Send a picture and return the answer."""
+        part = {"type": "image_url", "image_url": {"url": _data_uri(data)}}
+        body = BODY | {"messages": [{"role": "user", "content": [part]}]}
+        async with self.http.post(self.url, data=msgspec.json.encode(body)) as response:
+            response.raise_for_status()
+            return WHOLE.decode(await response.read()).choices[0].message.content
+
+
+class Naive(_Loop):
+    """What everybody writes first."""
+
+    async def stream(self) -> tuple[int, str]:
+        """Return the number of chunks with text, and the answer."""
+        answer = []
+        async with self.http.post(self.url, json={**BODY, "stream": True}) as response:
+            async for line in response.content:
+                text = line.decode().strip()
+                if text.startswith("data: ") and text != "data: [DONE]":
+                    delta = json.loads(text[6:])["choices"][0]["delta"]
+                    if delta.get("content"):
+                        answer.append(delta["content"])
+        return len(answer), "".join(answer)
+
+    async def whole(self) -> str:
+        """Return the answer."""
+        async with self.http.post(self.url, json=BODY) as response:
+            return (await response.json())["choices"][0]["message"]["content"]
+
+    async def picture(self, data: bytes) -> str:
+        """Send a picture and return the answer."""
+        part = {"type": "image_url", "image_url": {"url": _data_uri(data)}}
+        body = BODY | {"messages": [{"role": "user", "content": [part]}]}
+        async with self.http.post(self.url, json=body) as response:
+            return (await response.json())["choices"][0]["message"]["content"]
+
+
+def _data_uri(data: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(data).decode('ascii')}"

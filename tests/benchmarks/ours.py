@@ -1,0 +1,35 @@
+"""Aimlchat, as its users would use it."""
+
+from __future__ import annotations
+
+import aimlchat
+
+MODEL = "claude-3-7-sonnet-20250219"
+
+
+class Ours:
+    """A session of aimlchat."""
+
+    def __init__(self, base_url: str) -> None:
+        self.session = aimlchat.ChatSession("k", base_url=base_url, model=MODEL)
+
+    async def stream(self) -> tuple[int, str]:
+        """Return the number of deltas with text, and the answer."""
+        count = 0
+        async with self.session.stream("Why?") as stream:
+            async for delta in stream:
+                if delta.text:
+                    count += 1
+        return count, stream.completion.text
+
+    async def whole(self) -> str:
+        """Return the answer."""
+        return (await self.session.complete("Why?")).text
+
+    async def picture(self, data: bytes) -> str:
+        """Send a picture and return the answer."""
+        image = aimlchat.Image(data=data, media_type="image/png")
+        return (await self.session.complete(aimlchat.ChatRequest().user(image))).text
+
+    async def close(self) -> None:
+        await self.session.close()

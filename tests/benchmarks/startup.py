@@ -1,0 +1,45 @@
+"""What it takes to import a package, and to be ready to send; each time in a new process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+from scenarios import MILLI, View
+
+BARE = "pass"
+READY = """
+import asyncio, {0}
+async def main():
+    async with {0}.{1}:
+        pass
+asyncio.run(main())
+"""
+CODES = {
+    "aimlchat": ("aimlchat", "import aimlchat"),
+    "aimlchat, ready to send": ("aimlchat", READY.format("aimlchat", "ChatSession('k')")),
+    "aiohttp": ("aimlchat", "import aiohttp"),
+    "openai, ready to send": ("openai", READY.format("openai", "AsyncOpenAI(api_key='k')")),
+    "litellm": ("litellm", "import litellm"),
+}
+# It would fetch a price list from the net as it is imported.
+QUIET = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+VIEW = View("imports: ms over bare Python", "wall", MILLI, 1.25, yardstick="aiohttp")
+
+
+def round_of(pythons: dict[str, str]) -> dict[str, dict[str, float]]:
+    """Start each once; return the seconds that each took longer than a Python that does nothing."""
+    times = {}
+    for name, (package, code) in CODES.items():
+        if package == "aimlchat" or package in pythons:
+            python = pythons.get(package, sys.executable)
+            times[name] = {"wall": _seconds(python, code) - _seconds(python, BARE)}
+    return times
+
+
+def _seconds(python: str, code: str) -> float:
+    before = time.perf_counter()
+    subprocess.run([python, "-c", code], check=True, env=os.environ | QUIET)
+    return time.perf_counter() - before

@@ -1,0 +1,167 @@
+"""How many bytecode instructions of ours a chunk and a completion take, whatever the machine.
+
+What C does is not seen, so this notices code that was added to the hot path, and no slow parser.
+The figures stand in ``instruction_counts.json``, one for each Python version that changes them:
+
+    AIMLCHAT_COUNT=1 pytest tests/test_instruction_counts.py    # writes the figures anew
+"""
+
+import asyncio
+import json
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from raw_server import CHUNKED, content, http_chunk, serving
+
+import aimlchat
+from aimlchat import ChatSession, StreamParser
+
+FIGURES = Path(__file__).with_name("instruction_counts.json")
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+PACKAGE = str(Path(aimlchat.__file__).parent) + os.sep
+MOST, LEAST = 1.10, 0.80
+RENEW = "AIMLCHAT_COUNT=1 pytest tests/test_instruction_counts.py"
+DONE = b"data: [DONE]\n\n"
+CHUNKS = 1000
+WHOLE = json.dumps(
+    {
+        "id": "c1",
+        "model": "m",
+        "created": 1760000000,
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": "Because."},
+                "finish_reason": "stop",
+            }
+        ],
+        "usage": {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12},
+    }
+).encode()
+
+
+class Count:
+    """The instructions that ran in frames of aimlchat, those that attrs wrote for it included."""
+
+    def __init__(self) -> None:
+        self.instructions = 0
+
+    def trace(self, frame, event, _):
+        """Count as the trace function of Python 3.11."""
+        if event == "call":
+            if not is_ours(frame.f_code):
+                return None
+            frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        elif event == "opcode":
+            self.instructions += 1
+        return self.trace
+
+    def monitor(self, code, _):
+        """Count as a callback of ``sys.monitoring``; what is not ours is not heard of again."""
+        if not is_ours(code):
+            return sys.monitoring.DISABLE
+        self.instructions += 1
+        return None
+
+
+def is_ours(code):
+    return code.co_filename.startswith((PACKAGE, "<attrs generated"))
+
+
+@contextmanager
+def counting():
+    """Count; a coverage tool that traces as well is blind meanwhile."""
+    count = Count()
+    if sys.version_info >= (3, 12):  # where tracing misses instructions
+        monitoring = sys.monitoring
+        tool, event = monitoring.OPTIMIZER_ID, monitoring.events.INSTRUCTION
+        monitoring.use_tool_id(tool, "aimlchat's tests")
+        monitoring.register_callback(tool, event, count.monitor)
+        monitoring.set_events(tool, event)
+        try:
+            yield count
+        finally:
+            monitoring.set_events(tool, monitoring.events.NO_EVENTS)
+            monitoring.register_callback(tool, event, None)
+            monitoring.free_tool_id(tool)
+    else:
+        before = sys.gettrace()
+        sys.settrace(count.trace)
+        try:
+            yield count
+        finally:
+            sys.settrace(before)
+
+
+def check(name, instructions):
+    """Compare with the stored figure, or store it if that is asked for."""
+    figures = json.loads(FIGURES.read_text(encoding="ascii"))
+    if os.environ.get("AIMLCHAT_COUNT"):
+        figures.setdefault(VERSION, {})[name] = instructions
+        text = json.dumps(figures, indent=2, sort_keys=True)
+        FIGURES.write_text(f"{text}\n", encoding="ascii")
+    if VERSION not in figures:
+        pytest.skip(f"no figures for Python {VERSION} yet: {RENEW}")
+    stored = figures[VERSION][name]
+    said = f"{name}: {instructions:,} instructions, and {stored:,} are stored for {VERSION}"
+    assert instructions <= stored * MOST, f"{said}. If that is worth it: {RENEW}"
+    assert instructions >= stored * LEAST, f"{said}. Well done; to hold that: {RENEW}"
+
+
+def answered(body):
+    length = b"Content-Length: %d\r\n\r\n" % len(body)
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + length + body
+
+
+def test_a_thousand_chunks_through_the_parser():
+    body = content("word") * (CHUNKS - 1) + content("", '"stop"') + DONE
+    StreamParser("m").feed(body)  # what is made once is made here
+    parser = StreamParser("m")
+
+    with counting() as count:
+        deltas = parser.feed(body)
+        deltas += parser.close()
+
+    assert len(deltas) == CHUNKS - 1
+    check("parser, 1,000 chunks", count.instructions)
+
+
+async def test_a_whole_completion():
+    async def handler(_, writer):
+        writer.write(answered(WHOLE))
+
+    async with serving(handler) as server, ChatSession("k", base_url=server.base_url) as session:
+        await session.complete("Why?")
+
+        with counting() as count:
+            completion = await session.complete("Why?")
+
+        assert completion.text == "Because."
+        check("whole completion", count.instructions)
+
+
+async def test_a_stream_whose_chunks_come_one_by_one():
+    read = asyncio.Event()
+
+    async def handler(_, writer):
+        writer.write(CHUNKED)
+        for _ in range(20):
+            writer.write(http_chunk(content("word")))
+            await read.wait()  # so that each has a read of its own
+            read.clear()
+        writer.write(http_chunk(content("", '"stop"') + DONE) + b"0\r\n\r\n")
+
+    async with serving(handler) as server, ChatSession("k", base_url=server.base_url) as session:
+        for _ in range(2):
+            deltas = 0
+            with counting() as count:
+                async with session.stream("Why?") as stream:
+                    async for _ in stream:
+                        deltas += 1
+                        read.set()
+
+        assert deltas == 20
+        check("stream, 20 chunks one by one", count.instructions)
