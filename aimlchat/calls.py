@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .policies import RetryPolicy, Timeouts
     from .transport import Exchange, Transport
 
-__all__ = ["Call", "Desk", "Observer", "Opened", "Question", "copied", "tokens_of"]
+__all__ = ["Call", "Desk", "Observer", "Opened", "Question", "copied", "tell", "tokens_of"]
 
 _logger = logging.getLogger("aimlchat")
 _SUCCESS = range(200, 300)
@@ -245,7 +245,6 @@ class Call:
                 except AIMLChatError as error:
                     if isinstance(error, APIError):
                         error.inference_id = opened.exchange.headers.get("x-inference-id")
-                    self._desk.redact(error)
                     failed = error.with_traceback(None)
                 else:
                     self.succeeded()
@@ -292,10 +291,8 @@ class Call:
         if self._is_over or not (self._has_begun or error):
             return
         self.close()
-        if self._place is not None and self._place.entry is not None and said is not None:
-            tokens = tokens_of(said().usage)
-            if tokens is not None:
-                self._desk.gate.settle(self._place.entry, tokens)
+        if self._desk.gate.counts_tokens and said is not None:
+            self._settle(tokens_of(said().usage))
         hook = self._desk.on_finish
         if hook is None and not _logger.isEnabledFor(logging.DEBUG):
             return
@@ -323,7 +320,7 @@ class Call:
             record.duration,
             len(record.attempts),
         )
-        _tell(hook, record)
+        tell(hook, record)
 
     def _tried_until(self, outcome: str) -> tuple[Attempt, ...]:
         tried = self.tried
@@ -368,7 +365,6 @@ class Call:
         now = self._desk.watchdog.clock.wall_time()
         error = refusal_in_body(exchange.status, body, exchange.headers, now)
         del body  # the frame of an error is no place for what the server said either
-        self._desk.redact(error)
         raise error
 
     def _delay_after(self, error: AIMLChatError) -> float | None:
@@ -378,13 +374,15 @@ class Call:
             self._observer.failed_try(error)
         delay = self._delay(error)
         self._note(error, delay or 0.0)
-        if (
-            self._place is not None
-            and self._place.entry is not None
-            and isinstance(error, APIError)
-        ):
-            self._desk.gate.settle(self._place.entry, 0)  # who is refused has used nothing
+        if isinstance(error, APIError):
+            self._settle(0)  # who is refused has used nothing
         return delay
+
+    def _settle(self, tokens: int | None) -> None:
+        """Count the tokens of the last try, if they are counted at all, as what they came to."""
+        entry = self._place.entry if self._place is not None else None
+        if entry is not None and tokens is not None:
+            self._desk.gate.settle(entry, tokens)
 
     def _late(self) -> RequestTimeoutError:
         error = self.watch.deadline_error()
@@ -407,7 +405,7 @@ class Call:
         # Without the server's own words, which may quote the conversation.
         why = f"{type(error).__name__} {getattr(error, 'status', '')}".rstrip()
         _logger.info("call %s: try %d failed, %s; next in %.2f s", request_id, number, why, delay)
-        _tell(self._desk.on_retry, RetryRecord(model, request_id, number, delay, error))
+        tell(self._desk.on_retry, RetryRecord(model, request_id, number, delay, error))
 
     def _delay(self, error: AIMLChatError) -> float | None:
         again = may_retry(error, streamed=self._question.streamed)
@@ -439,7 +437,8 @@ def _inference_id(error: AIMLChatError | None) -> str | None:
     return error.partial.inference_id if error is not None and error.partial else None
 
 
-def _tell(hook: Callable[[Any], object] | None, record: CallRecord | RetryRecord) -> None:
+def tell(hook: Callable[[Any], object] | None, record: object) -> None:
+    """Call a hook, if there is one; what it raises is logged and breaks nothing."""
     if hook is None:
         return
     try:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import copy
 import heapq
-import logging
 from collections import deque
 from collections.abc import Sized
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
-from .calls import tokens_of
+from .calls import tell, tokens_of
 from .completions import Cost, Usage
 from .crew import Crew
 from .errors import (
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CompletionIterator", "Run", "Streams", "StreamsIterator"]
 
-_logger = logging.getLogger("aimlchat")
 # These hit every other request as well.
 _FATAL = (AuthenticationError, InsufficientCreditsError, ConfigurationError)
 _OVERLOADED = (503, 529)
@@ -187,10 +185,7 @@ class Run:
         self.tally.add(outcome)
         self._keep_to_budget()
         if self._on_progress is not None:
-            try:
-                self._on_progress(self._progress())
-            except Exception:
-                _logger.exception("the hook %r failed", self._on_progress)
+            tell(self._on_progress, self._progress())
         self.crew.note_change()
 
     def _keep_to_budget(self) -> None:
