@@ -113,13 +113,13 @@ class Gate:
         self._requests = _Minute(limits.requests_per_minute or 0)
         self._tokens = _Minute(limits.tokens_per_minute or 0)
         self._rests: dict[str, _Rest] = {}
+        self._is_limited = bool(self.most or self._requests.most or self._tokens.most)
         self._clock = clock
 
     @property
     def is_open(self) -> bool:
         """Whether `enter` would not wait, and nothing is limited."""
-        limited = self.most or self._requests.most or self._tokens.most
-        return not limited and not self._rests
+        return not (self._is_limited or self._rests)
 
     @property
     def counts_tokens(self) -> bool:

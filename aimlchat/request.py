@@ -11,7 +11,7 @@ import attrs
 
 from .completions import Completion
 from .content import Audio, Document, Image, Message, Text, Tool
-from .dialects import PAYLOADS, Dialect, route
+from .dialects import PAYLOADS, Dialect, route, row_of
 from .dialects.limits import flag, mapping, word
 from .dialects.thinking import Thinking, room, wish
 from .dialects.values import freeze, is_mapping, plain, refuse, shown
@@ -270,6 +270,7 @@ class Verbatim:
 
 
 _DIALECTS = tuple(PAYLOADS)
+_MODEL_AND_MESSAGES = 2
 _EMPTY: tuple[Any, ...] = ((), [])
 _OPTIONS = frozenset(field.alias for field in attrs.fields(ChatRequest))
 _NOT_PARAMETERS = frozenset(
@@ -280,8 +281,11 @@ _NOT_PARAMETERS = frozenset(
 def _payload(fields: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
     get = fields.get
     model = DEFAULT_MODEL if get("model") is None else word(fields["model"], "model")
-    messages, dialect, extra = get("messages"), get("dialect"), get("extra")
+    messages = get("messages")
     _check_conversation(messages)
+    if len(fields) == _MODEL_AND_MESSAGES and "model" in fields:  # nearly always
+        return PAYLOADS[row_of(model).plain](model, messages, None, {}, stream=stream)
+    dialect, extra = get("dialect"), get("extra")
     _check_client_request_id(get("client_request_id"))
     if dialect is not None and dialect not in _DIALECTS:
         msg = f"{shown(dialect)} is no dialect; give 'openai' or 'anthropic'"

@@ -49,6 +49,8 @@ def completion_from(data: bytes, model: str = "", **facts: Any) -> Completion:
             raw=raw,
             **facts,
         )
+    if raw is data:
+        wire.as_stream(chunk)
     whole = Accumulator(model)
     whole.take(chunk, [], odd=raw is not data)
     whole.close([])
@@ -305,6 +307,8 @@ class StreamParser:
     def _read_whole(self, body: bytes, deltas: list[Delta]) -> None:
         try:
             chunk, self._whole_raw = _whole_chunk(body)
+            if self._whole_raw is body:
+                wire.as_stream(chunk)
         except AIMLChatError as error:
             self.fault = _without_frames(error)
             return

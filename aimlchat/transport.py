@@ -84,6 +84,11 @@ class _Request(aiohttp.ClientRequest):
 
     _small_body = b""
 
+    def update_headers(self, headers: Any) -> None:
+        """Put the host before the others."""
+        self.headers = CIMultiDict(Host=self.url.host_port_subcomponent or "")
+        self.headers.update(headers or ())
+
     def update_body_from_data(self, body: Any, *args: Any, **kwargs: Any) -> None:
         """Keep a small body as it is."""
         if type(body) is bytes and 0 < len(body) <= _SMALL_BODY and self.proxy is None:
@@ -167,8 +172,10 @@ class Exchange:
 
         Raises `ProtocolError` if the body was cut. Cancelling loses what was read.
         """
-        pieces: list[bytes] = []
         content = self._response.content
+        if content.is_eof() and content.exception() is None:
+            return content.read_nowait()  # as nearly always: it came together with its head
+        pieces: list[bytes] = []
         try:
             while not content.at_eof():
                 before_each_read()
@@ -333,6 +340,9 @@ class Transport:
             _abandon(http)
 
     def _session(self) -> aiohttp.ClientSession:
+        loop, http = asyncio.get_running_loop(), self._owned
+        if http is not None and http._loop is loop:  # noqa: SLF001 - 4.0 drops the property
+            return http
         if self._closed:
             msg = "the session is closed; make a new ChatSession"
             raise ConfigurationError(msg)
@@ -340,13 +350,11 @@ class Transport:
             if self._borrowed.closed:
                 msg = "the borrowed http session is closed; lend one that is open"
                 raise ConfigurationError(msg)
-            if self._borrowed._loop is not asyncio.get_running_loop():  # noqa: SLF001 - see below
+            if self._borrowed._loop is not loop:  # noqa: SLF001
                 msg = "the borrowed http session belongs to another event loop; lend one of this"
                 raise ConfigurationError(msg)
             return self._borrowed
-        loop = asyncio.get_running_loop()
-        http = self._owned
-        if http is not None and http._loop is not loop:  # noqa: SLF001 - 4.0 drops the property
+        if http is not None:
             if not http._loop.is_closed():  # noqa: SLF001
                 msg = "this ChatSession is in use by another event loop; make one for each loop"
                 raise ConfigurationError(msg)

@@ -30,6 +30,7 @@ __all__ = [
     "Function",
     "Message",
     "ToolFragment",
+    "as_stream",
     "can_be_field",
     "chunk_from",
     "cost_of",
@@ -200,13 +201,16 @@ def chunk_from(body: dict[str, Any], *, whole: bool = False) -> tuple[Chunk, dic
 def typed_whole(data: bytes) -> Chunk | None:
     """Read a whole completion the fast way, or return None if its shape is another."""
     try:
-        chunk = typed_decoder()(data)
+        return typed_decoder()(data)
     except REFUSED:
         return None
+
+
+def as_stream(chunk: Chunk) -> None:
+    """Put the messages of a typed whole completion where a stream has its deltas."""
     for choice in chunk.choices or ():
         _number_calls(choice.message)
         choice.delta = choice.message
-    return chunk
 
 
 def _number_calls(message: Message | None) -> None:

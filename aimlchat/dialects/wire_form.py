@@ -17,11 +17,15 @@ __all__ = ["BLANK", "base64_of", "data_uri", "is_blank", "read"]
 BLANK = "there is nothing but white space in the message; give it a text or a file"
 
 _ROLES = ("system", "developer", "user", "assistant", "tool")
+_ONLY_TEXT = ("user", "assistant", "system", "developer")
+_ROLE_AND_CONTENT = 2
 _DATA_URI = re.compile(r"data:([^;,]*)(?:;[^;,]*)*?;base64,", re.IGNORECASE)
 
 
 def read(message: Any, field: str) -> dict[str, Any]:
     """Return a message dict as a plain copy whose known parts are well formed."""
+    if (said := _simple(message)) is not None:
+        return said
     if not is_mapping(message):
         refuse(f"{shown(message)} is not a message; give a dict, or use .user(...)", field)
     copied: dict[str, Any] = plain(message, field)
@@ -34,6 +38,17 @@ def read(message: Any, field: str) -> dict[str, Any]:
         _text(copied, "tool_call_id", field)
     _content(copied, role, f"{field}.content")
     return copied
+
+
+def _simple(message: Any) -> dict[str, Any] | None:
+    """Copy what nearly every message is, a role and an ASCII text, at a third of the cost."""
+    if type(message) is dict and len(message) == _ROLE_AND_CONTENT:
+        role, content = message.get("role"), message.get("content")
+        if type(content) is str and content.isascii() and role in _ONLY_TEXT:
+            if role == "user" and not content.strip():
+                return None
+            return {"role": role, "content": content}
+    return None
 
 
 def _content(message: dict[str, Any], role: str, field: str) -> None:
