@@ -42,6 +42,13 @@ _SETTINGS: dict[str, Any] = {
     "max_line_size": _MAX_HEADER_BYTES,
     "max_field_size": _MAX_HEADER_BYTES,
 }
+_USUAL_HEADERS = CIMultiDict(
+    [
+        ("Host", ""),
+        *aiohttp.ClientRequest.DEFAULT_HEADERS.items(),
+        ("User-Agent", aiohttp.http.SERVER_SOFTWARE),
+    ]
+)
 _SMALL_BODY = 16 * 1024  # a quarter of what asyncio buffers before it asks to pause
 _MAX_ERROR_BODY = 1024 * 1024
 _DRAIN_SECONDS = 0.05
@@ -85,9 +92,13 @@ class _Request(aiohttp.ClientRequest):
     _small_body = b""
 
     def update_headers(self, headers: Any) -> None:
-        """Put the host before the others."""
-        self.headers = CIMultiDict(Host=self.url.host_port_subcomponent or "")
+        """Put the given headers over the usual ones, of which the host is the first."""
+        self.headers = _USUAL_HEADERS.copy()
+        self.headers["Host"] = self.url.host_port_subcomponent or ""
         self.headers.update(headers or ())
+
+    def update_auto_headers(self, skip_auto_headers: Any) -> None:
+        """Do nothing: they are there already, and none is ever skipped."""
 
     def update_body_from_data(self, body: Any, *args: Any, **kwargs: Any) -> None:
         """Keep a small body as it is."""
