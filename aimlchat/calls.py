@@ -183,7 +183,7 @@ class Call:
         observer: Observer | None = None,
     ) -> None:
         self._desk = desk
-        self._ask = ask
+        self._ask: Callable[[], Question] | None = ask
         self._timeouts = timeouts
         self._policy = policy
         self._observer = observer
@@ -209,8 +209,9 @@ class Call:
             self.watch = self._desk.watchdog.watch(self._timeouts)
         watch = self.watch
         try:
-            if self._question is _UNASKED:
+            if self._ask is not None:
                 self._question = self._ask()
+                self._ask = None  # which holds the request
             delay: float | None = None
             while True:
                 if failed is not None:
@@ -257,6 +258,7 @@ class Call:
     def succeeded(self) -> None:
         """Note that a try came to something: its first delta, or a whole answer."""
         self._desk.budget.note(failed=False)
+        self._question.body = None  # it is not sent again, and a stream may hold it for long
 
     def explain(self, error: AIMLChatError) -> None:
         """Put on an error behind the first delta, which is final, what was tried."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import TYPE_CHECKING, Any, Self
 
 from .calls import copied
@@ -43,7 +42,7 @@ class DeltaStream:
         self._tail_end: float | None = None
         self._opened: Opened | None = None
         self._parser = StreamParser()
-        self._ready: deque[Delta] = deque()
+        self._ready: list[Delta] = []  # the next one last
         self._deltas = 0
         self._first_reasoning: float | None = None
         self._first_answer: float | None = None
@@ -79,7 +78,7 @@ class DeltaStream:
                 self._raise_failure()
                 raise StopAsyncIteration
             await self._step()
-        return self._ready.popleft()
+        return self._ready.pop()
 
     def answer_text(self, choice: int = 0) -> TextView:
         """Iterate the answer's text only; reasoning, refusals and tool calls are passed over."""
@@ -232,10 +231,11 @@ class DeltaStream:
             if not self._deltas:
                 self._call.succeeded()
             self._deltas += len(deltas)
-            self._ready.extend(deltas)
             self._call.watch.got_token()
             if self._first_answer is None:  # reasoning comes before it, or is not timed
                 self._note_first(deltas)
+            deltas.reverse()
+            self._ready = deltas  # nothing is read before all of it was handed out
         else:
             self._call.watch.pause()
         if parser.fault is None:

@@ -29,7 +29,7 @@ from .many import CompletionIterator, Run, Streams, StreamsIterator
 from .policies import Limits, RetryPolicy, Timeouts
 from .request import DEFAULT_MODEL, ChatRequest, Draft, Verbatim
 from .stream import completion_from
-from .transport import Secret, Transport
+from .transport import HEADER, Secret, Transport
 
 if TYPE_CHECKING:
     import ssl as ssl_module
@@ -272,8 +272,8 @@ class ChatSession:
     ) -> bytes:
         """Send JSON to an endpoint that is no chat, and return the body of its answer."""
         headers = {
-            "Authorization": self._authorization,
-            "Content-Type": "application/json",
+            HEADER["Authorization"]: self._authorization,
+            HEADER["Content-Type"]: "application/json",
             **self._headers,
         }
         question = Question(path, headers, Body((body,)) if body else None, method=method)
@@ -331,16 +331,16 @@ class ChatSession:
         payload, body = body_of(request, stream=stream)
         client_request_id = request.client_request_id or self._next_request_id()
         sent_headers = {
-            "Authorization": self._authorization,
-            "Content-Type": "application/json",
-            "X-Client-Request-Id": client_request_id,
+            HEADER["Authorization"]: self._authorization,
+            HEADER["Content-Type"]: "application/json",
+            HEADER["X-Client-Request-Id"]: client_request_id,
             **self._headers,
             **_checked_headers(headers),
         }
         if stream:
-            sent_headers["Accept"] = "text/event-stream"
+            sent_headers[HEADER["Accept"]] = "text/event-stream"
             # A compressed stream comes in lumps, when the compressor's buffer is full.
-            sent_headers["Accept-Encoding"] = "identity"
+            sent_headers[HEADER["Accept-Encoding"]] = "identity"
         return Question(
             "chat/completions",
             sent_headers,

@@ -12,7 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiohttp.http_writer import _serialize_headers
-from multidict import CIMultiDict
+from multidict import CIMultiDict, istr
 from yarl import URL
 
 from .errors import (
@@ -31,7 +31,11 @@ if TYPE_CHECKING:
     from .bodies import Body
     from .policies import Limits, Timeouts
 
-__all__ = ["Exchange", "Secret", "Transport"]
+__all__ = ["HEADER", "Exchange", "Secret", "Transport"]
+
+_NAMES = ("Authorization", "Content-Type", "X-Client-Request-Id", "Accept", "Accept-Encoding")
+HEADER = {name: istr(name) for name in _NAMES}
+"""Names that a multidict need not fold, nor keep a folded copy of, for each request."""
 
 # Upstreams put much into one header (content security policies, cookies); aiohttp's own limit of
 # 8,190 bytes makes a 400 out of that.
@@ -151,13 +155,21 @@ class Secret(str):
 class Exchange:
     """One answer, from its head to its end."""
 
-    __slots__ = ("_response", "_unwatch", "headers", "status")
+    __slots__ = ("_closed", "_response", "headers", "status")
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
-        self._unwatch = _watch(response)
         self.status = response.status
         self.headers = CIMultiDict(response.headers)
+        connection = response.connection  # None if the whole body came with the head
+        protocol = connection.protocol if connection is not None else None
+        # Done once the connection is lost.
+        self._closed = protocol.closed if protocol is not None else None
+        if self._closed is not None:
+            # Once for each connection, and for good: it may be lost when nobody watches any more.
+            self._closed.remove_done_callback(_look_at)
+            self._closed.add_done_callback(_look_at)
+            self._closed.add_done_callback(self._lost)
 
     async def read(self) -> bytes:
         """Return the bytes that have come, waiting for some if there are none; ``b""`` at the end.
@@ -236,8 +248,20 @@ class Exchange:
 
     def close(self) -> None:
         """Close the connection, unless the body was read to its end; safe to repeat."""
-        self._unwatch()
+        if self._closed is not None:
+            self._closed.remove_done_callback(self._lost)
+            self._closed = None
         self._response.close()
+
+    def _lost(self, _: asyncio.Future[None]) -> None:
+        """Make sure that a reader hears of a lost connection.
+
+        A chunk whose size is broken makes aiohttp close it without a word to the body's reader, who
+        would wait for ever.
+        """
+        content = self._response.content
+        if not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ClientPayloadError("the body is not HTTP"))
 
 
 class Transport:
@@ -374,7 +398,10 @@ class Transport:
         if http is None:
             connector = _Pool(limit=self._limits.max_connections or 0, socket_factory=_socket)
             http = self._owned = aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), request_class=_Request, **_SETTINGS
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                request_class=_Request,
+                **_SETTINGS,
             )
         return http
 
@@ -513,39 +540,7 @@ def _cause(error: Exception, outer: BaseException | None) -> Exception:
     return error
 
 
-def _watch(response: aiohttp.ClientResponse) -> Callable[[], None]:
-    """Make sure that a reader hears of a lost connection; return what ends the watch.
-
-    A chunk whose size is broken makes aiohttp close the connection without a word to the body's
-    reader, who would wait for ever.
-    """
-    connection = response.connection  # None if the whole body came with the head
-    protocol = connection.protocol if connection is not None else None
-    closed = protocol.closed if protocol is not None else None
-    if closed is None:
-        return _nothing
-    content = response.content
-
-    def tell(_: asyncio.Future[None]) -> None:
-        if not content.is_eof() and content.exception() is None:
-            content.set_exception(aiohttp.ClientPayloadError("the body is not HTTP"))
-
-    # Once for each connection, and for good: it may be lost when nobody watches any more.
-    closed.remove_done_callback(_look_at)
-    closed.add_done_callback(_look_at)
-    closed.add_done_callback(tell)
-
-    def unwatch() -> None:
-        closed.remove_done_callback(tell)
-
-    return unwatch
-
-
 def _look_at(future: asyncio.Future[None]) -> None:
     """Look at how a connection was lost, or asyncio would log that nobody did."""
     if not future.cancelled():
         future.exception()
-
-
-def _nothing() -> None:
-    """There is nothing to end."""
