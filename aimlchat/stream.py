@@ -162,13 +162,9 @@ class StreamParser:
             return deltas
         if not data or self.done or self._closed:
             return deltas
-        for event in self._events.feed(data):
-            self._take(event, deltas)
-            if self.done or self.fault is not None:
-                break
-        else:
-            if self._events.fault is not None:
-                self._fail(self._events.fault)
+        self._take(self._events.feed(data), deltas)
+        if self._events.fault is not None and not self.done and self.fault is None:
+            self._fail(self._events.fault)
         if self.fault is not None:  # then nothing more will come
             self._content.close(deltas)
         return deltas
@@ -224,19 +220,28 @@ class StreamParser:
     def _is_complete(self) -> bool:
         return self.done or self._content.finished_choices > 0
 
-    def _take(self, event: bytes, deltas: list[Delta]) -> None:
-        try:
-            chunk = self._decode(event)
-        except wire.REFUSED:
-            self._take_odd(event, deltas)
-            return
-        if chunk.error or (chunk.event is not None and chunk.event.error):
-            self._take_odd(event, deltas)
-            return
-        self._last_event = event
-        if self._extra_keys:
-            self._note_extra(chunk)
-        self._content.take(chunk, deltas)
+    def _take(self, events: list[bytes], deltas: list[Delta]) -> None:
+        """Take events up to the one that ends the stream, or is a fault."""
+        # What a chunk costs is spent here, so nothing is looked up or called that need not be.
+        decode, take = self._decode, self._content.take
+        for event in events:
+            try:
+                chunk = decode(event)
+            except wire.REFUSED:
+                is_odd = True
+            else:
+                envelope = chunk.event
+                is_odd = chunk.error or (envelope is not None and envelope.error)
+            if is_odd:
+                self._take_odd(event, deltas)
+                if self.done or self.fault is not None:
+                    break
+                decode = self._decode  # which knows its keys now
+                continue
+            self._last_event = event
+            if self._extra_keys:
+                self._note_extra(chunk)
+            take(chunk, deltas)
 
     def _note_extra(self, chunk: wire.Chunk) -> None:
         for place, key in enumerate(self._extra_keys):
@@ -280,7 +285,7 @@ class StreamParser:
                     return
             except ProtocolError:
                 return
-        self._take(event, deltas)
+        self._take([event], deltas)
 
     def _widen_decoder(self, extra: dict[str, Any]) -> None:
         keys = tuple(sorted({*self._extra_keys, *filter(wire.can_be_field, extra)}))
