@@ -131,6 +131,29 @@ class Accumulator:
                 self._unfinished -= 1
                 self.finished_choices = 0 if self._unfinished else len(self._choices)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is nothing to learn from a plain chunk but its text."""
+        return self._has_head and not self._mender.held
+
+    def take_plain(self, chunk: wire.PlainChunk, deltas: list[Delta]) -> bool:
+        """Add the text of a chunk that has nothing else; False if that is not all there is to it.
+
+        What `take` would do, at a third of the cost. For an accumulator that `is_settled`.
+        """
+        (choice,) = chunk.choices
+        state = self._choices.get(choice.index)
+        if state is None or state.tags is not None:
+            return False
+        message = choice.delta
+        if text := message.reasoning_content:
+            state.reasoning.append(text)
+            deltas.append(ReasoningDelta(text, state.index))
+        if text := message.content:
+            state.answer.append(text)
+            deltas.append(AnswerDelta(text, state.index))
+        return True
+
     def close(self, deltas: list[Delta]) -> None:
         """Hand out what was held back; nothing more will come."""
         for (index, field), text in self._mender.give_up().items():

@@ -16,6 +16,7 @@ MAX_EVENT_BYTES = 16 * 2**20
 _MAX_BLOCK = MAX_EVENT_BYTES + 4096
 _BOM = b"\xef\xbb\xbf"
 _DATA = b"data: "
+_SHORTEST = len(_DATA) + 2  # of an event without data
 
 
 class EventDecoder:
@@ -43,14 +44,14 @@ class EventDecoder:
             return []
         if (
             # Nearly always: one read is one event, and that is one line of data.
-            not (self._held or self._after_cr or self._at_start)
-            and data.find(b"\n") == len(data) - 2
-            and data.endswith(b"\n\n")
+            data.endswith(b"\n\n")
             and data.startswith(_DATA)
-            and len(_DATA) + 2 < len(data) < MAX_EVENT_BYTES
+            and _SHORTEST < len(data) < MAX_EVENT_BYTES
+            and data.find(b"\n") == len(data) - 2
             and b"\r" not in data
+            and not (self._held or self._after_cr or self._at_start)
         ):
-            return [data[len(_DATA) : -2]]
+            return [data[6:-2]]  # constants make the slice at half the cost
         if self._after_cr or b"\r" in data:
             data = self._with_lf_only(data)
         if self._held or self._at_start:

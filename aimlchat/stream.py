@@ -28,6 +28,7 @@ _DONE = b"[DONE]"
 _CLOSING = "think>"  # the end of either tag around inline reasoning
 # An upstream with more unknown keys than this gets no decoder of its own: they are not keys then.
 _MAX_EXTRA_KEYS = 16
+_MOST_MISSES = 16
 
 
 def completion_from(data: bytes, model: str = "", **facts: Any) -> Completion:
@@ -133,6 +134,8 @@ class StreamParser:
         self._decode = wire.typed_decoder()
         self._extra_keys: tuple[str, ...] = ()
         self._extra: dict[str, Any] = {}
+        self._may_be_plain = False  # the next event, as far as is known
+        self._misses = 0  # how often it was not
         self._last_event = b""
         self._start: bytes | None = b""  # None once it is known what kind of body this is
         self._whole: bytearray | None = None  # the body, if it is a single JSON text
@@ -222,26 +225,40 @@ class StreamParser:
 
     def _take(self, events: list[bytes], deltas: list[Delta]) -> None:
         """Take events up to the one that ends the stream, or is a fault."""
-        # What a chunk costs is spent here, so nothing is looked up or called that need not be.
-        decode, take = self._decode, self._content.take
+        # What a chunk costs is spent here, so nothing is looked at twice that need not be.
+        take_plain, plain_chunk = self._content.take_plain, wire.plain_chunk
+        may_be_plain = self._may_be_plain
         for event in events:
-            try:
-                chunk = decode(event)
-            except wire.REFUSED:
-                is_odd = True
-            else:
-                envelope = chunk.event
-                is_odd = chunk.error or (envelope is not None and envelope.error)
-            if is_odd:
-                self._take_odd(event, deltas)
-                if self.done or self.fault is not None:
-                    break
-                decode = self._decode  # which knows its keys now
-                continue
-            self._last_event = event
-            if self._extra_keys:
-                self._note_extra(chunk)
-            take(chunk, deltas)
+            if may_be_plain:
+                try:
+                    is_taken = take_plain(plain_chunk(event), deltas)
+                except wire.REFUSED:
+                    is_taken = False
+                if is_taken:
+                    self._last_event = event
+                    continue
+                self._misses += 1
+            self._take_any(event, deltas)
+            if self.done or self.fault is not None:
+                break
+            # A miss costs as much as decoding, and a stream of tool calls has nothing else.
+            may_be_plain = self._may_be_plain = (
+                self._misses < _MOST_MISSES and not self._extra_keys and self._content.is_settled
+            )
+
+    def _take_any(self, event: bytes, deltas: list[Delta]) -> None:
+        try:
+            chunk = self._decode(event)
+        except wire.REFUSED:
+            self._take_odd(event, deltas)
+            return
+        if chunk.error or (chunk.event is not None and chunk.event.error):
+            self._take_odd(event, deltas)
+            return
+        self._last_event = event
+        if self._extra_keys:
+            self._note_extra(chunk)
+        self._content.take(chunk, deltas)
 
     def _note_extra(self, chunk: wire.Chunk) -> None:
         for place, key in enumerate(self._extra_keys):

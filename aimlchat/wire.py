@@ -29,6 +29,7 @@ __all__ = [
     "Chunk",
     "Function",
     "Message",
+    "PlainChunk",
     "ToolFragment",
     "as_stream",
     "can_be_field",
@@ -36,6 +37,7 @@ __all__ = [
     "cost_of",
     "finish_reason_of",
     "models_of",
+    "plain_chunk",
     "reasoning_of",
     "typed_decoder",
     "typed_whole",
@@ -102,6 +104,46 @@ class Chunk(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     state: dict[str, Any] | None = None
 
 
+class PlainMessage(msgspec.Struct, gc=False):
+    """A `Message` with nothing in it but text: every other key is absent or null."""
+
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: None = None
+    refusal: None = None
+    tool_calls: None = None
+    reasoning_details: None = None
+    thinking: None = None
+    function_call: None = None
+    audio: None = None
+    annotations: None = None
+
+
+class PlainChoice(msgspec.Struct, gc=False):
+    """A `Choice` that goes on."""
+
+    delta: PlainMessage
+    index: int = 0
+    finish_reason: None = None
+    logprobs: None = None
+
+
+class PlainChunk(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A `Chunk` that brings a piece of text for one choice, and nothing else.
+
+    Nearly every chunk is one, and once it was decoded as one nothing of it has to be looked at.
+    """
+
+    choices: tuple[PlainChoice]
+    id: str | None = None
+    created: int | None = None
+    model: str | None = None
+    object: Any = None
+    usage: None = None
+    meta: None = None
+    error: None = None
+
+
 # What the typed decoder raises for JSON that it does not take. UnicodeDecodeError is broken UTF-8.
 REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _KNOWN_KEYS = frozenset(Chunk.__struct_fields__)
@@ -131,6 +173,9 @@ def typed_decoder(extra_keys: tuple[str, ...] = ()) -> Callable[[bytes], Chunk]:
         "Chunk", fields, bases=(Chunk,), gc=False, forbid_unknown_fields=True
     )
     return msgspec.json.Decoder(widened).decode
+
+
+plain_chunk = msgspec.json.Decoder(PlainChunk).decode
 
 
 def _text(value: Any) -> str | None:

@@ -16,8 +16,8 @@ __all__ = ["BLANK", "base64_of", "data_uri", "is_blank", "read"]
 
 BLANK = "there is nothing but white space in the message; give it a text or a file"
 
-_ROLES = ("system", "developer", "user", "assistant", "tool")
-_ONLY_TEXT = ("user", "assistant", "system", "developer")
+_ONLY_TEXT = ("system", "developer", "user", "assistant")  # who may say a text and no more
+_ROLES = (*_ONLY_TEXT, "tool")
 _ROLE_AND_CONTENT = 2
 _DATA_URI = re.compile(r"data:([^;,]*)(?:;[^;,]*)*?;base64,", re.IGNORECASE)
 
@@ -42,13 +42,16 @@ def read(message: Any, field: str) -> dict[str, Any]:
 
 def _simple(message: Any) -> dict[str, Any] | None:
     """Copy what nearly every message is, a role and an ASCII text, at a third of the cost."""
-    if type(message) is dict and len(message) == _ROLE_AND_CONTENT:
-        role, content = message.get("role"), message.get("content")
-        if type(content) is str and content.isascii() and role in _ONLY_TEXT:
-            if role == "user" and not content.strip():
-                return None
-            return {"role": role, "content": content}
-    return None
+    if type(message) is not dict or len(message) != _ROLE_AND_CONTENT:
+        return None
+    role, content = message.get("role"), message.get("content")
+    if type(role) is not str or role not in _ONLY_TEXT:
+        return None
+    if type(content) is not str or not content.isascii():
+        return None
+    if role == "user" and not content.strip():
+        return None
+    return {"role": role, "content": content}
 
 
 def _content(message: dict[str, Any], role: str, field: str) -> None:
