@@ -77,15 +77,6 @@ class _Trip:
 _trip: ContextVar[_Trip] = ContextVar("trip")
 
 
-class _Pool(aiohttp.TCPConnector):
-    """A pool that notes how a request got its connection."""
-
-    async def connect(self, *args: Any, **kwargs: Any) -> Any:
-        connection = await super().connect(*args, **kwargs)
-        _trip.get().connected = True
-        return connection
-
-
 class _Request(aiohttp.ClientRequest):
     """A request whose small body is written at once, together with its head.
 
@@ -114,6 +105,7 @@ class _Request(aiohttp.ClientRequest):
 
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         """Write the request; return the answer, whose head has still to be read."""
+        _trip.get().connected = True
         if not self._small_body:
             return await super().send(conn)
         protocol = conn.protocol
@@ -396,7 +388,9 @@ class Transport:
             _abandon(http)
             http = None
         if http is None:
-            connector = _Pool(limit=self._limits.max_connections or 0, socket_factory=_socket)
+            connector = aiohttp.TCPConnector(
+                limit=self._limits.max_connections or 0, socket_factory=_socket
+            )
             http = self._owned = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
