@@ -19,7 +19,7 @@ STUCK = PAGES // 10
 LIMIT = 100_000  # characters that may wait for a page
 MUCH = ["x" * 50_000] * 10  # soon more than that
 LITTLE = ["Little by little. "] * 10
-PACE = 0.2
+PACE = 0.5  # seconds; five hundred pages, their service and its upstream share a core here
 
 
 @pytest.fixture(autouse=True)
@@ -141,7 +141,7 @@ async def test_those_who_read_are_on_time_though_a_tenth_reads_nothing(aimlchat_
     ):
         began = loop.time()
         with stuck_pages(address, b"much", STUCK):
-            async with asyncio.timeout(12):
+            async with asyncio.timeout(25):
                 lengths = await asyncio.gather(*map(length_of, readers))
                 took = loop.time() - began
                 results = await service.all_results()
