@@ -50,11 +50,8 @@ def completion_from(data: bytes, model: str = "", **facts: Any) -> Completion:
             raw=raw,
             **facts,
         )
-    if raw is data:
-        wire.as_stream(chunk)
     whole = Accumulator(model)
-    whole.take(chunk, [], odd=raw is not data)
-    whole.close([])
+    _take_whole(whole, chunk, [], odd=raw is not data)
     return with_facts(whole.made(complete=True, raw=raw), facts)
 
 
@@ -111,6 +108,13 @@ def _whole_chunk(data: bytes) -> tuple[wire.Chunk, bytes | dict[str, Any]]:
     return chunk, body
 
 
+def _take_whole(content: Accumulator, chunk: wire.Chunk, deltas: list[Delta], *, odd: bool) -> None:
+    if not odd:
+        wire.as_stream(chunk)
+    content.take(chunk, deltas, odd=odd)
+    content.close(deltas)
+
+
 def _without_frames(error: AIMLChatError) -> AIMLChatError:
     """Return an error that can be kept: frames would hold the parser, and whoever feeds it."""
     error.__context__ = None
@@ -134,7 +138,7 @@ class StreamParser:
         self._decode = wire.typed_decoder()
         self._extra_keys: tuple[str, ...] = ()
         self._extra: dict[str, Any] = {}
-        self._may_be_plain = False  # the next event, as far as is known
+        self._may_be_plain = False  # what comes next, as far as is known
         self._misses = 0  # how often it was not
         self._last_event = b""
         self._start: bytes | None = b""  # None once it is known what kind of body this is
@@ -145,6 +149,8 @@ class StreamParser:
         """What went wrong; raised (as a copy) by the next `feed` or `close`."""
         self.done = False
         """Whether ``[DONE]`` has come: nothing that follows counts."""
+        self.finished_choices = 0
+        """How many choices have their finish reason; 0 while one that began lacks it."""
 
     def feed(self, data: bytes) -> list[Delta]:
         """Take the next bytes of the body and return the deltas in them, often none.
@@ -153,9 +159,22 @@ class StreamParser:
         fault is raised at the next call. Raises `APIError` for an error event, `ProtocolError` for
         what is not the wire format.
         """
-        if self.fault is not None:
-            self._raise_fault()
+        # Nearly always one read is one event, and that is a piece of text.
+        if self._may_be_plain and (event := self._events.single(data)):
+            deltas: list[Delta] = []
+            try:
+                if self._content.take_plain(wire.plain_chunk(event), deltas):
+                    self._last_event = event
+                    return deltas
+            except wire.REFUSED:
+                pass
+            self._misses += 1
+            self._may_be_plain = False
+        return self._feed(data)
+
+    def _feed(self, data: bytes) -> list[Delta]:
         deltas: list[Delta] = []
+        self._raise_fault()
         if self._start is not None:
             data = self._recognise(data)
         if self._whole is not None:
@@ -166,6 +185,7 @@ class StreamParser:
         if not data or self.done or self._closed:
             return deltas
         self._take(self._events.feed(data), deltas)
+        self.finished_choices = self._content.finished_choices
         if self._events.fault is not None and not self.done and self.fault is None:
             self._fail(self._events.fault)
         if self.fault is not None:  # then nothing more will come
@@ -189,6 +209,7 @@ class StreamParser:
         if self._closed or self.fault is not None:
             return deltas
         self._closed = True
+        self._may_be_plain = False
         if self._whole is not None:
             self._read_whole(bytes(self._whole), deltas)
             return deltas
@@ -198,11 +219,6 @@ class StreamParser:
         if not self._is_complete and self.fault is None:
             self.fault = self._interruption()
         return deltas
-
-    @property
-    def finished_choices(self) -> int:
-        """How many choices have their finish reason; 0 while one that began lacks it."""
-        return self._content.finished_choices
 
     @property
     def partial(self) -> Completion:
@@ -240,6 +256,7 @@ class StreamParser:
                 self._misses += 1
             self._take_any(event, deltas)
             if self.done or self.fault is not None:
+                self._may_be_plain = False
                 break
             # A miss costs as much as decoding, and a stream of tool calls has nothing else.
             may_be_plain = self._may_be_plain = (
@@ -329,13 +346,10 @@ class StreamParser:
     def _read_whole(self, body: bytes, deltas: list[Delta]) -> None:
         try:
             chunk, self._whole_raw = _whole_chunk(body)
-            if self._whole_raw is body:
-                wire.as_stream(chunk)
         except AIMLChatError as error:
             self.fault = _without_frames(error)
             return
-        self._content.take(chunk, deltas, odd=self._whole_raw is not body)
-        self._content.close(deltas)
+        _take_whole(self._content, chunk, deltas, odd=self._whole_raw is not body)
 
     def _fail(self, error: AIMLChatError) -> None:
         # A choice that has its finish reason is whole; what goes wrong behind it cannot undo that.

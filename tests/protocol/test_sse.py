@@ -13,11 +13,17 @@ from aimlchat.sse import MAX_EVENT_BYTES, EventDecoder
 
 def decoded(*pieces):
     decoder = EventDecoder()
-    events = [event for piece in pieces for event in decoder.feed(piece)]
+    events = [event for piece in pieces for event in taken(decoder, piece)]
     if last := decoder.close():
         events.append(last)
     assert decoder.fault is None
     return events
+
+
+def taken(decoder, piece):
+    """Take a piece the quick way if that is possible."""
+    event = decoder.single(piece)
+    return [event] if event else decoder.feed(piece)
 
 
 def by_the_standard(body):
@@ -67,6 +73,54 @@ def test_an_event_is_handed_out_with_the_byte_that_completes_it():
     decoder = EventDecoder()
     assert decoder.feed(b"data: a\n") == []
     assert decoder.feed(b"\n") == [b"a"]
+
+
+def test_one_line_of_data_and_a_blank_line_is_an_event_of_its_own():
+    decoder = EventDecoder()
+    assert decoder.single(b"data: a\n\n") == b""  # a byte order mark might come first
+    assert decoder.feed(b"data: a\n\n") == [b"a"]
+    assert decoder.single(b"data: b\n\n") == b"b"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\n",
+        b"\n\n",
+        b"data: \n\n",
+        b"data: b",
+        b"data: b\n",
+        b"data: b\nx",
+        b"data: b\r\n\r\n",
+        b"data: b\r\r",
+        b"data: b\rc\n\n",
+        b"data:b\n\n",
+        b"data: b\ndata: c\n\n",
+        b"data: b\n\ndata: c\n\n",
+        b"event: b\n\n",
+    ],
+)
+def test_anything_else_is_not(data):
+    decoder = EventDecoder()
+    decoder.feed(b"data: a\n\n")
+    assert decoder.single(data) == b""
+
+
+def test_an_event_that_is_too_large_is_none_of_its_own_nor_is_what_follows():
+    decoder = EventDecoder()
+    decoder.feed(b"data: a\n\n")
+    large = b"data: " + b"b" * (MAX_EVENT_BYTES + 1) + b"\n\n"
+    assert decoder.single(large) == b""
+    assert decoder.feed(large) == []
+    assert decoder.single(b"data: c\n\n") == b""
+
+
+@pytest.mark.parametrize("before", [b"data: a", b"data: a\r", b":"])
+def test_an_event_that_continues_another_is_not_of_its_own(before):
+    decoder = EventDecoder()
+    decoder.feed(b"data: a\n\n" + before)
+    assert decoder.single(b"data: b\n\n") == b""
 
 
 @pytest.mark.parametrize("place", range(4))

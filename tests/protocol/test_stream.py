@@ -376,6 +376,13 @@ class TestHead:
         ).completion
         assert (completion.id, completion.model, completion.created) == ("c-1", "m-1", 1)
 
+    @pytest.mark.parametrize("first", [{}, {"created": None}, {"created": 0}])
+    def test_the_time_may_come_with_the_last_chunk(self, read, chunk, first):
+        head = {"id": "c-1", "model": "m-1"} | first
+        body = head | {"choices": [{"index": 0, "delta": {"content": "a"}}]}
+        completion = read(body, body, chunk(created=2, finish="stop")).completion
+        assert completion.created == 2
+
     @pytest.mark.parametrize(
         ("field", "came", "kept"),
         [

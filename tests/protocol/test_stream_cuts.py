@@ -268,6 +268,34 @@ def test_the_fast_and_the_tolerant_decoder_agree(read, chunks):
         assert plain.completion.usage == odd.completion.usage
 
 
+TAGS = st.sampled_from(["<think>", "</think>", "<", "think>", " "])
+TEXT = st.fixed_dictionaries(
+    {}, optional={"content": st.text(max_size=5) | TAGS, "reasoning_content": st.text(max_size=3)}
+)
+CHOICE = st.fixed_dictionaries({"index": st.integers(0, 2), "delta": TEXT | MESSAGE})
+PLAIN = st.fixed_dictionaries({"choices": st.tuples(CHOICE)})
+
+
+@given(
+    chunks=st.lists(PLAIN | CHUNK.filter(lambda body: not body.get("error")), max_size=25),
+    model=st.sampled_from(["gpt-4o", "qwen3-32b"]),
+)
+@settings(max_examples=300, deadline=None)
+def test_plain_chunks_read_one_by_one_mean_what_they_mean_to_the_tolerant_decoder(
+    sse, read_bytes, chunk, chunks, model
+):
+    # Once both choices have begun, and id and model are known, plain chunks have a decoder.
+    opening = chunk({"content": "a"}), chunk({"content": "b"}, index=1)
+    plain = read_bytes([sse(*opening), *map(sse, chunks), sse(b"[DONE]")], model)
+    odd = [sse(body | {"created": [0]}) for body in (*opening, *chunks)]
+    odd = read_bytes([*odd, sse(b"[DONE]")], model)
+    assert plain.deltas == odd.deltas
+    assert type(plain.error) is type(odd.error)
+    if plain.completion:
+        assert plain.completion.choices == odd.completion.choices
+        assert plain.completion.usage == odd.completion.usage
+
+
 def test_reading_a_parser_changes_nothing(read_bytes):
     body, model = STREAMS[0].values
     parser = StreamParser(model)
