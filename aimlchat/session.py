@@ -111,7 +111,11 @@ class ChatSession:
         self._retry = retry or RetryPolicy()
         headers = _masked(headers)
         self._headers = _checked_headers(headers)
-        self._authorization = Secret(f"Bearer {api_key}")
+        self._usual_headers = {
+            HEADER["Authorization"]: Secret(f"Bearer {api_key}"),
+            HEADER["Content-Type"]: "application/json",
+            **self._headers,
+        }
         self._transport = Transport(
             base_url or os.environ.get(_BASE_URL_VARIABLE) or _BASE_URL,
             proxy=proxy,
@@ -271,12 +275,9 @@ class ChatSession:
         self, method: str, path: str, body: bytes | None = None, retry: RetryPolicy | None = None
     ) -> bytes:
         """Send JSON to an endpoint that is no chat, and return the body of its answer."""
-        headers = {
-            HEADER["Authorization"]: self._authorization,
-            HEADER["Content-Type"]: "application/json",
-            **self._headers,
-        }
-        question = Question(path, headers, Body((body,)) if body else None, method=method)
+        question = Question(
+            path, self._usual_headers, Body((body,)) if body else None, method=method
+        )
         call = Call(self._desk, lambda: question, self._timeouts, retry or self._retry)
         try:
             return await call.answer(lambda data, _: data)
@@ -330,13 +331,9 @@ class ChatSession:
     ) -> Question:
         payload, body = body_of(request, stream=stream)
         client_request_id = request.client_request_id or self._next_request_id()
-        sent_headers = {
-            HEADER["Authorization"]: self._authorization,
-            HEADER["Content-Type"]: "application/json",
-            HEADER["X-Client-Request-Id"]: client_request_id,
-            **self._headers,
-            **_checked_headers(headers),
-        }
+        sent_headers = {HEADER["X-Client-Request-Id"]: client_request_id, **self._usual_headers}
+        if headers:
+            sent_headers |= _checked_headers(headers)
         if stream:
             sent_headers[HEADER["Accept"]] = "text/event-stream"
             # A compressed stream comes in lumps, when the compressor's buffer is full.

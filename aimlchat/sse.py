@@ -27,7 +27,7 @@ class EventDecoder:
     it has to say in the data. Events with empty data are skipped.
     """
 
-    __slots__ = ("_after_cr", "_at_start", "_held", "fault")
+    __slots__ = ("_after_cr", "_at_start", "_held", "_is_between", "fault")
 
     def __init__(self) -> None:
         self.fault: ProtocolError | None = None
@@ -37,11 +37,44 @@ class EventDecoder:
         self._held = bytearray()
         self._at_start = True
         self._after_cr = False
+        self._is_between = False  # whether whatever comes next begins an event
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take the next bytes and return the data of each event that they complete."""
         if self.fault:
             return []
+        events = self._cut(data)
+        self._is_between = not (self._held or self._after_cr or self._at_start or self.fault)
+        return events
+
+    def single(self, data: bytes) -> bytes:
+        """Return the data of the event that these bytes are, if they are one of a single line.
+
+        As nearly every read of a stream is. Otherwise ``b""``: then they are for `feed`.
+        """
+        end = len(data) - 2
+        if (
+            data.find(_LF) == end
+            and _CR not in data
+            and data[-1] == _LF
+            and data[:6] == _DATA
+            and len(_DATA) < end < MAX_EVENT_BYTES
+            and self._is_between
+        ):
+            return data[6:end]
+        return b""
+
+    def close(self) -> bytes:
+        """Return the data of an event that still lacks its blank line; empty if there is none.
+
+        The standard throws such an event away. Gateways forget the last blank line, so the caller
+        may look whether the data are whole; nothing else of the stream is left after this.
+        """
+        event = _data_of(bytes(self._held))
+        self._held.clear()
+        return event if len(event) <= MAX_EVENT_BYTES else b""
+
+    def _cut(self, data: bytes) -> list[bytes]:
         if self._after_cr or _CR in data:
             data = self._with_lf_only(data)
         if self._held or self._at_start:
@@ -60,33 +93,6 @@ class EventDecoder:
         events = self._events_in(data[:end])
         self._bound_unfinished(rest)
         return events
-
-    def single(self, data: bytes) -> bytes:
-        """Return the data of the event that these bytes are, if they are one of a single line.
-
-        As nearly every read of a stream is. Otherwise ``b""``: then they are for `feed`.
-        """
-        end = len(data) - 2
-        if (
-            data.find(_LF) == end
-            and _CR not in data
-            and data[-1] == _LF
-            and data[:6] == _DATA
-            and len(_DATA) < end < MAX_EVENT_BYTES
-            and not (self._held or self._after_cr or self._at_start or self.fault)
-        ):
-            return data[6:end]
-        return b""
-
-    def close(self) -> bytes:
-        """Return the data of an event that still lacks its blank line; empty if there is none.
-
-        The standard throws such an event away. Gateways forget the last blank line, so the caller
-        may look whether the data are whole; nothing else of the stream is left after this.
-        """
-        event = _data_of(bytes(self._held))
-        self._held.clear()
-        return event if len(event) <= MAX_EVENT_BYTES else b""
 
     def _with_lf_only(self, data: bytes) -> bytes:
         """Turn CR and CRLF into LF; a CRLF may be cut in two by the border between two reads."""

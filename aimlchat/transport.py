@@ -54,6 +54,7 @@ _USUAL_HEADERS = CIMultiDict(
     ]
 )
 _SMALL_BODY = 16 * 1024  # a quarter of what asyncio buffers before it asks to pause
+_MOST_AT_ONCE = 64 * 1024  # bytes of a read
 _MAX_ERROR_BODY = 1024 * 1024
 _DRAIN_SECONDS = 0.05
 _SHORTEST = 0.001
@@ -106,10 +107,11 @@ class _Request(aiohttp.ClientRequest):
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         """Write the request; return the answer, whose head has still to be read."""
         _trip.get().connected = True
-        if not self._small_body:
-            return await super().send(conn)
         protocol = conn.protocol
         assert protocol is not None  # noqa: S101 - for the type checker: it has just been taken
+        _bound_reads(protocol.transport)
+        if not self._small_body:
+            return await super().send(conn)
         head = _serialize_headers(f"{self.method} {self.url.raw_path_qs} HTTP/1.1", self.headers)
         # Not now: requests that begin together are written together, so that the system is asked
         # to wake who reads them once, and not for each.
@@ -126,6 +128,19 @@ class _Request(aiohttp.ClientRequest):
             session=self._session,
             stream_writer=aiohttp.http.StreamWriter(protocol, self.loop),
         )
+
+
+def _bound_reads(transport: asyncio.BaseTransport | None) -> None:
+    """Have asyncio ask the system for less at once.
+
+    At each read it allocates what it asks for, 256 KiB, and gives back what was not filled. The C
+    library maps pieces of that size anew and unmaps them each time, which takes ten times as long
+    as the read of a chunk (https://github.com/python/cpython/issues/85451). Other event loops have
+    a buffer that they keep, and no such attribute.
+    """
+    reader: Any = getattr(transport, "_ssl_protocol", transport)  # behind TLS it decrypts as much
+    if getattr(reader, "max_size", 0) > _MOST_AT_ONCE:
+        reader.max_size = _MOST_AT_ONCE
 
 
 def _write(protocol: aiohttp.client_proto.ResponseHandler, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import socket
 import weakref
 
 import pytest
@@ -81,6 +82,26 @@ async def test_a_small_request_needs_no_task_to_write_it():
         await asyncio.sleep(0)
         assert asyncio.all_tasks() - before == {call}
         assert (await call).text == "ok"
+
+
+async def test_a_read_asks_for_so_little_that_no_memory_is_mapped_for_it(monkeypatch):
+    asked = []
+
+    class Socket(socket.socket):
+        def recv(self, size):
+            if str(self.getpeername()[1]) in server.base_url:
+                asked.append(size)
+            return super().recv(size)
+
+    monkeypatch.setattr(socket, "socket", Socket)
+    async with (
+        serving(answer) as server,
+        ChatSession("test-key", base_url=server.base_url) as session,
+    ):
+        await session.complete("Hi")
+
+    assert asked
+    assert max(asked) < 128 * 1024  # where the C library begins to
 
 
 async def test_a_connection_that_is_lost_before_the_request_is_written_is_no_failure():

@@ -68,6 +68,16 @@ async def test_ssl_false_checks_no_certificates(authority):
         assert (await session.complete("Hi")).text == "Hi"
 
 
+async def test_a_read_asks_for_so_little_that_no_memory_is_mapped_for_it(authority):
+    async with (
+        serving_tls(authority) as url,
+        ChatSession("test-key", base_url=url, ssl=False) as session,
+    ):
+        await session.complete("Hi")
+        ((protocol, _),) = next(iter(session._transport._owned.connector._conns.values()))
+        assert protocol.transport._ssl_protocol.max_size == 64 * 1024
+
+
 async def test_ssl_cert_file_of_the_environment_counts(authority):
     code = (
         "import asyncio, sys, aimlchat\n"
