@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 
 from scenarios import MILLI, View
@@ -21,9 +22,13 @@ CODES = {
     "aimlchat": ("aimlchat", "import aimlchat"),
     "aimlchat, ready to send": ("aimlchat", READY.format("aimlchat", "ChatSession('k')")),
     "aiohttp": ("aimlchat", "import aiohttp"),
+    "openai": ("openai", "import openai"),
     "openai, ready to send": ("openai", READY.format("openai", "AsyncOpenAI(api_key='k')")),
     "litellm": ("litellm", "import litellm"),
 }
+# As users have it: installed, and compiled before the second start.
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+FOLDER = tempfile.gettempdir()  # not that of the sources, which would be imported from there
 # It would fetch a price list from the net as it is imported.
 QUIET = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
 VIEW = View("imports: ms over bare Python", "wall", MILLI, 1.25, yardstick="aiohttp")
@@ -41,5 +46,5 @@ def round_of(pythons: dict[str, str]) -> dict[str, dict[str, float]]:
 
 def _seconds(python: str, code: str) -> float:
     before = time.perf_counter()
-    subprocess.run([python, "-c", code], check=True, env=os.environ | QUIET)
+    subprocess.run([python, "-c", code], check=True, cwd=FOLDER, env=ENVIRONMENT | QUIET)
     return time.perf_counter() - before
