@@ -133,11 +133,7 @@ class Accumulator:
 
     @property
     def is_settled(self) -> bool:
-        """Whether there is nothing to learn from a plain chunk but its text.
-
-        Not every server sends a time; one that does says it in its first chunks, or in its last,
-        which has a finish reason and so is not plain.
-        """
+        """Whether there is nothing to learn from a plain chunk but its text, and maybe a time."""
         return bool(self._id and self._model) and not self._mender.held
 
     def take_plain(self, chunk: wire.PlainChunk, deltas: list[Delta]) -> bool:
@@ -149,6 +145,8 @@ class Accumulator:
         state = self._choices.get(choice.index)
         if state is None:
             return False
+        if not self._created:
+            self._note_time(chunk.created)
         message = choice.delta
         if text := message.reasoning_content:
             state.reasoning.append(text)
@@ -263,8 +261,13 @@ class Accumulator:
         """Keep the first id, model and time; Claude's chunks have an empty id after the first."""
         self._id = self._id or chunk.id or ""
         self._model = self._model or chunk.model or ""
-        self._created = self._created or chunk.created
+        self._note_time(chunk.created)
         self._has_head = bool(self._id and self._model and self._created)
+
+    def _note_time(self, created: int | None) -> None:
+        """Keep the first time; Azure's first chunk has a 0, and not every server sends one."""
+        if not self._created and created is not None:
+            self._created = created
 
     def _note_state(self, state: Mapping[str, Any]) -> None:
         """Count from the envelope: input from its first event, output from its last but one."""

@@ -67,11 +67,17 @@ _BROKEN = (aiohttp.ClientError, OSError, RuntimeError)
 class _Trip:
     """How a request got its connection; one that has made no socket has used an old one again."""
 
-    __slots__ = ("connected", "sockets")
+    __slots__ = ("connected", "sockets", "written")
 
     def __init__(self) -> None:
         self.connected = False
         self.sockets = 0
+        self.written = False
+
+    @property
+    def reuses(self) -> bool:
+        """Whether it has a connection that was used before."""
+        return self.connected and not self.sockets
 
 
 # Of the request that is being sent: seen in the tasks, too, that aiohttp makes to try addresses.
@@ -106,16 +112,22 @@ class _Request(aiohttp.ClientRequest):
 
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         """Write the request; return the answer, whose head has still to be read."""
-        _trip.get().connected = True
+        trip = _trip.get()
+        trip.connected = True
         protocol = conn.protocol
         assert protocol is not None  # noqa: S101 - for the type checker: it has just been taken
+        if trip.reuses and protocol.should_close:
+            # As a front end that says 408 to an idle connection; aiohttp would take it for ours.
+            msg = "the connection has an answer that nobody asked for"
+            raise aiohttp.ClientConnectionResetError(msg)
         _bound_reads(protocol.transport)
         if not self._small_body:
+            trip.written = True
             return await super().send(conn)
         head = _serialize_headers(f"{self.method} {self.url.raw_path_qs} HTTP/1.1", self.headers)
         # Not now: requests that begin together are written together, so that the system is asked
         # to wake who reads them once, and not for each.
-        self.loop.call_soon(_write, protocol, head + self._small_body)
+        self.loop.call_soon(_write, conn, trip, head + self._small_body)
         return self.response_class(
             self.method,
             self.original_url,
@@ -143,11 +155,15 @@ def _bound_reads(transport: asyncio.BaseTransport | None) -> None:
         reader.max_size = _MOST_AT_ONCE
 
 
-def _write(protocol: aiohttp.client_proto.ResponseHandler, data: bytes) -> None:
-    """Write a request; if the connection was lost meanwhile, who waits for the answer is told."""
+def _write(conn: aiohttp.connector.Connection, trip: _Trip, data: bytes) -> None:
+    """Write a request, unless its connection was lost, given back, or has an answer already."""
+    protocol = conn.protocol
+    if protocol is None or protocol.should_close:
+        return
     transport = protocol.transport
     if transport is not None and not transport.is_closing():
         transport.write(data)
+        trip.written = True
 
 
 class Secret(str):
@@ -331,12 +347,13 @@ class Transport:
             self._url_of(path),
             _client_timeout(timeouts.connect, self._borrowed is not None),
         )
-        may_be_stale = self._borrowed is None
+        may_be_stale = True
         while True:
             data: bytes | AsyncIterator[bytes] | None = None
             if body is not None:
                 data = _pieces(body) if is_large else body.whole()
-            _trip.set(_Trip())
+            trip = _Trip()
+            _trip.set(trip)
             try:
                 response = await http.request(
                     method, url, data=data, headers=headers, timeout=timeout, **self._settings
@@ -345,9 +362,9 @@ class Transport:
                 msg = f"no connection to {self._base_url.host} within {timeouts.connect:g} s"
                 raise RequestTimeoutError(msg, phase="connect") from _cause(error, outer)
             except (*_BROKEN, ValueError) as error:
-                if may_be_stale and _was_reused(error):
+                if _was_reused(error, trip) and (may_be_stale or not trip.written):
                     # Nearly always the server had closed it while it was idle.
-                    may_be_stale = False
+                    may_be_stale = may_be_stale and not trip.written
                     continue
                 self._raise_failed(_cause(error, outer))
             except asyncio.CancelledError:
@@ -357,6 +374,9 @@ class Transport:
                     msg = "the session was closed before the request was sent"
                     raise ConnectionFailedError(msg, sent=False) from None
                 raise
+            if trip.reuses and not trip.written:
+                response.close()  # an answer that nobody asked for, and that came just now
+                continue
             return Exchange(response)
 
     @property
@@ -451,10 +471,9 @@ def _client_timeout(
     return aiohttp.ClientTimeout(total=None, connect=connect)
 
 
-def _was_reused(error: Exception) -> bool:
+def _was_reused(error: Exception, trip: _Trip) -> bool:
     """Return whether a connection died that was used before, and before a byte came on it."""
-    trip = _trip.get()
-    if trip.sockets or not trip.connected:
+    if not trip.reuses:
         return False
     if isinstance(error, aiohttp.ServerDisconnectedError):
         # With a part of a head aiohttp puts what it has read of it in place of a sentence.

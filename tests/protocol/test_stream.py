@@ -376,12 +376,26 @@ class TestHead:
         ).completion
         assert (completion.id, completion.model, completion.created) == ("c-1", "m-1", 1)
 
-    @pytest.mark.parametrize("first", [{}, {"created": None}, {"created": 0}])
-    def test_the_time_may_come_with_the_last_chunk(self, read, chunk, first):
-        head = {"id": "c-1", "model": "m-1"} | first
-        body = head | {"choices": [{"index": 0, "delta": {"content": "a"}}]}
-        completion = read(body, body, chunk(created=2, finish="stop")).completion
-        assert completion.created == 2
+    @pytest.mark.parametrize(
+        ("times", "created"),
+        [
+            ((None, None, 2), 2),
+            ((None, 2, None), 2),
+            ((None, 2, 3), 2),
+            ((0, 2, 3), 2),
+            ((0, None, None), 0),
+            ((None, 0, None), 0),
+            ((None, None, None), None),
+        ],
+    )
+    def test_the_first_time_is_kept_whichever_chunk_says_it(self, read, chunk, times, created):
+        first, second, last = times
+        completion = read(
+            chunk({"content": "a"}, created=first),
+            chunk({"content": "b"}, created=second),
+            chunk(created=last, finish="stop"),
+        ).completion
+        assert completion.created == created
 
     @pytest.mark.parametrize(
         ("field", "came", "kept"),

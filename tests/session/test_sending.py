@@ -120,6 +120,63 @@ async def test_a_connection_that_is_lost_before_the_request_is_written_is_no_fai
     assert server.connections == 2
 
 
+def saying(text, status=b"200 OK"):
+    body = ANSWER.replace(b"ok", text)
+    return b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body)
+
+
+async def echo(request, writer):
+    writer.write(saying(request.rpartition(b'"content":"')[2].partition(b'"')[0]))
+
+
+@pytest.mark.parametrize("status", [b"200 OK", b"408 Request Timeout"])
+@pytest.mark.parametrize("size", [1, 20_000])
+async def test_an_answer_that_nobody_asked_for_is_nobodys(status, size):
+    idle = asyncio.Event()
+
+    async def serve(_, writer):
+        await echo(server.requests[-1], writer)
+        if len(server.requests) == 1:
+            await idle.wait()
+            writer.write(saying(b"unasked", status))
+
+    once = RetryPolicy(attempts=1)
+    async with (
+        serving(serve) as server,
+        ChatSession("test-key", base_url=server.base_url, retry=once) as session,
+    ):
+        await session.complete("1")
+        ((protocol, _),) = next(iter(session._transport._owned.connector._conns.values()))
+        idle.set()
+        while not protocol.should_close:  # noqa: ASYNC110 - aiohttp has no event for it
+            await asyncio.sleep(0)
+
+        for prompt in ("2" * size, "3" * size):
+            assert (await session.complete(prompt)).text == prompt
+
+    assert (len(server.requests), server.connections) == (3, 2)
+
+
+async def test_nor_is_one_that_comes_just_before_the_request_is_written():
+    async def serve(_, writer):
+        await echo(server.requests[-1], writer)
+
+    async with (
+        serving(serve) as server,
+        ChatSession("test-key", base_url=server.base_url) as session,
+    ):
+        await session.complete("1")
+        call = asyncio.create_task(session.complete("2"))
+        await asyncio.sleep(0)
+        (protocol,) = session._transport._owned.connector._acquired
+        protocol.data_received(saying(b"unasked"))
+
+        assert (await call).text == "2"
+        assert (await session.complete("3")).text == "3"
+
+    assert len(server.requests) == 3
+
+
 async def test_a_stream_holds_its_request_no_longer_than_it_may_send_it_again():
     async def begin(_, writer):
         writer.write(CHUNKED + http_chunk(content("word")))
