@@ -145,8 +145,8 @@ class Accumulator:
         state = self._choices.get(choice.index)
         if state is None:
             return False
-        if not self._created:
-            self._note_time(chunk.created)
+        if not self._created and chunk.created is not None:
+            self._created = chunk.created
         message = choice.delta
         if text := message.reasoning_content:
             state.reasoning.append(text)
@@ -258,16 +258,15 @@ class Accumulator:
             function.arguments = self._mender.mend(key, function.arguments)
 
     def _note_head(self, chunk: wire.Chunk) -> None:
-        """Keep the first id, model and time; Claude's chunks have an empty id after the first."""
+        """Keep the first id, model and time.
+
+        Claude's chunks have an empty id after the first, and Azure's first has 0 for the time.
+        """
         self._id = self._id or chunk.id or ""
         self._model = self._model or chunk.model or ""
-        self._note_time(chunk.created)
+        if not self._created and chunk.created is not None:
+            self._created = chunk.created
         self._has_head = bool(self._id and self._model and self._created)
-
-    def _note_time(self, created: int | None) -> None:
-        """Keep the first time; Azure's first chunk has a 0, and not every server sends one."""
-        if not self._created and created is not None:
-            self._created = created
 
     def _note_state(self, state: Mapping[str, Any]) -> None:
         """Count from the envelope: input from its first event, output from its last but one."""

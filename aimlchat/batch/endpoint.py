@@ -22,7 +22,8 @@ _OVER = frozenset({"cancelled", "canceled", "failed", "expired"})
 async def create(session: ChatSession, requests: list[bytes]) -> str:
     """Hand over requests, each an object of ``custom_id`` and ``params``; return the batch's id.
 
-    It is tried once: a second try could make, and bill, a second batch. Raises an `AIMLChatError`.
+    It is tried once, since a second try could make, and bill, a second batch; only where a reused
+    connection dies before a byte of the answer is it sent again. Raises an `AIMLChatError`.
     """
     body = b'{"requests":[' + b",".join(requests) + b"]}"
     said = json_of(await session._send("POST", _PATH, body, RetryPolicy(attempts=1)))
