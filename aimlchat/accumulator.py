@@ -170,18 +170,22 @@ class Accumulator:
             if state.tags is not None:
                 self._take_split(state, state.tags.close(), deltas)
 
-    def made(self, *, complete: bool, raw: Any) -> Completion:
-        """Return the completion so far; ``complete`` is whether it had reached its end."""
+    def made(self, *, complete: bool, raw: Any, **facts: Any) -> Completion:
+        """Return the completion so far; ``complete`` is whether it had reached its end.
+
+        ``facts`` are its fields that only the HTTP layer knows; their headers may hold its cost.
+        """
         return Completion(
             choices=tuple(
                 self._choices[index].made(complete=complete) for index in sorted(self._choices)
             ),
             usage=self._usage or self._state_usage(),
-            cost=self._cost,
+            cost=self._cost or wire.cost_of(None, facts.get("headers")),
             id=self._id,
             model=self._model,
             created=self._created,
             raw=raw,
+            **facts,
         )
 
     def _begin(self, index: int) -> _ChoiceState:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Any, Self
 
 from .calls import copied
-from .completions import AnswerDelta, ReasoningDelta
-from .errors import AIMLChatError, RequestTimeoutError, StreamInterruptedError
-from .stream import StreamParser, with_facts
+from .completions import AnswerDelta, Completion, ReasoningDelta
+from .errors import AIMLChatError, StreamInterruptedError
+from .stream import StreamParser
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
     from .calls import Call, Opened
-    from .completions import Completion, Delta
+    from .completions import Delta
     from .errors import Attempt
 
 __all__ = ["DeltaStream"]
 
 _TAIL_SECONDS = 5.0
+_BUSY = "another task reads this stream; a stream belongs to one task at a time"
 
 
 class DeltaStream:
@@ -41,7 +43,7 @@ class DeltaStream:
         self._call = call
         self._tail_end: float | None = None
         self._opened: Opened | None = None
-        self._parser = StreamParser()
+        self._parser: StreamParser  # of the answer, once there is one
         self._ready: list[Delta] = []  # the next one last
         self._deltas = 0
         self._first_reasoning: float | None = None
@@ -57,7 +59,7 @@ class DeltaStream:
         if self._over:
             self._raise_failure()
         elif self._opened is None:
-            await self._step()
+            await self._open()
         return self
 
     async def __aexit__(
@@ -72,12 +74,40 @@ class DeltaStream:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Delta:
+    async def __anext__(self) -> Delta:  # noqa: C901 - a chunk pays for each more coroutine
         while not self._ready:
             if self._over:
                 self._raise_failure()
                 raise StopAsyncIteration
-            await self._step()
+            opened = self._opened
+            if opened is None:
+                await self._open()
+                continue
+            if self._reading:
+                raise RuntimeError(_BUSY)
+            self._reading = True
+            try:
+                if self._ended:
+                    await opened.release()
+                    self._over = True
+                    continue
+                if self._parser.finished_choices < opened.question.choices:
+                    self._tail_end = None
+                    self._call.watch.reading()
+                else:
+                    self._watch_tail()
+                outer, failure = sys.exception(), None
+                try:
+                    data = await opened.exchange.read()
+                except Exception as error:  # noqa: BLE001 - it is judged there
+                    data, failure = opened.exchange.rest(error, outer)
+                if (fault := self._take_in(data, failure)) is not None:
+                    await self._recover(fault)
+            except BaseException as error:
+                if not self._has_failed(error):
+                    raise
+            finally:
+                self._reading = False
         return self._ready.pop()
 
     def answer_text(self, choice: int = 0) -> TextView:
@@ -105,10 +135,9 @@ class DeltaStream:
     @property
     def partial(self) -> Completion:
         """All that has come so far; can be read at any time."""
-        partial = self._parser.partial
         if self._opened is None:
-            return partial
-        return with_facts(partial, {**self._opened.facts, "attempts": self.attempts})
+            return Completion()
+        return self._parser.partial_with(**{**self._opened.facts, "attempts": self.attempts})
 
     @property
     def completion(self) -> Completion:
@@ -144,43 +173,16 @@ class DeltaStream:
             await self._opened.release()
         self._leave(outcome)
 
-    async def _step(self) -> None:  # noqa: C901, PLR0912 - a chunk pays for each more coroutine
-        """Open the answer, get hold of more of it, or end it; and see to the end if that fails."""
+    async def _open(self) -> None:
+        """Send the request and wait for the head of the answer."""
         if self._reading:
-            msg = "another task reads this stream; a stream belongs to one task at a time"
-            raise RuntimeError(msg)
+            raise RuntimeError(_BUSY)
         self._reading = True
         try:
-            opened = self._opened
-            if opened is None:
-                await self._start()
-            elif self._ended:
-                await opened.release()
-                self._over = True
-            else:
-                failure: AIMLChatError | None = None
-                try:
-                    if self._parser.finished_choices < opened.question.choices:
-                        self._tail_end = None
-                        self._call.watch.reading()
-                        data = await opened.exchange.read()
-                    else:
-                        data = await self._read_tail(opened)
-                except (StreamInterruptedError, RequestTimeoutError) as error:
-                    # Without its frames, one of which is this: the two would hold each other.
-                    failure, data = error.with_traceback(None), b""
-                if (fault := self._take_in(data, failure)) is not None:
-                    await self._recover(fault)
-        except AIMLChatError as error:
-            self._fail(error)
-        except asyncio.CancelledError:
-            self._leave("cancelled")
-            raise
-        except BaseException:
-            self._leave("abandoned")
-            raise
-        else:
-            return
+            await self._start()
+        except BaseException as error:
+            if not self._has_failed(error):
+                raise
         finally:
             self._reading = False
         self._raise_failure()
@@ -208,17 +210,12 @@ class DeltaStream:
         self._opened = opened
         self._parser = StreamParser(opened.question.model)
 
-    async def _read_tail(self, opened: Opened) -> bytes:
+    def _watch_tail(self) -> None:
         """The answer has finished: wait for usage and ``[DONE]``, but only for a while."""
         watch = self._call.watch
         if self._tail_end is None:
             self._tail_end = watch.elapsed + _TAIL_SECONDS
         watch.reading_tail(self._tail_end)
-        try:
-            return await opened.exchange.read()
-        except RequestTimeoutError as error:
-            error.with_traceback(None)  # the body keeps it, and its frames would hold this stream
-            return b""
 
     def _take_in(self, data: bytes, failure: AIMLChatError | None) -> AIMLChatError | None:
         """Take what was read, ``b""`` for the end; return what is wrong with it."""
@@ -269,6 +266,14 @@ class DeltaStream:
             await self._start(error)
         finally:
             del error
+
+    def _has_failed(self, error: BaseException) -> bool:
+        """See to the end that an error brings; return whether it is kept for whoever reads on."""
+        if isinstance(error, AIMLChatError):
+            self._fail(error)
+            return True
+        self._leave("cancelled" if isinstance(error, asyncio.CancelledError) else "abandoned")
+        return False
 
     def _leave(self, outcome: str) -> None:
         if not self._ended and self._failure is None:

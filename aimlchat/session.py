@@ -188,8 +188,8 @@ class ChatSession:
         """
         headers = _masked(headers)
         asked = self._request_of(request, options)
-        if isinstance(asked, Draft):  # it is sent later, and the caller may change what is in it
-            asked = asked.kept()
+        if isinstance(asked, Draft) and (options or not isinstance(request, str)):
+            asked = asked.kept()  # it is sent later, and the caller may change what is in it
         return DeltaStream(self._call(asked, timeouts, retry, headers, stream=True))
 
     def complete_many(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import msgspec
 
 from . import wire
@@ -20,7 +19,7 @@ from .sse import MAX_EVENT_BYTES, EventDecoder
 if TYPE_CHECKING:
     from .completions import Delta
 
-__all__ = ["StreamParser", "completion_from", "with_facts"]
+__all__ = ["StreamParser", "completion_from"]
 
 _BOM = b"\xef\xbb\xbf"
 _WHITE_SPACE = b" \t\r\n"
@@ -52,13 +51,7 @@ def completion_from(data: bytes, model: str = "", **facts: Any) -> Completion:
         )
     whole = Accumulator(model)
     _take_whole(whole, chunk, [], odd=raw is not data)
-    return with_facts(whole.made(complete=True, raw=raw), facts)
-
-
-def with_facts(completion: Completion, facts: dict[str, Any]) -> Completion:
-    """Return the completion with what only the HTTP layer knows, which may include its cost."""
-    cost = completion.cost or wire.cost_of(None, facts.get("headers"))
-    return attrs.evolve(completion, cost=cost, **facts)
+    return whole.made(complete=True, raw=raw, **facts)
 
 
 def _plain_choice(chunk: wire.Chunk, model: str) -> Choice | None:
@@ -223,8 +216,12 @@ class StreamParser:
     @property
     def partial(self) -> Completion:
         """All that has come so far."""
+        return self.partial_with()
+
+    def partial_with(self, **facts: Any) -> Completion:
+        """Return the same with those fields of `Completion` that the body does not hold."""
         complete = self._closed and self.fault is None
-        return self._content.made(complete=complete, raw=self._raw())
+        return self._content.made(complete=complete, raw=self._raw(), **facts)
 
     @property
     def completion(self) -> Completion:
@@ -375,6 +372,8 @@ class StreamParser:
             return self._whole_raw
         if not self._last_event:
             return dict(self._extra)
+        if not self._extra and b'"event"' not in self._last_event:
+            return self._last_event  # parsed if anybody looks at it
         body = json_of(self._last_event)
         chunk = body["event"] if isinstance(body.get("event"), dict) else body
         return {**self._extra, **chunk}

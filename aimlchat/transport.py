@@ -178,10 +178,16 @@ class Secret(str):
 class Exchange:
     """One answer, from its head to its end."""
 
-    __slots__ = ("_closed", "_response", "headers", "status")
+    __slots__ = ("_closed", "_response", "headers", "read", "status")
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
+        # aiohttp's own, since a coroutine around it is felt by each chunk.
+        self.read = response.content.readany
+        """Return the bytes that have come, waiting for some if there are none; ``b""`` at the end.
+
+        What it raises is for `rest`. Cancelling loses nothing.
+        """
         self.status = response.status
         self.headers = CIMultiDict(response.headers)
         connection = response.connection  # None if the whole body came with the head
@@ -194,24 +200,33 @@ class Exchange:
             self._closed.add_done_callback(_look_at)
             self._closed.add_done_callback(self._lost)
 
-    async def read(self) -> bytes:
-        """Return the bytes that have come, waiting for some if there are none; ``b""`` at the end.
+    def rest(
+        self, error: Exception, outer: BaseException | None
+    ) -> tuple[bytes, AIMLChatError | None]:
+        """Return what is left once `read` has raised: bytes that came before that, or why it did.
 
-        Raises `StreamInterruptedError` when the connection breaks, but only after all that came
-        before was returned. Cancelling loses nothing.
+        A connection that broke is a `StreamInterruptedError`. ``outer`` is what the caller was
+        handling before it read. An error that is none of a connection is raised again.
         """
         content = self._response.content
+        # aiohttp raises before it gives what it still holds; a finished answer may be in there.
+        if content._buffer:  # noqa: SLF001 - pinned by a test
+            return content._read_nowait(-1), None  # noqa: SLF001
+        if isinstance(error, AIMLChatError):  # from `fail`
+            # Without its frames, which the body would keep, and with them whoever reads.
+            return b"", error.with_traceback(None)
+        if not isinstance(error, _BROKEN):
+            raise error
+        failure = StreamInterruptedError(f"the answer was cut off: {_reason(error)}")
+        failure.__cause__ = _cause(error, outer)
+        return b"", failure
+
+    async def _read_or_rest(self) -> tuple[bytes, AIMLChatError | None]:
         outer = sys.exception()
         try:
-            return await content.readany()
-        except (*_BROKEN, AIMLChatError) as error:
-            # aiohttp raises before it gives what it still holds; a finished answer may be in there.
-            if content._buffer:  # noqa: SLF001 - pinned by a test
-                return content._read_nowait(-1)  # noqa: SLF001
-            if isinstance(error, AIMLChatError):  # from `fail`
-                raise
-            msg = f"the answer was cut off: {_reason(error)}"
-            raise StreamInterruptedError(msg) from _cause(error, outer)
+            return await self.read(), None
+        except Exception as error:  # noqa: BLE001 - it is judged there
+            return self.rest(error, outer)
 
     async def read_whole(self, before_each_read: Callable[[], None]) -> bytes:
         """Return the rest of the body; its end gives the connection back.
@@ -222,13 +237,14 @@ class Exchange:
         if content.is_eof() and content.exception() is None:
             return content.read_nowait()  # as nearly always: it came together with its head
         pieces: list[bytes] = []
-        try:
-            while not content.at_eof():
-                before_each_read()
-                pieces.append(await self.read())
-        except StreamInterruptedError as error:
-            msg = str(error)
-            raise ProtocolError(msg) from error.__cause__
+        while not content.at_eof():
+            before_each_read()
+            data, failure = await self._read_or_rest()
+            if isinstance(failure, StreamInterruptedError):
+                raise ProtocolError(str(failure)) from failure.__cause__
+            if failure is not None:
+                raise failure
+            pieces.append(data)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def fail(self, error: AIMLChatError) -> None:
@@ -243,10 +259,10 @@ class Exchange:
         try:
             while len(body) < _MAX_ERROR_BODY and not content.at_eof():
                 before_each_read()
-                body += await self.read()
-        except (StreamInterruptedError, RequestTimeoutError) as error:
-            # The status says what matters; the body is shown as far as it came.
-            error.with_traceback(None)
+                data, failure = await self._read_or_rest()
+                if failure is not None:
+                    break  # the status says what matters; the body is shown as far as it came
+                body += data
         finally:
             self.close()
         return bytes(body)

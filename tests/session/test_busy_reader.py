@@ -248,7 +248,7 @@ async def test_an_answer_in_more_chunks_than_aiohttp_keeps_comes_whole(end):
 
 
 async def test_aiohttps_reader_is_what_the_transport_takes_it_for():
-    """`Exchange.read` takes what is buffered behind an error, by aiohttp's private means."""
+    """`Exchange.rest` takes what is buffered behind an error, by aiohttp's private means."""
 
     async def cut(_, writer):
         writer.write(CHUNKED + http_chunk(b"one ") + http_chunk(b"two"))
@@ -297,7 +297,7 @@ async def test_aiohttps_reader_keeps_an_error_that_is_set_from_outside_behind_it
 
 
 async def test_aiohttp_tells_of_a_lost_connection_by_a_future():
-    """`_watch` stands on it: a chunk whose size is broken ends the connection in silence."""
+    """`_lost` stands on it: a chunk whose size is broken ends the connection in silence."""
 
     async def babble(reader, writer):
         writer.write(CHUNKED + http_chunk(b"one"))
