@@ -137,7 +137,7 @@ class DeltaStream:
         """All that has come so far; can be read at any time."""
         if self._opened is None:
             return Completion()
-        return self._parser.partial_with(**{**self._opened.facts, "attempts": self.attempts})
+        return self._parser.partial_with(**self._opened.facts | {"attempts": self.attempts})
 
     @property
     def completion(self) -> Completion:

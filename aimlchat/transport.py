@@ -208,15 +208,15 @@ class Exchange:
         A connection that broke is a `StreamInterruptedError`. ``outer`` is what the caller was
         handling before it read. An error that is none of a connection is raised again.
         """
+        if not isinstance(error, (*_BROKEN, AIMLChatError)):
+            raise error
+        error.with_traceback(None)  # the body keeps it, and its frames hold whoever reads
         content = self._response.content
         # aiohttp raises before it gives what it still holds; a finished answer may be in there.
         if content._buffer:  # noqa: SLF001 - pinned by a test
             return content._read_nowait(-1), None  # noqa: SLF001
         if isinstance(error, AIMLChatError):  # from `fail`
-            # Without its frames, which the body would keep, and with them whoever reads.
-            return b"", error.with_traceback(None)
-        if not isinstance(error, _BROKEN):
-            raise error
+            return b"", error
         failure = StreamInterruptedError(f"the answer was cut off: {_reason(error)}")
         failure.__cause__ = _cause(error, outer)
         return b"", failure

@@ -3,9 +3,11 @@
 import array
 import asyncio
 import collections
+import gc
 import socket
 import struct
 import sys
+import weakref
 
 import aiohttp
 import pytest
@@ -13,6 +15,7 @@ from clockwork import Clockwork, session_on
 from raw_server import CHUNKED, HEAD, content, http_chunk, serving
 
 from aimlchat import RetryPolicy, StreamInterruptedError
+from aimlchat.transport import Exchange
 
 ONCE = RetryPolicy(attempts=1)
 FINISH = content("", '"stop"')
@@ -242,6 +245,55 @@ async def test_an_answer_in_more_chunks_than_aiohttp_keeps_comes_whole(end):
     )
 
     check_complete(stream, failure, "word " * 20_000, FINISH)
+
+
+async def test_a_stream_left_at_bytes_behind_its_error_is_freed_by_reference_counts_alone():
+    async def cut(_, writer):
+        writer.write(CHUNKED + http_chunk(content("First. ")))
+        await held.wait()
+        writer.write(http_chunk(content("Second. ")))
+        await close_in_a_chunk(writer)
+
+    held = asyncio.Event()
+    async with (
+        serving(cut) as server,
+        session_on(Clockwork(), server.base_url, retry=ONCE) as session,
+    ):
+        gc.collect()
+        gc.disable()
+        try:
+            stream = session.stream("Why?")
+            await anext(stream)
+            held.set()
+            await arrival_of_the_end(reader_of(stream), None)
+            assert (await anext(stream)).text == "Second. "  # read after its error was raised
+            freed = weakref.ref(stream)
+            del stream
+
+            assert freed() is None
+        finally:
+            gc.enable()
+
+
+async def test_an_error_that_is_none_of_a_connection_is_not_hidden_by_the_bytes_before_it():
+    async def answer(reader, writer):
+        writer.write(CHUNKED + http_chunk(b"one"))
+        await reader.read()
+
+    async with (
+        serving(answer) as server,
+        aiohttp.ClientSession() as http,
+        http.post(server.base_url) as response,
+    ):
+        while not response.content._buffer:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0)
+        exchange = Exchange(response)
+        fault = ArithmeticError("a fault of ours")
+
+        with pytest.raises(ArithmeticError, match="a fault of ours"):
+            exchange.rest(fault, None)
+        assert exchange.rest(ConnectionResetError(), None) == (b"one", None)
+        exchange.close()
 
 
 # --- what this stands on ------------------------------------------------------------------------
