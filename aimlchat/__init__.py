@@ -44,10 +44,10 @@ from .records import Outcome
 from .request import ChatRequest, Thinking
 
 if TYPE_CHECKING:
+    from ._client.many import CompletionIterator
+    from ._protocol.parser import StreamParser
     from .iterators import DeltaStream
-    from .many import CompletionIterator
     from .session import ChatSession
-    from .stream import StreamParser
 
 __all__ = [
     "AIMLChatError",
@@ -96,9 +96,9 @@ __all__ = [
 
 _LOADED_ON_USE = {
     "ChatSession": ".session",
-    "CompletionIterator": ".many",
+    "CompletionIterator": "._client.many",
     "DeltaStream": ".iterators",
-    "StreamParser": ".stream",
+    "StreamParser": "._protocol.parser",
 }
 
 

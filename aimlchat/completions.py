@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import msgspec
 
+from ._json import json_of
 from .errors import ProtocolError
-from .jsontext import json_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

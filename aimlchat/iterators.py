@@ -6,16 +6,16 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING, Any, Self
 
-from .calls import copied
+from ._client.call import copied
+from ._protocol.parser import StreamParser
 from .completions import AnswerDelta, Completion, ReasoningDelta
 from .errors import AIMLChatError, StreamInterruptedError
-from .stream import StreamParser
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
-    from .calls import Call, Opened
+    from ._client.call import Call, Opened
     from .completions import Delta
     from .errors import Attempt
 

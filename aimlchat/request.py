@@ -9,12 +9,12 @@ from typing import Any, Literal, Self
 
 import attrs
 
+from ._payload import PAYLOADS, Dialect, route, row_of
+from ._payload.json_values import freeze, is_mapping, plain, refuse, shown
+from ._payload.limits import flag, mapping, word
+from ._payload.thinking import Thinking, room, wish
 from .completions import Completion
 from .content import Audio, Document, Image, Message, Text, Tool
-from .dialects import PAYLOADS, Dialect, route, row_of
-from .dialects.limits import flag, mapping, word
-from .dialects.thinking import Thinking, room, wish
-from .dialects.values import freeze, is_mapping, plain, refuse, shown
 from .errors import InvalidRequestError, ProtocolError
 
 __all__ = ["DEFAULT_MODEL", "ChatRequest", "Draft", "Thinking", "Verbatim"]

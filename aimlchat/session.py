@@ -10,11 +10,16 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from . import wire
-from .bodies import Body, body_of
-from .calls import Call, Desk, Question
-from .clocks import Clock, Watchdog
-from .crew import Adaptive, Fixed
+from ._client.body import Body, body_of
+from ._client.call import Call, Desk, Question
+from ._client.many import CompletionIterator, Run, Streams, StreamsIterator
+from ._client.pool import Adaptive, Fixed
+from ._client.rate_limit import Gate
+from ._client.timers import Clock, Watchdog
+from ._client.transport import HEADER, Secret, Transport
+from ._json import json_of
+from ._protocol import chunks as wire
+from ._protocol.parser import completion_from
 from .errors import (
     AIMLChatError,
     APIError,
@@ -22,14 +27,9 @@ from .errors import (
     InvalidRequestError,
     TransportError,
 )
-from .gate import Gate
 from .iterators import DeltaStream
-from .jsontext import json_of
-from .many import CompletionIterator, Run, Streams, StreamsIterator
 from .policies import Limits, RetryPolicy, Timeouts
 from .request import DEFAULT_MODEL, ChatRequest, Draft, Verbatim
-from .stream import completion_from
-from .transport import HEADER, Secret, Transport
 
 if TYPE_CHECKING:
     import ssl as ssl_module
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from .calls import Observer, Opened
+    from ._client.call import Observer, Opened
     from .catalog import Model
     from .completions import Completion
     from .records import CallRecord, Progress, RetryRecord

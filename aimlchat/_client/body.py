@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import msgspec
 
-from .content import Audio, Document, Image, Message
-from .request import ChatRequest
+from aimlchat.content import Audio, Document, Image, Message
+from aimlchat.request import ChatRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .request import Draft, Verbatim
+    from aimlchat.request import Draft, Verbatim
 
 __all__ = ["Body", "body_of"]
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import attrs
 
-from .errors import (
+from aimlchat._protocol.api_errors import refusal_in_body
+from aimlchat.errors import (
     AIMLChatError,
     APIError,
     Attempt,
@@ -17,18 +18,19 @@ from .errors import (
     RateLimitError,
     RequestTimeoutError,
 )
-from .records import CallRecord, RetryRecord
-from .refusals import refusal_in_body
-from .retries import RetryBudget, may_retry
+from aimlchat.records import CallRecord, RetryRecord
+
+from .retry import RetryBudget, may_retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from .bodies import Body
-    from .clocks import Watch, Watchdog
-    from .completions import Completion, Usage
-    from .gate import Gate, Place
-    from .policies import RetryPolicy, Timeouts
+    from aimlchat.completions import Completion, Usage
+    from aimlchat.policies import RetryPolicy, Timeouts
+
+    from .body import Body
+    from .rate_limit import Gate, Place
+    from .timers import Watch, Watchdog
     from .transport import Exchange, Transport
 
 __all__ = ["Call", "Desk", "Observer", "Opened", "Question", "copied", "tell", "tokens_of"]

@@ -9,10 +9,8 @@ from collections import deque
 from collections.abc import Sized
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
-from .calls import tell, tokens_of
-from .completions import Cost, Usage
-from .crew import Crew
-from .errors import (
+from aimlchat.completions import Cost, Usage
+from aimlchat.errors import (
     AIMLChatError,
     AuthenticationError,
     ConfigurationError,
@@ -20,17 +18,21 @@ from .errors import (
     RateLimitError,
     ServerError,
 )
-from .records import Outcome, Progress
+from aimlchat.records import Outcome, Progress
+
+from .call import tell, tokens_of
+from .pool import Crew
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
     from types import TracebackType
 
-    from .calls import Observer
-    from .clocks import Clock
-    from .completions import Completion, Delta
-    from .crew import Limit
-    from .iterators import DeltaStream
+    from aimlchat.completions import Completion, Delta
+    from aimlchat.iterators import DeltaStream
+
+    from .call import Observer
+    from .pool import Limit
+    from .timers import Clock
 
 __all__ = ["CompletionIterator", "Run", "Streams", "StreamsIterator"]
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from typing import Any
 
-from .errors import AIMLChatError, ConfigurationError
+from aimlchat.errors import AIMLChatError, ConfigurationError
 
 __all__ = ["Adaptive", "Crew", "Fixed", "Limit", "Work"]
 

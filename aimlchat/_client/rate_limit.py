@@ -7,8 +7,9 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .clocks import Clock
-    from .policies import Limits
+    from aimlchat.policies import Limits
+
+    from .timers import Clock
 
 __all__ = ["Gate", "Place"]
 

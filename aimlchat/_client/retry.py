@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 
-from .errors import (
+from aimlchat.errors import (
     AIMLChatError,
     APIError,
     ConnectionFailedError,

@@ -13,14 +13,14 @@ import random
 import time
 from typing import TYPE_CHECKING, Any
 
-from .errors import ConnectionFailedError, RequestTimeoutError, StreamInterruptedError
+from aimlchat.errors import ConnectionFailedError, RequestTimeoutError, StreamInterruptedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from .errors import AIMLChatError
-    from .policies import Timeouts
+    from aimlchat.errors import AIMLChatError
+    from aimlchat.policies import Timeouts
 
 __all__ = ["Clock", "Watch", "Watchdog"]
 

@@ -15,7 +15,7 @@ from aiohttp.http_writer import _serialize_headers
 from multidict import CIMultiDict, istr
 from yarl import URL
 
-from .errors import (
+from aimlchat.errors import (
     AIMLChatError,
     ConfigurationError,
     ConnectionFailedError,
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     import ssl as ssl_module
     from collections.abc import AsyncIterator, Callable, Mapping
 
-    from .bodies import Body
-    from .policies import Limits, Timeouts
+    from aimlchat.policies import Limits, Timeouts
+
+    from .body import Body
 
 __all__ = ["HEADER", "Exchange", "Secret", "Transport"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import anthropic, openai
-from .table import TABLE, Dialect, Mode, Row, route, row_of
+from .models import TABLE, Dialect, Mode, Row, route, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import limits
-from .anthropic_turns import conversation
+from .anthropic_messages import conversation
+from .json_values import refuse, text
 from .tools import Asked, Choice, choose, listed
-from .values import refuse, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

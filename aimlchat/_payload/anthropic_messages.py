@@ -8,9 +8,9 @@ from aimlchat.content import Message, Text, ToolCall
 from aimlchat.errors import InvalidRequestError
 
 from .anthropic_parts import result, tool_use, translated, written
+from .json_values import refuse, shown, text
 from .limits import word
-from .values import refuse, shown, text
-from .wire_form import BLANK, read
+from .message_dicts import BLANK, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -7,9 +7,9 @@ from typing import Any
 from aimlchat.content import Audio, Document, Image, Text, ToolCall
 from aimlchat.errors import InvalidRequestError, ProtocolError
 
+from .json_values import plain, refuse, shown, text
 from .media import held, remote
-from .values import plain, refuse, shown, text
-from .wire_form import BLANK, base64_of, data_uri, is_blank
+from .message_dicts import BLANK, base64_of, data_uri, is_blank
 
 __all__ = ["result", "tool_use", "translated", "written"]
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from .values import HIGHEST, LOWEST, is_mapping, plain, refuse, shown, text
+from .json_values import HIGHEST, LOWEST, is_mapping, plain, refuse, shown, text
 
 __all__ = [
     "Check",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .values import refuse, text
+from .json_values import refuse, text
 
 if TYPE_CHECKING:
     from aimlchat.content import Audio, Document, Image

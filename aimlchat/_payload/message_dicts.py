@@ -7,7 +7,7 @@ import binascii
 import re
 from typing import TYPE_CHECKING, Any
 
-from .values import is_mapping, plain, refuse, shown
+from .json_values import is_mapping, plain, refuse, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ import functools
 import re
 from typing import Literal, NamedTuple
 
-from .values import refuse
+from .json_values import refuse
 
 __all__ = ["TABLE", "Dialect", "Mode", "Row", "route", "row_of"]
 

@@ -8,10 +8,10 @@ from aimlchat.content import Audio, Document, Image, Message, Text, ToolCall
 from aimlchat.errors import InvalidRequestError
 
 from . import limits
+from .json_values import refuse, shown, text
 from .media import held, remote
+from .message_dicts import BLANK, is_blank, read
 from .tools import Asked, Choice, choose, listed
-from .values import refuse, shown, text
-from .wire_form import BLANK, is_blank, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

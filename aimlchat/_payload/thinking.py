@@ -8,11 +8,11 @@ import attrs
 
 from aimlchat.errors import InvalidRequestError
 
+from .json_values import refuse, shown
 from .limits import whole
-from .values import refuse, shown
 
 if TYPE_CHECKING:
-    from .table import Mode
+    from .models import Mode
 
 __all__ = ["Thinking", "room", "wish"]
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from aimlchat.content import Tool
 from aimlchat.errors import InvalidRequestError
 
+from .json_values import is_mapping, plain, refuse, shown, text
 from .limits import flag, name
-from .values import is_mapping, plain, refuse, shown, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import wire
-from .completions import AnswerDelta, Choice, Completion, ReasoningDelta, RefusalDelta, Usage
-from .reasoning import InlineTags, may_use_tags
+from aimlchat.completions import (
+    AnswerDelta,
+    Choice,
+    Completion,
+    ReasoningDelta,
+    RefusalDelta,
+    Usage,
+)
+
+from . import chunks as wire
 from .surrogates import SurrogateMender, mended
-from .toolcalls import ToolCalls
+from .think_tags import InlineTags, may_use_tags
+from .tool_calls import ToolCalls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .completions import Cost, Delta
+    from aimlchat.completions import Cost, Delta
 
 __all__ = ["Accumulator"]
 

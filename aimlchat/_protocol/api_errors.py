@@ -6,8 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from .errors import APIError, ProtocolError, error_for_status
-from .jsontext import json_of
+from aimlchat._json import json_of
+from aimlchat.errors import APIError, ProtocolError, error_for_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from .catalog import Model
-from .completions import Cost, Usage
-from .errors import ProtocolError
+from aimlchat.catalog import Model
+from aimlchat.completions import Cost, Usage
+from aimlchat.errors import ProtocolError
+
 from .surrogates import mended
 
 if TYPE_CHECKING:

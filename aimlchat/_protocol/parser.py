@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from . import wire
+from aimlchat._json import json_of
+from aimlchat.completions import Choice, Completion
+from aimlchat.errors import AIMLChatError, ProtocolError, StreamInterruptedError
+
+from . import chunks as wire
 from .accumulator import Accumulator
-from .completions import Choice, Completion
-from .errors import AIMLChatError, ProtocolError, StreamInterruptedError
-from .jsontext import json_of
-from .reasoning import may_use_tags
-from .refusals import is_refusal, refusal_of
+from .api_errors import is_refusal, refusal_of
 from .sse import MAX_EVENT_BYTES, EventDecoder
+from .think_tags import may_use_tags
 
 if TYPE_CHECKING:
-    from .completions import Delta
+    from aimlchat.completions import Delta
 
 __all__ = ["StreamParser", "completion_from"]
 

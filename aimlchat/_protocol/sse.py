@@ -5,7 +5,7 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-
 
 from __future__ import annotations
 
-from .errors import ProtocolError
+from aimlchat.errors import ProtocolError
 
 __all__ = ["MAX_EVENT_BYTES", "EventDecoder"]
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .completions import ToolCallDelta
-from .content import ToolCall
+from aimlchat.completions import ToolCallDelta
+from aimlchat.content import ToolCall
 
 if TYPE_CHECKING:
-    from .wire import ToolFragment
+    from .chunks import ToolFragment
 
 __all__ = ["ToolCalls"]
 

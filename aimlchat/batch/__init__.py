@@ -7,9 +7,9 @@ the other has begun.
 
 from __future__ import annotations
 
-from .problems import BatchError, BusyError, InputError, OutputError
-from .running import run
-from .server import run_on_server
+from .errors import BatchError, BusyError, InputError, OutputError
+from .run import run
+from .server_side import run_on_server
 from .source import spooled
 from .summary import Summary
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aimlchat._json import json_of
 from aimlchat.errors import ProtocolError
-from aimlchat.jsontext import json_of
 from aimlchat.policies import RetryPolicy
 
 if TYPE_CHECKING:

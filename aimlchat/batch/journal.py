@@ -11,9 +11,9 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 
 from .entries import DIGEST_SIZE
+from .errors import BusyError, InputError, OutputError
 from .ledger import FAILED, IN_INPUT, IN_OUTPUT, Ledger, key_of
 from .locks import lock
-from .problems import BusyError, InputError, OutputError
 from .source import considerate
 
 if TYPE_CHECKING:

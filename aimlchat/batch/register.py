@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from .problems import InputError
+from .errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from aimlchat._protocol.surrogates import mended
 from aimlchat.completions import Cost, Usage
 from aimlchat.errors import APIError
-from aimlchat.surrogates import mended
 
 if TYPE_CHECKING:
     from aimlchat.completions import Completion

@@ -12,9 +12,9 @@ import attrs
 from aimlchat.errors import AIMLChatError
 
 from .entries import Asked
+from .errors import InputError
 from .journal import Sink, open_sink
 from .ledger import ON_SERVER, Ledger, key_of
-from .problems import InputError
 from .register import Register
 from .results import failure_line, success_line
 from .source import Plan, Source
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from aimlchat.many import CompletionIterator
+    from aimlchat._client.many import CompletionIterator
     from aimlchat.policies import Timeouts
     from aimlchat.session import ChatSession
 

@@ -13,7 +13,7 @@ from . import endpoint
 from .ledger import IN_INPUT, IN_OUTPUT, key_of
 from .register import Batch, Register
 from .results import line_of_message
-from .running import Job, opened
+from .run import Job, opened
 from .summary import Summary, Tally
 from .writer import Writer
 

@@ -11,8 +11,8 @@ from typing import IO, TYPE_CHECKING, NoReturn, TypeVar
 import attrs
 
 from .entries import entry_of
+from .errors import InputError
 from .ledger import FAILED, IN_INPUT, IN_OUTPUT, ON_SERVER, Ledger, key_of
-from .problems import InputError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -6,7 +6,7 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING
 
-from .problems import OutputError
+from .errors import OutputError
 
 if TYPE_CHECKING:
     from .journal import Sink

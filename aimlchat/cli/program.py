@@ -20,12 +20,12 @@ __all__ = ["program"]
 # The modules of the commands load aiohttp and more. `aimlchat --help` has to be quick, so what it
 # says about them stands here and not there.
 _COMMANDS = {
-    "ask": ("ask", "Ask one question and stream the answer."),
-    "chat": ("chat", "Talk with a model, one question after the other."),
-    "batch": ("batch", "Answer a file of requests, resumable at any instant."),
-    "models": ("listing", "List the models that the API offers."),
-    "serve": ("serve", "Serve a page to talk to a model, on this machine."),
-    "emulator": ("emulator", "Serve the API on this machine, without a key."),
+    "ask": ("ask_command", "Ask one question and stream the answer."),
+    "chat": ("chat_command", "Talk with a model, one question after the other."),
+    "batch": ("batch_command", "Answer a file of requests, resumable at any instant."),
+    "models": ("models_command", "List the models that the API offers."),
+    "serve": ("serve_command", "Serve a page to talk to a model, on this machine."),
+    "emulator": ("emulator_command", "Serve the API on this machine, without a key."),
 }
 
 

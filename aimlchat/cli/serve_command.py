@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aimlchat.web import Site
-
+from .chat_page import Site
 from .connection import Destination, destination_options
 from .failures import Failure, failure_of, reason_of
 from .running import run

@@ -7,15 +7,15 @@ import random
 import re
 from typing import TYPE_CHECKING, Any
 
-from .asked import tokens
 from .generation import Answer, Call
+from .request import tokens
 from .schemas import fitting
 from .topics import topic_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .asked import Asked, OfferedTool
+    from .request import Asked, OfferedTool
 
 __all__ = ["default_answer"]
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .asked import Asked
 from .checks import check
 from .composing import compose
 from .encoding import as_json, encode
@@ -18,6 +17,7 @@ from .naming import kin
 from .pieces import Content
 from .questions import refuse, require
 from .refusals import Refusal
+from .request import Asked
 from .script import MADE_UP
 from .wording import finish_native
 

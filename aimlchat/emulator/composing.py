@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .answers import default_answer
-from .catalogue import prices
 from .generation import Answer, Generation, Usage, charge, cost, count
+from .models import prices
 from .naming import kin, upstream_name
 
 if TYPE_CHECKING:
-    from .asked import Asked
     from .generation import ReasoningAs
     from .identities import Identities
     from .naming import Kin
+    from .request import Asked
     from .script import Reply
 
 __all__ = ["compose"]

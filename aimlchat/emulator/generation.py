@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from .asked import tokens
+from .request import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

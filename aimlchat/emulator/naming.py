@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-from .catalogue import find
+from .models import find
 
 __all__ = ["MISSING_MODEL", "Kin", "kin", "speaks", "upstream_name", "version"]
 

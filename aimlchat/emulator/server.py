@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .chaos import Chaos
 from .faults import ErrorStatus
-from .listener import Listener
+from .http import Listener
 from .script import Reply
 from .service import Service
 

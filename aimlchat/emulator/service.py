@@ -8,19 +8,19 @@ import re
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from .asked import Asked
 from .batches import Batches
-from .catalogue import listing
 from .checks import check
 from .composing import compose
 from .delivery import deliver, is_billed
 from .encoding import encode
 from .faults import ErrorStatus
 from .identities import Identities
+from .models import listing
 from .outlet import Outlet
 from .pieces import Content, stream_of, whole_of
 from .records import RequestRecord
 from .refusals import Refusal, usual_message
+from .request import Asked
 from .script import MADE_UP, Reply, Script
 
 if TYPE_CHECKING:

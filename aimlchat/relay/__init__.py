@@ -7,10 +7,10 @@ are; docs/relay.md has them all in a table.
 from __future__ import annotations
 
 from .broadcast import Broadcast
-from .outbox import PageTooSlowError
-from .page import relay
+from .buffer import PageTooSlowError
 from .sse import SSE_HEADERS, SSEEvents, sse_events, sse_response
 from .store import MemoryStore, Store
+from .websocket import relay
 
 __all__ = [
     "SSE_HEADERS",

@@ -7,8 +7,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from .backlog import Backlog
+from .buffer import PageTooSlowError
 from .delivery import attend
-from .outbox import PageTooSlowError
 from .pump import Pump
 from .sockets import PageGoneError, socket_of
 from .sse import SSEEvents, respond

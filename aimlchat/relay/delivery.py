@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from .buffer import PageTooSlowError
 from .frames import HEARTBEAT, error_frames
-from .outbox import PageTooSlowError
 from .sockets import PageGoneError
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from aimlchat.errors import (
     StreamInterruptedError,
 )
 
-from .outbox import PageTooSlowError
+from .buffer import PageTooSlowError
 
 __all__ = ["Problem", "problem_of"]
 

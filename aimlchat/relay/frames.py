@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import msgspec
 
+from aimlchat._protocol.surrogates import mended
 from aimlchat.completions import AnswerDelta, ReasoningDelta, RefusalDelta, ToolCallDelta
 from aimlchat.errors import ProtocolError
-from aimlchat.surrogates import mended
 
-from .problems import problem_of
+from .errors import problem_of
 
 if TYPE_CHECKING:
     from aimlchat.completions import Completion, Delta

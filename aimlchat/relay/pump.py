@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from aimlchat.errors import AIMLChatError
 
+from .buffer import PageTooSlowError
 from .frames import Framer
-from .outbox import PageTooSlowError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

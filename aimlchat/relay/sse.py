@@ -11,9 +11,9 @@ import attrs
 
 from aimlchat.errors import AIMLChatError
 
+from .buffer import Outbox, PageTooSlowError
 from .delivery import attend, beating
 from .frames import HEARTBEAT, encoded
-from .outbox import Outbox, PageTooSlowError
 from .pump import Pump
 from .sockets import PageGoneError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from .buffer import Outbox, PageTooSlowError
 from .delivery import attend
-from .outbox import Outbox, PageTooSlowError
 from .pump import Pump
 from .sockets import PageGoneError, socket_of
 

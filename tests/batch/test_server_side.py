@@ -6,7 +6,8 @@ import json
 import pytest
 
 from aimlchat import BadRequestError, ChatSession, ConfigurationError, NotFoundError, ServerError
-from aimlchat.batch import InputError, endpoint, run, run_on_server, server
+from aimlchat.batch import InputError, endpoint, run, run_on_server
+from aimlchat.batch import server_side as server
 from aimlchat.emulator import Emulator
 
 CLAUDE = "anthropic/claude-sonnet-4"

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from aimlchat import Audio, ChatRequest, Document, Image
-from aimlchat.bodies import body_of
+from aimlchat._client.body import body_of
 
 PNG = b"\x89PNG\r\n\x1a\n"
 CLAUDE = "anthropic/claude-opus-4"

@@ -14,7 +14,7 @@ from aimlchat import (
     RateLimitError,
     RetryPolicy,
 )
-from aimlchat.gate import Gate
+from aimlchat._client.rate_limit import Gate
 
 
 class Herd:

@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from aimlchat import ChatSession, ConnectionFailedError, RetryPolicy
-from aimlchat.transport import _socket, _Trip, _trip
+from aimlchat._client.transport import _socket, _Trip, _trip
 
 ONCE = RetryPolicy(attempts=1)
 BODY = b'{"choices":[{"index":0,"message":{"content":"Hi"},"finish_reason":"stop"}]}'

@@ -20,7 +20,7 @@ from aimlchat import (
     RateLimitError,
     ServerError,
 )
-from aimlchat.refusals import refusal_in_body, retry_after_of
+from aimlchat._protocol.api_errors import refusal_in_body, retry_after_of
 
 NOW = 1_750_000_000.0
 

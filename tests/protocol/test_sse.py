@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aimlchat import ProtocolError
-from aimlchat.sse import MAX_EVENT_BYTES, EventDecoder
+from aimlchat._protocol.sse import MAX_EVENT_BYTES, EventDecoder
 
 
 def decoded(*pieces):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aimlchat.reasoning import InlineTags, may_use_tags
+from aimlchat._protocol.think_tags import InlineTags, may_use_tags
 
 OPEN, CLOSE = "<think>", "</think>"
 

@@ -24,7 +24,7 @@ from aimlchat import (
     ToolCallDelta,
     Usage,
 )
-from aimlchat.stream import completion_from
+from aimlchat._protocol.parser import completion_from
 
 
 def body_of(message=None, **rest):

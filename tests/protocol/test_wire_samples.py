@@ -30,9 +30,9 @@ from aimlchat import (
     ServerError,
     StreamParser,
 )
-from aimlchat.refusals import refusal_in_body
-from aimlchat.stream import completion_from
-from aimlchat.wire import models_of
+from aimlchat._protocol.api_errors import refusal_in_body
+from aimlchat._protocol.chunks import models_of
+from aimlchat._protocol.parser import completion_from
 
 OWN = Path(__file__).parent.parent / "data" / "wire"
 GIVEN = os.environ.get("AIMLCHAT_WIRE_SAMPLES")

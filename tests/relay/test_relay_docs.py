@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from aimlchat.relay.problems import _PROBLEMS, _UNKNOWN
+from aimlchat.relay.errors import _PROBLEMS, _UNKNOWN
 
 PAGE = Path(__file__).parents[2] / "docs" / "relay.md"
 

@@ -15,7 +15,7 @@ from clockwork import Clockwork, session_on
 from raw_server import CHUNKED, HEAD, content, http_chunk, serving
 
 from aimlchat import RetryPolicy, StreamInterruptedError
-from aimlchat.transport import Exchange
+from aimlchat._client.transport import Exchange
 
 ONCE = RetryPolicy(attempts=1)
 FINISH = content("", '"stop"')

@@ -24,7 +24,7 @@ from aimlchat import (
     RetryPolicy,
     Timeouts,
 )
-from aimlchat.clocks import Clock
+from aimlchat._client.timers import Clock
 from aimlchat.emulator import Emulator
 from aimlchat.emulator.faults import NoAnswer
 

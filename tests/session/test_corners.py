@@ -23,8 +23,8 @@ from aimlchat import (
     StreamInterruptedError,
     Timeouts,
 )
-from aimlchat.gate import Gate
-from aimlchat.refusals import retry_after_of
+from aimlchat._client.rate_limit import Gate
+from aimlchat._protocol.api_errors import retry_after_of
 
 ONCE = RetryPolicy(attempts=1)
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from aimlchat import ChatSession
-from aimlchat.clocks import Clock
+from aimlchat._client.timers import Clock
 
 
 class _Timer:

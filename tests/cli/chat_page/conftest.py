@@ -15,13 +15,13 @@ import aiohttp
 import pytest
 
 from aimlchat import ChatSession, RetryPolicy
+from aimlchat.cli.chat_page import Site
 from aimlchat.emulator import Emulator
-from aimlchat.web import Site
 
 KEY = "key-that-no-page-may-see"
 MODEL = "anthropic/claude-3.7-sonnet"
 SOON = 0.1  # seconds until the upstream has to see that its page has left
-SOURCES = str(Path(__file__).parents[2])
+SOURCES = str(Path(__file__).parents[3])
 # Far more than any of it takes, on any machine; only a test that fails waits that long.
 PATIENCE = 60
 ENDS = {"finish", "abort", "error"}

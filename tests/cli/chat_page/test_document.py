@@ -7,9 +7,9 @@ from importlib import resources
 
 import pytest
 
-from aimlchat.web.document import document
+from aimlchat.cli.chat_page.document import document
 
-VENDOR = resources.files("aimlchat.web") / "page" / "vendor"
+VENDOR = resources.files("aimlchat.cli.chat_page") / "page" / "vendor"
 
 
 def hashes(tag):
@@ -50,7 +50,7 @@ def test_nothing_is_loaded_from_anywhere():
 
 def test_no_script_ends_before_its_end():
     """An HTML parser ends a script at these words, wherever in it they stand."""
-    page = resources.files("aimlchat.web") / "page"
+    page = resources.files("aimlchat.cli.chat_page") / "page"
     for script in (*page.glob("*.js"), *VENDOR.glob("*.js")):
         assert not re.search(r"</?script", script.read_text(encoding="utf-8"), re.IGNORECASE)
 

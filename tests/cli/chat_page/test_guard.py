@@ -3,7 +3,7 @@
 import aiohttp
 import pytest
 
-from aimlchat.web.guard import is_ours
+from aimlchat.cli.chat_page.guard import is_ours
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8090", "localhost:8090", "[::1]:80", "LocalHost"])
