@@ -8,19 +8,19 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from .catalog import Model
 from .completions import (
     AnswerDelta,
     Choice,
     Completion,
     Cost,
     Delta,
+    Model,
     ReasoningDelta,
     RefusalDelta,
     ToolCallDelta,
     Usage,
 )
-from .content import Audio, Document, Image, Text, Tool, ToolCall
+from .content import Audio, Document, Image, Text, Thinking, Tool, ToolCall
 from .errors import (
     AIMLChatError,
     APIError,
@@ -41,7 +41,7 @@ from .errors import (
 )
 from .policies import Limits, RetryPolicy, Timeouts
 from .records import Outcome
-from .request import ChatRequest, Thinking
+from .request import ChatRequest
 
 if TYPE_CHECKING:
     from ._client.many import CompletionIterator

@@ -8,14 +8,14 @@ from typing import Any
 
 from .errors import ProtocolError
 
-__all__ = ["json_of"]
+__all__ = ["decode_json"]
 
 _MAX_DEPTH = 64
 # A string, which may lack its end, or a bracket. Nothing in it backtracks, so it takes linear time.
 _JSON_STRUCTURE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 
 
-def json_of(data: bytes) -> Any:
+def decode_json(data: bytes) -> Any:
     """Decode JSON as leniently as it can be done without guessing.
 
     Broken UTF-8 becomes U+FFFD; what is nested too deep for the stack becomes null; control

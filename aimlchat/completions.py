@@ -1,4 +1,4 @@
-"""What the model said: the completion, and the deltas that it arrives in."""
+"""What the API returns: completions, the deltas that they arrive in, and models."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import msgspec
 
-from ._json import json_of
+from ._json import decode_json
 from .errors import ProtocolError
 
 if TYPE_CHECKING:
@@ -17,16 +17,22 @@ if TYPE_CHECKING:
     from .errors import Attempt
 
 __all__ = [
+    "CREDITS_PER_USD",
     "AnswerDelta",
     "Choice",
     "Completion",
     "Cost",
     "Delta",
+    "Model",
     "ReasoningDelta",
     "RefusalDelta",
     "ToolCallDelta",
     "Usage",
+    "raw_body",
 ]
+
+
+CREDITS_PER_USD = 2_000_000
 
 
 # Deltas are msgspec structs, not attrs classes: one is made for each chunk of a stream, and a
@@ -88,6 +94,16 @@ class Usage:
     cached_tokens: int | None = None
     raw: dict[str, Any] = attrs.field(factory=dict)
 
+    def as_dict(self) -> dict[str, int | None]:
+        """Return the counts by name, without ``raw``."""
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "total_tokens": self.total_tokens,
+            "reasoning_tokens": self.reasoning_tokens,
+            "cached_tokens": self.cached_tokens,
+        }
+
 
 @attrs.frozen
 class Cost:
@@ -123,7 +139,7 @@ _NOTHING = Choice()
 def _parsed(raw: bytes | dict[str, Any]) -> dict[str, Any]:
     if isinstance(raw, dict):
         return raw
-    body: dict[str, Any] = json_of(raw)
+    body: dict[str, Any] = decode_json(raw)
     return body
 
 
@@ -215,3 +231,32 @@ class Completion:
                 for call in self.tool_calls
             ]
         return message
+
+
+def raw_body(completion: Completion) -> bytes | dict[str, Any]:
+    """Return `Completion.raw` without parsing it: the JSON text where that is known to be good."""
+    return completion._raw  # noqa: SLF001 - a field of this module, kept from users
+
+
+@attrs.frozen
+class Model:
+    """One entry of ``GET /v1/models``.
+
+    ``type`` is the endpoint that serves it, ``openai/chat-completions`` for chat. What the vendor
+    did not say is empty or None; ``raw`` is the whole entry. Lengths are in tokens.
+    """
+
+    id: str
+    aliases: tuple[str, ...] = ()
+    type: str = ""
+    name: str = ""
+    developer: str = ""
+    description: str = ""
+    context_length: int | None = None
+    max_output: int | None = None
+    capabilities: tuple[str, ...] = ()
+    raw: dict[str, Any] = attrs.field(factory=dict, repr=False)
+
+    def goes_by(self, name: str) -> bool:
+        """Return whether ``name`` is this model's id or one of its aliases."""
+        return name == self.id or name in self.aliases

@@ -1,4 +1,4 @@
-"""What a message is made of: text, images, documents, audio, tools and tool calls."""
+"""What requests are made of: text, images, documents, audio, tools, tool calls and thinking."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ __all__ = [
     "Image",
     "Message",
     "Text",
+    "Thinking",
     "Tool",
     "ToolCall",
     "media_type_of",
@@ -200,6 +201,13 @@ class Tool:
 
 
 @attrs.frozen
+class Thinking:
+    """A budget for the model's reasoning, in tokens: at least 1024, and below ``max_tokens``."""
+
+    budget_tokens: int
+
+
+@attrs.frozen
 class ToolCall:
     """A function that the model asks for.
 
@@ -207,7 +215,7 @@ class ToolCall:
     had not reached its end, which must not be acted on.
     """
 
-    id: str | None
+    id: str
     name: str
     raw_arguments: str = ""
     complete: bool = True

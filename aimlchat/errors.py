@@ -6,7 +6,8 @@ pickled and deep-copied, so it can cross a process boundary with what it knows.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import copy
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from .completions import Completion
 
 __all__ = [
+    "SERVER_ERRORS",
     "AIMLChatError",
     "APIError",
     "Attempt",
@@ -31,8 +33,13 @@ __all__ = [
     "ServerError",
     "StreamInterruptedError",
     "TransportError",
+    "detach",
     "error_for_status",
 ]
+
+_E = TypeVar("_E", bound=BaseException)
+SERVER_ERRORS = range(500, 600)
+"""The statuses of the server's own failures."""
 
 
 @attrs.frozen
@@ -54,8 +61,9 @@ class Attempt:
 class AIMLChatError(Exception):
     """The root of everything that aimlchat raises on purpose.
 
-    ``partial`` is the completion as far as it had come (never None on an error out of a stream),
-    ``attempts`` the tries that were made, the last one included; empty if none was.
+    ``partial`` is the completion as far as it had been received when the error was raised; an
+    empty one where nothing had. ``attempts`` lists the attempts that were made, the last one
+    included; empty if nothing was sent.
     """
 
     def __init__(
@@ -66,8 +74,21 @@ class AIMLChatError(Exception):
         attempts: tuple[Attempt, ...] = (),
     ) -> None:
         super().__init__(message)
-        self.partial = partial
+        self._partial = partial
         self.attempts = attempts
+
+    @property
+    def partial(self) -> Completion:
+        """The completion as far as it had been received; empty where nothing had."""
+        if self._partial is None:
+            from .completions import Completion  # noqa: PLC0415 - which imports this module
+
+            self._partial = Completion()
+        return self._partial
+
+    @partial.setter
+    def partial(self, completion: Completion) -> None:
+        self._partial = completion
 
 
 class ConfigurationError(AIMLChatError, ValueError):
@@ -201,7 +222,6 @@ _CLASS_OF_STATUS: dict[int, type[APIError]] = {
     422: BadRequestError,
     429: RateLimitError,
 }
-_SERVER_FAULTS = range(500, 600)
 
 
 def error_for_status(status: int, *, out_of_credits: bool = False) -> type[APIError]:
@@ -212,6 +232,19 @@ def error_for_status(status: int, *, out_of_credits: bool = False) -> type[APIEr
     """
     if status == 403 and out_of_credits:  # noqa: PLR2004 - the status is the name
         return InsufficientCreditsError
-    if status in _SERVER_FAULTS:
+    if status in SERVER_ERRORS:
         return ServerError
     return _CLASS_OF_STATUS.get(status, APIError)
+
+
+def detach(error: _E) -> _E:
+    """Return a copy of an error without its traceback and context, which can be kept.
+
+    A traceback refers to the frames that the error passed through, and these to everything that
+    their locals hold: a stream that kept the error that it raised would be a reference cycle, and
+    its connection would stay open until the garbage collector ran. So an error that is kept is
+    detached, and each time that it is raised, a copy of it is.
+    """
+    twin = copy.copy(error)
+    twin.__cause__ = error.__cause__
+    return twin

@@ -6,10 +6,9 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING, Any, Self
 
-from ._client.call import copied
 from ._protocol.parser import StreamParser
 from .completions import AnswerDelta, Completion, ReasoningDelta
-from .errors import AIMLChatError, StreamInterruptedError
+from .errors import AIMLChatError, StreamInterruptedError, detach
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -254,7 +253,7 @@ class DeltaStream:
         """Try again if no delta has come yet; else the failure is final, behind the deltas."""
         if self._over:  # left meanwhile, by another task
             return
-        error = copied(fault)  # the parser keeps the fault, which must not hold any frames
+        error = detach(fault)  # the parser keeps the fault, which must not hold any frames
         if self._deltas:
             self._call.explain(error)
             self._fail(error)
@@ -295,7 +294,7 @@ class DeltaStream:
 
     def _keep(self, error: AIMLChatError) -> None:
         # A copy: an error that is raised holds its frames, and so this stream.
-        failure = copied(error)
+        failure = detach(error)
         failure.partial = self.partial
         failure.attempts = failure.attempts or self._call.tried
         self._failure = failure
@@ -314,7 +313,7 @@ class DeltaStream:
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
-            raise copied(self._failure)
+            raise detach(self._failure)
 
     def __del__(self) -> None:
         """Close the connection of a stream that was dropped: aiohttp's loop would keep it open."""

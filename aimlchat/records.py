@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
+
+from .errors import detach
 
 if TYPE_CHECKING:
     from .completions import Completion, Cost, Usage
@@ -81,8 +82,7 @@ class Outcome:
         if self.completion is not None:
             return self.completion
         error: Any = self.error
-        # A copy: an error that is raised holds its frames, and this one stays.
-        raise copy.copy(error) from error.__cause__
+        raise detach(error)
 
 
 @attrs.frozen

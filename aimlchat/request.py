@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import attrs
 
-from ._payload import PAYLOADS, Dialect, route, row_of
-from ._payload.json_values import freeze, is_mapping, plain, refuse, shown
-from ._payload.limits import flag, mapping, word
-from ._payload.thinking import Thinking, room, wish
+from ._payload.build import build_payload
+from ._payload.json_values import freeze, plain, refuse, shown
+from ._payload.limits import flag
 from .completions import Completion
-from .content import Audio, Document, Image, Message, Text, Tool
+from .content import Audio, Document, Image, Message, Text, Thinking, Tool
 from .errors import InvalidRequestError, ProtocolError
 
-__all__ = ["DEFAULT_MODEL", "ChatRequest", "Draft", "Thinking", "Verbatim"]
+if TYPE_CHECKING:
+    from ._payload.models import Dialect
 
-DEFAULT_MODEL = "anthropic/claude-3.7-sonnet"
+__all__ = ["ChatRequest", "freeze_tools"]
 
 _Part = str | Text | Image | Document | Audio
 _Messages = tuple[Message | Mapping[str, Any], ...]
@@ -27,7 +26,6 @@ _Tools = tuple[Tool | Mapping[str, Any], ...]
 _Mapping = Mapping[str, Any]
 
 _KINDS_OF_PART = (Text, Image, Document, Audio)
-_CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
 # The converters copy whatever the caller could still change. Each has a type of its own, since
@@ -51,7 +49,8 @@ def _messages(given: Iterable[Message | _Mapping] | None) -> _Messages:
     return kept
 
 
-def _tools(given: Iterable[Tool | _Mapping] | None) -> _Tools:
+def freeze_tools(given: Iterable[Tool | _Mapping] | None) -> _Tools:
+    """Copy what the caller could still change in a list of tools."""
     kept: _Tools = _items(given)
     return kept
 
@@ -123,7 +122,7 @@ class ChatRequest:
     )
     frequency_penalty: float | None = attrs.field(default=None, kw_only=True)
     presence_penalty: float | None = attrs.field(default=None, kw_only=True)
-    tools: _Tools = attrs.field(default=(), converter=_tools, kw_only=True)
+    tools: _Tools = attrs.field(default=(), converter=freeze_tools, kw_only=True)
     tool_choice: str | Tool | _Mapping | None = attrs.field(
         default=None, converter=_choice, kw_only=True
     )
@@ -213,120 +212,7 @@ class ChatRequest:
         Everything is checked here: raises `InvalidRequestError`, whose ``field`` names what the
         API would refuse and whose message says the limit and what to do instead.
         """
-        return _payload(vars(self), stream=stream)
-
-
-@attrs.frozen
-class Draft:
-    """A text or messages with options, on their way out at once: nothing has to be copied.
-
-    What a `ChatRequest` of the same fields would send; its constructor is a fifth of the cost of a
-    whole completion on our side. Raises `TypeError` for an option that is none.
-    """
-
-    fields: dict[str, Any]
-
-    def __attrs_post_init__(self) -> None:
-        """Name what is no option as a constructor would."""
-        for name in self.fields.keys() - _OPTIONS:
-            msg = f"ChatRequest.__init__() got an unexpected keyword argument {name!r}"
-            raise TypeError(msg)
-        if "system" in self.fields:
-            self.fields["_system"] = self.fields.pop("system")
-        if "tools" in self.fields:
-            self.fields["tools"] = _tools(self.fields["tools"])
-
-    @property
-    def client_request_id(self) -> str | None:
-        """The caller's own name for the call."""
-        return self.fields.get("client_request_id")
-
-    def kept(self) -> ChatRequest:
-        """Return the same as a request that can be kept."""
-        fields = dict(self.fields)
-        return ChatRequest(system=fields.pop("_system", None), **fields)
-
-    def payload(self, stream: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - as above
-        """Return the JSON body; raises `InvalidRequestError`."""
-        return _payload(self.fields, stream=stream)
-
-
-@attrs.frozen
-class Verbatim:
-    """A body that is sent as it stands, in the dialect that it was written in; nothing is checked.
-
-    For whole completions: raises `InvalidRequestError` for a body that asks for a stream.
-    """
-
-    body: Mapping[str, Any]
-    client_request_id: str | None = None
-
-    def payload(self, stream: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - as above
-        """Return the body."""
-        if stream or self.body.get("stream"):
-            refuse("a body that is sent as it stands is answered whole; leave out stream", "stream")
-        _check_client_request_id(self.client_request_id)
-        return dict(self.body)
-
-
-_DIALECTS = tuple(PAYLOADS)
-_MODEL_AND_MESSAGES = 2
-_EMPTY: tuple[Any, ...] = ((), [])
-_OPTIONS = frozenset(field.alias for field in attrs.fields(ChatRequest))
-_NOT_PARAMETERS = frozenset(
-    ("model", "messages", "_system", "thinking", "dialect", "client_request_id", "extra")
-)
-
-
-def _payload(fields: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
-    get = fields.get
-    model = DEFAULT_MODEL if get("model") is None else word(fields["model"], "model")
-    messages = get("messages")
-    _check_conversation(messages)
-    if len(fields) == _MODEL_AND_MESSAGES and "model" in fields:  # nearly always
-        return PAYLOADS[row_of(model).plain](model, messages, None, {}, stream=stream)
-    dialect, extra = get("dialect"), get("extra")
-    _check_client_request_id(get("client_request_id"))
-    if dialect is not None and dialect not in _DIALECTS:
-        msg = f"{shown(dialect)} is no dialect; give 'openai' or 'anthropic'"
-        refuse(msg, "dialect")
-    parameters: dict[str, Any] = {
-        name: value
-        for name, value in fields.items()
-        if value is not None and name not in _NOT_PARAMETERS and value not in _EMPTY
-    }
-    mode, budget = wish(get("thinking"))
-    dialect, said = route(model, dialect, mode)
-    if said:
-        parameters["thinking"] = {"type": mode}
-    if budget is not None:
-        parameters["thinking"]["budget_tokens"] = budget
-        parameters["max_tokens"] = room(budget, get("max_tokens"))
-    prompt = get("_system")
-    if isinstance(prompt, str) and not prompt.strip():
-        prompt = None
-    body = PAYLOADS[dialect](model, messages, prompt, parameters, stream=stream)
-    return body if extra is None else _merged(body, extra)
-
-
-def _check_conversation(messages: Any) -> None:
-    if not isinstance(messages, tuple | list):
-        msg = f"{shown(messages)} is not a list of messages; for a text use .user(text)"
-        refuse(msg, "messages")
-    if not messages or (_is_prompt(messages[-1]) and all(map(_is_prompt, messages))):
-        refuse("the conversation is empty; add a message, as .user('Hello')", "messages")
-
-
-def _check_client_request_id(given: Any) -> None:
-    if given is None:
-        return
-    if not isinstance(given, str) or not _CLIENT_REQUEST_ID.fullmatch(given):
-        msg = f"{shown(given)} would be dropped; give 1 to 128 of A-Z a-z 0-9 . _ : -"
-        refuse(msg, "client_request_id")
-
-
-def _is_prompt(message: Any) -> bool:
-    return is_mapping(message) and message.get("role") in ("system", "developer")
+        return build_payload(vars(self), stream=stream)
 
 
 def _parts(parts: Iterable[Any], field: str) -> tuple[Text | Image | Document | Audio, ...]:
@@ -347,14 +233,3 @@ def _result(content: Any, field: str) -> tuple[Text | Image | Document | Audio, 
     ):
         return _parts(content, field)
     return (Text(json.dumps(plain(content, field), ensure_ascii=False)),)
-
-
-def _merged(body: dict[str, Any], extra: Any) -> dict[str, Any]:
-    for name, value in mapping(extra, "extra").items():
-        if name == "stream":
-            refuse("the call decides whether to stream; use session.stream() for it", "extra")
-        if value is None:
-            body.pop(name, None)
-        else:
-            body[name] = value
-    return body

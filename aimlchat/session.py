@@ -10,16 +10,17 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from ._client.body import Body, body_of
+from ._client.body import body_of
 from ._client.call import Call, Desk, Question
+from ._client.endpoints import Endpoints
 from ._client.many import CompletionIterator, Run, Streams, StreamsIterator
 from ._client.pool import Adaptive, Fixed
+from ._client.prepare import RawRequest, RequestFields
 from ._client.rate_limit import Gate
 from ._client.timers import Clock, Watchdog
 from ._client.transport import HEADER, Secret, Transport
-from ._json import json_of
-from ._protocol import chunks as wire
-from ._protocol.parser import completion_from
+from ._payload.models import DEFAULT_MODEL
+from ._protocol.parser import parse_completion
 from .errors import (
     AIMLChatError,
     APIError,
@@ -29,7 +30,7 @@ from .errors import (
 )
 from .iterators import DeltaStream
 from .policies import Limits, RetryPolicy, Timeouts
-from .request import DEFAULT_MODEL, ChatRequest, Draft, Verbatim
+from .request import ChatRequest
 
 if TYPE_CHECKING:
     import ssl as ssl_module
@@ -39,8 +40,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from ._client.call import Observer, Opened
-    from .catalog import Model
-    from .completions import Completion
+    from .completions import Completion, Model
     from .records import CallRecord, Progress, RetryRecord
 
 __all__ = ["ChatSession"]
@@ -132,6 +132,9 @@ class ChatSession:
             on_retry=on_retry,
             on_finish=on_finish,
         )
+        self._endpoints = Endpoints(
+            self._desk, self._headers, self._usual_headers, self._timeouts, self._retry
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -188,8 +191,8 @@ class ChatSession:
         """
         headers = _masked(headers)
         asked = self._request_of(request, options)
-        if isinstance(asked, Draft) and (options or not isinstance(request, str)):
-            asked = asked.kept()  # it is sent later, and the caller may change what is in it
+        if isinstance(asked, RequestFields) and (options or not isinstance(request, str)):
+            asked = asked.to_request()  # it is sent later, and the caller may change what is in it
         return DeltaStream(self._call(asked, timeouts, retry, headers, stream=True))
 
     def complete_many(
@@ -259,34 +262,21 @@ class ChatSession:
 
         return StreamsIterator(Streams(requests, stream, Fixed(concurrency)))
 
+    @property
+    def model(self) -> str:
+        """The model of requests that name none."""
+        return self._model
+
     async def models(self) -> list[Model]:
         """Return what the vendor offers. The endpoint takes no key, so none is sent.
 
         Raises what `complete` raises. Cancelling closes the connection.
         """
-        question = Question("models", self._headers, method="GET")
-        call = Call(self._desk, lambda: question, self._timeouts, self._retry)
-        try:
-            return await call.answer(lambda data, _: wire.models_of(json_of(data)))
-        finally:
-            call.close()  # no record of it: no model was asked
-
-    async def _send(
-        self, method: str, path: str, body: bytes | None = None, retry: RetryPolicy | None = None
-    ) -> bytes:
-        """Send JSON to an endpoint that is no chat, and return the body of its answer."""
-        question = Question(
-            path, self._usual_headers, Body((body,)) if body else None, method=method
-        )
-        call = Call(self._desk, lambda: question, self._timeouts, retry or self._retry)
-        try:
-            return await call.answer(lambda data, _: data)
-        finally:
-            call.close()
+        return await self._endpoints.models()
 
     def _call(
         self,
-        request: ChatRequest | Draft | Verbatim,
+        request: ChatRequest | RequestFields | RawRequest,
         timeouts: Timeouts | None,
         retry: RetryPolicy | None,
         headers: Mapping[str, str] | None,
@@ -300,14 +290,14 @@ class ChatSession:
         return Call(self._desk, ask, timeouts or self._timeouts, retry or self._retry, observer)
 
     def _request_of(
-        self, request: Request | Verbatim, options: dict[str, Any]
-    ) -> ChatRequest | Draft | Verbatim:
+        self, request: Request | RawRequest, options: dict[str, Any]
+    ) -> ChatRequest | RequestFields | RawRequest:
         """Return what is to be sent now."""
         if isinstance(request, ChatRequest):
             if options.get("model", request.model) is None:
                 options["model"] = self._model
             return request.options(**options) if options else request
-        if isinstance(request, Verbatim):
+        if isinstance(request, RawRequest):
             return request
         if isinstance(request, str):
             request = ({"role": "user", "content": request},)
@@ -320,11 +310,11 @@ class ChatSession:
         fields = {"messages": request, **options}
         if fields.get("model") is None:
             fields["model"] = self._model
-        return Draft(fields)
+        return RequestFields(fields)
 
     def _question(
         self,
-        request: ChatRequest | Draft | Verbatim,
+        request: ChatRequest | RequestFields | RawRequest,
         headers: Mapping[str, str] | None,
         *,
         stream: bool,
@@ -354,6 +344,11 @@ class ChatSession:
         return f"{self._id}-{next(self._calls)}"
 
 
+def endpoints_of(session: ChatSession) -> Endpoints:
+    """Return a session's way to the endpoints that are no chat, for `aimlchat.batch`."""
+    return session._endpoints  # noqa: SLF001 - of this module, and kept from users
+
+
 def _whole(value: Any) -> int | None:
     return value if type(value) is int else None
 
@@ -375,7 +370,7 @@ async def _completion_of(call: Call) -> Completion:
 
 
 def _completion(data: bytes, opened: Opened) -> Completion:
-    return completion_from(data, opened.question.model, **opened.facts)
+    return parse_completion(data, opened.question.model, **opened.facts)
 
 
 def _redact(key: str, error: AIMLChatError) -> None:

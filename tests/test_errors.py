@@ -101,7 +101,7 @@ class TestEach:
     def test_it_needs_no_facts(self, kind):
         error = kind("It went wrong.")
         assert str(error) == "It went wrong."
-        assert error.partial is None
+        assert error.partial == Completion()
         assert error.attempts == ()
 
 

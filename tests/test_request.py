@@ -4,10 +4,11 @@ import pickle
 import attrs
 import pytest
 
+from aimlchat import ChatRequest, Thinking
+from aimlchat._payload.models import DEFAULT_MODEL
 from aimlchat.completions import Choice, Completion
 from aimlchat.content import Image, Text, Tool, ToolCall
 from aimlchat.errors import InvalidRequestError
-from aimlchat.request import DEFAULT_MODEL, ChatRequest, Thinking
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 16
 

@@ -15,7 +15,7 @@ from aimlchat.request import ChatRequest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aimlchat.request import Draft, Verbatim
+    from .prepare import RawRequest, RequestFields
 
 __all__ = ["Body", "body_of"]
 
@@ -56,7 +56,7 @@ class Body:
 
 
 def body_of(
-    request: ChatRequest | Draft | Verbatim, *, stream: bool
+    request: ChatRequest | RequestFields | RawRequest, *, stream: bool
 ) -> tuple[dict[str, Any], Body]:
     """Return the payload of a request, and the body that says the same.
 

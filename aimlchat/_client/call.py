@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import re
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import attrs
 
-from aimlchat._protocol.api_errors import refusal_in_body
+from aimlchat._protocol.api_errors import error_from_response
 from aimlchat.errors import (
     AIMLChatError,
     APIError,
@@ -17,15 +16,17 @@ from aimlchat.errors import (
     ConnectionFailedError,
     RateLimitError,
     RequestTimeoutError,
+    detach,
 )
 from aimlchat.records import CallRecord, RetryRecord
 
 from .retry import RetryBudget, may_retry
+from .tally import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from aimlchat.completions import Completion, Usage
+    from aimlchat.completions import Completion
     from aimlchat.policies import RetryPolicy, Timeouts
 
     from .body import Body
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from .timers import Watch, Watchdog
     from .transport import Exchange, Transport
 
-__all__ = ["Call", "Desk", "Observer", "Opened", "Question", "copied", "tell", "tokens_of"]
+__all__ = ["Call", "Desk", "Observer", "Opened", "Question", "tell"]
 
 _logger = logging.getLogger("aimlchat")
 _SUCCESS = range(200, 300)
@@ -133,24 +134,6 @@ class Observer(Protocol):
 
     def failed_try(self, error: AIMLChatError) -> None:
         """A try has failed, or the wait for it."""
-
-
-def copied(error: AIMLChatError) -> AIMLChatError:
-    """Return a twin of an error without its frames, which would hold whoever raised it."""
-    twin = copy.copy(error)
-    twin.__cause__ = error.__cause__
-    return twin
-
-
-def tokens_of(usage: Usage | None) -> int | None:
-    """Return how many tokens a call took in all; None if nobody said."""
-    if usage is None:
-        return None
-    if usage.total_tokens:
-        return usage.total_tokens
-    if usage.prompt_tokens is None and usage.completion_tokens is None:
-        return None
-    return (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
 
 
 class Call:
@@ -296,7 +279,7 @@ class Call:
             return
         self.close()
         if self._desk.gate.counts_tokens and said is not None:
-            self._settle(tokens_of(said().usage))
+            self._settle(count_tokens(said().usage))
         hook = self._desk.on_finish
         if hook is None and not _logger.isEnabledFor(logging.DEBUG):
             return
@@ -314,7 +297,7 @@ class Call:
             usage=completion.usage if completion else None,
             cost=completion.cost if completion else None,
             attempts=error.attempts if error else self._tried_until(outcome),
-            error=error and copied(error),
+            error=error and detach(error),
         )
         _logger.debug(
             "call %s of %s: %s after %.3f s, %d tries",
@@ -367,7 +350,7 @@ class Call:
         self.watch.whole()
         body = await exchange.read_refusal(self.watch.reading)
         now = self._desk.watchdog.clock.wall_time()
-        error = refusal_in_body(exchange.status, body, exchange.headers, now)
+        error = error_from_response(exchange.status, body, exchange.headers, now)
         del body  # the frame of an error is no place for what the server said either
         raise error
 

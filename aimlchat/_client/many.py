@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import heapq
 from collections import deque
 from collections.abc import Sized
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
-from aimlchat.completions import Cost, Usage
 from aimlchat.errors import (
     AIMLChatError,
     AuthenticationError,
@@ -17,17 +15,19 @@ from aimlchat.errors import (
     InsufficientCreditsError,
     RateLimitError,
     ServerError,
+    detach,
 )
 from aimlchat.records import Outcome, Progress
 
-from .call import tell, tokens_of
+from .call import tell
 from .pool import Crew
+from .tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
     from types import TracebackType
 
-    from aimlchat.completions import Completion, Delta
+    from aimlchat.completions import Completion, Cost, Delta, Usage
     from aimlchat.iterators import DeltaStream
 
     from .call import Observer
@@ -41,42 +41,6 @@ _FATAL = (AuthenticationError, InsufficientCreditsError, ConfigurationError)
 _OVERLOADED = (503, 529)
 _READY_DELTAS = 64
 _T_co = TypeVar("_T_co", covariant=True)
-
-
-class _Tally:
-    """What has come of many calls so far."""
-
-    def __init__(self) -> None:
-        self.done = 0
-        self.failed = 0
-        self.usd = 0.0
-        self.credits = 0.0
-        self.tokens = [0, 0, 0, 0, 0]
-        self.total_tokens = 0
-
-    def add(self, outcome: Outcome) -> None:
-        """Count an outcome."""
-        self.done += 1
-        completion = outcome.completion
-        if completion is None:
-            self.failed += 1
-            return
-        if completion.cost is not None:
-            self.usd += completion.cost.usd
-            self.credits += completion.cost.credits
-        usage = completion.usage
-        self.total_tokens += tokens_of(usage) or 0
-        if usage is not None:
-            said = (
-                usage.prompt_tokens,
-                usage.completion_tokens,
-                usage.total_tokens,
-                usage.reasoning_tokens,
-                usage.cached_tokens,
-            )
-            self.tokens = [
-                count + (more or 0) for count, more in zip(self.tokens, said, strict=True)
-            ]
 
 
 class _Progress:
@@ -135,7 +99,7 @@ class Run:
         self.clock = clock
         self.waiting: set[asyncio.Task[Any]] = set()
         """The calls that have not been sent yet."""
-        self.tally = _Tally()
+        self.tally = Tally()
         self.is_out_of_budget = False
         self._complete = complete
         self._ordered = ordered
@@ -184,7 +148,12 @@ class Run:
     def _settle(self, outcome: Outcome) -> None:
         place = outcome.index if self._ordered else self.tally.done
         heapq.heappush(self._finished, (place, outcome))
-        self.tally.add(outcome)
+        completion, error = outcome.completion, outcome.error
+        self.tally.add(
+            error=type(error).__name__ if error is not None else None,
+            usage=completion.usage if completion is not None else None,
+            cost=completion.cost if completion is not None else None,
+        )
         self._keep_to_budget()
         if self._on_progress is not None:
             tell(self._on_progress, self._progress())
@@ -207,7 +176,7 @@ class Run:
             done=tally.done,
             failed=tally.failed,
             in_flight=max(self.crew.in_flight - 1, 0),  # without the one that has just ended
-            tokens=tally.total_tokens,
+            tokens=tally.tokens,
             usd=tally.usd,
             rate=rate,
             seconds_left=left,
@@ -319,13 +288,12 @@ class CompletionIterator(_Many[Outcome]):
     @property
     def usage(self) -> Usage:
         """The tokens of all completions so far."""
-        prompt, completion, total, reasoning, cached = self._behind.tally.tokens
-        return Usage(prompt, completion, total, reasoning, cached)
+        return self._behind.tally.usage
 
     @property
     def cost(self) -> Cost:
         """What the server said that it charged so far."""
-        return Cost(usd=self._behind.tally.usd, credits=self._behind.tally.credits)
+        return self._behind.tally.cost
 
 
 class Streams:
@@ -402,6 +370,6 @@ class StreamsIterator(_Many[tuple[int, "Delta"]]):
 def _raise_failure(crew: Crew) -> None:
     failure = crew.failure
     if isinstance(failure, AIMLChatError):
-        raise copy.copy(failure) from failure.__cause__
+        raise detach(failure)
     if failure is not None:
         raise failure

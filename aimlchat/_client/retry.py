@@ -6,6 +6,7 @@ import re
 from collections import deque
 
 from aimlchat.errors import (
+    SERVER_ERRORS,
     AIMLChatError,
     APIError,
     ConnectionFailedError,
@@ -18,7 +19,6 @@ __all__ = ["RetryBudget", "may_retry"]
 
 # 408 and 425 ask for it, 409 is a lock that somebody else holds; a 429 says when.
 _AGAIN = frozenset((408, 409, 425, 429))
-_SERVER_FAULTS = range(500, 600)
 # The free tier's exhaustion is a 429 like any other but for its words, and waiting cures it not.
 _USED_UP = re.compile(
     r"free[ -]?tier|billing|top up|insufficient[ _](?:credit|quota|balance|fund)"
@@ -41,7 +41,7 @@ def may_retry(error: AIMLChatError, *, streamed: bool) -> bool:
             return False
         if error.status == 429 and _USED_UP.search(error.message):  # noqa: PLR2004 - its name
             return False
-        return error.status in _AGAIN or error.status in _SERVER_FAULTS
+        return error.status in _AGAIN or error.status in SERVER_ERRORS
     if isinstance(error, RequestTimeoutError):
         return error.phase == "connect" or (streamed and error.phase in ("first_token", "idle"))
     if isinstance(error, ConnectionFailedError):

@@ -8,7 +8,9 @@ from typing import Literal, NamedTuple
 
 from .json_values import refuse
 
-__all__ = ["TABLE", "Dialect", "Mode", "Row", "route", "row_of"]
+__all__ = ["DEFAULT_MODEL", "TABLE", "Dialect", "Mode", "Row", "route", "row_of"]
+
+DEFAULT_MODEL = "anthropic/claude-3.7-sonnet"
 
 Dialect = Literal["openai", "anthropic"]
 Mode = Literal["enabled", "disabled", "adaptive"]

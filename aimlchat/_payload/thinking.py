@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
+from aimlchat.content import Thinking
 from aimlchat.errors import InvalidRequestError
 
 from .json_values import refuse, shown
@@ -14,7 +13,7 @@ from .limits import whole
 if TYPE_CHECKING:
     from .models import Mode
 
-__all__ = ["Thinking", "room", "wish"]
+__all__ = ["room", "wish"]
 
 _SMALLEST_BUDGET = 1024
 # Room for the answer itself, where a budget is given and no max_tokens.
@@ -23,13 +22,6 @@ _ROOM_FOR_ANSWER = 4096
 _FIELD = "thinking.budget_tokens"
 _budget = whole(_SMALLEST_BUDGET)
 _at_least_one = whole(1)
-
-
-@attrs.frozen
-class Thinking:
-    """A budget for the model's reasoning, in tokens: at least 1024, and below ``max_tokens``."""
-
-    budget_tokens: int
 
 
 def wish(thinking: Any) -> tuple[Mode | None, int | None]:

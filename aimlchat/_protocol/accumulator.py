@@ -14,7 +14,7 @@ from aimlchat.completions import (
 )
 
 from . import chunks as wire
-from .surrogates import SurrogateMender, mended
+from .surrogates import SurrogateMender, mend_surrogates
 from .think_tags import InlineTags, may_use_tags
 from .tool_calls import ToolCalls
 
@@ -76,7 +76,9 @@ class _ChoiceState:
     def _audio(self) -> dict[str, Any] | None:
         if self.audio is None:
             return None
-        joined = {key: mended("".join(pieces)) for key, pieces in self.audio_pieces.items()}
+        joined = {
+            key: mend_surrogates("".join(pieces)) for key, pieces in self.audio_pieces.items()
+        }
         return self.audio | joined
 
 

@@ -6,13 +6,13 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from aimlchat._json import json_of
+from aimlchat._json import decode_json
 from aimlchat.errors import APIError, ProtocolError, error_for_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["is_refusal", "refusal_in_body", "refusal_of", "retry_after_of"]
+__all__ = ["error_from_body", "error_from_response", "is_error_body", "retry_after_of"]
 
 # What an error inside a stream stands for, by the words of its code or type; the first match
 # counts, so that "insufficient_quota" is about money and "model_not_found" about the model.
@@ -42,7 +42,7 @@ _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _MAX_TEXT = 300
 
 
-def is_refusal(body: Mapping[str, Any]) -> bool:
+def is_error_body(body: Mapping[str, Any]) -> bool:
     """Return whether a JSON object is an error and not (a part of) a completion.
 
     Some gateways answer 200, or send an event in the middle of a stream, with an error in it.
@@ -54,18 +54,20 @@ def is_refusal(body: Mapping[str, Any]) -> bool:
     return "statusCode" in body or body.get("object") == "error" or body.get("type") == "error"
 
 
-def refusal_of(body: Mapping[str, Any]) -> APIError:
+def error_from_body(body: Mapping[str, Any]) -> APIError:
     """Return the error that an error event in a stream, or in a 200, stands for."""
     return _error(_implied_status(body), body)
 
 
-def refusal_in_body(status: int, data: bytes, headers: Mapping[str, str], now: float) -> APIError:
+def error_from_response(
+    status: int, data: bytes, headers: Mapping[str, str], now: float
+) -> APIError:
     """Return the error for an answer with an error status.
 
     ``now`` is the time in seconds since the epoch, for a Retry-After that is a date.
     """
     try:
-        body = json_of(data)
+        body = decode_json(data)
     except ProtocolError:
         body = data.decode("utf-8", "replace")
     error = _error(status, body)

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from aimlchat.catalog import Model
-from aimlchat.completions import Cost, Usage
+from aimlchat.completions import Cost, Model, Usage
 from aimlchat.errors import ProtocolError
 
-from .surrogates import mended
+from .surrogates import mend_surrogates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -191,7 +190,7 @@ def _text(value: Any) -> str | None:
 def _name(value: Any) -> str | None:
     """Take a text that is never continued, so that half a character in it stays alone."""
     text = _text(value)
-    return text and mended(text)
+    return text and mend_surrogates(text)
 
 
 def _whole(value: Any) -> int | None:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from aimlchat._json import json_of
+from aimlchat._json import decode_json
 from aimlchat.completions import Choice, Completion
-from aimlchat.errors import AIMLChatError, ProtocolError, StreamInterruptedError
+from aimlchat.errors import AIMLChatError, ProtocolError, StreamInterruptedError, detach
 
 from . import chunks as wire
 from .accumulator import Accumulator
-from .api_errors import is_refusal, refusal_of
+from .api_errors import error_from_body, is_error_body
 from .sse import MAX_EVENT_BYTES, EventDecoder
 from .think_tags import may_use_tags
 
 if TYPE_CHECKING:
     from aimlchat.completions import Delta
 
-__all__ = ["StreamParser", "completion_from"]
+__all__ = ["StreamParser", "parse_completion"]
 
 _BOM = b"\xef\xbb\xbf"
 _WHITE_SPACE = b" \t\r\n"
@@ -31,7 +30,7 @@ _MAX_EXTRA_KEYS = 16
 _MOST_MISSES = 16
 
 
-def completion_from(data: bytes, model: str = "", **facts: Any) -> Completion:
+def parse_completion(data: bytes, model: str = "", **facts: Any) -> Completion:
     """Read the body of a whole completion; ``model`` is the one that was asked for.
 
     ``facts`` are the fields of `Completion` that the body does not hold, as ``headers``. Raises
@@ -89,12 +88,12 @@ def _whole_chunk(data: bytes) -> tuple[wire.Chunk, bytes | dict[str, Any]]:
     chunk = wire.typed_whole(data)
     if chunk is not None and chunk.choices and not chunk.error:
         return chunk, data
-    body = json_of(data)
+    body = decode_json(data)
     if not isinstance(body, dict):
         msg = f"the answer is not a JSON object: {data[:120]!r}"
         raise ProtocolError(msg)
-    if is_refusal(body):
-        raise refusal_of(body)
+    if is_error_body(body):
+        raise error_from_body(body)
     chunk, _ = wire.chunk_from(body, whole=True)
     if not chunk.choices:
         msg = f"the answer has no choice: {data[:120]!r}"
@@ -107,12 +106,6 @@ def _take_whole(content: Accumulator, chunk: wire.Chunk, deltas: list[Delta], *,
         wire.as_stream(chunk)
     content.take(chunk, deltas, odd=odd)
     content.close(deltas)
-
-
-def _without_frames(error: AIMLChatError) -> AIMLChatError:
-    """Return an error that can be kept: frames would hold the parser, and whoever feeds it."""
-    error.__context__ = None
-    return error.with_traceback(None)
 
 
 class StreamParser:
@@ -292,7 +285,7 @@ class StreamParser:
                 self._fail(ProtocolError("the stream ended before its first chunk"))
             return
         try:
-            body = json_of(event)
+            body = decode_json(event)
         except ProtocolError as error:
             self._fail(error)
             return
@@ -301,8 +294,8 @@ class StreamParser:
             return
         self._last_event = event
         for said in (body, body.get("event")):
-            if isinstance(said, dict) and is_refusal(said):
-                self._fail(refusal_of(said))
+            if isinstance(said, dict) and is_error_body(said):
+                self._fail(error_from_body(said))
                 return
         chunk, extra = wire.chunk_from(body)
         self._extra |= extra
@@ -313,7 +306,7 @@ class StreamParser:
         """Take an event that lacks its blank line; one that is cut off does not count."""
         if event.strip() != _DONE:
             try:
-                if not isinstance(json_of(event), dict):
+                if not isinstance(decode_json(event), dict):
                     return
             except ProtocolError:
                 return
@@ -345,14 +338,14 @@ class StreamParser:
         try:
             chunk, self._whole_raw = _whole_chunk(body)
         except AIMLChatError as error:
-            self.fault = _without_frames(error)
+            self.fault = detach(error)
             return
         _take_whole(self._content, chunk, deltas, odd=self._whole_raw is not body)
 
     def _fail(self, error: AIMLChatError) -> None:
         # A choice that has its finish reason is whole; what goes wrong behind it cannot undo that.
         if not self._content.finished_choices:
-            self.fault = _without_frames(error)
+            self.fault = detach(error)
 
     def _interruption(self) -> AIMLChatError:
         if not self._last_event and not self._content.has_chunk:
@@ -363,10 +356,9 @@ class StreamParser:
 
     def _raise_fault(self) -> None:
         if self.fault is not None:
-            # A copy, since one that is raised holds its traceback, and with it this parser.
-            error = copy.copy(self.fault)
+            error = detach(self.fault)
             error.partial = self.partial
-            raise error from self.fault.__cause__
+            raise error
 
     def _raw(self) -> bytes | dict[str, Any]:
         if self._whole_raw is not None:
@@ -375,6 +367,6 @@ class StreamParser:
             return dict(self._extra)
         if not self._extra and b'"event"' not in self._last_event:
             return self._last_event  # parsed if anybody looks at it
-        body = json_of(self._last_event)
+        body = decode_json(self._last_event)
         chunk = body["event"] if isinstance(body.get("event"), dict) else body
         return {**self._extra, **chunk}

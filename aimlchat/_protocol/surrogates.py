@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["SurrogateMender", "mended"]
+__all__ = ["SurrogateMender", "mend_surrogates"]
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _FIRST_HALVES = ("\ud800", "\udbff")
@@ -12,7 +12,7 @@ _REPLACEMENT = "\ufffd"
 _Key = tuple[int, str]  # the choice, and which of its texts
 
 
-def mended(text: str) -> str:
+def mend_surrogates(text: str) -> str:
     """Join the halves of characters that stand side by side, and replace those that are alone."""
     if not _SURROGATE.search(text):
         return text
@@ -41,7 +41,7 @@ class SurrogateMender:
         if text and low <= text[-1] <= high:
             self.held[key] = text[-1]
             text = text[:-1]
-        return mended(text)
+        return mend_surrogates(text)
 
     def give_up(self) -> dict[_Key, str]:
         """Return what stands for the halves that are still alone, by the text they belong to."""

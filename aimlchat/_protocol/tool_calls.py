@@ -74,7 +74,9 @@ class ToolCalls:
     def made(self, *, complete: bool) -> tuple[ToolCall, ...]:
         """Return the calls so far; ``complete`` is whether the stream had reached its end."""
         return tuple(
-            ToolCall(call.id, call.name or "", "".join(call.arguments), complete)
+            ToolCall(
+                call.id or f"call_{call.place}", call.name or "", "".join(call.arguments), complete
+            )
             for call in self._calls
         )
 

@@ -7,7 +7,7 @@ the other has begun.
 
 from __future__ import annotations
 
-from .errors import BatchError, BusyError, InputError, OutputError
+from .errors import BatchError, BusyError, InputError, OutputFileError
 from .run import run
 from .server_side import run_on_server
 from .source import spooled
@@ -17,7 +17,7 @@ __all__ = [
     "BatchError",
     "BusyError",
     "InputError",
-    "OutputError",
+    "OutputFileError",
     "Summary",
     "run",
     "run_on_server",

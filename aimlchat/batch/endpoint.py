@@ -1,13 +1,13 @@
 """The vendor's batch endpoint: create, look, cancel."""
-# ruff: noqa: SLF001 - the session's way to endpoints that are no chat is for this house only
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aimlchat._json import json_of
+from aimlchat._json import decode_json
 from aimlchat.errors import ProtocolError
 from aimlchat.policies import RetryPolicy
+from aimlchat.session import endpoints_of
 
 if TYPE_CHECKING:
     from aimlchat.session import ChatSession
@@ -26,7 +26,9 @@ async def create(session: ChatSession, requests: list[bytes]) -> str:
     connection dies before a byte of the answer is it sent again. Raises an `AIMLChatError`.
     """
     body = b'{"requests":[' + b",".join(requests) + b"]}"
-    said = json_of(await session._send("POST", _PATH, body, RetryPolicy(attempts=1)))
+    said = decode_json(
+        await endpoints_of(session).send("POST", _PATH, body, retry=RetryPolicy(attempts=1))
+    )
     if not isinstance(said, dict) or not isinstance(said.get("id"), str):
         msg = "the answer to a new batch has no id"
         raise ProtocolError(msg)
@@ -38,7 +40,7 @@ async def look(session: ChatSession, batch_id: str) -> list[dict[str, Any]] | No
 
     Each result has ``custom_id`` and ``result``. Raises an `AIMLChatError`. Cancelling is safe.
     """
-    data = await session._send("GET", f"{_PATH}?batch_id={batch_id}")
+    data = await endpoints_of(session).send("GET", f"{_PATH}?batch_id={batch_id}")
     said = _documents(data)
     if said and all(isinstance(one, dict) and "custom_id" in one for one in said):
         return said
@@ -53,11 +55,11 @@ async def cancel(session: ChatSession, batch_id: str) -> None:
 
     Raises an `AIMLChatError`: a `BadRequestError` for a batch that is over.
     """
-    await session._send("POST", f"{_PATH}/cancel/{batch_id}", b"{}")
+    await endpoints_of(session).send("POST", f"{_PATH}/cancel/{batch_id}", b"{}")
 
 
 def _documents(data: bytes) -> list[Any]:
     try:
-        return [json_of(data)]
+        return [decode_json(data)]
     except ProtocolError:
-        return [json_of(line) for line in data.splitlines() if line.strip()]
+        return [decode_json(line) for line in data.splitlines() if line.strip()]

@@ -8,8 +8,9 @@ from typing import Any, NoReturn
 import attrs
 import msgspec
 
+from aimlchat._client.prepare import RawRequest
 from aimlchat.errors import InvalidRequestError
-from aimlchat.request import ChatRequest, Verbatim
+from aimlchat.request import ChatRequest
 
 __all__ = ["DIGEST_SIZE", "Asked", "Entry", "entry_of"]
 
@@ -30,7 +31,7 @@ _canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
 @attrs.frozen
-class Asked(Verbatim):
+class Asked(RawRequest):
     """A body on its way, and what its result is filed under."""
 
     custom_id: str | int = ""

@@ -6,7 +6,7 @@ from typing import Any
 
 from aimlchat.errors import AIMLChatError
 
-__all__ = ["BatchError", "BusyError", "InputError", "OutputError"]
+__all__ = ["BatchError", "BusyError", "InputError", "OutputFileError"]
 
 
 class BatchError(AIMLChatError):
@@ -32,7 +32,7 @@ class BusyError(BatchError):
     """Another run writes to this output; nothing was sent."""
 
 
-class OutputError(BatchError, OSError):
+class OutputFileError(BatchError, OSError):
     """The output cannot be written.
 
     ``unwritten`` has the results that came and could not be written: pairs of an id and its line,

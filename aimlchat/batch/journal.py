@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 
 from .entries import DIGEST_SIZE
-from .errors import BusyError, InputError, OutputError
+from .errors import BusyError, InputError, OutputFileError
 from .ledger import FAILED, IN_INPUT, IN_OUTPUT, Ledger, key_of
 from .locks import lock
 from .source import considerate
@@ -115,7 +115,7 @@ class Journal:
     async def prepare(self, ledger: Ledger, *, retry_failed: bool) -> None:
         """Repair the last line, take out failures that are done again, and see if there is room.
 
-        Raises `OutputError`. Cancelling leaves the file as it was, or as it was to be.
+        Raises `OutputFileError`. Cancelling leaves the file as it was, or as it was to be.
         """
         try:
             self._repair()
@@ -232,7 +232,7 @@ Sink = Journal | Pipe
 def open_sink(target: str | Path | IO[bytes]) -> Sink:
     """Open the output: a journal if it is a file, which is locked; else whatever it is.
 
-    Raises `OutputError`, and `BusyError` if another run has it.
+    Raises `OutputFileError`, and `BusyError` if another run has it.
     """
     if not isinstance(target, str | Path):
         return Pipe(target, owned=False)
@@ -294,6 +294,6 @@ def _sync_folder(folder: Path) -> None:
         os.close(file)
 
 
-def _cannot_write(path: Path, error: OSError) -> OutputError:
+def _cannot_write(path: Path, error: OSError) -> OutputFileError:
     reason = os.strerror(error.errno) if error.errno else str(error)
-    return OutputError(f"{path} cannot be written: {reason}; nothing was sent")
+    return OutputFileError(f"{path} cannot be written: {reason}; nothing was sent")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from aimlchat._protocol.surrogates import mended
-from aimlchat.completions import Cost, Usage
+from aimlchat._protocol.surrogates import mend_surrogates
+from aimlchat.completions import Cost, Usage, raw_body
 from aimlchat.errors import APIError
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _line(
 
 def _body(completion: Completion) -> msgspec.Raw | dict[str, Any]:
     """Return the body as the bytes that came, if they can stand in a line: parsing costs more."""
-    raw = completion._raw  # noqa: SLF001 - only those of a whole answer, known to be JSON
+    raw = raw_body(completion)  # bytes only of a whole answer, known to be JSON
     if isinstance(raw, bytes) and raw.isascii() and b"\n" not in raw and b"\r" not in raw:
         return msgspec.Raw(raw)
     return completion.raw
@@ -128,13 +128,13 @@ def _counts(usage: Usage) -> dict[str, int | None]:
 
 def _encodable(value: Any, depth: int = 0) -> Any:
     if isinstance(value, str):
-        return mended(value)
+        return mend_surrogates(value)
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if depth > _MAX_DEPTH:
         return None
     if isinstance(value, dict):
-        return {mended(name): _encodable(item, depth + 1) for name, item in value.items()}
+        return {mend_surrogates(name): _encodable(item, depth + 1) for name, item in value.items()}
     if isinstance(value, list):
         return [_encodable(item, depth + 1) for item in value]
     return value

@@ -72,7 +72,7 @@ async def run(
         timeouts: those of each call; default the session's.
         on_progress: called with a `Summary` after each result.
 
-    Raises `InputError`, `BusyError` or `OutputError`; or what hits every request (a key that is
+    Raises `InputError`, `BusyError` or `OutputFileError`; or what hits every request (a key that is
     refused, no credits left), after all results that had come were written. Cancelling is safe: it
     writes what has come, and gives up what is in flight.
     """
@@ -110,7 +110,7 @@ async def opened(
     server_side: bool = False,
 ) -> AsyncIterator[Job]:
     """Open and check both files; nothing is written before all of the input is known to be good."""
-    model = model or session._model  # noqa: SLF001 - the session's default has no public name
+    model = model or session.model
     with closing(Source(source, model)) as lines, closing(open_sink(target)) as sink:
         if sink.path is not None and sink.path == lines.path:
             msg = f"{sink.path} is the input; give the output another name"

@@ -6,7 +6,7 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING
 
-from .errors import OutputError
+from .errors import OutputFileError
 
 if TYPE_CHECKING:
     from .journal import Sink
@@ -37,7 +37,7 @@ class Writer:
         self._flush()
 
     def finish(self) -> None:
-        """Try a last time to write what is held. Raises `OutputError` if the output has failed."""
+        """Write what is still held; raises `OutputFileError` if that fails."""
         self._flush()
         if not self._reason:
             return
@@ -46,7 +46,7 @@ class Writer:
         if self._held:
             ids = ", ".join(repr(custom_id) for custom_id, _ in self._held)
             msg += f", and the results of these could not be written: {ids}"
-        raise OutputError(msg, unwritten=tuple(self._held), begun=True)
+        raise OutputFileError(msg, unwritten=tuple(self._held), begun=True)
 
     def _flush(self) -> None:
         while self._held:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import attrs
 import click
 
+from aimlchat._payload.models import DEFAULT_MODEL
 from aimlchat.completions import AnswerDelta, ReasoningDelta
 from aimlchat.content import Text
-from aimlchat.request import DEFAULT_MODEL, ChatRequest
+from aimlchat.request import ChatRequest
 
 from .account import document, oddities, summary
 from .connection import Destination, destination_options

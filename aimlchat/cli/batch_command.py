@@ -13,7 +13,7 @@ import click
 from aimlchat.batch import (
     BusyError,
     InputError,
-    OutputError,
+    OutputFileError,
     Summary,
     run,
     run_on_server,
@@ -169,7 +169,7 @@ def command(
         raise InputFailure(str(error)) from error
     except InputError as error:
         raise (Failure if error.begun else InputFailure)(str(error)) from error
-    except OutputError as error:
+    except OutputFileError as error:
         raise _unwritten(error, order) from error
     if not summary.is_success:
         raise click.exceptions.Exit(1)
@@ -230,7 +230,7 @@ def _output() -> IO[bytes]:
     return raw
 
 
-def _unwritten(error: OutputError, order: _Order) -> Failure:
+def _unwritten(error: OutputFileError, order: _Order) -> Failure:
     if not error.begun:
         return InputFailure(str(error))
     if not error.unwritten:

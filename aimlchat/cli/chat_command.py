@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aimlchat._payload.models import DEFAULT_MODEL
 from aimlchat.completions import AnswerDelta, ReasoningDelta
 from aimlchat.errors import AIMLChatError
-from aimlchat.request import DEFAULT_MODEL, ChatRequest
+from aimlchat.request import ChatRequest
 
 from .account import oddities, summary
 from .connection import Destination, destination_options

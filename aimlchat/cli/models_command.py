@@ -15,7 +15,7 @@ from .terminal import one_line, write_json
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aimlchat.catalog import Model
+    from aimlchat.completions import Model
 
 __all__ = ["command"]
 

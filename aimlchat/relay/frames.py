@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import msgspec
 
-from aimlchat._protocol.surrogates import mended
+from aimlchat._protocol.surrogates import mend_surrogates
 from aimlchat.completions import AnswerDelta, ReasoningDelta, RefusalDelta, ToolCallDelta
 from aimlchat.errors import ProtocolError
 
@@ -50,7 +50,7 @@ def encoded(frame: Frame) -> bytes:
     try:
         return msgspec.json.encode(frame)
     except UnicodeEncodeError:  # half an emoji, written as an escape in a tool call's arguments
-        return mended(json.dumps(frame, ensure_ascii=False)).encode()
+        return mend_surrogates(json.dumps(frame, ensure_ascii=False)).encode()
 
 
 def error_frames(error: Exception) -> list[Frame]:

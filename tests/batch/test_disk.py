@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from aimlchat.batch import OutputError, run
+from aimlchat.batch import OutputFileError, run
 from aimlchat.batch.journal import Journal
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -38,7 +38,7 @@ def disk(monkeypatch):
 async def test_a_full_disk_is_told_before_the_first_call(session, emulator, files, disk):
     files.prompts(3)
     disk.room = 100
-    with pytest.raises(OutputError, match=r"No space left.*nothing was sent") as caught:
+    with pytest.raises(OutputFileError, match=r"No space left.*nothing was sent") as caught:
         await run(session, files.source, files.target)
     assert not caught.value.begun
     assert emulator.requests == []
@@ -54,7 +54,7 @@ async def test_in_the_middle_no_further_call_begins_and_nothing_is_lost(
         if summary.done == 10:
             disk.room = 700  # less than a line, or a little more
 
-    with pytest.raises(OutputError, match="No space left") as caught:
+    with pytest.raises(OutputFileError, match="No space left") as caught:
         await run(session, files.source, files.target, concurrency=4, on_progress=fill)
     error = caught.value
     assert error.begun
@@ -85,7 +85,7 @@ async def test_room_that_comes_back_is_used_and_the_run_still_ends(session, emul
         if summary.done == 12:
             disk.room = 1 << 40
 
-    with pytest.raises(OutputError) as caught:
+    with pytest.raises(OutputFileError) as caught:
         await run(session, files.source, files.target, concurrency=8, on_progress=fill_and_empty)
     assert caught.value.unwritten == ()
     assert len(files.ids) == len(emulator.requests) < 100
@@ -140,6 +140,6 @@ def test_a_process_whose_files_may_not_grow_keeps_every_result(files, aimlchat_e
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no such device")  # noqa: PTH110
 async def test_a_device_that_is_full_is_no_file_to_resume_from(session, files):
     files.prompts(3)
-    with pytest.raises(OutputError, match="No space left") as caught:
+    with pytest.raises(OutputFileError, match="No space left") as caught:
         await run(session, files.source, "/dev/full")
     assert len(caught.value.unwritten) == 3

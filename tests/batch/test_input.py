@@ -202,7 +202,7 @@ async def test_a_failure_may_be_mended_and_done_again(session, emulator, files):
     emulator.fail(status=400)
     files.write({"id": "a", "prompt": "A"})
     await run(session, files.source, files.target)
-    files.write({"id": "a", "prompt": "mended"})
+    files.write({"id": "a", "prompt": "mend_surrogates"})
     assert "another one" in str(await problem_of(session, files))
     assert (await run(session, files.source, files.target, retry_failed=True)).is_success
 

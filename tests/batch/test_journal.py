@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from aimlchat.batch import BusyError, InputError, OutputError, run
+from aimlchat.batch import BusyError, InputError, OutputFileError, run
 
 
 @pytest.fixture
@@ -254,7 +254,7 @@ async def test_a_run_that_is_over_has_unlocked_the_file(session, files):
 
 async def test_an_output_in_no_folder_is_refused_before_the_first_call(session, emulator, files):
     files.prompts(1)
-    with pytest.raises(OutputError, match="cannot be written") as caught:
+    with pytest.raises(OutputFileError, match="cannot be written") as caught:
         await run(session, files.source, files.target.parent / "missing" / "x.jsonl")
     assert not caught.value.begun
     assert emulator.requests == []
@@ -262,5 +262,5 @@ async def test_an_output_in_no_folder_is_refused_before_the_first_call(session, 
 
 async def test_a_folder_is_no_output(session, files):
     files.prompts(1)
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputFileError, match="cannot be written"):
         await run(session, files.source, files.target.parent)

@@ -19,7 +19,7 @@ AT_ONCE = 16
 # then is `aimlchat batch` as any other. It tells the fork's id, and later its exit status.
 NURSERY = """
 import os, sys
-import aimlchat.batch, aimlchat.cli.batch, aimlchat.cli.program
+import aimlchat.batch, aimlchat.cli.batch_command, aimlchat.cli.program
 for _ in sys.stdin:
     child = os.fork()
     if not child:

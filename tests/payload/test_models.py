@@ -1,6 +1,6 @@
 import pytest
 
-from aimlchat._payload import TABLE, row_of
+from aimlchat._payload.models import TABLE, row_of
 from aimlchat.request import ChatRequest
 
 V3_7, OLDER, V4, NEWER, OTHERS = TABLE

@@ -6,9 +6,9 @@ import pickle
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aimlchat import ChatRequest, Thinking
 from aimlchat.content import Image, Text, Tool
 from aimlchat.errors import InvalidRequestError
-from aimlchat.request import ChatRequest, Thinking
 
 MODELS = st.sampled_from(
     ["anthropic/claude-3.7-sonnet", "claude-3.5-haiku", "claude-sonnet-4-5", "claude-5", "gpt-4o"]

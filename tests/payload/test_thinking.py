@@ -1,6 +1,6 @@
 import pytest
 
-from aimlchat.request import ChatRequest, Thinking
+from aimlchat import ChatRequest, Thinking
 
 V3_7, V3_5, V4, NEWER, OTHER = (
     "anthropic/claude-3.7-sonnet",

@@ -20,7 +20,7 @@ from aimlchat import (
     RateLimitError,
     ServerError,
 )
-from aimlchat._protocol.api_errors import refusal_in_body, retry_after_of
+from aimlchat._protocol.api_errors import error_from_response, retry_after_of
 
 NOW = 1_750_000_000.0
 
@@ -28,7 +28,7 @@ NOW = 1_750_000_000.0
 def refusal(status, body, **headers):
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     sent = CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()})
-    return refusal_in_body(status, data, sent, NOW)
+    return error_from_response(status, data, sent, NOW)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_the_end_of_the_free_tier_is_a_rate_limit():
 )
 def test_the_wait_that_the_server_asks_for(headers, seconds):
     assert retry_after_of(CIMultiDict(headers), NOW) == seconds
-    assert refusal_in_body(429, b"", CIMultiDict(headers), NOW).retry_after == seconds
+    assert error_from_response(429, b"", CIMultiDict(headers), NOW).retry_after == seconds
 
 
 @given(
@@ -255,7 +255,7 @@ def test_any_wait_is_a_number_or_none(value):
 @given(st.integers(300, 999), st.binary(max_size=80))
 @settings(max_examples=300, deadline=None)
 def test_any_body_makes_an_error(status, body):
-    error = refusal_in_body(status, body, {}, NOW)
+    error = error_from_response(status, body, {}, NOW)
     assert isinstance(error, APIError)
     assert error.status == status
     assert error.message

@@ -161,13 +161,13 @@ def test_two_calls_of_one_function_without_ids_are_told_apart(calls):
         fragment('{"x"', name="tide", index=0),
         fragment(":2}", name="tide", index=0),
     )
-    assert found == [(None, "tide", '{"x":1}'), (None, "tide", '{"x":2}')]
+    assert found == [("call_0", "tide", '{"x":1}'), ("call_1", "tide", '{"x":2}')]
 
 
 def test_a_nested_object_is_no_new_call(calls):
     pieces = ['{"x":', '{"y":1}', ",", '"z":', '{"y":2}', "}"]
     found = calls(*(fragment(piece, name="tide", index=0) for piece in pieces))
-    assert found == [(None, "tide", "".join(pieces))]
+    assert found == [("call_0", "tide", "".join(pieces))]
 
 
 def test_a_call_without_arguments_has_none(calls, read, chunk):

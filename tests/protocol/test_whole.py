@@ -24,7 +24,7 @@ from aimlchat import (
     ToolCallDelta,
     Usage,
 )
-from aimlchat._protocol.parser import completion_from
+from aimlchat._protocol.parser import parse_completion
 
 
 def body_of(message=None, **rest):
@@ -37,19 +37,19 @@ def body_of(message=None, **rest):
 
 
 def completed(message=None, *, asked="openai/gpt-4o", **rest):
-    return completion_from(json.dumps(body_of(message, **rest)).encode(), asked)
+    return parse_completion(json.dumps(body_of(message, **rest)).encode(), asked)
 
 
 class TestMessages:
     def test_the_body_is_kept_as_it_came(self):
         body = body_of({"content": "a"}, service_tier="default", usage={"total_tokens": 3})
-        assert completion_from(json.dumps(body).encode()).raw == body
+        assert parse_completion(json.dumps(body).encode()).raw == body
 
     def test_bodies_of_equal_value_make_equal_completions(self):
         body = body_of({"content": "a"}, usage={"total_tokens": 3})
         tight, wide = json.dumps(body, separators=(",", ":")), json.dumps(body, indent=2)
-        completion = completion_from(tight.encode())
-        assert completion == completion_from(wide.encode())
+        completion = parse_completion(tight.encode())
+        assert completion == parse_completion(wide.encode())
         assert pickle.loads(pickle.dumps(completion)) == copy.deepcopy(completion) == completion
 
     def test_the_head_is_read(self):
@@ -114,14 +114,14 @@ class TestMessages:
     def test_annotations_and_log_probabilities_are_kept(self):
         body = body_of({"content": "a", "annotations": [{"url": "u"}]})
         body["choices"][0]["logprobs"] = {"content": [{"token": "a"}]}
-        choice = completion_from(json.dumps(body).encode()).choices[0]
+        choice = parse_completion(json.dumps(body).encode()).choices[0]
         assert choice.annotations == [{"url": "u"}]
         assert choice.logprobs == {"content": [{"token": "a"}]}
 
     def test_a_delta_besides_the_message_does_not_count(self):
         body = body_of({"content": "a"})
         body["choices"][0]["delta"] = {"content": "a"}
-        assert completion_from(json.dumps(body).encode()).text == "a"
+        assert parse_completion(json.dumps(body).encode()).text == "a"
 
     def test_halves_of_a_character_are_replaced(self):
         assert completed({"content": "a\ud83e"}).text == "a\ufffd"
@@ -133,7 +133,7 @@ class TestMessages:
             {"index": index, "message": {"content": text}, "finish_reason": "stop"}
             for index, text in ((2, "c"), (0, "a"), (1, "b"))
         ]
-        completion = completion_from(json.dumps(body).encode())
+        completion = parse_completion(json.dumps(body).encode())
         assert [choice.text for choice in completion.choices] == ["a", "b", "c"]
         assert completion.text == "a"
 
@@ -144,7 +144,7 @@ class TestMessages:
     def test_the_finish_reason_is_normalised(self, native, word):
         body = body_of({"content": "a"})
         body["choices"][0]["finish_reason"] = native
-        completion = completion_from(json.dumps(body).encode())
+        completion = parse_completion(json.dumps(body).encode())
         assert (completion.finish_reason, completion.native_finish_reason) == (word, native)
 
 
@@ -170,7 +170,7 @@ class TestToolCalls:
 
     def test_a_function_call_is_a_tool_call(self):
         completion = completed({"function_call": {"name": "f", "arguments": '{"x": 1}'}})
-        assert completion.tool_calls == (ToolCall(None, "f", '{"x": 1}'),)
+        assert completion.tool_calls == (ToolCall("call_0", "f", '{"x": 1}'),)
 
 
 class TestUsage:
@@ -270,31 +270,31 @@ class TestFaults:
     )
     def test_a_body_without_a_choice_is_a_protocol_error(self, body):
         with pytest.raises(ProtocolError) as caught:
-            completion_from(body)
+            parse_completion(body)
         assert type(caught.value) is ProtocolError
         assert repr(body[:20].decode())[1:-1] in str(caught.value)
 
     def test_an_error_in_a_200_is_what_it_stands_for(self):
         body = {"error": {"message": "Slow down.", "type": "rate_limit_error"}}
         with pytest.raises(RateLimitError, match="Slow down"):
-            completion_from(json.dumps(body).encode())
+            parse_completion(json.dumps(body).encode())
 
     def test_the_vendors_error_body_in_a_200_is_one_too(self):
         with pytest.raises(BadRequestError, match="No such role"):
-            completion_from(b'{"message": "No such role.", "statusCode": 400}')
+            parse_completion(b'{"message": "No such role.", "statusCode": 400}')
 
     @pytest.mark.parametrize("depth", [900, 960, 1000, 100_000])
     def test_nesting_does_not_lose_the_text(self, depth):
         nested = b"[" * depth + b"]" * depth
         body = b'{"x":%s,"choices":[{"message":{"content":"a"},"x":%s}],"usage":{"x":%s}}'
-        completion = completion_from(body % (nested, nested, nested))
+        completion = parse_completion(body % (nested, nested, nested))
         assert completion.text == "a"
         assert completion.raw["choices"][0]["message"]["content"] == "a"
 
     @pytest.mark.parametrize("depth", [900, 960, 1000, 100_000])
     def test_nesting_where_nobody_looks_does_not_lose_the_body(self, depth):
         nested = b"[" * depth + b"]" * depth
-        completion = completion_from(b'{"choices":[{"message":{"content":"a","x":%s}}]}' % nested)
+        completion = parse_completion(b'{"choices":[{"message":{"content":"a","x":%s}}]}' % nested)
         assert completion.text == "a"
         assert completion.raw["choices"][0]["message"]["content"] == "a"
 
@@ -303,18 +303,18 @@ class TestFaults:
             b'"x":%s,"choices":[{"message":{"content":"a"}}]',
             b'"choices":[{"message":{"content":"a","x":%s}}]',
         ):
-            completion = completion_from(b"{%s}" % (place % (b"1" * 5000)))
+            completion = parse_completion(b"{%s}" % (place % (b"1" * 5000)))
             assert completion.text == "a"
             assert completion.raw["choices"][0]["message"]["content"] == "a"
 
     def test_broken_utf8_does_not_lose_the_text(self):
         body = b'\xef\xbb\xbf{"choices":[{"message":{"content":"a\xff"}}],"\xff":1}'
-        completion = completion_from(body)
+        completion = parse_completion(body)
         assert completion.text == "a\ufffd"
         assert completion.raw["\ufffd"] == 1
 
     def test_broken_utf8_where_nobody_looks_does_not_lose_the_body(self):
-        completion = completion_from(b'{"choices":[{"message":{"content":"a","x":"\xff"}}]}')
+        completion = parse_completion(b'{"choices":[{"message":{"content":"a","x":"\xff"}}]}')
         assert completion.text == "a"
         assert completion.raw["choices"][0]["message"]["x"] == "\ufffd"
 
@@ -322,7 +322,7 @@ class TestFaults:
     @settings(max_examples=500, deadline=None)
     def test_arbitrary_bytes_are_no_crash(self, body):
         try:
-            completion = completion_from(body)
+            completion = parse_completion(body)
         except AIMLChatError:
             return
         assert completion.choices
@@ -344,7 +344,7 @@ class TestFaults:
                 st.binary(max_size=2) | st.sampled_from([b"null", b"[]", b"{}", b'"', b"1e999"])
             )
         try:
-            completion = completion_from(bytes(mutated))
+            completion = parse_completion(bytes(mutated))
         except AIMLChatError:
             return
         f"{completion.text}{completion.reasoning}{completion.id}".encode()

@@ -30,9 +30,9 @@ from aimlchat import (
     ServerError,
     StreamParser,
 )
-from aimlchat._protocol.api_errors import refusal_in_body
+from aimlchat._protocol.api_errors import error_from_response
 from aimlchat._protocol.chunks import models_of
-from aimlchat._protocol.parser import completion_from
+from aimlchat._protocol.parser import parse_completion
 
 OWN = Path(__file__).parent.parent / "data" / "wire"
 GIVEN = os.environ.get("AIMLCHAT_WIRE_SAMPLES")
@@ -175,7 +175,7 @@ class TestStreams:
 @pytest.mark.parametrize(("body", "entry"), entries("completions/"))
 class TestCompletions:
     def test_read_whole(self, body, entry):
-        completion = completion_from(body, entry["model"])
+        completion = parse_completion(body, entry["model"])
         check(completion, entry["expected"])
         assert completion.raw == json.loads(body)
 
@@ -184,7 +184,7 @@ class TestCompletions:
             reading = read_bytes(pieces, entry["model"])
             check(reading.completion, entry["expected"])
             assert reading.joined(AnswerDelta) == entry["expected"]["answer"]
-            assert reading.completion == completion_from(body, entry["model"])
+            assert reading.completion == parse_completion(body, entry["model"])
 
     def test_read_as_the_only_event_it_is_no_crash(self, read_bytes, body, entry):
         event = b"data: " + json.dumps(json.loads(body)).encode() + b"\n\n"
@@ -193,7 +193,7 @@ class TestCompletions:
 
     def test_its_cost_is_what_its_meta_says(self, body, entry):
         said = (json.loads(body).get("meta") or {}).get("usage") or {}
-        cost = completion_from(body, entry["model"]).cost
+        cost = parse_completion(body, entry["model"]).cost
         if "credits_used" in said:
             assert cost.credits == said["credits_used"]
             assert cost.usd == pytest.approx(said.get("usd_spent", cost.credits / 2_000_000))
@@ -227,7 +227,7 @@ def test_an_error_body_is_of_the_class_of_its_status(body, entry):
         cases = [(row["status"], json.dumps({"message": row["message"]}).encode()) for row in rows]
     assert cases
     for status, said in cases:
-        error = refusal_in_body(status, said, {}, 0.0)
+        error = error_from_response(status, said, {}, 0.0)
         assert type(error) is CLASSES[status]
         assert error.status == status
         assert error.message
@@ -241,14 +241,14 @@ def test_an_error_body_is_of_the_class_of_its_status(body, entry):
 def test_an_error_body_in_a_200_is_an_error(read_bytes, body, entry):
     assert isinstance(read_bytes([body]).error, AIMLChatError)
     with pytest.raises(AIMLChatError):
-        completion_from(body)
+        parse_completion(body)
 
 
 @pytest.mark.parametrize(("body", "entry"), given_entries("other/"))
 def test_what_is_no_completion_is_an_error(read_bytes, body, entry):
     assert isinstance(read_bytes([body]).error, AIMLChatError)
     with pytest.raises(AIMLChatError):
-        completion_from(body)
+        parse_completion(body)
 
 
 @pytest.mark.parametrize(("body", "entry"), given_entries("other/stream-final"))

@@ -23,7 +23,7 @@ from aimlchat import (
     ServerError,
     Tool,
 )
-from aimlchat.request import Verbatim
+from aimlchat._client.prepare import RawRequest
 
 OPTIONS = [
     {"system": "Be brief."},
@@ -304,14 +304,14 @@ async def test_a_refusal_nested_to_exhaust_the_stack_is_still_a_refusal(session,
 async def test_a_body_may_be_sent_as_it_stands(session, emulator):
     body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}], "later": 1}
 
-    (outcome,) = await session.complete_many([Verbatim(body, "mine")]).gather()
+    (outcome,) = await session.complete_many([RawRequest(body, "mine")]).gather()
 
     assert outcome.unwrap().client_request_id == "mine"
     assert emulator.requests[0].body == body
 
 
 async def test_a_body_that_asks_for_a_stream_is_not_sent_as_it_stands(session, emulator):
-    (outcome,) = await session.complete_many([Verbatim({"stream": True})]).gather()
+    (outcome,) = await session.complete_many([RawRequest({"stream": True})]).gather()
 
     assert isinstance(outcome.error, InvalidRequestError)
     assert emulator.requests == []

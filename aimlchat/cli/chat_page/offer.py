@@ -10,7 +10,7 @@ from aimlchat.request import ChatRequest
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aimlchat.catalog import Model
+    from aimlchat.completions import Model
 
 __all__ = ["offer"]
 

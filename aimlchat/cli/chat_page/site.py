@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import WSCloseCode, web
 
+from aimlchat._payload.models import DEFAULT_MODEL
 from aimlchat.errors import AIMLChatError
-from aimlchat.request import DEFAULT_MODEL
 
 from .answers import Answers
 from .document import document

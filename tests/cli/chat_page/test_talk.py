@@ -6,8 +6,8 @@ import json
 import pytest
 from raw_server import CHUNKED, content, http_chunk, serving
 
+from aimlchat._payload.models import DEFAULT_MODEL
 from aimlchat.errors import AuthenticationError
-from aimlchat.request import DEFAULT_MODEL
 
 
 def text_of(frames, kind="text"):

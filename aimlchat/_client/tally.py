@@ -1,0 +1,74 @@
+"""What many calls have used and cost so far."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from aimlchat.completions import Cost, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Tally", "count_tokens"]
+
+
+def count_tokens(usage: Usage | None) -> int | None:
+    """Return the total number of tokens of a call; None if the server did not report any."""
+    if usage is None:
+        return None
+    if usage.total_tokens:
+        return usage.total_tokens
+    if usage.prompt_tokens is None and usage.completion_tokens is None:
+        return None
+    return (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
+
+
+class Tally:
+    """A running total over calls that have ended."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        """How many calls have ended, the failed ones included."""
+        self.tokens = 0
+        """Their tokens in all, as `count_tokens` counts them."""
+        self.usd = 0.0
+        self._credits = 0.0
+        self._counts: dict[str, int] = {}
+        self._errors: Counter[str] = Counter()
+
+    @property
+    def failed(self) -> int:
+        """How many calls have failed."""
+        return self._errors.total()
+
+    @property
+    def errors(self) -> Mapping[str, int]:
+        """How many calls have failed with each class of error, by its name."""
+        return dict(self._errors)
+
+    @property
+    def usage(self) -> Usage:
+        """The sums of what the server reported; 0 where it reported nothing."""
+        counts: dict[str, Any] = dict.fromkeys(Usage().as_dict(), 0) | self._counts
+        return Usage(**counts)
+
+    @property
+    def cost(self) -> Cost:
+        """What the server charged in all."""
+        return Cost(usd=self.usd, credits=self._credits)
+
+    def add(
+        self, *, error: str | None = None, usage: Usage | None = None, cost: Cost | None = None
+    ) -> None:
+        """Count a call that has ended; ``error`` is the name of the class that it failed with."""
+        self.done += 1
+        if error is not None:
+            self._errors[error] += 1
+        if cost is not None:
+            self.usd += cost.usd
+            self._credits += cost.credits
+        if usage is not None:
+            self.tokens += count_tokens(usage) or 0
+            for name, count in usage.as_dict().items():
+                self._counts[name] = self._counts.get(name, 0) + (count or 0)
