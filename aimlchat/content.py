@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 from pathlib import Path
@@ -26,11 +25,14 @@ __all__ = [
     "Thinking",
     "Tool",
     "ToolCall",
-    "media_type_of",
+    "decode_base64",
+    "decode_data_uri",
+    "detect_media_type",
+    "remove_white_space",
 ]
 
-# The first bytes of the formats that the API takes: offset, bytes, media type. A file's name is
-# never asked: it lies too often, and a wrong media type is refused upstream.
+# The first bytes of the formats that the API takes: offset, bytes, media type. The name of a file
+# does not count: it is often wrong, and the API refuses a wrong media type.
 _SIGNATURES = (
     (0, b"\x89PNG\r\n\x1a\n", "image/png"),
     (0, b"\xff\xd8\xff", "image/jpeg"),
@@ -41,9 +43,9 @@ _SIGNATURES = (
     (8, b"WAVE", "audio/wav"),
     (0, b"ID3", "audio/mpeg"),
 )
-_MPEG_FRAME = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb]")  # layer III of MPEG 1, 2 and 2.5
-_DATA_URI = re.compile(r"data:([^;,]*)((?:;[^;,]*)*),", re.IGNORECASE)
-_SAME_TYPE = {
+_MPEG_FRAME = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb]")  # Layer III of MPEG 1, 2 and 2.5.
+_DATA_URI = re.compile(r"data:([^;,]*)(?:;[^;,]*)*?;base64,", re.IGNORECASE)  # RFC 2397
+_MEDIA_TYPE_ALIASES = {
     "image/jpg": "image/jpeg",
     "audio/mp3": "audio/mpeg",
     "audio/x-wav": "audio/wav",
@@ -51,41 +53,70 @@ _SAME_TYPE = {
 }
 
 
-def media_type_of(data: bytes) -> str | None:
-    """Return the media type that the bytes themselves show, or None for an unknown one."""
+def detect_media_type(data: bytes) -> str | None:
+    """Return the media type that the first bytes show, or None for an unknown format."""
     for offset, signature, media_type in _SIGNATURES:
         if data.startswith(signature, offset):
             return media_type
     return "audio/mpeg" if _MPEG_FRAME.match(data) else None
 
 
-def _is_text(data: bytes) -> bool:
+def _is_plain_text(data: bytes) -> bool:
     try:
         return "\0" not in data.decode("utf-8")
     except UnicodeDecodeError:
         return False
 
 
-def _decoded(text: str, field: str) -> bytes:
+def remove_white_space(encoded: str) -> str:
+    """Return base64 text or a ``data:`` URI without the white space that may break its lines.
+
+    Neither holds white space of its own, and the API takes none.
+    """
+    return "".join(encoded.split())
+
+
+def decode_base64(encoded: str, field: str) -> bytes:
+    """Return the bytes of a base64 text, whose lines may be broken by white space.
+
+    Raises `InvalidRequestError`, with ``field`` as its field, for text that is not base64.
+    """
     try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError) as error:
+        return base64.b64decode(remove_white_space(encoded), validate=True)
+    except ValueError as error:
         msg = f"the base64 data is broken ({error})"
         raise InvalidRequestError(msg, field=field) from error
 
 
+def decode_data_uri(url: str, field: str) -> tuple[str, bytes] | None:
+    """Return the media type, in lower case, and the bytes of a ``data:`` URI.
+
+    The media type is ``""`` if the URI has none. Returns None for any other URL. Raises
+    `InvalidRequestError` for a ``data:`` URI that is not in base64, or whose base64 is broken.
+    """
+    if url[:5].lower() != "data:":
+        return None
+    url = remove_white_space(url)
+    match = _DATA_URI.match(url)
+    if match is None:
+        msg = "a data: URI has to be base64, as in data:image/png;base64,..."
+        raise InvalidRequestError(msg, field=field)
+    return match[1].lower(), decode_base64(url[match.end() :], field)
+
+
 @attrs.frozen
 class Text:
-    """A piece of text in a message."""
+    """A text in a message."""
 
     text: str
 
 
 @attrs.frozen
 class _Media:
-    """Bytes with a media type, or the URL of some; made by the ``from_`` constructors.
+    """Data with a media type, or the URL of remote data.
 
-    ``url`` is set for remote data only, ``data`` for everything else.
+    Make it with one of the ``from_`` constructors. ``url`` is set for remote data, and then
+    ``data``, ``media_type`` and ``filename`` are None.
     """
 
     data: bytes | None = attrs.field(default=None, repr=lambda d: f"<{len(d)} bytes>" if d else "-")
@@ -94,36 +125,53 @@ class _Media:
     filename: str | None = None
 
     _field: ClassVar[str]
-    _takes: ClassVar[re.Pattern[str]]
-    _wanted: ClassVar[str]
+    _media_types: ClassVar[re.Pattern[str]]
+    _advice: ClassVar[str]
 
     @classmethod
     def from_path(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a file; its media type comes from its bytes. Blocks while it reads.
+        """Read a file. Its media type comes from its bytes, whatever its name.
 
-        Raises `OSError` if the file cannot be read, `InvalidRequestError` if it is empty or not of
-        a kind that the API takes.
+        Blocks while it reads: in a coroutine, read a large file in a thread and give its bytes to
+        `from_bytes`.
+
+        Raises:
+            OSError: if the file cannot be read.
+            InvalidRequestError: if the file is empty, or of a format that the API does not take.
         """
         path = Path(path)
         return cls._from_data(path.read_bytes(), None, path.name)
 
     @classmethod
     def from_bytes(cls, data: bytes, media_type: str | None = None) -> Self:
-        """Take bytes; ``media_type`` is only needed for formats that the bytes do not show.
+        """Take the bytes of a file.
 
-        Raises `InvalidRequestError` if the bytes are of another type than the one given.
+        Args:
+            data: the bytes, which are copied unless they are `bytes`.
+            media_type: such as ``image/avif``; only needed for a format that the bytes do not show.
+
+        Raises:
+            InvalidRequestError: if there are no bytes, if they show another type than the one
+                given, or if the API does not take the format.
         """
         return cls._from_data(bytes(data), media_type, None)
 
     @classmethod
     def from_url(cls, url: str) -> Self:
-        """Take an ``http(s):`` URL, which the server fetches, or a ``data:`` URI with base64."""
-        if match := _DATA_URI.match(url):
-            if ";base64" not in match[2].lower():
-                msg = "a data: URI has to be base64, as in data:image/png;base64,..."
-                raise InvalidRequestError(msg, field=cls._field)
-            data = _decoded(url[match.end() :], cls._field)
-            return cls._from_data(data, match[1] or None, None)
+        """Take the URL of remote data, which the server downloads, or a ``data:`` URI.
+
+        Args:
+            url: an ``http:`` or ``https:`` URL; or a ``data:`` URI with base64, whose lines may be
+                broken by white space.
+
+        Raises:
+            InvalidRequestError: for any other text, for broken base64, and for data that
+                `from_bytes` would refuse.
+        """
+        decoded = decode_data_uri(url, cls._field)
+        if decoded is not None:
+            media_type, data = decoded
+            return cls._from_data(data, media_type or None, None)
         if not re.match(r"https?://[^\s/]", url, re.IGNORECASE):
             msg = f"{url[:80]!r} is not an http: or https: URL; for a file use from_path()"
             raise InvalidRequestError(msg, field=cls._field)
@@ -132,66 +180,77 @@ class _Media:
     @classmethod
     def _from_data(cls, data: bytes, media_type: str | None, filename: str | None) -> Self:
         if not data:
-            msg = f"there are no bytes in it; {cls._wanted}"
+            msg = f"there are no bytes in it; {cls._advice}"
             raise InvalidRequestError(msg, field=cls._field)
-        shown = media_type_of(data)
+        detected = detect_media_type(data)
         if media_type is not None:
             media_type = media_type.strip().lower()
-            media_type = _SAME_TYPE.get(media_type, media_type)
-        if shown and media_type and shown != media_type:
-            msg = f"the bytes are {shown}, not {media_type}; leave the media type out"
+            media_type = _MEDIA_TYPE_ALIASES.get(media_type, media_type)
+        if detected and media_type and detected != media_type:
+            msg = f"the bytes are {detected}, not {media_type}; leave the media type out"
             raise InvalidRequestError(msg, field=cls._field)
-        found = shown or media_type or ("text/plain" if _is_text(data) else None)
-        if found == "text/plain" and not _is_text(data):
+        found = detected or media_type or ("text/plain" if _is_plain_text(data) else None)
+        if found == "text/plain" and not _is_plain_text(data):
             found = None
-        if found is None or not cls._takes.fullmatch(found):
+        if found is None or not cls._media_types.fullmatch(found):
             what = found or f"an unknown format (it begins with {data[:8]!r})"
-            msg = f"cannot take {what}; {cls._wanted}"
+            msg = f"cannot take {what}; {cls._advice}"
             raise InvalidRequestError(msg, field=cls._field)
         return cls(data=data, media_type=found, filename=filename)
 
     def base64(self) -> str:
-        """Return the data in base64, as both dialects carry it; ``""`` for remote data."""
+        """Return the data in base64, without line breaks; ``""`` for remote data."""
         return base64.b64encode(self.data or b"").decode("ascii")
 
     def data_uri(self) -> str:
-        """Return the data as a ``data:`` URI."""
+        """Return the data, which must not be remote, as a ``data:`` URI."""
         return f"data:{self.media_type};base64,{self.base64()}"
 
 
 @attrs.frozen
 class Image(_Media):
-    """A picture: PNG, JPEG, GIF or WebP, and by ``media_type`` any other that a model knows."""
+    """An image: PNG, JPEG, GIF or WebP, or another type given by ``media_type``.
+
+    The anthropic dialect takes only those four, and no remote images.
+    """
 
     _field = "image"
-    _takes = re.compile(r"image/.+")
-    _wanted = "give a PNG, JPEG, GIF or WebP"
+    _media_types = re.compile(r"image/.+")
+    _advice = "give a PNG, JPEG, GIF or WebP"
 
 
 @attrs.frozen
 class Document(_Media):
-    """A PDF, or plain text in UTF-8 (which only the anthropic dialect takes as a document)."""
+    """A PDF, or plain text in UTF-8, which only the anthropic dialect takes as a document.
+
+    Neither dialect takes remote documents.
+    """
 
     _field = "document"
-    _takes = re.compile(r"application/pdf|text/plain")
-    _wanted = "give a PDF or UTF-8 text"
+    _media_types = re.compile(r"application/pdf|text/plain")
+    _advice = "give a PDF or UTF-8 text"
 
 
 @attrs.frozen
 class Audio(_Media):
-    """A recording, WAV or MP3."""
+    """A recording, WAV or MP3. Only the openai dialect takes audio, and no remote audio."""
 
     _field = "audio"
-    _takes = re.compile(r"audio/(wav|mpeg)")
-    _wanted = "give WAV or MP3"
+    _media_types = re.compile(r"audio/(wav|mpeg)")
+    _advice = "give WAV or MP3"
 
 
 @attrs.frozen
 class Tool:
-    """A function that the model may ask for.
+    """A function that the model may call.
 
-    ``name`` is 1 to 64 of ``A-Z a-z 0-9 _ -``, ``parameters`` a JSON schema of type object (none:
-    the function takes no arguments), ``strict`` makes the model keep to the schema where it can.
+    - ``name``: 1 to 64 of ``A-Z a-z 0-9 _ -``, different for each tool of a request.
+    - ``description``: what the function does and when to call it, for the model.
+    - ``parameters``: the JSON schema of the arguments, of type ``object``; None for a function
+      without arguments.
+    - ``strict``: whether the model must keep to the schema; only in the openai dialect.
+
+    The fields are checked when a request builds its payload.
     """
 
     name: str
@@ -202,17 +261,23 @@ class Tool:
 
 @attrs.frozen
 class Thinking:
-    """A budget for the model's reasoning, in tokens: at least 1024, and below ``max_tokens``."""
+    """A budget for the model's reasoning: ``budget_tokens`` is at least 1024.
+
+    It must also be below the request's ``max_tokens``, which count the reasoning too.
+    """
 
     budget_tokens: int
 
 
 @attrs.frozen
 class ToolCall:
-    """A function that the model asks for.
+    """A call of a function that the model asks for.
 
-    ``raw_arguments`` is the text that came; ``complete`` is False on a call out of a stream that
-    had not reached its end, which must not be acted on.
+    - ``id``: by which the result refers to the call; never empty in a completion.
+    - ``name``: the name of the function.
+    - ``raw_arguments``: the arguments as the text that came, which should be a JSON object.
+    - ``complete``: False for a call of a stream that did not reach its end. Do not act on it: its
+      arguments may be cut off.
     """
 
     id: str
@@ -222,9 +287,9 @@ class ToolCall:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The arguments, parsed anew at each access; no text at all means no arguments.
+        """The arguments, parsed at each access; ``{}`` if the text is blank.
 
-        Raises `ProtocolError` if the call was cut off, or if its text is not a JSON object.
+        Raises `ProtocolError` if the call is not complete, or if its text is not a JSON object.
         """
         if not self.complete:
             msg = f"tool call {self.name!r} was cut off with its stream; see .raw_arguments"
@@ -242,10 +307,10 @@ class ToolCall:
 
 @attrs.frozen
 class Message:
-    """One turn of a conversation in neither dialect's form, as the request builder makes it.
+    """A message in neither dialect's form, as the methods of `aimlchat.ChatRequest` add it.
 
     ``role`` is ``user``, ``assistant`` or ``tool``. ``tool_calls`` and ``refusal`` belong to the
-    assistant; ``call_id`` and ``is_error`` to a tool, whose ``parts`` are its result.
+    assistant. ``call_id`` and ``is_error`` belong to a tool, whose result the ``parts`` are.
     """
 
     role: str
