@@ -1,42 +1,41 @@
-"""The anthropic dialect: Claude 4 to 4.7, and Claude 3.7 when it thinks."""
+"""The anthropic dialect: for Claude 4 to 4.7, and for Claude 3.7 when it thinks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from . import limits
-from .anthropic_messages import conversation
-from .json_values import refuse, text
-from .tools import Asked, Choice, choose, listed
+from .anthropic_messages import build_messages
+from .json_values import check_text, refuse
+from .tools import TOOL_FIELDS, ToolChoice, ToolSpec, add_tools
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from aimlchat.content import Message
 
-__all__ = ["payload"]
+__all__ = ["build_anthropic_payload"]
 
-_TAKES: dict[str, limits.Check] = {
-    "max_tokens": limits.whole(1),
-    "temperature": limits.number(0, 1, where=" (only the openai dialect goes up to 2)"),
-    "top_p": limits.number(0, 1),
-    "top_k": limits.whole(0),
-    "stop": limits.stops(),
-    "metadata": limits.metadata,
-    "thinking": limits.mapping,
+_PARAMETER_CHECKS: dict[str, limits.Check] = {
+    "max_tokens": limits.build_integer_check(1),
+    "temperature": limits.build_number_check(0, 1, note=" (the openai dialect takes up to 2)"),
+    "top_p": limits.build_number_check(0, 1),
+    "top_k": limits.build_integer_check(0),
+    "stop": limits.build_stop_check(),
+    "metadata": limits.check_metadata,
+    "thinking": limits.check_dict,
 }
-_TOOLS = ("tools", "tool_choice")
-_WAYS_OUT = {
+_ALTERNATIVES = {
     "n": "send the request n times",
     "response_format": "give a tool whose parameters are the schema and name it in tool_choice",
-    "reasoning_effort": "say it in tokens, as thinking=2048",
+    "reasoning_effort": "give a budget in tokens, as in thinking=2048",
     "parallel_tool_calls": (
-        "for False give tool_choice={'type': 'auto', 'disable_parallel_tool_use': True}"
+        "in place of False give tool_choice={'type': 'auto', 'disable_parallel_tool_use': True}"
     ),
 }
 
 
-def payload(
+def build_anthropic_payload(
     model: str,
     messages: Iterable[Message | Mapping[str, Any]],
     system: str | None,
@@ -44,57 +43,57 @@ def payload(
     *,
     stream: bool = False,
 ) -> dict[str, Any]:
-    """Return the JSON body; ``parameters`` holds the fields that are set, under their own names.
+    """Return the payload of a request.
 
-    Raises `InvalidRequestError` for what breaks a limit or cannot be said in this dialect.
+    Args:
+        model: the model's name, checked.
+        messages: the conversation; system messages in it go into the system prompt.
+        system: a system prompt to put in front of those; None for none.
+        parameters: the other fields of the request that are set, by their own names.
+        stream: whether the payload asks for a stream.
+
+    Raises:
+        InvalidRequestError: for what breaks a limit or has no form in this dialect.
     """
-    turns, prompts = conversation(messages)
+    built, prompts = build_messages(messages)
     if system is not None:
-        prompts.insert(0, text(system, "system"))
-    body: dict[str, Any] = {"model": model, "messages": turns}
+        prompts.insert(0, check_text(system, "system"))
+    payload: dict[str, Any] = {"model": model, "messages": built}
     if prompts:
-        body["system"] = "\n\n".join(prompts)
+        payload["system"] = "\n\n".join(prompts)
     for name, value in parameters.items():
-        if name in _TOOLS:
+        if name in TOOL_FIELDS:
             continue
-        if name not in _TAKES:
-            way = _WAYS_OUT.get(name, "give a model of the openai dialect")
-            msg = f"the anthropic dialect, in which {model} is asked, has no {name}; {way}"
+        if name not in _PARAMETER_CHECKS:
+            alternative = _ALTERNATIVES.get(name, "give a model of the openai dialect")
+            msg = f"the anthropic dialect, which is used for {model}, has no {name}; {alternative}"
             refuse(f"{msg}, or leave it out", name)
-        body[name] = _TAKES[name](value, name)
-    if "stop" in body:
-        stop = body.pop("stop")
-        body["stop_sequences"] = [stop] if isinstance(stop, str) else stop
-    _put_tools(body, parameters)
+        payload[name] = _PARAMETER_CHECKS[name](value, name)
+    if "stop" in payload:
+        stop = payload.pop("stop")
+        payload["stop_sequences"] = [stop] if isinstance(stop, str) else stop
+    add_tools(payload, parameters, _build_tool, _build_choice)
     if stream:
-        body["stream"] = True
-    return body
+        payload["stream"] = True
+    return payload
 
 
-def _put_tools(body: dict[str, Any], parameters: Mapping[str, Any]) -> None:
-    bodies, names = listed(parameters.get("tools", ()), _tool)
-    if bodies:
-        body["tools"] = bodies
-    if "tool_choice" in parameters:
-        body["tool_choice"] = _choice(choose(parameters["tool_choice"], names, len(bodies)))
-
-
-def _tool(asked: Asked, field: str) -> dict[str, Any]:
-    if asked.form == "other":
-        return asked.given
-    tool = asked.tool
+def _build_tool(spec: ToolSpec, field: str) -> dict[str, Any]:
+    if spec.form == "other":
+        return spec.original
+    tool = spec.tool
     if tool.strict is not None:
-        at = f"{field}.function" if asked.form == "openai" else field
-        refuse("the anthropic dialect has no strict tools; leave strict out", f"{at}.strict")
-    if asked.form == "anthropic":
-        return asked.given | {"input_schema": tool.parameters}
-    described = {} if tool.description is None else {"description": tool.description}
-    return {"name": tool.name} | described | {"input_schema": tool.parameters} | asked.rest
+        parent = f"{field}.function" if spec.form == "openai" else field
+        refuse("the anthropic dialect has no strict tools; leave strict out", f"{parent}.strict")
+    if spec.form == "anthropic":
+        return spec.original | {"input_schema": tool.parameters}
+    description = {} if tool.description is None else {"description": tool.description}
+    return {"name": tool.name} | description | {"input_schema": tool.parameters} | spec.extra
 
 
-def _choice(choice: Choice) -> dict[str, Any]:
+def _build_choice(choice: ToolChoice) -> dict[str, Any]:
     if choice.form in ("anthropic", "other"):
-        return choice.given
+        return choice.original
     if choice.kind == "tool":
         return {"type": "tool", "name": choice.name}
     return {"type": "any" if choice.kind == "required" else choice.kind}

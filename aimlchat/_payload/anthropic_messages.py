@@ -1,4 +1,4 @@
-"""Turns of the anthropic dialect: user and assistant only, with tool results on the user's side."""
+"""Messages in the anthropic dialect: of user and assistant, with tool results among the user's."""
 
 from __future__ import annotations
 
@@ -7,105 +7,115 @@ from typing import TYPE_CHECKING, Any
 from aimlchat.content import Message, Text, ToolCall
 from aimlchat.errors import InvalidRequestError
 
-from .anthropic_parts import result, tool_use, translated, written
-from .json_values import refuse, shown, text
-from .limits import word
-from .message_dicts import BLANK, read
+from .anthropic_parts import build_part, build_result_part, build_tool_use, translate_part
+from .json_values import check_text, describe, refuse
+from .limits import check_call_id
+from .message_dicts import BLANK_MESSAGE, parse_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["conversation"]
+__all__ = ["build_messages"]
 
-Turn = dict[str, Any]
+_Dict = dict[str, Any]
 
-# What an answer carries and a request does not: the API takes no reasoning back.
-_ANSWERS_ONLY = ("reasoning_content", "reasoning", "reasoning_details", "annotations")
+# Keys of an assistant message that the API sends but does not take back.
+_RESPONSE_ONLY = ("reasoning_content", "reasoning", "reasoning_details", "annotations")
 
 
-def conversation(messages: Iterable[Message | Mapping[str, Any]]) -> tuple[list[Turn], list[str]]:
-    """Return the turns, and the system prompts that stood among the messages, in order."""
-    turns: list[Turn] = []
+def build_messages(
+    messages: Iterable[Message | Mapping[str, Any]],
+) -> tuple[list[_Dict], list[str]]:
+    """Return the messages, and the system prompts that were among them, both in order.
+
+    Raises `InvalidRequestError` for what has no form in this dialect.
+    """
+    built: list[_Dict] = []
     prompts: list[str] = []
     after_result = False
-    for place, message in enumerate(messages):
-        field = f"messages[{place}]"
+    for index, message in enumerate(messages):
+        field = f"messages[{index}]"
         if isinstance(message, Message):
-            role, turn = message.role, _turn(message, field)
+            role, new = message.role, _build_message(message, field)
         else:
-            given = read(message, field)
-            role = given["role"]
+            parsed = parse_message(message, field)
+            role = parsed["role"]
             if role in ("system", "developer"):
-                prompts += _prompts(given, field)
+                prompts += _read_prompts(parsed, field)
                 continue
-            turn = _translated(given, field)
-        if after_result and turn["role"] == "user":
-            # Parallel results have to stand in one message, in front of what the user says.
-            _join(turns[-1], turn)
+            new = _translate_message(parsed, field)
+        if after_result and new["role"] == "user":
+            # The results of parallel calls must stand in one message, in front of the user's text.
+            _append_to_results(built[-1], new)
         else:
-            turns.append(turn)
+            built.append(new)
         after_result = role == "tool"
-    return turns, prompts
+    return built, prompts
 
 
-def _join(results: Turn, turn: Turn) -> None:
-    content = turn.pop("content")
-    results["content"] += [_said(content)] if isinstance(content, str) else content
-    results |= turn
+def _append_to_results(results: _Dict, message: _Dict) -> None:
+    content = message.pop("content")
+    results["content"] += [_build_text(content)] if isinstance(content, str) else content
+    results |= message
 
 
-def _said(said: str) -> Turn:
-    return {"type": "text", "text": said}
+def _build_text(text: str) -> _Dict:
+    return {"type": "text", "text": text}
 
 
-def _folded(parts: list[Turn], field: str) -> str | list[Turn]:
-    """Return parts as content: a text alone is a plain string."""
+def _build_content(parts: list[_Dict], field: str) -> str | list[_Dict]:
+    """Return parts as the content of a message: a text alone becomes a plain string."""
     if not parts:
-        refuse(BLANK, field)
+        refuse(BLANK_MESSAGE, field)
     if len(parts) == 1 and parts[0].keys() == {"type", "text"}:
         return str(parts[0]["text"])
     return parts
 
 
-def _turn(message: Message, field: str) -> Turn:
+def _build_message(message: Message, field: str) -> _Dict:
     match message.role:
         case "user":
-            parts = _written(message, field)
-            return {"role": "user", "content": _folded(parts, f"{field}.content")}
+            parts = _build_parts(message, field)
+            return {"role": "user", "content": _build_content(parts, f"{field}.content")}
         case "assistant":
-            return _assistant(message, field)
+            return _build_assistant(message, field)
         case "tool":
-            return _result(message, field)
-    msg = f"{shown(message.role)} is none of user, assistant and tool"
+            return _build_result(message, field)
+    msg = f"{describe(message.role)} is not a role; give one of user, assistant, tool"
     raise InvalidRequestError(msg, field=f"{field}.role")
 
 
-def _written(message: Message, field: str) -> list[Turn]:
-    return [written(part, f"{field}.content[{place}]") for place, part in enumerate(message.parts)]
-
-
-def _assistant(message: Message, field: str) -> Turn:
-    parts = _written(message, field)
-    if message.refusal:
-        parts.append(_said(text(message.refusal, f"{field}.refusal")))
-    parts += [
-        tool_use(call, f"{field}.tool_calls[{place}]")
-        for place, call in enumerate(message.tool_calls)
+def _build_parts(message: Message, field: str) -> list[_Dict]:
+    return [
+        build_part(part, f"{field}.content[{index}]") for index, part in enumerate(message.parts)
     ]
-    return {"role": "assistant", "content": _folded(parts, f"{field}.content")}
 
 
-def _result(message: Message, field: str) -> Turn:
-    at = f"{field}.content"
+def _build_assistant(message: Message, field: str) -> _Dict:
+    parts = _build_parts(message, field)
+    if message.refusal:
+        parts.append(_build_text(check_text(message.refusal, f"{field}.refusal")))
+    parts += [
+        build_tool_use(call, f"{field}.tool_calls[{index}]")
+        for index, call in enumerate(message.tool_calls)
+    ]
+    return {"role": "assistant", "content": _build_content(parts, f"{field}.content")}
+
+
+def _build_result(message: Message, field: str) -> _Dict:
+    content_field = f"{field}.content"
     match message.parts:
-        case (Text(text=said),):
-            # A text alone may be empty here: a tool need not have anything to say.
-            content: str | list[Turn] = text(said, f"{at}[0]")
+        case (Text(text=text),):
+            # Unlike elsewhere, a text may be blank: a tool may return nothing.
+            content: str | list[_Dict] = check_text(text, f"{content_field}[0]")
         case parts:
-            content = [result(part, f"{at}[{place}]") for place, part in enumerate(parts)]
-    part: Turn = {
+            content = [
+                build_result_part(part, f"{content_field}[{index}]")
+                for index, part in enumerate(parts)
+            ]
+    part: _Dict = {
         "type": "tool_result",
-        "tool_use_id": word(message.call_id, f"{field}.tool_call_id"),
+        "tool_use_id": check_call_id(message.call_id, f"{field}.tool_call_id"),
         "content": content,
     }
     if message.is_error:
@@ -113,86 +123,87 @@ def _result(message: Message, field: str) -> Turn:
     return {"role": "user", "content": [part]}
 
 
-def _prompts(given: Turn, field: str) -> list[str]:
-    """Return the texts of a system message, which become one string with all others."""
-    _nothing_else(given, field, ("role", "content"))
-    content = given["content"]
+def _read_prompts(message: _Dict, field: str) -> list[str]:
+    """Return the texts of a system message that are not blank."""
+    _refuse_other_keys(message, field, ("role", "content"))
+    content = message["content"]
     if isinstance(content, str):
         return [content] if content.strip() else []
-    for place, part in enumerate(content):
-        at = f"{field}.content[{place}]"
+    for index, part in enumerate(content):
+        part_field = f"{field}.content[{index}]"
         if part["type"] != "text":
-            refuse(f"a system prompt holds text only, not {shown(part['type'])}", at)
-        _nothing_else(part, at, ("type", "text"))
+            refuse(f"a system prompt holds only text, not {describe(part['type'])}", part_field)
+        _refuse_other_keys(part, part_field, ("type", "text"))
     return [part["text"] for part in content if part["text"].strip()]
 
 
-def _nothing_else(given: Turn, field: str, known: tuple[str, ...]) -> None:
-    for key, value in given.items():
+def _refuse_other_keys(holder: _Dict, field: str, known: tuple[str, ...]) -> None:
+    for key, value in holder.items():
         if key not in known and value is not None:
             msg = (
                 "the system prompt is one string in the anthropic dialect and cannot carry"
-                f" {shown(key)}; leave it out, or send it with extra={{'system': [...]}}"
+                f" {describe(key)}; leave it out, or send it with extra={{'system': [...]}}"
             )
             refuse(msg, f"{field}.{key}")
 
 
-def _translated(given: Turn, field: str) -> Turn:
-    if given["role"] == "tool":
-        return _wire_result(given, field)
-    if given.get("name") is not None:
-        msg = "the anthropic dialect has no names of speakers; say it in the text"
+def _translate_message(message: _Dict, field: str) -> _Dict:
+    if message["role"] == "tool":
+        return _translate_result(message, field)
+    if message.get("name") is not None:
+        msg = "a message has no name in the anthropic dialect; put the name into the text"
         refuse(msg, f"{field}.name")
-    if given["role"] == "user":
-        parts = _parts(given["content"], field)
-        rest = _rest(given, "role", "content", "name")
-        return {"role": "user", "content": _folded(parts, f"{field}.content")} | rest
-    return _wire_assistant(given, field)
+    if message["role"] == "user":
+        parts = _translate_content(message["content"], field)
+        content = _build_content(parts, f"{field}.content")
+        return {"role": "user", "content": content} | _omit(message, "role", "content", "name")
+    return _translate_assistant(message, field)
 
 
-def _parts(content: str | list[Turn] | None, field: str) -> list[Turn]:
+def _translate_content(content: str | list[_Dict] | None, field: str) -> list[_Dict]:
     if content is None or isinstance(content, str):
-        return [_said(content)] if content and content.strip() else []
-    return [translated(part, f"{field}.content[{place}]") for place, part in enumerate(content)]
+        return [_build_text(content)] if content and content.strip() else []
+    return [translate_part(part, f"{field}.content[{index}]") for index, part in enumerate(content)]
 
 
-def _rest(given: Turn, *known: str) -> Turn:
-    return {key: value for key, value in given.items() if key not in known}
+def _omit(message: _Dict, *keys: str) -> _Dict:
+    return {key: value for key, value in message.items() if key not in keys}
 
 
-def _wire_assistant(given: Turn, field: str) -> Turn:
-    if given.get("audio") is not None:
+def _translate_assistant(message: _Dict, field: str) -> _Dict:
+    if message.get("audio") is not None:
         msg = "the anthropic dialect takes no audio; give the transcript as content"
         refuse(msg, f"{field}.audio")
-    parts = _parts(given.get("content"), field)
-    refusal = given.get("refusal")
+    parts = _translate_content(message.get("content"), field)
+    refusal = message.get("refusal")
     if refusal is not None and not isinstance(refusal, str):
-        refuse(f"{shown(refusal)} is not text; give a str", f"{field}.refusal")
+        refuse(f"{describe(refusal)} is not text; give a str", f"{field}.refusal")
     if refusal:
-        parts.append(_said(refusal))
+        parts.append(_build_text(refusal))
     parts += [
-        _wire_call(call, f"{field}.tool_calls[{place}]")
-        for place, call in enumerate(given.get("tool_calls") or ())
+        _translate_tool_call(call, f"{field}.tool_calls[{index}]")
+        for index, call in enumerate(message.get("tool_calls") or ())
     ]
-    known = ("role", "content", "name", "refusal", "audio", "tool_calls", *_ANSWERS_ONLY)
-    turn = {"role": "assistant", "content": _folded(parts, f"{field}.content")}
-    # Servers spell out what an answer has not, and callers send that back.
-    return turn | {k: v for k, v in _rest(given, *known).items() if v is not None}
+    known = ("role", "content", "name", "refusal", "audio", "tool_calls", *_RESPONSE_ONLY)
+    # A response has null for what it has not, and callers send its message back as it came.
+    rest = {key: value for key, value in _omit(message, *known).items() if value is not None}
+    return {"role": "assistant", "content": _build_content(parts, f"{field}.content")} | rest
 
 
-def _wire_call(call: Turn, field: str) -> Turn:
+def _translate_tool_call(call: _Dict, field: str) -> _Dict:
     if call.get("type") not in (None, "function"):
-        msg = f"the anthropic dialect has no call of type {shown(call['type'])}; leave it out"
+        msg = f"the anthropic dialect has no calls of type {describe(call['type'])}; leave it out"
         refuse(msg, f"{field}.type")
     function = call["function"]
-    return tool_use(ToolCall(call["id"], function["name"], function["arguments"]), field)
+    return build_tool_use(ToolCall(call["id"], function["name"], function["arguments"]), field)
 
 
-def _wire_result(given: Turn, field: str) -> Turn:
-    content = given["content"]
+def _translate_result(message: _Dict, field: str) -> _Dict:
+    content = message["content"]
     if isinstance(content, list):
-        content = _parts(content, field)
-    # The name is left out: the id says which call this answers.
-    rest = _rest(given, "role", "content", "tool_call_id", "name")
-    part = {"type": "tool_result", "tool_use_id": given["tool_call_id"], "content": content}
-    return {"role": "user", "content": [part | rest]}
+        content = _translate_content(content, field)
+    call_id = message["tool_call_id"]
+    part = {"type": "tool_result", "tool_use_id": call_id, "content": content}
+    # The tool's name is left out, since the id says which call the result belongs to.
+    part |= _omit(message, "role", "content", "tool_call_id", "name")
+    return {"role": "user", "content": [part]}

@@ -1,84 +1,98 @@
-"""The parts of a message in the anthropic dialect: ours written, OpenAI's translated."""
+"""Message parts in the anthropic dialect, built from ours or translated from OpenAI's form."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from aimlchat.content import Audio, Document, Image, Text, ToolCall
+from aimlchat.content import (
+    Audio,
+    Document,
+    Image,
+    Text,
+    ToolCall,
+    decode_base64,
+    decode_data_uri,
+)
 from aimlchat.errors import InvalidRequestError, ProtocolError
 
-from .json_values import plain, refuse, shown, text
-from .media import held, remote
-from .message_dicts import BLANK, base64_of, data_uri, is_blank
+from .json_values import check_text, describe, refuse, to_json_value
+from .limits import check_call_id
+from .media import read_url, require_media_type
+from .message_dicts import BLANK_MESSAGE, is_blank_text
 
-__all__ = ["result", "tool_use", "translated", "written"]
+__all__ = ["build_part", "build_result_part", "build_tool_use", "translate_part"]
 
-_PICTURES = ("image/jpeg", "image/png", "image/gif", "image/webp")
-_PDF, _TEXT = "application/pdf", "text/plain"
+_IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
+_PDF, _PLAIN_TEXT = "application/pdf", "text/plain"
 
 _NO_AUDIO = (
     "the anthropic dialect takes no audio; give a transcript, or a model of the openai dialect"
 )
-_NO_URL = (
+_NO_IMAGE_URL = (
     "the anthropic dialect takes no image by URL; download it, then Image.from_bytes(data), or"
     " give a model of the openai dialect"
 )
 
 
-def written(part: Any, field: str) -> dict[str, Any]:
-    """Return one of our parts in this dialect."""
+def build_part(part: Any, field: str) -> dict[str, Any]:
+    """Return the part that a `Text`, `Image` or `Document` stands for.
+
+    Raises `InvalidRequestError` for any other value, and for data that this dialect does not take.
+    """
     match part:
         case Text():
-            return _text({"type": "text", "text": text(part.text, field)}, field)
+            return _refuse_blank({"type": "text", "text": check_text(part.text, field)}, field)
         case Image():
-            return _image(part, field)
+            return _build_image(part, field)
         case Document():
-            return _document(part, field)
+            return _build_document(part, field)
         case Audio():
             refuse(_NO_AUDIO, field)
-    msg = f"{shown(part)} is no part; give a str, Text, Image or Document"
+    msg = f"{describe(part)} is not a part; give a str, Text, Image or Document"
     raise InvalidRequestError(msg, field=field)
 
 
-def _text(part: dict[str, Any], field: str) -> dict[str, Any]:
-    if is_blank(part):
-        refuse(BLANK, field)
-    return part
+def _refuse_blank(text_part: dict[str, Any], field: str) -> dict[str, Any]:
+    if is_blank_text(text_part):
+        refuse(BLANK_MESSAGE, field)
+    return text_part
 
 
-def _image(part: Image, field: str) -> dict[str, Any]:
-    if remote(part, field) is not None:
-        refuse(_NO_URL, field)
-    media_type = _picture(held(part, field), field)
+def _build_image(part: Image, field: str) -> dict[str, Any]:
+    if read_url(part, field) is not None:
+        refuse(_NO_IMAGE_URL, field)
+    media_type = _check_image_type(require_media_type(part, field), field)
     source = {"type": "base64", "media_type": media_type, "data": part.base64()}
     return {"type": "image", "source": source}
 
 
-def _picture(media_type: Any, field: str) -> str:
-    if media_type not in _PICTURES:
+def _check_image_type(media_type: Any, field: str) -> str:
+    if media_type not in _IMAGE_TYPES:
         msg = (
-            f"the anthropic dialect takes no {shown(media_type)}; convert the image to one of"
-            f" {', '.join(_PICTURES)}"
+            f"the anthropic dialect takes no {describe(media_type)}; convert the image to one of"
+            f" {', '.join(_IMAGE_TYPES)}"
         )
         refuse(msg, field)
-    return text(media_type, field)
+    return check_text(media_type, field)
 
 
-def _document(part: Document, field: str) -> dict[str, Any]:
-    # The file's name is left out: this dialect has no place for it.
-    if remote(part, field) is not None:
-        refuse("a document goes with its bytes; download it, then Document.from_bytes(data)", field)
-    media_type = held(part, field)
+def _build_document(part: Document, field: str) -> dict[str, Any]:
+    # The filename is left out, since a document has no such key in this dialect.
+    if read_url(part, field) is not None:
+        msg = "a document cannot be sent by URL; download it, then Document.from_bytes(data)"
+        refuse(msg, field)
+    media_type = require_media_type(part, field)
     if media_type == _PDF:
         source = {"type": "base64", "media_type": _PDF, "data": part.base64()}
-    elif media_type == _TEXT:
-        source = {"type": "text", "media_type": _TEXT, "data": _utf8(part.data or b"", field)}
+    elif media_type == _PLAIN_TEXT:
+        data = _decode_utf8(part.data or b"", field)
+        source = {"type": "text", "media_type": _PLAIN_TEXT, "data": data}
     else:
-        refuse(f"{shown(media_type)} is no document; give a PDF or UTF-8 text", field)
+        refuse(f"{describe(media_type)} is not a document; give a PDF or UTF-8 text", field)
     return {"type": "document", "source": source}
 
 
-def _utf8(data: bytes, field: str) -> str:
+def _decode_utf8(data: bytes, field: str) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
@@ -86,85 +100,90 @@ def _utf8(data: bytes, field: str) -> str:
         raise InvalidRequestError(msg, field=field) from error
 
 
-def result(part: Any, field: str) -> dict[str, Any]:
-    """Return one of our parts inside a tool's result, which holds texts and images."""
+def build_result_part(part: Any, field: str) -> dict[str, Any]:
+    """Return a part of a tool's result, which holds only texts and images."""
     if not isinstance(part, (Text, Image)):
-        refuse(f"a tool's result holds texts and images, not {shown(part)}", field)
-    return written(part, field)
+        refuse(f"the result of a tool holds texts and images, not {describe(part)}", field)
+    return build_part(part, field)
 
 
-def tool_use(call: ToolCall, field: str) -> dict[str, Any]:
-    """Return a tool call of the history; its arguments have to be a JSON object."""
-    if call.id is None:
-        refuse("the call has no id, so no result can refer to it; give it one", f"{field}.id")
-    at = f"{field}.function.arguments"
+def build_tool_use(call: ToolCall, field: str) -> dict[str, Any]:
+    """Return the part for a tool call in the conversation.
+
+    Raises `InvalidRequestError` for a call without an id, and for arguments that are cut off or not
+    a JSON object.
+    """
+    call_id = check_call_id(call.id, f"{field}.id")
+    arguments_field = f"{field}.function.arguments"
     try:
         arguments = call.arguments
     except ProtocolError as error:
         msg = f"{error}; mend them, or leave the call and its result out"
-        raise InvalidRequestError(msg, field=at) from error
+        raise InvalidRequestError(msg, field=arguments_field) from error
     return {
         "type": "tool_use",
-        "id": text(call.id, f"{field}.id"),
-        "name": text(call.name, f"{field}.function.name"),
-        "input": plain(arguments, at),
+        "id": call_id,
+        "name": check_text(call.name, f"{field}.function.name"),
+        "input": to_json_value(arguments, arguments_field),
     }
 
 
-def translated(part: dict[str, Any], field: str) -> dict[str, Any]:
-    """Return a part in OpenAI's form as one of this dialect; others pass as they are.
+def translate_part(part: dict[str, Any], field: str) -> dict[str, Any]:
+    """Return a parsed part in OpenAI's form as a part of this dialect.
 
-    Keys beside the part's own, such as cache_control, are kept.
+    A part of any other type is returned unchanged, and keys of the part beside those of its type,
+    such as ``cache_control``, are kept. Raises `InvalidRequestError` for what this dialect lacks.
     """
     kind = part["type"]
     rest = {key: value for key, value in part.items() if key not in ("type", kind)}
     match kind:
         case "text":
-            return _text(part, field)
+            return _refuse_blank(part, field)
         case "refusal":
-            return _text({"type": "text", "text": part["refusal"]}, field) | rest
+            return _refuse_blank({"type": "text", "text": part["refusal"]}, field) | rest
         case "image_url":
-            return _image_url(part["image_url"]["url"], f"{field}.image_url.url") | rest
+            return _translate_image(part["image_url"]["url"], f"{field}.image_url.url") | rest
         case "file":
-            return _file(part["file"], f"{field}.file") | rest
+            return _translate_file(part["file"], f"{field}.file") | rest
         case "input_audio":
             refuse(_NO_AUDIO, field)
         case "image":
-            _own_image(part["source"], f"{field}.source")
+            _check_image_source(part["source"], f"{field}.source")
         case "tool_result" if isinstance(part.get("content"), list):
-            inner = [
-                translated(item, f"{field}.content[{place}]")
-                for place, item in enumerate(part["content"])
+            content = [
+                translate_part(inner, f"{field}.content[{index}]")
+                for index, inner in enumerate(part["content"])
             ]
-            return part | {"content": inner}
+            return part | {"content": content}
     return part
 
 
-def _own_image(source: dict[str, Any], field: str) -> None:
+def _check_image_source(source: dict[str, Any], field: str) -> None:
     if source.get("type") == "url":
-        refuse(_NO_URL, field)
+        refuse(_NO_IMAGE_URL, field)
     if source.get("type") == "base64":
-        _picture(source.get("media_type"), f"{field}.media_type")
+        _check_image_type(source.get("media_type"), f"{field}.media_type")
 
 
-def _image_url(url: str, field: str) -> dict[str, Any]:
-    # `detail` is left out: it says what an image may cost, and this dialect has no such choice.
-    found = data_uri(url, field)
-    if found is None:
-        refuse(_NO_URL, field)
-    media_type, data = found
+def _translate_image(url: str, field: str) -> dict[str, Any]:
+    # `detail`, the resolution at which an image is read, has no counterpart and is left out.
+    decoded = decode_data_uri(url, field)
+    if decoded is None:
+        refuse(_NO_IMAGE_URL, field)
+    media_type, data = decoded
     try:
-        return _image(Image.from_bytes(data, media_type or None), field)
+        return _build_image(Image.from_bytes(data, media_type or None), field)
     except InvalidRequestError as error:
         raise InvalidRequestError(str(error.args[0]), field=field) from error
 
 
-def _file(file: dict[str, Any], field: str) -> dict[str, Any]:
+def _translate_file(file: dict[str, Any], field: str) -> dict[str, Any]:
     value = file.get("file_data")
     if value is None:
         refuse("the anthropic dialect takes no file by id; give its bytes as file_data", field)
-    media_type, data = data_uri(value, field) or ("", base64_of(value, field))
+    field = f"{field}.file_data"
+    media_type, data = decode_data_uri(value, field) or ("", decode_base64(value, field))
     try:
-        return _document(Document.from_bytes(data, media_type or None), field)
+        return _build_document(Document.from_bytes(data, media_type or None), field)
     except InvalidRequestError as error:
-        raise InvalidRequestError(str(error.args[0]), field=f"{field}.file_data") from error
+        raise InvalidRequestError(str(error.args[0]), field=field) from error

@@ -1,4 +1,4 @@
-"""JSON values: frozen when a request takes them in, checked and plain when they go out."""
+"""JSON values: frozen when a request takes them in, checked and copied when they are sent."""
 
 from __future__ import annotations
 
@@ -9,37 +9,41 @@ from typing import Any, NoReturn, Self
 from aimlchat.errors import InvalidRequestError
 
 __all__ = [
-    "HIGHEST",
-    "LOWEST",
     "MAX_DEPTH",
+    "MAX_INTEGER",
+    "MIN_INTEGER",
     "FrozenDict",
+    "check_text",
+    "describe",
     "freeze",
     "is_mapping",
-    "plain",
     "refuse",
-    "shown",
-    "text",
+    "to_json_value",
 ]
 
-# Far deeper than any schema or message, and far from where Python's own stack ends, which a
-# service may have filled halfway before it calls us.
+# Deeper than any real schema or message, and far from Python's recursion limit even if the caller
+# has already used half of the stack.
 MAX_DEPTH = 100
-# What the integers of the JSON encoders hold, ours included.
-LOWEST, HIGHEST = -(2**63), 2**64 - 1
-_HUGE_BITS = 256
-_SHOWN = 60
+# What JSON encoders take as an integer, msgspec included: from the least int64 to the most uint64.
+MIN_INTEGER, MAX_INTEGER = -(2**63), 2**64 - 1
+_MAX_DESCRIBED_BITS = 256
+_MAX_DESCRIBED_CHARACTERS = 60
 
 
 def refuse(message: str, field: str) -> NoReturn:
-    """Raise the error for a field that the API would refuse."""
+    """Raise the `InvalidRequestError` for a field that the API would refuse."""
     raise InvalidRequestError(message, field=field)
 
 
-def shown(value: Any) -> str:
-    """Describe what came in a few words; never raises, however odd or large the value is."""
+def describe(value: Any) -> str:
+    """Describe a value in a few words, for an error message.
+
+    Never raises, however odd or large the value is.
+    """
     if isinstance(value, str):
-        return repr(value[:_SHOWN]) + ("..." if len(value) > _SHOWN else "")
-    if isinstance(value, int) and value.bit_length() > _HUGE_BITS:
+        is_long = len(value) > _MAX_DESCRIBED_CHARACTERS
+        return repr(value[:_MAX_DESCRIBED_CHARACTERS]) + ("..." if is_long else "")
+    if isinstance(value, int) and value.bit_length() > _MAX_DESCRIBED_BITS:
         return "a huge integer"
     if value is None or isinstance(value, (bool, int, float)):
         return repr(value)
@@ -47,16 +51,19 @@ def shown(value: Any) -> str:
 
 
 class FrozenDict(dict[str, Any]):
-    """A dict that refuses to change, so that requests can share it."""
+    """A dict that cannot be changed, so that requests can share it.
+
+    It pickles, and a deep copy of it is the same object.
+    """
 
     __slots__ = ()
 
-    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+    def _refuse_change(self, *_: Any, **__: Any) -> NoReturn:
         msg = "a request cannot be changed; .options() returns a changed copy"
         raise TypeError(msg)
 
-    __setitem__ = __delitem__ = __ior__ = _refuse
-    clear = pop = popitem = setdefault = update = _refuse
+    __setitem__ = __delitem__ = __ior__ = _refuse_change
+    clear = pop = popitem = setdefault = update = _refuse_change
 
     def __reduce__(self) -> tuple[type[Self], tuple[dict[str, Any]]]:
         return type(self), (dict(self),)
@@ -67,40 +74,43 @@ class FrozenDict(dict[str, Any]):
 
 def is_mapping(value: Any) -> bool:
     """Return whether the value is what JSON calls an object."""
-    return isinstance(value, dict) or isinstance(value, Mapping)  # noqa: SIM101 - dict is quicker
+    return isinstance(value, dict) or isinstance(value, Mapping)  # noqa: SIM101 - dict is faster
 
 
 def freeze(value: Any) -> Any:
     """Copy what can change: mappings become `FrozenDict`, lists and tuples become tuples.
 
-    Everything else is kept as it is: what JSON cannot hold is refused by `plain`.
+    Other values are kept as they are; `to_json_value` refuses those that JSON cannot hold.
     """
-    return _frozen(value, set())
+    return _freeze(value, set())
 
 
-def _frozen(value: Any, around: set[int]) -> Any:
+def _freeze(value: Any, ancestor_ids: set[int]) -> Any:
     if value is None or isinstance(value, (str, FrozenDict)):
         return value
     mapping = is_mapping(value)
     if not mapping and not isinstance(value, (list, tuple)):
         return value
-    if id(value) in around or len(around) > MAX_DEPTH:
-        return value  # it holds itself, or is too deep: `plain` refuses both
-    around.add(id(value))
+    if id(value) in ancestor_ids or len(ancestor_ids) > MAX_DEPTH:
+        return value  # It contains itself or is too deep, and `to_json_value` refuses both.
+    ancestor_ids.add(id(value))
     if mapping:
-        frozen: Any = FrozenDict({key: _frozen(item, around) for key, item in value.items()})
+        frozen: Any = FrozenDict({key: _freeze(item, ancestor_ids) for key, item in value.items()})
     else:
-        frozen = tuple([_frozen(item, around) for item in value])
-    around.discard(id(value))
+        frozen = tuple([_freeze(item, ancestor_ids) for item in value])
+    ancestor_ids.discard(id(value))
     return frozen
 
 
-def text(value: Any, field: str) -> str:
-    """Return a text that can be sent."""
+def check_text(value: Any, field: str) -> str:
+    """Check for a text that UTF-8 can carry, and return it as a plain `str`.
+
+    Raises `InvalidRequestError` for another type and for a lone surrogate.
+    """
     if type(value) is str and value.isascii():
         return value
     if not isinstance(value, str):
-        refuse(f"{shown(value)} is not text; give a str", field)
+        refuse(f"{describe(value)} is not text; give a str", field)
     if not value.isascii():
         try:
             value.encode()
@@ -114,19 +124,22 @@ def text(value: Any, field: str) -> str:
     return value if type(value) is str else str.__str__(value)
 
 
-def plain(value: Any, field: str) -> Any:
-    """Return a JSON value as a fresh copy in plain types, or refuse what JSON cannot hold."""
-    return _plain(value, field, field, 0)
+def to_json_value(value: Any, field: str) -> Any:
+    """Return a copy of a JSON value in plain types: str, int, float, bool, None, list and dict.
+
+    Raises `InvalidRequestError` for what JSON cannot hold; its ``field`` is the path to that.
+    """
+    return _convert(value, field, field, 0)
 
 
-def _plain(value: Any, field: str, root: str, depth: int) -> Any:
+def _convert(value: Any, field: str, root: str, depth: int) -> Any:
     if value is None or value is True or value is False:
         return value
     if isinstance(value, str):
-        return text(value, field)
+        return check_text(value, field)
     if isinstance(value, int):
-        if not LOWEST <= value <= HIGHEST:
-            refuse(f"{shown(value)} does not fit into 64 bits; send it as a string", field)
+        if not MIN_INTEGER <= value <= MAX_INTEGER:
+            refuse(f"{describe(value)} does not fit into 64 bits; send it as a string", field)
         return int(value)
     if isinstance(value, float):
         if not math.isfinite(value):
@@ -134,26 +147,31 @@ def _plain(value: Any, field: str, root: str, depth: int) -> Any:
         return float(value)
     mapping = is_mapping(value)
     if not mapping and not isinstance(value, (list, tuple)):
-        msg = f"{shown(value)} is not a JSON value; give str, int, float, bool, None, list or dict"
+        msg = (
+            f"{describe(value)} is not a JSON value; give a str, int, float, bool, None, list or"
+            " dict"
+        )
         refuse(msg, field)
     if depth >= MAX_DEPTH:
-        # Named by its root, since the path to such a depth would fill a page.
-        msg = f"it is nested deeper than {MAX_DEPTH} levels, or holds itself; make it flatter"
+        # The error names the root, since the path to this depth would fill a page.
+        msg = f"it is nested deeper than {MAX_DEPTH} levels, or contains itself; make it flatter"
         refuse(msg, root)
     if mapping:
         return {
-            key if type(key) is str and key.isascii() else _key(key, field): (
-                # Most of what a request holds: no path has to be named for what cannot be wrong.
+            key if type(key) is str and key.isascii() else _check_key(key, field): (
+                # An ASCII text cannot be wrong, so the cost of building its path is saved.
                 item
                 if type(item) is str and item.isascii()
-                else _plain(item, f"{field}.{key}", root, depth + 1)
+                else _convert(item, f"{field}.{key}", root, depth + 1)
             )
             for key, item in value.items()
         }
-    return [_plain(item, f"{field}[{place}]", root, depth + 1) for place, item in enumerate(value)]
+    return [
+        _convert(item, f"{field}[{index}]", root, depth + 1) for index, item in enumerate(value)
+    ]
 
 
-def _key(key: Any, field: str) -> str:
+def _check_key(key: Any, field: str) -> str:
     if not isinstance(key, str):
-        refuse(f"the key {shown(key)} is not text; JSON has only str keys", field)
-    return text(key, field)
+        refuse(f"the key {describe(key)} is not text; JSON has only str keys", field)
+    return check_text(key, field)

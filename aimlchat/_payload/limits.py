@@ -1,6 +1,8 @@
-"""The limits of single parameters: each check takes a value and its field, and returns it plain.
+"""The limits of single parameters, as checks.
 
-A check says what came, what the limit is, and what to give instead.
+A check takes a value and the path of its field, and returns the value in plain types. If the value
+breaks the limit, it raises `InvalidRequestError` and says what came, what the limit is, and what to
+give instead. Functions named ``build_`` make a check for given bounds.
 """
 
 from __future__ import annotations
@@ -9,169 +11,196 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from .json_values import HIGHEST, LOWEST, is_mapping, plain, refuse, shown, text
+from .json_values import (
+    MAX_INTEGER,
+    MIN_INTEGER,
+    check_text,
+    describe,
+    is_mapping,
+    refuse,
+    to_json_value,
+)
 
 __all__ = [
     "Check",
-    "audio",
-    "flag",
-    "logit_bias",
-    "mapping",
-    "metadata",
-    "modalities",
-    "name",
-    "number",
-    "response_format",
-    "stops",
-    "whole",
-    "word",
+    "build_integer_check",
+    "build_number_check",
+    "build_stop_check",
+    "check_audio",
+    "check_boolean",
+    "check_call_id",
+    "check_dict",
+    "check_logit_bias",
+    "check_metadata",
+    "check_modalities",
+    "check_name",
+    "check_non_blank",
+    "check_response_format",
 ]
 
 Check = Callable[[Any, str], Any]
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MODALITIES = ("text", "audio")
-_FORMATS = ("text", "json_object", "json_schema")
+_RESPONSE_FORMATS = ("text", "json_object", "json_schema")
 
 
-def number(low: float, high: float, *, where: str = "") -> Check:
-    """Make a check for a real number in a range; ``where`` says for whom the range holds."""
+def build_number_check(low: float, high: float, *, note: str = "") -> Check:
+    """Make a check for an int or a float from ``low`` to ``high``.
+
+    ``note`` is appended to the error message, to say where another range holds.
+    """
 
     def check(value: Any, field: str) -> int | float:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            refuse(f"{shown(value)} is not a number; give an int or a float", field)
-        if not low <= value <= high:  # which no NaN is
-            refuse(f"it is {shown(value)}; give a number from {low:g} to {high:g}{where}", field)
+            refuse(f"{describe(value)} is not a number; give an int or a float", field)
+        if not low <= value <= high:  # Also true for NaN.
+            refuse(f"it is {describe(value)}; give a number from {low:g} to {high:g}{note}", field)
         return int(value) if isinstance(value, int) else float(value)
 
     return check
 
 
-def whole(low: int | None = None, high: int | None = None) -> Check:
-    """Make a check for a whole number in a range, which may be open."""
+def build_integer_check(low: int | None = None, high: int | None = None) -> Check:
+    """Make a check for an int from ``low`` to ``high``; None for no bound but that of 64 bits."""
     wanted = "an int" if low is None else f"an int of at least {low}"
-    lowest = LOWEST if low is None else low
-    highest = HIGHEST if high is None else high
+    lowest = MIN_INTEGER if low is None else low
+    highest = MAX_INTEGER if high is None else high
     wanted += " that fits into 64 bits" if high is None else f" and at most {high}"
 
     def check(value: Any, field: str) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
-            refuse(f"{shown(value)} is not a whole number; give {wanted}", field)
+            refuse(f"{describe(value)} is not a whole number; give {wanted}", field)
         if not lowest <= value <= highest:
-            refuse(f"it is {shown(value)}; give {wanted}", field)
+            refuse(f"it is {describe(value)}; give {wanted}", field)
         return int(value)
 
     return check
 
 
-def flag(value: Any, field: str) -> bool:
-    """Check for True or False."""
-    if not isinstance(value, bool):
-        refuse(f"{shown(value)} is neither True nor False", field)
-    return value
-
-
-def word(value: Any, field: str) -> str:
-    """Check for a text that is not blank."""
-    given = text(value, field)
-    if not given.strip():
-        refuse("the text is blank; give a word, or leave the field out", field)
-    return given
-
-
-def name(value: Any, field: str) -> str:
-    """Check for a name as tools and JSON schemas have it."""
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
-        refuse(f"{shown(value)} is not a name; give 1 to 64 of A-Z a-z 0-9 _ -", field)
-    return text(value, field)
-
-
-def mapping(value: Any, field: str) -> dict[str, Any]:
-    """Check for a dict with nothing in it that JSON cannot hold."""
-    if not is_mapping(value):
-        refuse(f"{shown(value)} is not a dict", field)
-    given: dict[str, Any] = plain(value, field)
-    return given
-
-
-def stops(most: int | None = None) -> Check:
-    """Make a check for one stop text or a list of at most so many."""
+def build_stop_check(max_count: int | None = None) -> Check:
+    """Make a check for one stop text, or a list of up to ``max_count``; None for any number."""
 
     def check(value: Any, field: str) -> str | list[str]:
         if isinstance(value, str):
-            return _stop(value, field)
+            return _check_stop_text(value, field)
         if not isinstance(value, (list, tuple)):
-            refuse(f"{shown(value)} is neither a str nor a list of them", field)
-        if most is not None and len(value) > most:
-            refuse(f"{len(value)} stop texts; give at most {most}", field)
-        return [_stop(item, f"{field}[{place}]") for place, item in enumerate(value)]
+            refuse(f"{describe(value)} is neither a str nor a list of str", field)
+        if max_count is not None and len(value) > max_count:
+            refuse(f"there are {len(value)} stop texts; give at most {max_count}", field)
+        return [_check_stop_text(item, f"{field}[{index}]") for index, item in enumerate(value)]
 
     return check
 
 
-def _stop(value: Any, field: str) -> str:
-    given = text(value, field)
-    if not given:
-        refuse("the stop text is empty and would stop everything; give a text or leave it", field)
-    return given
+def _check_stop_text(value: Any, field: str) -> str:
+    stop = check_text(value, field)
+    if not stop:
+        msg = "the stop text is empty, which would match at once; give a text, or leave it out"
+        refuse(msg, field)
+    return stop
 
 
-def logit_bias(value: Any, field: str) -> dict[str, int | float]:
-    """Check for biases from -100 to 100 by token; a token's number may be an int or a str."""
+def check_boolean(value: Any, field: str) -> bool:
+    """Check for True or False."""
+    if not isinstance(value, bool):
+        refuse(f"{describe(value)} is neither True nor False", field)
+    return value
+
+
+def check_non_blank(value: Any, field: str) -> str:
+    """Check for a text that has more than white space."""
+    text = check_text(value, field)
+    if not text.strip():
+        refuse("the text is blank; give a value, or leave the field out", field)
+    return text
+
+
+def check_name(value: Any, field: str) -> str:
+    """Check for the name of a tool or a JSON schema: 1 to 64 of ``A-Z a-z 0-9 _ -``."""
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        refuse(f"{describe(value)} is not a name; give 1 to 64 of A-Z a-z 0-9 _ -", field)
+    return check_text(value, field)
+
+
+def check_call_id(value: Any, field: str) -> str:
+    """Check for the id of a tool call, by which a result refers to its call."""
+    if not isinstance(value, str) or not value.strip():
+        msg = f"{describe(value)} is not the id of a tool call; give the text that links the call"
+        refuse(f"{msg} to its result", field)
+    return check_text(value, field)
+
+
+def check_dict(value: Any, field: str) -> dict[str, Any]:
+    """Check for a dict that JSON can hold."""
     if not is_mapping(value):
-        refuse(f"{shown(value)} is not a dict of token numbers to biases", field)
-    bias = number(-100, 100)
-    found = {}
-    for token, given in value.items():
+        refuse(f"{describe(value)} is not a dict", field)
+    checked: dict[str, Any] = to_json_value(value, field)
+    return checked
+
+
+def check_logit_bias(value: Any, field: str) -> dict[str, int | float]:
+    """Check for biases from -100 to 100 by token id; an id may be an int or a str."""
+    if not is_mapping(value):
+        refuse(f"{describe(value)} is not a dict of token ids to biases", field)
+    check_bias = build_number_check(-100, 100)
+    biases = {}
+    for token, bias in value.items():
         if isinstance(token, bool) or not isinstance(token, (int, str)):
-            refuse(f"the key {shown(token)} is not a token's number", field)
-        key = text(token if isinstance(token, str) else str(plain(token, field)), field)
-        found[key] = bias(given, f"{field}.{key}")
-    return found
+            refuse(f"the key {describe(token)} is not a token id; give an int or a str", field)
+        token_id = token if isinstance(token, str) else str(to_json_value(token, field))
+        key = check_text(token_id, field)
+        biases[key] = check_bias(bias, f"{field}.{key}")
+    return biases
 
 
-def metadata(value: Any, field: str) -> dict[str, str]:
+def check_metadata(value: Any, field: str) -> dict[str, str]:
     """Check for a dict of str to str."""
-    given = mapping(value, field)
-    for key, item in given.items():
+    metadata = check_dict(value, field)
+    for key, item in metadata.items():
         if not isinstance(item, str):
-            refuse(f"{shown(item)} is not text; metadata is str to str", f"{field}.{key}")
-    return given
+            refuse(f"{describe(item)} is not text; metadata is str to str", f"{field}.{key}")
+    return metadata
 
 
-def response_format(value: Any, field: str) -> dict[str, Any]:
-    """Check the shape of a response format, and the name of its schema."""
-    given = mapping(value, field)
-    if given.get("type") not in _FORMATS:
-        msg = f"{shown(given.get('type'))} is no format; give one of {', '.join(_FORMATS)}"
-        refuse(msg, f"{field}.type")
-    if given["type"] == "json_schema":
-        schema = given.get("json_schema")
-        at = f"{field}.json_schema"
-        if not isinstance(schema, dict):
-            refuse(f"{shown(schema)} is no schema; give {{'name': ..., 'schema': {{...}}}}", at)
-        name(schema.get("name"), f"{at}.name")
-        if schema.get("schema") is not None and not isinstance(schema["schema"], dict):
-            refuse(f"{shown(schema['schema'])} is not a dict", f"{at}.schema")
-        if schema.get("strict") is not None:
-            flag(schema["strict"], f"{at}.strict")
-    return given
+def check_response_format(value: Any, field: str) -> dict[str, Any]:
+    """Check for a response format: its type, and for ``json_schema`` the schema's name and form."""
+    response_format = check_dict(value, field)
+    kind = response_format.get("type")
+    if kind not in _RESPONSE_FORMATS:
+        msg = f"{describe(kind)} is not a response format; give one of"
+        refuse(f"{msg} {', '.join(_RESPONSE_FORMATS)}", f"{field}.type")
+    if kind == "json_schema":
+        _check_json_schema(response_format.get("json_schema"), f"{field}.json_schema")
+    return response_format
 
 
-def modalities(value: Any, field: str) -> list[str]:
-    """Check for a list of text and audio."""
+def _check_json_schema(value: Any, field: str) -> None:
+    if not isinstance(value, dict):
+        refuse(f"{describe(value)} is not a dict; give {{'name': ..., 'schema': {{...}}}}", field)
+    check_name(value.get("name"), f"{field}.name")
+    schema, strict = value.get("schema"), value.get("strict")
+    if schema is not None and not isinstance(schema, dict):
+        refuse(f"{describe(schema)} is not a dict", f"{field}.schema")
+    if strict is not None:
+        check_boolean(strict, f"{field}.strict")
+
+
+def check_modalities(value: Any, field: str) -> list[str]:
+    """Check for a list of ``text`` and ``audio`` that is not empty."""
     if not isinstance(value, (list, tuple)) or not value:
-        refuse(f"{shown(value)} is not a list of modalities; give ['text', 'audio']", field)
-    for place, item in enumerate(value):
+        refuse(f"{describe(value)} is not a list of modalities; give ['text', 'audio']", field)
+    for index, item in enumerate(value):
         if item not in _MODALITIES:
-            refuse(f"{shown(item)} is neither 'text' nor 'audio'", f"{field}[{place}]")
-    return [text(item, field) for item in value]
+            refuse(f"{describe(item)} is neither 'text' nor 'audio'", f"{field}[{index}]")
+    return [check_text(item, field) for item in value]
 
 
-def audio(value: Any, field: str) -> dict[str, Any]:
-    """Check that the audio answer's format and voice are there."""
-    given = mapping(value, field)
-    word(given.get("format"), f"{field}.format")
-    if not isinstance(given.get("voice"), dict):
-        word(given.get("voice"), f"{field}.voice")
-    return given
+def check_audio(value: Any, field: str) -> dict[str, Any]:
+    """Check that the settings of audio output have a format and a voice."""
+    audio = check_dict(value, field)
+    check_non_blank(audio.get("format"), f"{field}.format")
+    # A voice is a name or, as a custom voice, a dict with its id.
+    if not isinstance(audio.get("voice"), dict):
+        check_non_blank(audio.get("voice"), f"{field}.voice")
+    return audio

@@ -1,26 +1,30 @@
-"""Images, documents and audio as a dialect's file needs them: known to be whole."""
+"""What both dialects require of an image, a document or audio."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .json_values import refuse, text
+from .json_values import check_text, refuse
 
 if TYPE_CHECKING:
     from aimlchat.content import Audio, Document, Image
 
-__all__ = ["held", "remote"]
+__all__ = ["read_url", "require_media_type"]
 
 
-def remote(part: Image | Document | Audio, field: str) -> str | None:
-    """Return the URL of remote data, None for data that is here."""
-    return None if part.url is None else text(part.url, field)
+def read_url(part: Image | Document | Audio, field: str) -> str | None:
+    """Return the URL of remote data, or None for data that the part holds."""
+    return None if part.url is None else check_text(part.url, field)
 
 
-def held(part: Image | Document | Audio, field: str) -> str:
-    """Return the media type of data that is here, or refuse a part with no data or type."""
+def require_media_type(part: Image | Document | Audio, field: str) -> str:
+    """Return the media type of the data that the part holds.
+
+    Raises `InvalidRequestError` for a part without data or media type, which a caller can make
+    only by hand: the ``from_`` constructors set both.
+    """
     if not isinstance(part.data, bytes) or not part.data or not isinstance(part.media_type, str):
         kind = type(part).__name__
         msg = f"the {kind} has no bytes or no media type; make it with {kind}.from_bytes(data)"
         refuse(msg, field)
-    return text(part.media_type, field)
+    return check_text(part.media_type, field)

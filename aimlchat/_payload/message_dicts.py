@@ -1,51 +1,60 @@
-"""Messages that a caller wrote as dicts: what is known in them is checked, the rest left alone."""
+"""Messages as dicts in OpenAI's form: what is known is checked, the rest passes unchanged."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from typing import TYPE_CHECKING, Any
 
-from .json_values import is_mapping, plain, refuse, shown
+from aimlchat.content import decode_base64, decode_data_uri, remove_white_space
+
+from .json_values import describe, is_mapping, refuse, to_json_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BLANK", "base64_of", "data_uri", "is_blank", "read"]
+__all__ = ["BLANK_MESSAGE", "is_blank_text", "parse_message"]
 
-BLANK = "there is nothing but white space in the message; give it a text or a file"
+BLANK_MESSAGE = "the message has nothing but white space; give it a text or a file"
 
-_ONLY_TEXT = ("system", "developer", "user", "assistant")  # who may say a text and no more
-_ROLES = (*_ONLY_TEXT, "tool")
+_ROLES_OF_PLAIN_TEXT = ("system", "developer", "user", "assistant")
+_ROLES = (*_ROLES_OF_PLAIN_TEXT, "tool")
 _ROLE_AND_CONTENT = 2
-_DATA_URI = re.compile(r"data:([^;,]*)(?:;[^;,]*)*?;base64,", re.IGNORECASE)
+# The keys of an assistant message that stand in for its content.
+_INSTEAD_OF_CONTENT = ("tool_calls", "refusal", "audio", "function_call")
 
 
-def read(message: Any, field: str) -> dict[str, Any]:
-    """Return a message dict as a plain copy whose known parts are well formed."""
-    if (said := _simple(message)) is not None:
-        return said
+def parse_message(message: Any, field: str) -> dict[str, Any]:
+    """Return a message dict as a copy in plain types.
+
+    Roles, contents, parts and tool calls of known form are checked. Base64 is returned without
+    white space, which the API does not take. Raises `InvalidRequestError`, whose ``field`` is the
+    path of what is wrong.
+    """
+    if (copy := _copy_plain_text(message)) is not None:
+        return copy
     if not is_mapping(message):
-        refuse(f"{shown(message)} is not a message; give a dict, or use .user(...)", field)
-    copied: dict[str, Any] = plain(message, field)
-    role = copied.get("role")
+        refuse(f"{describe(message)} is not a message; give a dict, or use .user(...)", field)
+    parsed: dict[str, Any] = to_json_value(message, field)
+    role = parsed.get("role")
     if role not in _ROLES:
-        refuse(f"{shown(role)} is no role; give one of {', '.join(_ROLES)}", f"{field}.role")
+        msg = f"{describe(role)} is not a role; give one of {', '.join(_ROLES)}"
+        refuse(msg, f"{field}.role")
     if role == "assistant":
-        _calls(copied.get("tool_calls"), f"{field}.tool_calls")
+        _check_tool_calls(parsed.get("tool_calls"), f"{field}.tool_calls")
     if role == "tool":
-        _text(copied, "tool_call_id", field)
-    _content(copied, role, f"{field}.content")
-    return copied
+        _require_text(parsed, "tool_call_id", field)
+    _check_content(parsed, role, f"{field}.content")
+    return parsed
 
 
-def _simple(message: Any) -> dict[str, Any] | None:
-    """Copy what nearly every message is, a role and an ASCII text, at a third of the cost."""
+def _copy_plain_text(message: Any) -> dict[str, Any] | None:
+    """Copy a message that has a role and an ASCII text and no more; return None for any other.
+
+    Most messages are such, and this takes a third of the time of the checks that they do not need.
+    """
     if type(message) is not dict or len(message) != _ROLE_AND_CONTENT:
         return None
     role, content = message.get("role"), message.get("content")
-    if type(role) is not str or role not in _ONLY_TEXT:
+    if type(role) is not str or role not in _ROLES_OF_PLAIN_TEXT:
         return None
     if type(content) is not str or not content.isascii():
         return None
@@ -54,146 +63,152 @@ def _simple(message: Any) -> dict[str, Any] | None:
     return {"role": role, "content": content}
 
 
-def _content(message: dict[str, Any], role: str, field: str) -> None:
+def _check_content(message: dict[str, Any], role: str, field: str) -> None:
     content = message.get("content")
     if content is None:
-        ways = ("tool_calls", "refusal", "audio", "function_call")
-        if role == "assistant" and any(message.get(way) for way in ways):
+        if role == "assistant" and any(message.get(key) for key in _INSTEAD_OF_CONTENT):
             return
         refuse("the message has no content; give a text or a list of parts", field)
     if isinstance(content, str):
         if role == "user" and not content.strip():
-            refuse(BLANK, field)
+            refuse(BLANK_MESSAGE, field)
         return
     if not isinstance(content, list):
-        refuse(f"{shown(content)} is no content; give a text or a list of parts", field)
+        refuse(f"{describe(content)} is not content; give a text or a list of parts", field)
     if not content:
-        refuse("the list of parts is empty; give it one", field)
-    for place, part in enumerate(content):
-        _part(part, f"{field}[{place}]")
-    if role == "user" and all(is_blank(part) for part in content):
-        refuse(BLANK, field)
+        refuse("the list of parts is empty; give at least one", field)
+    for index, part in enumerate(content):
+        _check_part(part, f"{field}[{index}]")
+    if role == "user" and all(is_blank_text(part) for part in content):
+        refuse(BLANK_MESSAGE, field)
 
 
-def is_blank(part: dict[str, Any]) -> bool:
-    """Return whether a part, which looks alike in both dialects, is text without a word."""
+def is_blank_text(part: dict[str, Any]) -> bool:
+    """Return whether a part, in the form of either dialect, is a text of white space or none."""
     return part["type"] == "text" and not part["text"].strip()
 
 
-def _part(part: Any, field: str) -> None:
+def _check_part(part: Any, field: str) -> None:
     if not isinstance(part, dict) or not isinstance(part.get("type"), str):
-        msg = f"{shown(part)} is not a part; give a dict with a type, as {{'type': 'text', ...}}"
+        msg = f"{describe(part)} is not a part; give a dict with a type, as {{'type': 'text', ...}}"
         refuse(msg, field)
-    check = _PARTS.get(part["type"])
+    check = _PART_CHECKS.get(part["type"])
     if check is not None:
         check(part, field)
 
 
-def _text(part: dict[str, Any], key: str, field: str) -> str:
-    value = part.get(key)
+def _require_text(holder: dict[str, Any], key: str, field: str) -> str:
+    value = holder.get(key)
     if not isinstance(value, str):
-        refuse(f"{shown(value)} is not text; give a str", f"{field}.{key}")
+        refuse(f"{describe(value)} is not text; give a str", f"{field}.{key}")
     return value
 
 
-def _dict(part: dict[str, Any], key: str, field: str) -> dict[str, Any]:
-    value = part.get(key)
+def _require_dict(holder: dict[str, Any], key: str, field: str) -> dict[str, Any]:
+    value = holder.get(key)
     if not isinstance(value, dict):
-        refuse(f"{shown(value)} is not a dict", f"{field}.{key}")
+        refuse(f"{describe(value)} is not a dict", f"{field}.{key}")
     return value
 
 
-def base64_of(value: Any, field: str) -> bytes:
-    """Return the bytes of a base64 text, or refuse it."""
+def _clean_base64(holder: dict[str, Any], key: str, field: str) -> None:
+    """Check the base64 at a key, and store it without white space."""
+    value = holder.get(key)
     if not isinstance(value, str):
-        refuse(f"{shown(value)} is not base64 text", field)
-    try:
-        data = base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError) as error:
-        refuse(f"the base64 data is broken ({error}); give it without line breaks", field)
+        refuse(f"{describe(value)} is not base64 text", field)
+    holder[key] = remove_white_space(value)
+    _check_data(decode_base64(holder[key], field), field)
+
+
+def _clean_data_uri(holder: dict[str, Any], key: str, field: str) -> bool:
+    """Check the ``data:`` URI at a key, and store it without white space.
+
+    Returns False, and does nothing, if the text is not such a URI.
+    """
+    decoded = decode_data_uri(holder[key], field)
+    if decoded is None:
+        return False
+    holder[key] = remove_white_space(holder[key])
+    _check_data(decoded[1], field)
+    return True
+
+
+def _check_data(data: bytes, field: str) -> None:
     if not data:
         refuse("the base64 data is empty", field)
-    return data
 
 
-def data_uri(value: str, field: str) -> tuple[str, bytes] | None:
-    """Return media type and bytes of a data URI, None for any other address."""
-    if value[:5].lower() != "data:":
-        return None
-    head = _DATA_URI.match(value)
-    if head is None:
-        refuse("a data: URI has to be base64, as in data:image/png;base64,...", field)
-    return head[1].lower(), base64_of(value[head.end() :], field)
+def _check_image_url(part: dict[str, Any], field: str) -> None:
+    image = _require_dict(part, "image_url", field)
+    _require_text(image, "url", f"{field}.image_url")
+    _clean_data_uri(image, "url", f"{field}.image_url.url")
 
 
-def _image_url(part: dict[str, Any], field: str) -> None:
-    inner = _dict(part, "image_url", field)
-    data_uri(_text(inner, "url", f"{field}.image_url"), f"{field}.image_url.url")
+def _check_input_audio(part: dict[str, Any], field: str) -> None:
+    audio = _require_dict(part, "input_audio", field)
+    _clean_base64(audio, "data", f"{field}.input_audio.data")
+    _require_text(audio, "format", f"{field}.input_audio")
 
 
-def _input_audio(part: dict[str, Any], field: str) -> None:
-    inner = _dict(part, "input_audio", field)
-    base64_of(inner.get("data"), f"{field}.input_audio.data")
-    _text(inner, "format", f"{field}.input_audio")
+def _check_file(part: dict[str, Any], field: str) -> None:
+    file = _require_dict(part, "file", field)
+    if file.get("file_data") is not None:
+        _require_text(file, "file_data", f"{field}.file")
+        data_field = f"{field}.file.file_data"
+        if not _clean_data_uri(file, "file_data", data_field):
+            _clean_base64(file, "file_data", data_field)
 
 
-def _file(part: dict[str, Any], field: str) -> None:
-    inner = _dict(part, "file", field)
-    if inner.get("file_data") is not None:
-        at = f"{field}.file.file_data"
-        value = _text(inner, "file_data", f"{field}.file")
-        if data_uri(value, at) is None:
-            base64_of(value, at)
+def _check_source(part: dict[str, Any], field: str) -> None:
+    source = _require_dict(part, "source", field)
+    if source.get("type") == "base64":
+        _clean_base64(source, "data", f"{field}.source.data")
 
 
-def _source(part: dict[str, Any], field: str) -> None:
-    inner = _dict(part, "source", field)
-    if inner.get("type") == "base64":
-        base64_of(inner.get("data"), f"{field}.source.data")
+def _check_tool_use(part: dict[str, Any], field: str) -> None:
+    _require_text(part, "id", field)
+    _require_text(part, "name", field)
+    _require_dict(part, "input", field)
 
 
-def _tool_use(part: dict[str, Any], field: str) -> None:
-    _text(part, "id", field)
-    _text(part, "name", field)
-    _dict(part, "input", field)
-
-
-def _tool_result(part: dict[str, Any], field: str) -> None:
-    _text(part, "tool_use_id", field)
+def _check_tool_result(part: dict[str, Any], field: str) -> None:
+    _require_text(part, "tool_use_id", field)
     content = part.get("content")
     if isinstance(content, list):
-        for place, inner in enumerate(content):
-            _part(inner, f"{field}.content[{place}]")
+        for index, inner in enumerate(content):
+            _check_part(inner, f"{field}.content[{index}]")
     elif content is not None:
-        _text(part, "content", field)
+        _require_text(part, "content", field)
 
 
-_PARTS: dict[str, Callable[[dict[str, Any], str], object]] = {
-    "text": lambda part, field: _text(part, "text", field),
-    "refusal": lambda part, field: _text(part, "refusal", field),
-    "image_url": _image_url,
-    "input_audio": _input_audio,
-    "file": _file,
-    "image": _source,
-    "document": _source,
-    "tool_use": _tool_use,
-    "tool_result": _tool_result,
+# Parts in OpenAI's form, and those in Anthropic's that callers mix with them.
+_PART_CHECKS: dict[str, Callable[[dict[str, Any], str], object]] = {
+    "text": lambda part, field: _require_text(part, "text", field),
+    "refusal": lambda part, field: _require_text(part, "refusal", field),
+    "image_url": _check_image_url,
+    "input_audio": _check_input_audio,
+    "file": _check_file,
+    "image": _check_source,
+    "document": _check_source,
+    "tool_use": _check_tool_use,
+    "tool_result": _check_tool_result,
 }
 
 
-def _calls(calls: Any, field: str) -> None:
+def _check_tool_calls(calls: Any, field: str) -> None:
     if calls is None:
         return
     if not isinstance(calls, list):
-        refuse(f"{shown(calls)} is not a list of tool calls", field)
-    for place, call in enumerate(calls):
-        at = f"{field}[{place}]"
+        refuse(f"{describe(calls)} is not a list of tool calls", field)
+    for index, call in enumerate(calls):
+        call_field = f"{field}[{index}]"
         if not isinstance(call, dict):
-            refuse(f"{shown(call)} is not a tool call; give a dict", at)
-        _text(call, "id", at)
+            refuse(f"{describe(call)} is not a tool call; give a dict", call_field)
+        _require_text(call, "id", call_field)
         if call.get("type") in (None, "function"):
-            function = _dict(call, "function", at)
-            _text(function, "name", f"{at}.function")
-            if not isinstance(function.get("arguments"), str):
-                msg = f"{shown(function.get('arguments'))} is not JSON text; use json.dumps()"
-                refuse(msg, f"{at}.function.arguments")
+            function = _require_dict(call, "function", call_field)
+            _require_text(function, "name", f"{call_field}.function")
+            arguments = function.get("arguments")
+            if not isinstance(arguments, str):
+                msg = f"{describe(arguments)} is not JSON text; use json.dumps()"
+                refuse(msg, f"{call_field}.function.arguments")

@@ -1,88 +1,155 @@
-"""Which dialect a model takes, and how it can be made to think."""
+"""Which model speaks which dialect, and how it thinks."""
 
 from __future__ import annotations
 
 import functools
 import re
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from .json_values import refuse
+from aimlchat.content import Thinking
+from aimlchat.errors import InvalidRequestError
 
-__all__ = ["DEFAULT_MODEL", "TABLE", "Dialect", "Mode", "Row", "route", "row_of"]
+from .json_values import describe, refuse
+from .limits import build_integer_check
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "MODEL_TABLE",
+    "Dialect",
+    "ModelRow",
+    "ThinkingMode",
+    "choose_dialect",
+    "find_model_row",
+    "parse_thinking",
+    "resolve_max_tokens",
+]
 
 DEFAULT_MODEL = "anthropic/claude-3.7-sonnet"
 
 Dialect = Literal["openai", "anthropic"]
-Mode = Literal["enabled", "disabled", "adaptive"]
+ThinkingMode = Literal["enabled", "disabled", "adaptive"]
+
+_MIN_BUDGET = 1024
+# The tokens left for the answer when a request has a thinking budget and no max_tokens.
+_ANSWER_TOKENS = 4096
+_BUDGET_FIELD = "thinking.budget_tokens"
+_check_budget = build_integer_check(_MIN_BUDGET)
+_check_max_tokens = build_integer_check(1)
 
 
-class Row(NamedTuple):
-    """What holds for the models whose name has ``name`` in it (a pattern, in either case).
+class ModelRow(NamedTuple):
+    """What holds for all models whose name contains a match of ``pattern``, in either case.
 
-    ``plain`` is the dialect of a request that says nothing of thinking, ``thinking`` the one of a
-    request that does, and ``modes`` are the values of ``thinking.type`` that the models know.
+    ``dialect`` is for requests without thinking, ``thinking_dialect`` for requests with it (None if
+    the models do not think), and ``thinking_modes`` are the values of ``thinking.type`` that the
+    models take.
     """
 
-    name: re.Pattern[str]
-    plain: Dialect
-    thinking: Dialect | None
-    modes: tuple[Mode, ...]
+    # A text: `re` compiles and caches it on first use, so that the import does not pay for it.
+    pattern: str
+    dialect: Dialect
+    thinking_dialect: Dialect | None
+    thinking_modes: tuple[ThinkingMode, ...]
 
 
-def _row(name: str, plain: Dialect, thinking: Dialect | None, *modes: Mode) -> Row:
-    return Row(re.compile(name, re.IGNORECASE), plain, thinking, modes)
-
-
-# The first row that matches holds. A name may have its kind before the version or after it, a
-# dot or a dash within the version, and a date behind it: claude-opus-4-20250514 is 4.0.
-TABLE = (
+# The first row that matches holds. In a name the family may stand before or after the version, the
+# version may have a dot or a dash, and a date may follow: claude-opus-4-20250514 is version 4.0.
+MODEL_TABLE = (
     # Claude 3.7
-    _row(r"claude-(\w+-)?3[.-]7(?!\d)", "openai", "anthropic", "enabled"),
+    ModelRow(r"claude-(\w+-)?3[.-]7(?!\d)", "openai", "anthropic", ("enabled",)),
     # Claude before 3.7
-    _row(r"claude-(instant|(\w+-)?v?[123](?!\d))", "openai", None),
+    ModelRow(r"claude-(instant|(\w+-)?v?[123](?!\d))", "openai", None, ()),
     # Claude 4 to 4.7
-    _row(
+    ModelRow(
         r"claude-(\w+-)?4([.-][0-7](?!\d)|(?!\d|[.-]\d{1,2}(?!\d)))",
         "anthropic",
         "anthropic",
-        "enabled",
+        ("enabled",),
     ),
-    # Claude since then, and the names without a version
-    _row(r"claude", "openai", "openai", "enabled", "disabled", "adaptive"),
-    # everything else
-    _row(r"", "openai", None),
+    # Claude from 4.8 on, and names without a version
+    ModelRow(r"claude", "openai", "openai", ("enabled", "disabled", "adaptive")),
+    # All other models
+    ModelRow(r"", "openai", None, ()),
 )
 
 
 @functools.lru_cache(maxsize=256)
-def row_of(model: str) -> Row:
-    """Return the first row of the table that the model's name matches."""
-    return next(row for row in TABLE if row.name.search(model))
+def find_model_row(model: str) -> ModelRow:
+    """Return the first row of the table that matches the model's name."""
+    return next(row for row in MODEL_TABLE if re.search(row.pattern, model, re.IGNORECASE))
 
 
-def route(model: str, dialect: Dialect | None, mode: Mode | None) -> tuple[Dialect, bool]:
-    """Return the dialect of a request, and whether it says its mode of thinking.
+def choose_dialect(
+    model: str, dialect: Dialect | None, mode: ThinkingMode | None
+) -> tuple[Dialect, bool]:
+    """Return the dialect of a request, and whether its payload has a ``thinking`` parameter.
 
-    A given ``dialect`` wins over the table. A model that knows no ``disabled`` is not told of it,
-    since it does not think unless it is asked to. Raises `InvalidRequestError` (``thinking``) for
-    a mode that the model does not know.
+    Args:
+        model: the model's name.
+        dialect: the caller's choice, which overrules the table; None for no choice.
+        mode: the mode of thinking; None if the request has none. ``disabled`` is not sent to a
+            model that does not take it, since such a model thinks only if it is asked to.
+
+    Raises:
+        InvalidRequestError: with the field ``thinking``, for a mode that the model or the dialect
+            does not support.
     """
-    row = row_of(model)
-    modes, thinks_in = row.modes, row.thinking
-    if dialect == "anthropic" and row is TABLE[-1]:
-        # A name that the table does not know, from a caller who does.
-        modes, thinks_in = ("enabled",), "anthropic"
+    row = find_model_row(model)
+    modes, thinking_dialect = row.thinking_modes, row.thinking_dialect
+    if dialect == "anthropic" and row is MODEL_TABLE[-1]:
+        # The table does not know the name, such as an alias; the caller says that it is a Claude.
+        modes, thinking_dialect = ("enabled",), "anthropic"
     if mode is None or (mode == "disabled" and mode not in modes):
-        return dialect or row.plain, False
+        return dialect or row.dialect, False
     if not modes:
         refuse(
-            f"{model} takes no thinking parameter; leave it out, or give reasoning_effort where the"
-            " model reasons, or a model that thinks, such as anthropic/claude-3.7-sonnet",
+            f"{model} has no thinking parameter; leave thinking out, give reasoning_effort if the"
+            " model reasons, or choose a model that thinks, such as anthropic/claude-3.7-sonnet",
             "thinking",
         )
     if mode not in modes:
-        refuse(f"{model} knows no {mode} thinking; give a budget, as thinking=2048", "thinking")
-    if dialect == "openai" and thinks_in == "anthropic":
-        msg = f"{model} thinks in the anthropic dialect only; leave out dialect, or thinking"
+        msg = f"{model} does not support {mode} thinking; give a budget, as in thinking=2048"
         refuse(msg, "thinking")
-    return dialect or thinks_in or row.plain, True
+    if dialect == "openai" and thinking_dialect == "anthropic":
+        msg = f"{model} thinks in the anthropic dialect only; leave out dialect or thinking"
+        refuse(msg, "thinking")
+    return dialect or thinking_dialect or row.dialect, True
+
+
+def parse_thinking(thinking: Any) -> tuple[ThinkingMode | None, int | None]:
+    """Return the mode and the budget, in tokens, that a request's ``thinking`` stands for.
+
+    Either is None if the value has none. Raises `InvalidRequestError` for any other value, and for
+    a budget under 1024 tokens.
+    """
+    if thinking is None:
+        return None, None
+    if thinking is False:
+        return "disabled", None
+    if isinstance(thinking, Thinking):
+        return "enabled", _check_budget(thinking.budget_tokens, _BUDGET_FIELD)
+    if isinstance(thinking, int) and thinking is not True:
+        return "enabled", _check_budget(thinking, _BUDGET_FIELD)
+    if isinstance(thinking, str) and thinking == "adaptive":
+        return "adaptive", None
+    problem = "True names no budget" if thinking is True else f"{describe(thinking)} is not a value"
+    msg = f"{problem}; give a budget in tokens, as in thinking=2048, or 'adaptive', or False"
+    raise InvalidRequestError(msg, field="thinking")
+
+
+def resolve_max_tokens(budget: int, max_tokens: Any) -> int:
+    """Return the ``max_tokens`` to send with a thinking budget; both are in tokens.
+
+    The default is the budget plus 4096. Raises `InvalidRequestError` unless the budget is below
+    ``max_tokens``, as the API demands.
+    """
+    if max_tokens is None:
+        return budget + _ANSWER_TOKENS
+    limit: int = _check_max_tokens(max_tokens, "max_tokens")
+    if budget >= limit:
+        msg = (
+            f"the budget of {budget} tokens is not below max_tokens, {limit}; raise max_tokens, or"
+            f" leave it out to send the budget + {_ANSWER_TOKENS}"
+        )
+        refuse(msg, _BUDGET_FIELD)
+    return limit

@@ -1,4 +1,4 @@
-"""The openai dialect: what every model takes but some of Claude's."""
+"""The openai dialect, which every model takes but some Claude models."""
 
 from __future__ import annotations
 
@@ -8,45 +8,44 @@ from aimlchat.content import Audio, Document, Image, Message, Text, ToolCall
 from aimlchat.errors import InvalidRequestError
 
 from . import limits
-from .json_values import refuse, shown, text
-from .media import held, remote
-from .message_dicts import BLANK, is_blank, read
-from .tools import Asked, Choice, choose, listed
+from .json_values import check_text, describe, refuse
+from .media import read_url, require_media_type
+from .message_dicts import BLANK_MESSAGE, is_blank_text, parse_message
+from .tools import TOOL_FIELDS, ToolChoice, ToolSpec, add_tools
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["payload"]
+__all__ = ["build_openai_payload"]
 
 _AUDIO_FORMATS = {"audio/wav": "wav", "audio/mpeg": "mp3"}
 _PDF = "application/pdf"
 
-_TAKES: dict[str, limits.Check] = {
-    "max_tokens": limits.whole(1),
-    "temperature": limits.number(0, 2),
-    "top_p": limits.number(0, 1),
-    "stop": limits.stops(4),
-    "n": limits.whole(1),
-    "seed": limits.whole(),
-    "logprobs": limits.flag,
-    "top_logprobs": limits.whole(0, 20),
-    "logit_bias": limits.logit_bias,
-    "frequency_penalty": limits.number(-2, 2),
-    "presence_penalty": limits.number(-2, 2),
-    "parallel_tool_calls": limits.flag,
-    "response_format": limits.response_format,
-    # Vendors have values of their own here, so any word will do.
-    "reasoning_effort": limits.word,
-    "prediction": limits.mapping,
-    "modalities": limits.modalities,
-    "audio": limits.audio,
-    "web_search_options": limits.mapping,
-    "thinking": limits.mapping,
+_PARAMETER_CHECKS: dict[str, limits.Check] = {
+    "max_tokens": limits.build_integer_check(1),
+    "temperature": limits.build_number_check(0, 2),
+    "top_p": limits.build_number_check(0, 1),
+    "stop": limits.build_stop_check(4),
+    "n": limits.build_integer_check(1),
+    "seed": limits.build_integer_check(),
+    "logprobs": limits.check_boolean,
+    "top_logprobs": limits.build_integer_check(0, 20),
+    "logit_bias": limits.check_logit_bias,
+    "frequency_penalty": limits.build_number_check(-2, 2),
+    "presence_penalty": limits.build_number_check(-2, 2),
+    "parallel_tool_calls": limits.check_boolean,
+    "response_format": limits.check_response_format,
+    # Vendors have values of their own, so any text is taken.
+    "reasoning_effort": limits.check_non_blank,
+    "prediction": limits.check_dict,
+    "modalities": limits.check_modalities,
+    "audio": limits.check_audio,
+    "web_search_options": limits.check_dict,
+    "thinking": limits.check_dict,
 }
-_TOOLS = ("tools", "tool_choice")
 
 
-def payload(
+def build_openai_payload(
     model: str,
     messages: Iterable[Message | Mapping[str, Any]],
     system: str | None,
@@ -54,180 +53,186 @@ def payload(
     *,
     stream: bool = False,
 ) -> dict[str, Any]:
-    """Return the JSON body; ``parameters`` holds the fields that are set, under their own names.
+    """Return the payload of a request.
 
-    Raises `InvalidRequestError` for what breaks a limit or cannot be said in this dialect.
+    Args:
+        model: the model's name, checked.
+        messages: the conversation.
+        system: a system prompt to put in front of the messages; None for none.
+        parameters: the other fields of the request that are set, by their own names.
+        stream: whether the payload asks for a stream, and for the usage at its end.
+
+    Raises:
+        InvalidRequestError: for what breaks a limit or has no form in this dialect.
     """
-    turns = [{"role": "system", "content": text(system, "system")}] if system is not None else []
-    turns += [_message(message, f"messages[{at}]") for at, message in enumerate(messages)]
-    body: dict[str, Any] = {"model": model, "messages": turns}
+    built = []
+    if system is not None:
+        built.append({"role": "system", "content": check_text(system, "system")})
+    built += [
+        _build_message(message, f"messages[{index}]") for index, message in enumerate(messages)
+    ]
+    payload: dict[str, Any] = {"model": model, "messages": built}
     for name, value in parameters.items():
-        if name in _TOOLS:
+        if name in TOOL_FIELDS:
             continue
-        if name not in _TAKES:
+        if name not in _PARAMETER_CHECKS:
             msg = (
-                f"the openai dialect, in which {model} is asked, has no {name}; leave it out, or"
-                f" send it as it is with extra={{{name!r}: ...}}"
+                f"the openai dialect, which is used for {model}, has no {name}; leave it out, or"
+                f" send it unchecked with extra={{{name!r}: ...}}"
             )
             refuse(msg, name)
-        body[name] = _TAKES[name](value, name)
-    if "top_logprobs" in body and body.get("logprobs") is not True:
+        payload[name] = _PARAMETER_CHECKS[name](value, name)
+    if "top_logprobs" in payload and payload.get("logprobs") is not True:
         refuse("it needs logprobs=True as well; give both or neither", "top_logprobs")
     if "tools" in parameters or "tool_choice" in parameters:
-        _put_tools(body, parameters)
+        add_tools(payload, parameters, _build_tool, _build_choice)
     if stream:
-        # Without it no usage comes with the stream.
-        body |= {"stream": True, "stream_options": {"include_usage": True}}
-    return body
+        # The stream has no usage unless it is asked for.
+        payload |= {"stream": True, "stream_options": {"include_usage": True}}
+    return payload
 
 
-def _message(message: Message | Mapping[str, Any], field: str) -> dict[str, Any]:
+def _build_message(message: Message | Mapping[str, Any], field: str) -> dict[str, Any]:
     if not isinstance(message, Message):
-        return read(message, field)
+        return parse_message(message, field)
     match message.role:
         case "user":
-            return {"role": "user", "content": _content(message.parts, f"{field}.content")}
+            return {"role": "user", "content": _build_content(message.parts, f"{field}.content")}
         case "assistant":
-            return _assistant(message, field)
+            return _build_assistant(message, field)
         case "tool":
-            return _tool_result(message, field)
-    msg = f"{shown(message.role)} is none of user, assistant and tool"
+            return _build_tool_result(message, field)
+    msg = f"{describe(message.role)} is not a role; give one of user, assistant, tool"
     raise InvalidRequestError(msg, field=f"{field}.role")
 
 
-def _content(parts: tuple[Any, ...], field: str) -> str | list[dict[str, Any]]:
-    written = [_part(part, f"{field}[{place}]") for place, part in enumerate(parts)]
-    if all(is_blank(part) for part in written):
-        refuse(BLANK, field)
-    if len(written) == 1 and written[0]["type"] == "text":
-        only: str = written[0]["text"]
-        return only
-    return written
+def _build_content(parts: tuple[Any, ...], field: str) -> str | list[dict[str, Any]]:
+    built = [_build_part(part, f"{field}[{index}]") for index, part in enumerate(parts)]
+    if all(is_blank_text(part) for part in built):
+        refuse(BLANK_MESSAGE, field)
+    if len(built) == 1 and built[0]["type"] == "text":
+        text: str = built[0]["text"]
+        return text
+    return built
 
 
-def _part(part: Any, field: str) -> dict[str, Any]:
+def _build_part(part: Any, field: str) -> dict[str, Any]:
     match part:
         case Text():
-            return {"type": "text", "text": text(part.text, field)}
+            return {"type": "text", "text": check_text(part.text, field)}
         case Image():
-            url = remote(part, field)
+            url = read_url(part, field)
             if url is None:
-                held(part, field)
+                require_media_type(part, field)
                 url = part.data_uri()
             return {"type": "image_url", "image_url": {"url": url}}
         case Document():
-            return {"type": "file", "file": _file(part, field)}
+            return {"type": "file", "file": _build_file(part, field)}
         case Audio():
-            return {"type": "input_audio", "input_audio": _audio(part, field)}
-    msg = f"{shown(part)} is no part; give a str, Text, Image, Document or Audio"
+            return {"type": "input_audio", "input_audio": _build_audio(part, field)}
+    msg = f"{describe(part)} is not a part; give a str, Text, Image, Document or Audio"
     raise InvalidRequestError(msg, field=field)
 
 
-def _file(part: Document, field: str) -> dict[str, Any]:
-    if remote(part, field) is not None:
-        refuse("a document goes with its bytes; download it, then Document.from_bytes(data)", field)
-    if held(part, field) != _PDF:
+def _build_file(part: Document, field: str) -> dict[str, Any]:
+    if read_url(part, field) is not None:
+        msg = "a document cannot be sent by URL; download it, then Document.from_bytes(data)"
+        refuse(msg, field)
+    if require_media_type(part, field) != _PDF:
         msg = (
-            f"the openai dialect takes a PDF as a document, not {shown(part.media_type)}; give its"
-            " text as a Text part"
+            f"the openai dialect takes a PDF as a document, not {describe(part.media_type)}; give"
+            " its text as a Text part"
         )
         refuse(msg, field)
-    filename = "document.pdf" if part.filename is None else text(part.filename, field)
+    filename = "document.pdf" if part.filename is None else check_text(part.filename, field)
     return {"file_data": part.data_uri(), "filename": filename}
 
 
-def _audio(part: Audio, field: str) -> dict[str, Any]:
-    if remote(part, field) is not None:
-        refuse("audio goes with its bytes; download it, then Audio.from_bytes(data)", field)
-    form = _AUDIO_FORMATS.get(held(part, field))
-    if form is None:
-        refuse(f"{shown(part.media_type)} is neither WAV nor MP3; convert it", field)
-    return {"data": part.base64(), "format": form}
+def _build_audio(part: Audio, field: str) -> dict[str, Any]:
+    if read_url(part, field) is not None:
+        refuse("audio cannot be sent by URL; download it, then Audio.from_bytes(data)", field)
+    audio_format = _AUDIO_FORMATS.get(require_media_type(part, field))
+    if audio_format is None:
+        refuse(f"{describe(part.media_type)} is neither WAV nor MP3; convert it", field)
+    return {"data": part.base64(), "format": audio_format}
 
 
-def _texts(parts: tuple[Any, ...], field: str, *, of: str) -> list[str]:
-    for place, part in enumerate(parts):
+def _check_texts(parts: tuple[Any, ...], field: str, *, owner: str) -> list[str]:
+    """Return the texts of parts that must all be texts; ``owner`` names what they belong to."""
+    for index, part in enumerate(parts):
         if not isinstance(part, Text):
             msg = (
-                f"{of} holds only text in the openai dialect, not {shown(part)}; put the part into"
-                " a .user() message"
+                f"{owner} holds only text in the openai dialect, not {describe(part)}; put the part"
+                " into a .user() message"
             )
-            refuse(msg, f"{field}[{place}]")
-    return [text(part.text, f"{field}[{place}]") for place, part in enumerate(parts)]
+            refuse(msg, f"{field}[{index}]")
+    return [check_text(part.text, f"{field}[{index}]") for index, part in enumerate(parts)]
 
 
-def _assistant(message: Message, field: str) -> dict[str, Any]:
-    written: dict[str, Any] = {"role": "assistant"}
-    texts = _texts(message.parts, f"{field}.content", of="an assistant turn")
-    if any(said.strip() for said in texts):
-        parts = [{"type": "text", "text": said} for said in texts]
-        written["content"] = texts[0] if len(texts) == 1 else parts
+def _build_assistant(message: Message, field: str) -> dict[str, Any]:
+    built: dict[str, Any] = {"role": "assistant"}
+    texts = _check_texts(message.parts, f"{field}.content", owner="an assistant message")
+    if any(text.strip() for text in texts):
+        parts = [{"type": "text", "text": text} for text in texts]
+        built["content"] = texts[0] if len(texts) == 1 else parts
     if message.refusal:
-        written["refusal"] = text(message.refusal, f"{field}.refusal")
+        built["refusal"] = check_text(message.refusal, f"{field}.refusal")
     if message.tool_calls:
-        written["tool_calls"] = [
-            _call(call, f"{field}.tool_calls[{place}]")
-            for place, call in enumerate(message.tool_calls)
+        built["tool_calls"] = [
+            _build_tool_call(call, f"{field}.tool_calls[{index}]")
+            for index, call in enumerate(message.tool_calls)
         ]
-    if len(written) == 1:
-        msg = "the turn has neither text, refusal nor tool calls; leave it out"
+    if len(built) == 1:
+        msg = "the message has neither text, refusal nor tool calls; leave it out"
         refuse(msg, f"{field}.content")
-    return written
+    return built
 
 
-def _call(call: ToolCall, field: str) -> dict[str, Any]:
-    if call.id is None:
-        refuse("the call has no id, so no result can refer to it; give it one", f"{field}.id")
+def _build_tool_call(call: ToolCall, field: str) -> dict[str, Any]:
+    call_id = limits.check_call_id(call.id, f"{field}.id")
     if not call.complete:
-        msg = f"the call of {shown(call.name)} was cut off with its stream; ask for it again"
+        msg = f"the call of {describe(call.name)} was cut off with its stream; ask for it again"
         refuse(msg, field)
     return {
-        "id": text(call.id, f"{field}.id"),
+        "id": call_id,
         "type": "function",
         "function": {
-            "name": text(call.name, f"{field}.function.name"),
-            "arguments": text(call.raw_arguments, f"{field}.function.arguments") or "{}",
+            "name": check_text(call.name, f"{field}.function.name"),
+            "arguments": check_text(call.raw_arguments, f"{field}.function.arguments") or "{}",
         },
     }
 
 
-def _tool_result(message: Message, field: str) -> dict[str, Any]:
+def _build_tool_result(message: Message, field: str) -> dict[str, Any]:
     if message.is_error:
         msg = "the openai dialect cannot mark a result as an error; say so in its content"
         refuse(msg, f"{field}.is_error")
+    texts = _check_texts(message.parts, f"{field}.content", owner="the result of a tool")
     return {
         "role": "tool",
-        "tool_call_id": limits.word(message.call_id, f"{field}.tool_call_id"),
-        "content": "\n".join(_texts(message.parts, f"{field}.content", of="a tool's result")),
+        "tool_call_id": limits.check_call_id(message.call_id, f"{field}.tool_call_id"),
+        "content": "\n".join(texts),
     }
 
 
-def _put_tools(body: dict[str, Any], parameters: Mapping[str, Any]) -> None:
-    bodies, names = listed(parameters.get("tools", ()), _tool)
-    if bodies:
-        body["tools"] = bodies
-    if "tool_choice" in parameters:
-        body["tool_choice"] = _choice(choose(parameters["tool_choice"], names, len(bodies)))
-
-
-def _tool(asked: Asked, _: str) -> dict[str, Any]:
-    if asked.form in ("openai", "other"):
-        return asked.given
-    tool = asked.tool
+def _build_tool(spec: ToolSpec, _: str) -> dict[str, Any]:
+    if spec.form in ("openai", "other"):
+        return spec.original
+    tool = spec.tool
     function = {
         "name": tool.name,
         "description": tool.description,
         "parameters": tool.parameters,
         "strict": tool.strict,
     }
-    said = {key: value for key, value in function.items() if value is not None}
-    return {"type": "function", "function": said} | asked.rest
+    function = {key: value for key, value in function.items() if value is not None}
+    return {"type": "function", "function": function} | spec.extra
 
 
-def _choice(choice: Choice) -> str | dict[str, Any]:
+def _build_choice(choice: ToolChoice) -> str | dict[str, Any]:
     if choice.form in ("openai", "other"):
-        return choice.given
-    if choice.given.get("disable_parallel_tool_use") is not None:
+        return choice.original
+    if choice.original.get("disable_parallel_tool_use") is not None:
         msg = "the openai dialect has no disable_parallel_tool_use; give parallel_tool_calls=False"
         refuse(msg, "tool_choice")
     if choice.kind == "tool":

@@ -1,4 +1,4 @@
-"""Tools and the choice among them, read from any form; each dialect then writes its own."""
+"""Tools and the tool choice, read from either dialect's form; each dialect then builds its own."""
 
 from __future__ import annotations
 
@@ -7,165 +7,196 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from aimlchat.content import Tool
 from aimlchat.errors import InvalidRequestError
 
-from .json_values import is_mapping, plain, refuse, shown, text
-from .limits import flag, name
+from .json_values import check_text, describe, is_mapping, refuse, to_json_value
+from .limits import check_boolean, check_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-__all__ = ["Asked", "Choice", "Form", "choose", "listed", "schema"]
+__all__ = ["TOOL_FIELDS", "ToolChoice", "ToolSpec", "add_tools"]
 
 MAX_TOOLS = 128
+# The fields of a request that `add_tools` takes care of.
+TOOL_FIELDS = ("tools", "tool_choice")
 
-Form = Literal["neutral", "openai", "anthropic", "other"]
+# Where a tool or a choice came from: our own classes and words, one of the dialects, or a dict
+# that neither knows and that is sent unchanged.
+_Form = Literal["neutral", "openai", "anthropic", "other"]
+_ChoiceKind = Literal["none", "auto", "required", "tool", "other"]
 
-
-Kind = Literal["none", "auto", "required", "tool", "other"]
-
-# What both dialects call them, and what one does.
-_WORDS: dict[str, Kind] = {
+# Both dialects' words for a choice; "any" is Anthropic's word for "required".
+_CHOICE_KINDS: dict[str, _ChoiceKind] = {
     "none": "none",
     "auto": "auto",
     "required": "required",
     "any": "required",
 }
+_NO_CHOICE = "give 'none', 'auto', 'required' or a tool's name"
 
 
-class Asked(NamedTuple):
-    """A tool that was asked for: read, and (unless it came as a `Tool`) as it was given.
+class ToolSpec(NamedTuple):
+    """A tool of a request, checked.
 
-    ``form`` is the dialect that it was given in; ``other`` is a server's own tool, with no
-    parameters to translate. ``rest`` is what its dialect has no name for, such as cache_control.
+    ``original`` is its dict, empty if it was a `Tool`; ``extra`` are the keys of that dict that a
+    `Tool` has no field for, such as ``cache_control``. The form ``other`` is for tools that the
+    server runs itself: they have no parameters to translate.
     """
 
     tool: Tool
-    form: Form
-    given: dict[str, Any]
-    rest: dict[str, Any]
+    form: _Form
+    original: dict[str, Any]
+    extra: dict[str, Any]
 
 
-class Choice(NamedTuple):
-    """A choice of tools: its kind, the tool's name for ``tool``, and its own form if it had one."""
+class ToolChoice(NamedTuple):
+    """The tool choice of a request.
 
-    kind: Kind
+    ``name`` is the tool's for the kind ``tool``, else empty; ``original`` is the choice's dict,
+    empty if it had none.
+    """
+
+    kind: _ChoiceKind
     name: str
-    form: Form
-    given: dict[str, Any]
+    form: _Form
+    original: dict[str, Any]
 
 
-def listed(
-    tools: Any, write: Callable[[Asked, str], dict[str, Any]]
+def add_tools(
+    payload: dict[str, Any],
+    parameters: Mapping[str, Any],
+    build_tool: Callable[[ToolSpec, str], dict[str, Any]],
+    build_choice: Callable[[ToolChoice], str | dict[str, Any]],
+) -> None:
+    """Add the tools and the tool choice among the parameters to the payload.
+
+    ``build_tool`` and ``build_choice`` put them into the form of a dialect. Raises
+    `InvalidRequestError` for what is not a tool or a choice, and for a choice that no tool meets.
+    """
+    tools, names = _build_tools(parameters.get("tools", ()), build_tool)
+    if tools:
+        payload["tools"] = tools
+    if "tool_choice" in parameters:
+        choice = _parse_choice(parameters["tool_choice"])
+        _check_choice(choice, names, len(tools))
+        payload["tool_choice"] = build_choice(choice)
+
+
+def _build_tools(
+    tools: Any, build_tool: Callable[[ToolSpec, str], dict[str, Any]]
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return the tools as ``write`` puts them, and their names."""
     if not isinstance(tools, tuple):
-        refuse(f"{shown(tools)} is not a list of tools; give [Tool(...), ...]", "tools")
+        refuse(f"{describe(tools)} is not a list of tools; give [Tool(...), ...]", "tools")
     if len(tools) > MAX_TOOLS:
-        refuse(f"{len(tools)} tools; give at most {MAX_TOOLS}", "tools")
-    bodies, names = [], []
-    for place, tool in enumerate(tools):
-        field = f"tools[{place}]"
-        asked = _read(tool, field)
-        bodies.append(write(asked, field))
-        if asked.tool.name in names:
-            refuse(f"a second tool is named {asked.tool.name!r}; name each differently", field)
-        if asked.tool.name:
-            names.append(asked.tool.name)
-    return bodies, names
+        refuse(f"there are {len(tools)} tools; give at most {MAX_TOOLS}", "tools")
+    built, names = [], []
+    for index, tool in enumerate(tools):
+        field = f"tools[{index}]"
+        spec = _parse_tool(tool, field)
+        built.append(build_tool(spec, field))
+        name = spec.tool.name
+        if name in names:
+            refuse(f"a tool before it has the same name, {name!r}; give each its own", field)
+        if name:
+            names.append(name)
+    return built, names
 
 
-def _read(tool: Any, field: str) -> Asked:
+def _parse_tool(tool: Any, field: str) -> ToolSpec:
     if isinstance(tool, Tool):
-        return Asked(_checked(tool, field), "neutral", {}, {})
+        return ToolSpec(_check_tool(tool, field), "neutral", {}, {})
     if not is_mapping(tool):
-        refuse(f"{shown(tool)} is not a tool; give Tool(name, parameters=...)", field)
-    given: dict[str, Any] = plain(tool, field)
-    if isinstance(given.get("function"), dict):
-        function = given["function"]
-        found = Tool(
-            function.get("name", ""),
-            description=function.get("description"),
-            parameters=function.get("parameters"),
-            strict=function.get("strict"),
-        )
-        rest = {key: item for key, item in given.items() if key not in ("type", "function")}
-        return Asked(_checked(found, f"{field}.function"), "openai", given, rest)
-    if "input_schema" in given or given.get("type") == "custom":
-        found = Tool(
-            given.get("name", ""),
-            description=given.get("description"),
-            parameters=given.get("input_schema"),
-            strict=given.get("strict"),
-        )
-        ours = ("type", "name", "description", "input_schema", "strict")
-        rest = {key: item for key, item in given.items() if key not in ours}
-        return Asked(_checked(found, field, "input_schema"), "anthropic", given, rest)
-    if not isinstance(given.get("type"), str) or given["type"] == "function":
+        refuse(f"{describe(tool)} is not a tool; give Tool(name, parameters=...)", field)
+    original: dict[str, Any] = to_json_value(tool, field)
+    if isinstance(original.get("function"), dict):
+        return _parse_openai_tool(original, field)
+    if "input_schema" in original or original.get("type") == "custom":
+        return _parse_anthropic_tool(original, field)
+    if not isinstance(original.get("type"), str) or original["type"] == "function":
         refuse("it has neither a function nor an input_schema; give Tool(name, ...)", field)
-    own = given.get("name")
-    return Asked(Tool(own if isinstance(own, str) else ""), "other", given, {})
+    name = original.get("name")
+    return ToolSpec(Tool(name if isinstance(name, str) else ""), "other", original, {})
 
 
-def _checked(tool: Tool, field: str, parameters: str = "parameters") -> Tool:
+def _parse_openai_tool(original: dict[str, Any], field: str) -> ToolSpec:
+    function = original["function"]
+    tool = Tool(
+        function.get("name", ""),
+        description=function.get("description"),
+        parameters=function.get("parameters"),
+        strict=function.get("strict"),
+    )
+    extra = {key: item for key, item in original.items() if key not in ("type", "function")}
+    return ToolSpec(_check_tool(tool, f"{field}.function"), "openai", original, extra)
+
+
+def _parse_anthropic_tool(original: dict[str, Any], field: str) -> ToolSpec:
+    tool = Tool(
+        original.get("name", ""),
+        description=original.get("description"),
+        parameters=original.get("input_schema"),
+        strict=original.get("strict"),
+    )
+    known = ("type", "name", "description", "input_schema", "strict")
+    extra = {key: item for key, item in original.items() if key not in known}
+    return ToolSpec(_check_tool(tool, field, "input_schema"), "anthropic", original, extra)
+
+
+def _check_tool(tool: Tool, field: str, schema_key: str = "parameters") -> Tool:
     if tool.strict is not None:
-        flag(tool.strict, f"{field}.strict")
-    described = tool.description
+        check_boolean(tool.strict, f"{field}.strict")
+    description = tool.description
+    if description is not None:
+        description = check_text(description, f"{field}.description")
     return Tool(
-        name(tool.name, f"{field}.name"),
-        description=None if described is None else text(described, f"{field}.description"),
-        parameters=schema(tool.parameters, f"{field}.{parameters}"),
+        check_name(tool.name, f"{field}.name"),
+        description=description,
+        parameters=_check_schema(tool.parameters, f"{field}.{schema_key}"),
         strict=tool.strict,
     )
 
 
-def schema(parameters: Any, field: str) -> dict[str, Any]:
-    """Return the JSON schema of a tool's arguments, which are always an object."""
+def _check_schema(parameters: Any, field: str) -> dict[str, Any]:
+    """Return the JSON schema of a tool's arguments, which both dialects demand to be an object."""
     if parameters is None or parameters == {}:
         return {"type": "object", "properties": {}}
     if not is_mapping(parameters):
-        refuse(f"{shown(parameters)} is not a JSON schema; give a dict", field)
-    found: dict[str, Any] = plain(parameters, field)
-    kind = found.get("type", "object")
+        refuse(f"{describe(parameters)} is not a JSON schema; give a dict", field)
+    schema: dict[str, Any] = to_json_value(parameters, field)
+    kind = schema.get("type", "object")
     if kind != "object":
-        msg = f"{shown(kind)} is not 'object'; wrap the value in a property of an object"
+        msg = f"{describe(kind)} is not 'object'; wrap the value in a property of an object"
         refuse(msg, f"{field}.type")
-    return found if "type" in found else {"type": "object"} | found
+    return schema if "type" in schema else {"type": "object"} | schema
 
 
-def choose(choice: Any, names: list[str], count: int) -> Choice:
-    """Read a choice of tools, and check it against the tools that are there."""
-    found = _choice(choice)
-    if found.kind == "required" and not count:
+def _parse_choice(choice: Any) -> ToolChoice:
+    if isinstance(choice, Tool):
+        return ToolChoice("tool", choice.name, "neutral", {})
+    if isinstance(choice, str):
+        kind = _CHOICE_KINDS.get(choice, "tool")
+        return ToolChoice(kind, choice if kind == "tool" else "", "neutral", {})
+    if not is_mapping(choice):
+        refuse(f"{describe(choice)} is not a tool choice; {_NO_CHOICE}", "tool_choice")
+    original = to_json_value(choice, "tool_choice")
+    match original:
+        case {"type": "function", "function": {"name": str(name)}}:
+            return ToolChoice("tool", name, "openai", original)
+        case {"type": "tool", "name": str(name)}:
+            return ToolChoice("tool", name, "anthropic", original)
+        case {"type": "none" | "auto" | "any" as word}:
+            return ToolChoice(_CHOICE_KINDS[word], "", "anthropic", original)
+        case {"type": str(word)} if word not in ("function", "tool", "required"):
+            return ToolChoice("other", "", "other", original)
+    msg = f"the dict is not a tool choice; {_NO_CHOICE}"
+    raise InvalidRequestError(msg, field="tool_choice")
+
+
+def _check_choice(choice: ToolChoice, names: list[str], tool_count: int) -> None:
+    if choice.kind == "required" and not tool_count:
         refuse("a tool is required and there is none; give tools=[Tool(...)]", "tool_choice")
-    if found.kind == "tool" and found.name not in names:
-        there = f"there are: {', '.join(names)}" if names else "there are no tools"
-        msg = f"no tool is named {shown(found.name)}; {there}"
-        if not found.given:
+    if choice.kind == "tool" and choice.name not in names:
+        known = f"the tools are: {', '.join(names)}" if names else "there are no tools"
+        msg = f"no tool is named {describe(choice.name)}; {known}"
+        if not choice.original:
             msg += " (the other choices are 'none', 'auto' and 'required')"
         refuse(msg, "tool_choice")
-    return found
-
-
-def _choice(choice: Any) -> Choice:
-    if isinstance(choice, Tool):
-        return Choice("tool", choice.name, "neutral", {})
-    if isinstance(choice, str):
-        kind = _WORDS.get(choice, "tool")
-        return Choice(kind, choice if kind == "tool" else "", "neutral", {})
-    if not is_mapping(choice):
-        msg = f"{shown(choice)} is no choice; give 'none', 'auto', 'required' or a tool's name"
-        refuse(msg, "tool_choice")
-    return _wire_choice(plain(choice, "tool_choice"))
-
-
-def _wire_choice(given: dict[str, Any]) -> Choice:
-    match given:
-        case {"type": "function", "function": {"name": str(chosen)}}:
-            return Choice("tool", chosen, "openai", given)
-        case {"type": "tool", "name": str(chosen)}:
-            return Choice("tool", chosen, "anthropic", given)
-        case {"type": "none" | "auto" | "any" as word}:
-            return Choice(_WORDS[word], "", "anthropic", given)
-        case {"type": str(word)} if word not in ("function", "tool", "required"):
-            return Choice("other", "", "other", given)
-    msg = "the dict is no choice; give 'none', 'auto', 'required' or a tool's name"
-    raise InvalidRequestError(msg, field="tool_choice")

@@ -1,9 +1,9 @@
 import pytest
 
-from aimlchat._payload.models import TABLE, row_of
+from aimlchat._payload.models import MODEL_TABLE, find_model_row
 from aimlchat.request import ChatRequest
 
-V3_7, OLDER, V4, NEWER, OTHERS = TABLE
+V3_7, OLDER, V4, NEWER, OTHERS = MODEL_TABLE
 
 ROWS = {
     "anthropic/claude-3.7-sonnet": V3_7,
@@ -55,7 +55,7 @@ ROWS = {
 
 @pytest.mark.parametrize(("model", "row"), ROWS.items(), ids=ROWS)
 def test_a_name_finds_its_row(model, row):
-    assert row_of(model) is row
+    assert find_model_row(model) is row
 
 
 def _dialect_of(body):
@@ -65,7 +65,7 @@ def _dialect_of(body):
 @pytest.mark.parametrize(("model", "row"), ROWS.items(), ids=ROWS)
 def test_a_plain_request_is_made_in_the_dialect_of_its_row(model, row):
     body = ChatRequest(model, system="S").user("Hi").payload()
-    assert _dialect_of(body) == row.plain
+    assert _dialect_of(body) == row.dialect
     assert "thinking" not in body
 
 
@@ -80,9 +80,9 @@ def test_a_plain_request_is_made_in_the_dialect_of_its_row(model, row):
     ],
 )
 def test_the_table_says_how_a_model_thinks(model, dialect, modes):
-    row = row_of(model)
-    assert row.thinking == dialect
-    assert set(row.modes) == modes
+    row = find_model_row(model)
+    assert row.thinking_dialect == dialect
+    assert set(row.thinking_modes) == modes
 
 
 @pytest.mark.parametrize("model", ["gpt-4o", "claude-3.7-sonnet", "claude-sonnet-4-5"])
