@@ -293,9 +293,9 @@ class ChatRequest:
             InvalidRequestError: for a completion with a tool call that was cut off, or with nothing
                 to send back, and for any other type.
         """
+        field = self._next_field
         if isinstance(message, str):
             return self._add(Message("assistant", (Text(message),)))
-        field = self._next_field
         if not isinstance(message, Completion):
             refuse(f"{describe(message)} is not a str or a Completion", f"{field}.content")
         try:

@@ -144,11 +144,11 @@ def _parse_anthropic_tool(original: dict[str, Any], field: str) -> ToolSpec:
 def _check_tool(tool: Tool, field: str, schema_key: str = "parameters") -> Tool:
     if tool.strict is not None:
         check_boolean(tool.strict, f"{field}.strict")
-    description = tool.description
+    name, description = check_name(tool.name, f"{field}.name"), tool.description
     if description is not None:
         description = check_text(description, f"{field}.description")
     return Tool(
-        check_name(tool.name, f"{field}.name"),
+        name,
         description=description,
         parameters=_check_schema(tool.parameters, f"{field}.{schema_key}"),
         strict=tool.strict,

@@ -1,3 +1,5 @@
+"""Payloads in the anthropic dialect."""
+
 import pytest
 
 from aimlchat.completions import Choice, Completion
@@ -17,17 +19,17 @@ def user():
     return lambda *parts: _messages(ChatRequest().user(*parts))[0]["content"]
 
 
-def _said(*calls, text=""):
+def _build_completion(*calls, text=""):
     return Completion(choices=(Choice(text=text, reasoning="Hm", tool_calls=calls),))
 
 
-def test_the_system_prompt_stands_beside_the_messages():
-    body = ChatRequest(MODEL).system("Be brief.").user("Hi").payload()
-    assert body["system"] == "Be brief."
-    assert body["messages"] == [{"role": "user", "content": "Hi"}]
+def test_the_system_prompt_is_a_key_beside_the_messages():
+    payload = ChatRequest(MODEL).system("Be brief.").user("Hi").payload()
+    assert payload["system"] == "Be brief."
+    assert payload["messages"] == [{"role": "user", "content": "Hi"}]
 
 
-def test_all_system_prompts_become_one_in_order():
+def test_all_system_prompts_are_joined_in_order():
     messages = [
         {"role": "system", "content": "two"},
         {"role": "user", "content": "Hi"},
@@ -37,9 +39,9 @@ def test_all_system_prompts_become_one_in_order():
         },
         {"role": "system", "content": " "},
     ]
-    body = ChatRequest(MODEL, messages=messages, system="one").payload()
-    assert body["system"] == "one\n\ntwo\n\nthree\n\nfour"
-    assert len(body["messages"]) == 1
+    payload = ChatRequest(MODEL, messages=messages, system="one").payload()
+    assert payload["system"] == "one\n\ntwo\n\nthree\n\nfour"
+    assert len(payload["messages"]) == 1
 
 
 def test_several_texts_are_parts(user):
@@ -74,7 +76,7 @@ def test_a_text_document_is_text(user):
 
 
 @pytest.mark.parametrize(
-    ("part", "way_out"),
+    ("part", "advice"),
     [
         (Image.from_url("https://example.com/a.png"), "from_bytes"),
         (Image.from_bytes(b"heic", media_type="image/heic"), "convert"),
@@ -85,14 +87,14 @@ def test_a_text_document_is_text(user):
         (Text(" "), "white space"),
     ],
 )
-def test_what_cannot_be_said_is_refused_with_the_way_out(part, way_out, refusal):
+def test_a_part_that_the_dialect_lacks_is_refused_with_advice(part, advice, refusal):
     error = refusal(ChatRequest(MODEL).user("Look", part))
     assert error.field == "messages[0].content[1]"
-    assert way_out in str(error)
+    assert advice in str(error)
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "way_out"),
+    ("field", "value", "advice"),
     [
         ("n", 2, "n times"),
         ("seed", 1, "openai dialect"),
@@ -110,23 +112,23 @@ def test_what_cannot_be_said_is_refused_with_the_way_out(part, way_out, refusal)
         ("web_search_options", {}, "openai dialect"),
     ],
 )
-def test_a_field_of_the_other_dialect_is_refused_with_the_way_out(field, value, way_out, refusal):
+def test_a_field_of_the_openai_dialect_is_refused_with_advice(field, value, advice, refusal):
     error = refusal(ChatRequest(MODEL, **{field: value}).user("Hi"))
     assert error.field == field
-    assert way_out in str(error)
+    assert advice in str(error)
 
 
-def test_claude_3_7_loses_those_fields_when_it_thinks(refusal):
+def test_claude_3_7_takes_fields_of_the_openai_dialect_unless_it_thinks(refusal):
     plain = ChatRequest("claude-3.7-sonnet", n=2).user("Hi")
     assert plain.payload()["n"] == 2
     assert refusal(plain.options(thinking=2048)).field == "n"
 
 
-def test_the_parameters_that_both_dialects_have():
-    body = ChatRequest(
+def test_the_parameters_of_this_dialect_are_sent():
+    payload = ChatRequest(
         MODEL, max_tokens=9, temperature=0.5, top_p=0.9, top_k=40, metadata={"user_id": "1"}
     )
-    assert body.user("Hi").payload() == {
+    assert payload.user("Hi").payload() == {
         "model": MODEL,
         "messages": [{"role": "user", "content": "Hi"}],
         "max_tokens": 9,
@@ -138,15 +140,17 @@ def test_the_parameters_that_both_dialects_have():
 
 
 @pytest.mark.parametrize("stop", ["END", ["END"]])
-def test_stop_texts_have_another_name(stop):
-    body = ChatRequest(MODEL, stop=stop).user("Hi").payload()
-    assert body["stop_sequences"] == ["END"]
-    assert "stop" not in body
+def test_stop_is_sent_as_stop_sequences(stop):
+    payload = ChatRequest(MODEL, stop=stop).user("Hi").payload()
+    assert payload["stop_sequences"] == ["END"]
+    assert "stop" not in payload
 
 
-def test_a_call_in_the_history_is_a_part_with_parsed_arguments():
-    said = _said(ToolCall("c1", "f", '{"x": 1}'), ToolCall("c2", "g"), text="Well")
-    assert _messages(ChatRequest().user("Hi").assistant(said))[1] == {
+def test_a_tool_call_is_sent_back_as_a_part_with_parsed_arguments():
+    completion = _build_completion(
+        ToolCall("c1", "f", '{"x": 1}'), ToolCall("c2", "g"), text="Well"
+    )
+    assert _messages(ChatRequest().user("Hi").assistant(completion))[1] == {
         "role": "assistant",
         "content": [
             {"type": "text", "text": "Well"},
@@ -157,8 +161,8 @@ def test_a_call_in_the_history_is_a_part_with_parsed_arguments():
 
 
 def test_a_refusal_is_sent_back_as_text():
-    said = Completion(choices=(Choice(refusal="No."),))
-    assert _messages(ChatRequest().user("Hi").assistant(said))[1] == {
+    completion = Completion(choices=(Choice(refusal="No."),))
+    assert _messages(ChatRequest().user("Hi").assistant(completion))[1] == {
         "role": "assistant",
         "content": "No.",
     }
@@ -180,17 +184,22 @@ def test_a_refusal_is_sent_back_as_text():
     ],
     ids=["cut", "list", "text", "nan", "inf", "surrogate", "wide", "huge", "deep", "nested"],
 )
-def test_broken_arguments_are_refused_by_name(arguments, refusal):
-    error = refusal(ChatRequest(MODEL).user("Hi").assistant(_said(ToolCall("c", "f", arguments))))
+def test_broken_arguments_are_refused_by_their_path(arguments, refusal):
+    error = refusal(
+        ChatRequest(MODEL).user("Hi").assistant(_build_completion(ToolCall("c", "f", arguments)))
+    )
     assert error.field.startswith("messages[1].tool_calls[0].function.arguments")
 
 
-def test_a_call_without_an_id_is_refused(refusal):
-    error = refusal(ChatRequest(MODEL).user("Hi").assistant(_said(ToolCall(None, "f"))))
+@pytest.mark.parametrize("call_id", ["", " ", None])
+def test_a_tool_call_without_an_id_is_refused(call_id, refusal):
+    completion = _build_completion(ToolCall(call_id, "f"))
+    error = refusal(ChatRequest(MODEL).user("Hi").assistant(completion))
     assert error.field == "messages[1].tool_calls[0].id"
+    assert "is not the id of a tool call" in str(error)
 
 
-def test_a_tool_result_is_the_users():
+def test_a_tool_result_is_a_part_of_a_user_message():
     assert _messages(ChatRequest().tool_result("c1", {"x": 1})) == [
         {
             "role": "user",
@@ -199,13 +208,13 @@ def test_a_tool_result_is_the_users():
     ]
 
 
-def test_a_failed_tool_is_marked():
+def test_the_result_of_a_failed_tool_has_is_error():
     (message,) = _messages(ChatRequest().tool_result("c1", "boom", is_error=True))
     assert message["content"][0]["is_error"] is True
 
 
 @pytest.mark.parametrize("content", ["", " "])
-def test_a_tool_may_have_nothing_to_say(content):
+def test_a_tool_result_may_be_blank(content):
     (message,) = _messages(ChatRequest().tool_result("c1", content))
     assert message["content"][0]["content"] == content
 
@@ -219,16 +228,16 @@ def test_a_tool_result_may_hold_an_image(png, encoded):
     ]
 
 
-def test_a_tool_result_holds_no_document(pdf, refusal):
+def test_a_document_in_a_tool_result_is_refused(pdf, refusal):
     error = refusal(ChatRequest(MODEL).tool_result("c1", Document.from_bytes(pdf)))
     assert error.field == "messages[0].content[0]"
 
 
-def test_parallel_results_and_what_the_user_says_next_are_one_message():
+def test_parallel_results_and_the_next_user_message_become_one_message():
     request = (
         ChatRequest()
         .user("Hi")
-        .assistant(_said(ToolCall("c1", "f"), ToolCall("c2", "g")))
+        .assistant(_build_completion(ToolCall("c1", "f"), ToolCall("c2", "g")))
         .tool_result("c1", "1")
         .tool_result("c2", "2")
         .user("And now?")
@@ -243,24 +252,24 @@ def test_parallel_results_and_what_the_user_says_next_are_one_message():
     ]
 
 
-def test_an_image_that_follows_a_result_is_joined_too(png):
+def test_an_image_after_a_result_joins_its_message(png):
     request = ChatRequest().tool_result("c1", "1").user("Look", Image.from_bytes(png))
     (message,) = _messages(request)
     assert [part["type"] for part in message["content"]] == ["tool_result", "text", "image"]
 
 
-def test_results_of_different_turns_stay_apart():
-    call = _said(ToolCall("c1", "f"))
+def test_results_before_and_after_an_assistant_message_stay_apart():
+    call = _build_completion(ToolCall("c1", "f"))
     request = ChatRequest().tool_result("c0", "0").assistant(call).tool_result("c1", "1")
     assert [message["role"] for message in _messages(request)] == ["user", "assistant", "user"]
 
 
-def test_a_result_after_what_the_user_said_begins_a_message():
+def test_a_result_after_a_user_message_begins_a_new_one():
     request = ChatRequest().user("Hi").tool_result("c0", "0")
     assert len(_messages(request)) == 2
 
 
-def test_a_call_that_was_cut_is_refused(refusal):
+def test_a_tool_call_that_was_cut_off_is_refused(refusal):
     calls = (ToolCall("c", "f", "{}", complete=False),)
     error = refusal(ChatRequest(MODEL, messages=[Message("assistant", tool_calls=calls)]))
     assert error.field == "messages[0].tool_calls[0].function.arguments"

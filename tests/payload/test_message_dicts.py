@@ -17,15 +17,15 @@ def _user(*parts):
     return {"role": "user", "content": list(parts)}
 
 
-def _translated(*messages):
+def _translate(*messages):
     return ChatRequest(ANTHROPIC, messages=messages).payload()["messages"]
 
 
-def _parts(*parts):
-    return _translated(_user(*parts))[0]["content"]
+def _translate_parts(*parts):
+    return _translate(_user(*parts))[0]["content"]
 
 
-def _call(arguments='{"x": 1}', **keys):
+def _build_call(arguments='{"x": 1}', **keys):
     function = {"name": "f", "arguments": arguments}
     return {"id": "c1", "type": "function", "function": function} | keys
 
@@ -36,8 +36,8 @@ def test_an_image_in_a_data_uri_becomes_base64():
         "image_url": {"url": f"data:image/png;base64,{PNG}", "detail": "low"},
     }
     source = {"type": "base64", "media_type": "image/png", "data": PNG}
-    assert _parts(part) == [{"type": "image", "source": source}]
-    assert _parts(part | CACHED) == [{"type": "image", "source": source} | CACHED]
+    assert _translate_parts(part) == [{"type": "image", "source": source}]
+    assert _translate_parts(part | CACHED) == [{"type": "image", "source": source} | CACHED]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_an_image_in_a_data_uri_becomes_base64():
     ],
     ids=["remote", "unknown type", "wrong type", "no image"],
 )
-def test_an_image_that_the_anthropic_dialect_cannot_carry_is_refused(url, refusal):
+def test_an_image_that_the_anthropic_dialect_does_not_take_is_refused(url, refusal):
     request = ChatRequest(
         ANTHROPIC, messages=[_user({"type": "image_url", "image_url": {"url": url}})]
     )
@@ -61,12 +61,12 @@ def test_an_image_that_the_anthropic_dialect_cannot_carry_is_refused(url, refusa
 def test_a_file_becomes_a_document(data):
     part = {"type": "file", "file": {"file_data": data, "filename": "a.pdf"}} | CACHED
     source = {"type": "base64", "media_type": "application/pdf", "data": PDF}
-    assert _parts(part) == [{"type": "document", "source": source} | CACHED]
+    assert _translate_parts(part) == [{"type": "document", "source": source} | CACHED]
 
 
-def test_a_file_of_text_becomes_a_text_document():
+def test_a_file_of_plain_text_becomes_a_text_document():
     data = "data:text/plain;charset=utf-8;base64," + base64.b64encode("Grüße".encode()).decode()
-    assert _parts({"type": "file", "file": {"file_data": data}})[0]["source"] == {
+    assert _translate_parts({"type": "file", "file": {"file_data": data}})[0]["source"] == {
         "type": "text",
         "media_type": "text/plain",
         "data": "Grüße",
@@ -87,7 +87,7 @@ def test_a_file_of_text_becomes_a_text_document():
         ({"type": "text", "text": " "}, ""),
     ],
 )
-def test_a_part_that_the_anthropic_dialect_cannot_carry_is_refused(part, field, refusal):
+def test_a_part_that_the_anthropic_dialect_does_not_take_is_refused(part, field, refusal):
     request = ChatRequest(ANTHROPIC, messages=[_user({"type": "text", "text": "Hi"}, part)])
     assert refusal(request).field == f"messages[0].content[1].{field}".rstrip(".")
 
@@ -111,20 +111,20 @@ def test_a_part_that_the_anthropic_dialect_cannot_carry_is_refused(part, field, 
     ids=lambda part: part["type"],
 )
 @BOTH
-def test_a_part_in_anthropics_form_or_of_an_unknown_type_passes(model, part):
+def test_a_part_in_anthropics_form_or_of_an_unknown_type_passes_unchanged(model, part):
     messages = [_user({"type": "text", "text": "Hi"}, part)]
     assert ChatRequest(model, messages=messages).payload()["messages"] == messages
 
 
 def test_parts_inside_a_tool_result_are_translated_too():
     inner = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}
-    (part,) = _parts({"type": "tool_result", "tool_use_id": "c", "content": [inner]})
+    (part,) = _translate_parts({"type": "tool_result", "tool_use_id": "c", "content": [inner]})
     assert part["content"][0]["type"] == "image"
 
 
-def test_calls_become_parts_behind_the_text():
-    assistant = {"role": "assistant", "content": "Well", "tool_calls": [_call()]}
-    assert _translated(assistant) == [
+def test_tool_calls_become_parts_after_the_text():
+    assistant = {"role": "assistant", "content": "Well", "tool_calls": [_build_call()]}
+    assert _translate(assistant) == [
         {
             "role": "assistant",
             "content": [
@@ -136,9 +136,11 @@ def test_calls_become_parts_behind_the_text():
 
 
 @pytest.mark.parametrize("content", [None, ""])
-def test_calls_need_no_text(content):
-    (turn,) = _translated({"role": "assistant", "content": content, "tool_calls": [_call("")]})
-    assert turn["content"] == [{"type": "tool_use", "id": "c1", "name": "f", "input": {}}]
+def test_tool_calls_need_no_text(content):
+    (message,) = _translate(
+        {"role": "assistant", "content": content, "tool_calls": [_build_call("")]}
+    )
+    assert message["content"] == [{"type": "tool_use", "id": "c1", "name": "f", "input": {}}]
 
 
 def test_a_refusal_becomes_text():
@@ -146,11 +148,11 @@ def test_a_refusal_becomes_text():
         {"role": "assistant", "content": None, "refusal": "No."},
         {"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]},
     ]
-    assert {turn["content"] for turn in _translated(*refusals)} == {"No."}
+    assert {message["content"] for message in _translate(*refusals)} == {"No."}
 
 
-def test_an_answer_can_be_sent_back_as_it_came():
-    answer = {
+def test_an_assistant_message_can_be_sent_back_as_it_came():
+    message = {
         "role": "assistant",
         "content": "Well",
         "refusal": None,
@@ -160,11 +162,11 @@ def test_an_answer_can_be_sent_back_as_it_came():
         "tool_calls": None,
         "function_call": None,
     }
-    assert _translated(answer) == [{"role": "assistant", "content": "Well"}]
+    assert _translate(message) == [{"role": "assistant", "content": "Well"}]
 
 
-def test_results_become_parts_of_one_user_message():
-    messages = _translated(
+def test_tool_results_become_parts_of_one_user_message():
+    messages = _translate(
         {"role": "tool", "tool_call_id": "c1", "name": "f", "content": "1", "is_error": True},
         {"role": "tool", "tool_call_id": "c2", "content": [{"type": "text", "text": "2"}]},
         {"role": "user", "content": "And now?", "new_key": 1},
@@ -186,12 +188,12 @@ def test_results_become_parts_of_one_user_message():
     ]
 
 
-def test_unknown_keys_of_a_message_pass():
-    turns = [
+def test_unknown_keys_of_a_message_pass_unchanged():
+    messages = [
         {"role": "user", "content": "Hi", "new_key": 1},
         {"role": "assistant", "content": "Well", "new_key": 2},
     ]
-    assert _translated(*turns) == turns
+    assert _translate(*messages) == messages
 
 
 @pytest.mark.parametrize(
@@ -210,7 +212,7 @@ def test_unknown_keys_of_a_message_pass():
         ({"role": "assistant", "content": None, "audio": {"id": "a"}}, "audio"),
         ({"role": "assistant", "content": None, "refusal": 5}, "refusal"),
         (
-            {"role": "assistant", "tool_calls": [_call('{"x"')]},
+            {"role": "assistant", "tool_calls": [_build_call('{"x"')]},
             "tool_calls[0].function.arguments",
         ),
         (
@@ -219,7 +221,7 @@ def test_unknown_keys_of_a_message_pass():
         ),
     ],
 )  # fmt: skip
-def test_what_the_anthropic_dialect_cannot_say_of_a_message_is_refused(message, field, refusal):
+def test_a_message_that_the_anthropic_dialect_does_not_take_is_refused(message, field, refusal):
     messages = [{"role": "user", "content": "Hi"}, message]
     error = refusal(ChatRequest(ANTHROPIC, messages=messages))
     assert error.field == f"messages[1].{field}"
@@ -287,7 +289,7 @@ def test_what_the_anthropic_dialect_cannot_say_of_a_message_is_refused(message, 
          "messages[0].tool_calls[0].function"),
         ({"role": "assistant", "tool_calls": [{"id": "c", "function": {"name": 5}}]},
          "messages[0].tool_calls[0].function.name"),
-        ({"role": "assistant", "tool_calls": [_call({"x": 1})]},
+        ({"role": "assistant", "tool_calls": [_build_call({"x": 1})]},
          "messages[0].tool_calls[0].function.arguments"),
         ({"role": "user", "content": "Hi", "x": float("nan")}, "messages[0].x"),
         ({"role": "user", "content": "Hi", 5: "x"}, "messages[0]"),
@@ -295,7 +297,7 @@ def test_what_the_anthropic_dialect_cannot_say_of_a_message_is_refused(message, 
     ],
 )  # fmt: skip
 @BOTH
-def test_a_message_that_is_wrong_is_refused_by_its_path(model, message, field, refusal):
+def test_a_malformed_message_is_refused_by_its_path(model, message, field, refusal):
     assert refusal(ChatRequest(model, messages=[message])).field == field
 
 

@@ -1,60 +1,62 @@
+"""Which dialect a model takes, and how it thinks."""
+
 import pytest
 
+from aimlchat import ChatRequest, Thinking
 from aimlchat._payload.models import MODEL_TABLE, find_model_row
-from aimlchat.request import ChatRequest
 
-V3_7, OLDER, V4, NEWER, OTHERS = MODEL_TABLE
+ROW_3_7, ROW_BEFORE_3_7, ROW_4, ROW_SINCE_4_8, ROW_OF_OTHERS = MODEL_TABLE
 
 ROWS = {
-    "anthropic/claude-3.7-sonnet": V3_7,
-    "claude-3-7-sonnet-20250219": V3_7,
-    "claude-3-7-sonnet-latest": V3_7,
-    "Anthropic/Claude-3.7-Sonnet": V3_7,
-    "claude-sonnet-3.7": V3_7,
-    "claude-3-opus-20240229": OLDER,
-    "anthropic/claude-3.5-sonnet": OLDER,
-    "claude-3-5-sonnet-20241022": OLDER,
-    "claude-3-5-haiku-latest": OLDER,
-    "claude-2": OLDER,
-    "claude-2.1": OLDER,
-    "claude-v1": OLDER,
-    "claude-instant-1.2": OLDER,
-    "claude-haiku-3": OLDER,
-    "claude-sonnet-4.5": V4,
-    "claude-sonnet-4-5": V4,
-    "claude-sonnet-4-5-20250929": V4,
-    "claude-opus-4-20250514": V4,
-    "claude-opus-4-1-20250805": V4,
-    "anthropic/claude-opus-4.1": V4,
-    "anthropic/claude-opus-4": V4,
-    "anthropic/claude-4.7-opus": V4,
-    "claude-4-sonnet": V4,
-    "claude-4-sonnet-20250514": V4,
-    "claude-4-5-haiku": V4,
-    "claude-haiku-4-5": V4,
-    "claude-opus-4-7": V4,
-    "CLAUDE-OPUS-4-6": V4,
-    "claude-opus-4.8": NEWER,
-    "claude-opus-4-8": NEWER,
-    "claude-opus-4-8-20260101": NEWER,
-    "claude-opus-4.10": NEWER,
-    "claude-4.8-opus": NEWER,
-    "claude-sonnet-5": NEWER,
-    "anthropic/claude-sonnet-5": NEWER,
-    "claude-sonnet-latest": NEWER,
-    "claude-opus-latest": NEWER,
-    "claude-opus-20260301": NEWER,
-    "gpt-4o": OTHERS,
-    "openai/gpt-4.1": OTHERS,
-    "o3": OTHERS,
-    "deepseek/deepseek-r1": OTHERS,
-    "google/gemini-3-flash-preview": OTHERS,
-    "x": OTHERS,
+    "anthropic/claude-3.7-sonnet": ROW_3_7,
+    "claude-3-7-sonnet-20250219": ROW_3_7,
+    "claude-3-7-sonnet-latest": ROW_3_7,
+    "Anthropic/Claude-3.7-Sonnet": ROW_3_7,
+    "claude-sonnet-3.7": ROW_3_7,
+    "claude-3-opus-20240229": ROW_BEFORE_3_7,
+    "anthropic/claude-3.5-sonnet": ROW_BEFORE_3_7,
+    "claude-3-5-sonnet-20241022": ROW_BEFORE_3_7,
+    "claude-3-5-haiku-latest": ROW_BEFORE_3_7,
+    "claude-2": ROW_BEFORE_3_7,
+    "claude-2.1": ROW_BEFORE_3_7,
+    "claude-v1": ROW_BEFORE_3_7,
+    "claude-instant-1.2": ROW_BEFORE_3_7,
+    "claude-haiku-3": ROW_BEFORE_3_7,
+    "claude-sonnet-4.5": ROW_4,
+    "claude-sonnet-4-5": ROW_4,
+    "claude-sonnet-4-5-20250929": ROW_4,
+    "claude-opus-4-20250514": ROW_4,
+    "claude-opus-4-1-20250805": ROW_4,
+    "anthropic/claude-opus-4.1": ROW_4,
+    "anthropic/claude-opus-4": ROW_4,
+    "anthropic/claude-4.7-opus": ROW_4,
+    "claude-4-sonnet": ROW_4,
+    "claude-4-sonnet-20250514": ROW_4,
+    "claude-4-5-haiku": ROW_4,
+    "claude-haiku-4-5": ROW_4,
+    "claude-opus-4-7": ROW_4,
+    "CLAUDE-OPUS-4-6": ROW_4,
+    "claude-opus-4.8": ROW_SINCE_4_8,
+    "claude-opus-4-8": ROW_SINCE_4_8,
+    "claude-opus-4-8-20260101": ROW_SINCE_4_8,
+    "claude-opus-4.10": ROW_SINCE_4_8,
+    "claude-4.8-opus": ROW_SINCE_4_8,
+    "claude-sonnet-5": ROW_SINCE_4_8,
+    "anthropic/claude-sonnet-5": ROW_SINCE_4_8,
+    "claude-sonnet-latest": ROW_SINCE_4_8,
+    "claude-opus-latest": ROW_SINCE_4_8,
+    "claude-opus-20260301": ROW_SINCE_4_8,
+    "gpt-4o": ROW_OF_OTHERS,
+    "openai/gpt-4.1": ROW_OF_OTHERS,
+    "o3": ROW_OF_OTHERS,
+    "deepseek/deepseek-r1": ROW_OF_OTHERS,
+    "google/gemini-3-flash-preview": ROW_OF_OTHERS,
+    "x": ROW_OF_OTHERS,
 }
 
 
 @pytest.mark.parametrize(("model", "row"), ROWS.items(), ids=ROWS)
-def test_a_name_finds_its_row(model, row):
+def test_a_model_name_selects_its_row(model, row):
     assert find_model_row(model) is row
 
 
@@ -63,7 +65,7 @@ def _dialect_of(body):
 
 
 @pytest.mark.parametrize(("model", "row"), ROWS.items(), ids=ROWS)
-def test_a_plain_request_is_made_in_the_dialect_of_its_row(model, row):
+def test_a_request_without_thinking_uses_the_dialect_of_its_row(model, row):
     body = ChatRequest(model, system="S").user("Hi").payload()
     assert _dialect_of(body) == row.dialect
     assert "thinking" not in body
@@ -79,7 +81,7 @@ def test_a_plain_request_is_made_in_the_dialect_of_its_row(model, row):
         ("gpt-4o", None, set()),
     ],
 )
-def test_the_table_says_how_a_model_thinks(model, dialect, modes):
+def test_a_row_has_the_dialect_and_the_modes_of_thinking(model, dialect, modes):
     row = find_model_row(model)
     assert row.thinking_dialect == dialect
     assert set(row.thinking_modes) == modes
@@ -87,6 +89,138 @@ def test_the_table_says_how_a_model_thinks(model, dialect, modes):
 
 @pytest.mark.parametrize("model", ["gpt-4o", "claude-3.7-sonnet", "claude-sonnet-4-5"])
 @pytest.mark.parametrize("dialect", ["openai", "anthropic"])
-def test_a_given_dialect_wins_over_the_table(model, dialect):
+def test_a_dialect_in_the_request_overrules_the_table(model, dialect):
     body = ChatRequest(model, system="S", dialect=dialect).user("Hi").payload()
     assert _dialect_of(body) == dialect
+
+
+CLAUDE_3_7, CLAUDE_3_5, CLAUDE_4_5, CLAUDE_5, GPT_4O = (
+    "anthropic/claude-3.7-sonnet",
+    "claude-3.5-sonnet",
+    "claude-sonnet-4-5",
+    "claude-sonnet-5",
+    "gpt-4o",
+)
+
+
+@pytest.mark.parametrize("thinking", [2048, Thinking(2048), Thinking(budget_tokens=2048)])
+@pytest.mark.parametrize("model", [CLAUDE_3_7, CLAUDE_4_5, CLAUDE_5])
+def test_max_tokens_default_to_the_budget_plus_4096(model, thinking):
+    body = ChatRequest(model, thinking=thinking).user("Hi").payload()
+    assert body["thinking"] == {"type": "enabled", "budget_tokens": 2048}
+    assert body["max_tokens"] == 2048 + 4096
+
+
+def test_max_tokens_given_with_a_budget_are_sent():
+    assert ChatRequest(thinking=2048, max_tokens=2049).user("Hi").payload()["max_tokens"] == 2049
+
+
+def test_claude_3_7_thinks_in_the_anthropic_dialect():
+    body = ChatRequest(CLAUDE_3_7, system="S", thinking=1024).user("Hi").payload()
+    assert body["system"] == "S"
+
+
+def test_claude_5_thinks_in_the_openai_dialect():
+    body = ChatRequest(CLAUDE_5, system="S", thinking=1024).user("Hi").payload()
+    assert body["messages"][0] == {"role": "system", "content": "S"}
+
+
+def test_claude_5_thinks_in_the_anthropic_dialect_if_the_request_says_so():
+    request = ChatRequest(CLAUDE_5, system="S", thinking="adaptive", dialect="anthropic").user("Hi")
+    assert request.payload()["system"] == "S"
+    assert request.payload()["thinking"] == {"type": "adaptive"}
+
+
+def test_claude_5_takes_adaptive_thinking():
+    body = ChatRequest(CLAUDE_5, thinking="adaptive").user("Hi").payload()
+    assert body["thinking"] == {"type": "adaptive"}
+    assert "max_tokens" not in body
+
+
+def test_claude_5_takes_disabled_thinking():
+    body = ChatRequest(CLAUDE_5, thinking=False).user("Hi").payload()
+    assert body["thinking"] == {"type": "disabled"}
+
+
+@pytest.mark.parametrize("model", [CLAUDE_3_7, CLAUDE_3_5, CLAUDE_4_5, GPT_4O])
+def test_disabled_thinking_is_not_sent_to_a_model_that_does_not_take_it(model):
+    plain = ChatRequest(model, system="S").user("Hi")
+    assert plain.options(thinking=False).payload() == plain.payload()
+
+
+@pytest.mark.parametrize("model", [CLAUDE_3_5, GPT_4O])
+@pytest.mark.parametrize("thinking", [2048, "adaptive"])
+def test_thinking_is_refused_on_a_model_without_it(model, thinking, refusal):
+    error = refusal(ChatRequest(model, thinking=thinking).user("Hi"))
+    assert error.field == "thinking"
+    assert "reasoning_effort" in str(error)
+
+
+@pytest.mark.parametrize("model", [CLAUDE_3_7, CLAUDE_4_5])
+def test_adaptive_thinking_is_refused_on_a_model_that_takes_only_a_budget(model, refusal):
+    error = refusal(ChatRequest(model, thinking="adaptive").user("Hi"))
+    assert error.field == "thinking"
+    assert "thinking=2048" in str(error)
+
+
+@pytest.mark.parametrize("model", [CLAUDE_3_7, CLAUDE_4_5])
+def test_thinking_is_refused_in_the_openai_dialect_on_a_model_that_thinks_in_the_other(
+    model, refusal
+):
+    error = refusal(ChatRequest(model, thinking=2048, dialect="openai").user("Hi"))
+    assert error.field == "thinking"
+    assert "dialect" in str(error)
+
+
+def test_a_model_that_the_table_does_not_know_may_think_in_the_anthropic_dialect():
+    body = ChatRequest("my-alias", thinking=2048, dialect="anthropic").user("Hi").payload()
+    assert body["thinking"]["budget_tokens"] == 2048
+
+
+def test_claude_3_5_may_not_think_in_the_anthropic_dialect_either(refusal):
+    error = refusal(ChatRequest(CLAUDE_3_5, thinking=2048, dialect="anthropic").user("Hi"))
+    assert error.field == "thinking"
+
+
+def test_thinking_true_is_refused_because_it_names_no_budget(refusal):
+    error = refusal(ChatRequest(thinking=True).user("Hi"))
+    assert error.field == "thinking"
+    assert "thinking=2048" in str(error)
+
+
+@pytest.mark.parametrize("thinking", ["low", "", 2048.0, [2048], {"type": "enabled"}, object()])
+def test_thinking_of_any_other_value_is_refused(thinking, refusal):
+    assert refusal(ChatRequest(thinking=thinking).user("Hi")).field == "thinking"
+
+
+@pytest.mark.parametrize("budget", [1023, 0, -1, "2048", None, 2048.5, True, float("nan")])
+def test_a_budget_is_an_int_of_at_least_1024(budget, refusal):
+    error = refusal(ChatRequest(thinking=Thinking(budget)).user("Hi"))
+    assert error.field == "thinking.budget_tokens"
+    assert "1024" in str(error)
+
+
+@pytest.mark.parametrize("max_tokens", [1, 2047, 2048])
+def test_a_budget_that_is_not_below_max_tokens_is_refused(max_tokens, refusal):
+    error = refusal(ChatRequest(thinking=2048, max_tokens=max_tokens).user("Hi"))
+    assert error.field == "thinking.budget_tokens"
+    assert "max_tokens" in str(error)
+
+
+@pytest.mark.parametrize("max_tokens", [0, "9999", 9999.5])
+def test_max_tokens_given_with_a_budget_are_checked(max_tokens, refusal):
+    assert refusal(ChatRequest(thinking=2048, max_tokens=max_tokens).user("Hi")).field == (
+        "max_tokens"
+    )
+
+
+@pytest.mark.parametrize("model", [CLAUDE_3_7, CLAUDE_4_5])
+def test_effort_with_a_budget_is_refused_in_the_anthropic_dialect(model, refusal):
+    request = ChatRequest(model, thinking=2048, reasoning_effort="low").user("Hi")
+    assert refusal(request).field == "reasoning_effort"
+
+
+def test_effort_with_a_budget_is_sent_in_the_openai_dialect():
+    body = ChatRequest(CLAUDE_5, thinking=2048, reasoning_effort="low").user("Hi").payload()
+    assert body["reasoning_effort"] == "low"
+    assert body["thinking"]["type"] == "enabled"

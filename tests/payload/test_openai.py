@@ -1,3 +1,5 @@
+"""Payloads in the openai dialect."""
+
 import json
 
 import pytest
@@ -43,7 +45,7 @@ def test_an_image_is_a_data_uri(user, png, encoded):
     ]
 
 
-def test_an_image_may_stay_where_it_is(user):
+def test_an_image_by_url_is_sent_as_its_url(user):
     url = "https://example.com/a.png"
     assert user(Image.from_url(url)) == [{"type": "image_url", "image_url": {"url": url}}]
 
@@ -60,22 +62,22 @@ def test_a_pdf_is_a_file(user, pdf, encoded):
     ]
 
 
-def test_a_pdf_keeps_its_name(user, pdf, tmp_path):
+def test_a_pdf_keeps_its_filename(user, pdf, tmp_path):
     path = tmp_path / "report.pdf"
     path.write_bytes(pdf)
     assert user(Document.from_path(path))[0]["file"]["filename"] == "report.pdf"
 
 
-@pytest.mark.parametrize(("sound", "form"), [("wav", "wav"), ("mp3", "mp3")])
-def test_audio_says_its_format(sound, form, user, encoded, request):
+@pytest.mark.parametrize(("sound", "audio_format"), [("wav", "wav"), ("mp3", "mp3")])
+def test_audio_is_sent_with_its_format(sound, audio_format, user, encoded, request):
     data = request.getfixturevalue(sound)
     assert user(Audio.from_bytes(data)) == [
-        {"type": "input_audio", "input_audio": {"data": encoded(data), "format": form}}
+        {"type": "input_audio", "input_audio": {"data": encoded(data), "format": audio_format}}
     ]
 
 
 @pytest.mark.parametrize(
-    ("part", "way_out"),
+    ("part", "advice"),
     [
         (Document.from_bytes(b"plain text"), "Text part"),
         (Document.from_url("https://example.com/a.pdf"), "from_bytes"),
@@ -83,35 +85,35 @@ def test_audio_says_its_format(sound, form, user, encoded, request):
         (Audio(data=b"x", media_type="audio/flac"), "convert"),
     ],
 )
-def test_what_cannot_be_said_is_refused_with_the_way_out(part, way_out, refusal):
+def test_a_part_that_the_dialect_lacks_is_refused_with_advice(part, advice, refusal):
     error = refusal(ChatRequest("gpt-4o").user("Look", part))
     assert error.field == "messages[0].content[1]"
-    assert way_out in str(error)
+    assert advice in str(error)
 
 
 @pytest.mark.parametrize(("field", "value"), [("top_k", 5), ("metadata", {"a": "b"})])
-def test_a_field_of_the_other_dialect_is_refused_with_the_way_out(field, value, refusal):
+def test_a_field_of_the_anthropic_dialect_is_refused_with_advice(field, value, refusal):
     error = refusal(ChatRequest("gpt-4o", **{field: value}).user("Hi"))
     assert error.field == field
     assert "extra={" in str(error)
 
 
-def test_a_field_of_the_other_dialect_can_go_by_extra():
-    body = ChatRequest("gpt-4o", extra={"top_k": 5}).user("Hi").payload()
-    assert body["top_k"] == 5
+def test_a_field_of_the_anthropic_dialect_can_be_sent_with_extra():
+    payload = ChatRequest("gpt-4o", extra={"top_k": 5}).user("Hi").payload()
+    assert payload["top_k"] == 5
 
 
-def test_an_assistant_turn_of_text():
+def test_an_assistant_message_of_text_is_a_plain_string():
     assert _messages(ChatRequest().user("Hi").assistant("Well"))[1] == {
         "role": "assistant",
         "content": "Well",
     }
 
 
-def test_an_assistant_turn_from_a_completion_has_its_calls_and_no_reasoning():
+def test_a_completion_is_sent_back_with_its_tool_calls_and_without_reasoning():
     calls = (ToolCall("c1", "f", '{"x": 1}'), ToolCall("c2", "g"))
-    said = Completion(choices=(Choice(text="Well", reasoning="Hm", tool_calls=calls),))
-    assert _messages(ChatRequest().user("Hi").assistant(said))[1] == {
+    completion = Completion(choices=(Choice(text="Well", reasoning="Hm", tool_calls=calls),))
+    assert _messages(ChatRequest().user("Hi").assistant(completion))[1] == {
         "role": "assistant",
         "content": "Well",
         "tool_calls": [
@@ -125,26 +127,28 @@ def test_an_assistant_turn_from_a_completion_has_its_calls_and_no_reasoning():
     }
 
 
-def test_an_assistant_turn_without_text_has_no_content():
-    said = Completion(choices=(Choice(tool_calls=(ToolCall("c1", "f"),)),))
-    assert "content" not in _messages(ChatRequest().user("Hi").assistant(said))[1]
+def test_an_assistant_message_without_text_has_no_content():
+    completion = Completion(choices=(Choice(tool_calls=(ToolCall("c1", "f"),)),))
+    assert "content" not in _messages(ChatRequest().user("Hi").assistant(completion))[1]
 
 
 def test_a_refusal_is_sent_back():
-    said = Completion(choices=(Choice(refusal="No."),))
-    assert _messages(ChatRequest().user("Hi").assistant(said))[1] == {
+    completion = Completion(choices=(Choice(refusal="No."),))
+    assert _messages(ChatRequest().user("Hi").assistant(completion))[1] == {
         "role": "assistant",
         "refusal": "No.",
     }
 
 
-def test_a_call_without_an_id_is_refused(refusal):
-    said = Completion(choices=(Choice(tool_calls=(ToolCall(None, "f"),)),))
-    error = refusal(ChatRequest("gpt-4o").user("Hi").assistant(said))
+@pytest.mark.parametrize("call_id", ["", " ", None])
+def test_a_tool_call_without_an_id_is_refused(call_id, refusal):
+    completion = Completion(choices=(Choice(tool_calls=(ToolCall(call_id, "f"),)),))
+    error = refusal(ChatRequest("gpt-4o").user("Hi").assistant(completion))
     assert error.field == "messages[1].tool_calls[0].id"
+    assert "is not the id of a tool call" in str(error)
 
 
-def test_a_call_that_was_cut_is_refused(refusal):
+def test_a_tool_call_that_was_cut_off_is_refused(refusal):
     calls = (ToolCall("c", "f", "{", complete=False),)
     error = refusal(ChatRequest("gpt-4o", messages=[Message("assistant", tool_calls=calls)]))
     assert error.field == "messages[0].tool_calls[0]"
@@ -171,7 +175,7 @@ def test_a_tool_result_is_text_or_json(content, sent):
     ]
 
 
-def test_a_failed_tool_cannot_be_said(refusal):
+def test_is_error_is_refused(refusal):
     error = refusal(ChatRequest("gpt-4o").tool_result("c1", "boom", is_error=True))
     assert error.field == "messages[0].is_error"
     assert "content" in str(error)
@@ -182,14 +186,14 @@ def test_an_image_in_a_tool_result_is_refused(refusal, png):
     assert error.field == "messages[0].content[1]"
 
 
-def test_an_image_in_an_assistant_turn_is_refused(refusal, png):
+def test_an_image_in_an_assistant_message_is_refused(refusal, png):
     error = refusal(
         ChatRequest("gpt-4o", messages=[Message("assistant", (Image.from_bytes(png),))])
     )
     assert error.field == "messages[0].content[0]"
 
 
-def test_a_message_dict_goes_out_as_it_is():
+def test_a_message_dict_is_sent_as_it_is():
     messages = [
         {"role": "developer", "content": "D", "name": "dev"},
         {
@@ -210,6 +214,6 @@ def test_a_message_dict_goes_out_as_it_is():
         {"role": "assistant", "content": "", "reasoning_content": "Hm"},
         {"role": "tool", "tool_call_id": "c", "content": [{"type": "text", "text": ""}]},
     ]
-    body = ChatRequest("gpt-4o", messages=messages).payload()
-    assert body["messages"] == messages
-    assert json.loads(json.dumps(body)) == body
+    payload = ChatRequest("gpt-4o", messages=messages).payload()
+    assert payload["messages"] == messages
+    assert json.loads(json.dumps(payload)) == payload

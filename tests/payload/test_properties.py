@@ -1,3 +1,5 @@
+"""Properties of requests: whatever goes in, a payload is JSON and no request changes."""
+
 import contextlib
 import copy
 import json
@@ -89,36 +91,40 @@ FIELDS = [
 ]  # fmt: skip
 
 
-def _check_body(request):
-    """Make the body if the request has one; nothing but a refusal may come in its place."""
+def _check_payload(request):
+    """Build the payload; `InvalidRequestError` is the only error that may be raised."""
     with contextlib.suppress(InvalidRequestError):
-        for body in (request.payload(), request.payload(stream=True)):
-            text = json.dumps(body, allow_nan=False, ensure_ascii=False)
-            assert json.loads(text) == body
+        for payload in (request.payload(), request.payload(stream=True)):
+            text = json.dumps(payload, allow_nan=False, ensure_ascii=False)
+            assert json.loads(text) == payload
             text.encode()
 
 
 @given(MODELS, st.lists(MESSAGES, max_size=4))
-def test_message_dicts_make_a_body_or_a_refusal(model, messages):
-    _check_body(ChatRequest(model, messages=messages))
+def test_message_dicts_give_a_payload_or_are_refused(model, messages):
+    _check_payload(ChatRequest(model, messages=messages))
 
 
 @given(MODELS, st.dictionaries(st.sampled_from(FIELDS), ANYTHING, max_size=3))
-def test_junk_in_any_field_makes_a_body_or_a_refusal(model, options):
+def test_any_value_in_any_field_gives_a_payload_or_is_refused(model, options):
     request = ChatRequest(model)
     with contextlib.suppress(InvalidRequestError):
         request = request.user("Hi")
-    _check_body(request.options(**options))
+    _check_payload(request.options(**options))
 
 
 @given(MODELS, ANYTHING, ANYTHING, ANYTHING, ANYTHING)
-def test_junk_in_a_tool_makes_a_body_or_a_refusal(model, name, description, parameters, strict):
+def test_any_values_in_a_tool_give_a_payload_or_are_refused(
+    model, name, description, parameters, strict
+):
     tool = Tool(name, description=description, parameters=parameters, strict=strict)
-    _check_body(ChatRequest(model, tools=[tool, parameters], tool_choice=tool).user("Hi"))
+    _check_payload(ChatRequest(model, tools=[tool, parameters], tool_choice=tool).user("Hi"))
 
 
 @given(MODELS, ANYTHING, ANYTHING, ANYTHING, ANYTHING)
-def test_junk_in_the_methods_makes_a_body_or_a_refusal(model, prompt, part, call_id, content):
+def test_any_arguments_of_the_methods_give_a_payload_or_are_refused(
+    model, prompt, part, call_id, content
+):
     request = ChatRequest(model).system(prompt).user("Hi")
     for step in (
         lambda: request.user(part),
@@ -129,25 +135,25 @@ def test_junk_in_the_methods_makes_a_body_or_a_refusal(model, prompt, part, call
         lambda: request.options(thinking=Thinking(part)),
     ):
         with contextlib.suppress(InvalidRequestError):
-            _check_body(step())
+            _check_payload(step())
 
 
 @given(MODELS, WORDS, WORDS, JSON, st.dictionaries(WORDS, JSON, max_size=3))
-def test_a_body_survives_json(model, prompt, said, found, extra):
+def test_a_payload_survives_json(model, prompt, text, found, extra):
     extra.pop("stream", None)
-    request = ChatRequest(model, extra=extra).system(prompt).user(said).tool_result("c", found)
-    body = request.payload()
-    assert json.loads(json.dumps(body)) == body
+    request = ChatRequest(model, extra=extra).system(prompt).user(text).tool_result("c", found)
+    payload = request.payload()
+    assert json.loads(json.dumps(payload)) == payload
 
 
 @given(WORDS, WORDS, st.integers(1, 100), st.dictionaries(WORDS, JSON, max_size=3))
-def test_no_method_changes_the_request_it_is_called_on(prompt, said, max_tokens, extra):
+def test_no_method_changes_the_request_it_is_called_on(prompt, text, max_tokens, extra):
     extra.pop("stream", None)
     base = ChatRequest("gpt-4o", extra=extra).user("Hi")
     twin, before = copy.deepcopy(base), base.payload()
     base.system(prompt)
-    base.user(said)
-    base.assistant(said)
+    base.user(text)
+    base.assistant(text)
     base.tool_result("c", extra)
     base.options(max_tokens=max_tokens, extra={"x": 1})
     assert base == twin
@@ -155,6 +161,6 @@ def test_no_method_changes_the_request_it_is_called_on(prompt, said, max_tokens,
 
 
 @given(MODELS, WORDS, st.dictionaries(WORDS, JSON, max_size=3))
-def test_a_pickled_request_is_equal(model, said, extra):
-    request = ChatRequest(model, messages=[{"role": "user", "content": said}], extra=extra)
+def test_a_pickled_request_is_equal(model, text, extra):
+    request = ChatRequest(model, messages=[{"role": "user", "content": text}], extra=extra)
     assert pickle.loads(pickle.dumps(request)) == request

@@ -1,7 +1,7 @@
-"""What the builder makes, against the schemas that the vendor publishes.
+"""Payloads against the request schemas that the vendor publishes.
 
-Those schemas have faults. Each one that our requests meet is mended here by name, and a mend that
-nothing needs any more fails.
+Those schemas have faults. `FAULTS` names each one that our payloads meet, with its correction; a
+correction that no payload needs any more fails a test.
 """
 
 import copy
@@ -31,7 +31,7 @@ TOOLS = [
     Tool("now"),
 ]
 CALLS = (ToolCall("c1", "weather", '{"city": "Bonn"}'), ToolCall("c2", "now"))
-ASKED = (
+CONVERSATION = (
     ChatRequest(tools=TOOLS)
     .user("Hi")
     .assistant(Completion(choices=(Choice(text="Well", tool_calls=CALLS),)))
@@ -48,7 +48,7 @@ WIRE_FORM = [
     {"role": "tool", "tool_call_id": "c1", "content": "x"},
 ]
 
-ANYWHERE = {
+BOTH_DIALECTS = {
     "one message": ChatRequest().user("Hi"),
     "a system prompt": ChatRequest(system="S").user("Hi"),
     "several texts": ChatRequest().user("a", "b"),
@@ -62,8 +62,8 @@ ANYWHERE = {
     "the choice of auto": ChatRequest(tools=TOOLS, tool_choice="auto").user("Hi"),
     "the choice of any": ChatRequest(tools=TOOLS, tool_choice="required").user("Hi"),
     "the choice of one": ChatRequest(tools=TOOLS, tool_choice="now").user("Hi"),
-    "calls and results": ASKED.tool_result("c1", {"sun": True}).tool_result("c2", "noon"),
-    "results and more": ASKED.tool_result("c1", "x").tool_result("c2", "y").user("And?"),
+    "calls and results": CONVERSATION.tool_result("c1", {"sun": True}).tool_result("c2", "noon"),
+    "results and more": CONVERSATION.tool_result("c1", "x").tool_result("c2", "y").user("And?"),
     "calls alone": ChatRequest()
     .user("Hi")
     .assistant(Completion(choices=(Choice(tool_calls=CALLS),))),
@@ -98,8 +98,10 @@ ONLY_OPENAI = {
 ONLY_ANTHROPIC = {
     "thinking": ChatRequest(thinking=2048).user("Hi"),
     "a document of text": ChatRequest().user(NOTES),
-    "a failed tool": ASKED.tool_result("c1", "boom", is_error=True).tool_result("c2", "noon"),
-    "an image from a tool": ASKED.tool_result("c1", ["Look", PNG]).tool_result("c2", PNG),
+    "a failed tool": CONVERSATION.tool_result("c1", "boom", is_error=True).tool_result(
+        "c2", "noon"
+    ),
+    "an image from a tool": CONVERSATION.tool_result("c1", ["Look", PNG]).tool_result("c2", PNG),
     "top_k": ChatRequest(top_k=40).user("Hi"),
     "metadata": ChatRequest(metadata={"user_id": "1"}).user("Hi"),
     "many stop texts": ChatRequest(stop=list("abcdef")).user("Hi"),
@@ -107,9 +109,9 @@ ONLY_ANTHROPIC = {
 CASES = [
     (schema, case)
     for schema, cases in (
-        (OPENAI_3_7, ANYWHERE | ONLY_OPENAI),
-        (ANTHROPIC_3_7, ANYWHERE | ONLY_ANTHROPIC),
-        (ANTHROPIC_4_5, ANYWHERE | ONLY_ANTHROPIC),
+        (OPENAI_3_7, BOTH_DIALECTS | ONLY_OPENAI),
+        (ANTHROPIC_3_7, BOTH_DIALECTS | ONLY_ANTHROPIC),
+        (ANTHROPIC_4_5, BOTH_DIALECTS | ONLY_ANTHROPIC),
     )
     for case in cases
 ]
@@ -122,12 +124,12 @@ def _swap_tools_and_choice(schema):
     properties["tool_choice"] = choices
 
 
-def _parts_of(schema):
+def _find_part_list(schema):
     content = schema["properties"]["messages"]["items"]["properties"]["content"]
     return next(form for form in content["anyOf"] if form.get("type") == "array")
 
 
-def _take_documents(schema):
+def _allow_documents(schema):
     source = {
         "type": "object",
         "properties": {"type": {"enum": ["base64", "text"]}, "data": {"type": "string"}},
@@ -139,71 +141,76 @@ def _take_documents(schema):
         "required": ["type", "source"],
         "additionalProperties": False,
     }
-    _parts_of(schema)["items"]["oneOf"].append(document)
+    _find_part_list(schema)["items"]["oneOf"].append(document)
 
 
-def _take_any_number_of_parts(schema):
-    del _parts_of(schema)["maxItems"]
+def _allow_any_number_of_parts(schema):
+    del _find_part_list(schema)["maxItems"]
 
 
-def _take_a_low_top_p(schema):
+def _allow_a_low_top_p(schema):
     schema["properties"]["top_p"]["minimum"] = 0
 
 
-def _take_any_seed(schema):
+def _allow_any_seed(schema):
     del schema["properties"]["seed"]["minimum"]
 
 
 FAULTS = {
     "tools and tool_choice are swapped": (ANTHROPIC_4_5, _swap_tools_and_choice),
-    "at most 5 parts a message": (ANTHROPIC_4_5, _take_any_number_of_parts),
-    "there is no document": (ANTHROPIC_3_7, _take_documents),
-    "top_p is at least 0.1": (OPENAI_3_7, _take_a_low_top_p),
-    "seed is at least 1": (OPENAI_3_7, _take_any_seed),
+    "at most 5 parts a message": (ANTHROPIC_4_5, _allow_any_number_of_parts),
+    "there is no document": (ANTHROPIC_3_7, _allow_documents),
+    "top_p is at least 0.1": (OPENAI_3_7, _allow_a_low_top_p),
+    "seed is at least 1": (OPENAI_3_7, _allow_any_seed),
 }
 
 
-def _published(name):
+def _read_schema(name):
     path = Path(FOLDER, "schemas", f"{name}.request.json")
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _mended(name, *, but=None):
-    schema = _published(name)
-    for fault, (where, mend) in FAULTS.items():
-        if where == name and fault != but:
-            mend(schema)
+def _correct_schema(name, *, except_for=None):
+    schema = _read_schema(name)
+    for fault, (faulty, correct) in FAULTS.items():
+        if faulty == name and fault != except_for:
+            correct(schema)
     return schema
 
 
-def _bodies(name, case):
-    request = (ANYWHERE | ONLY_OPENAI | ONLY_ANTHROPIC)[case]
-    model = _published(name)["properties"]["model"]["enum"][0]
+def _build_payloads(name, case):
+    request = (BOTH_DIALECTS | ONLY_OPENAI | ONLY_ANTHROPIC)[case]
+    model = _read_schema(name)["properties"]["model"]["enum"][0]
     dialect = None if name == ANTHROPIC_4_5 else name.rpartition(".")[2].partition("-")[0]
-    made = request.options(model=model, dialect=dialect)
-    return [made.payload(), made.payload(stream=True)]
+    request = request.options(model=model, dialect=dialect)
+    return [request.payload(), request.payload(stream=True)]
 
 
 @pytest.mark.parametrize(("name", "case"), CASES)
-def test_a_request_is_what_the_schema_wants(name, case):
-    schema = _mended(name)
+def test_a_payload_is_valid_by_the_corrected_schema(name, case):
+    schema = _correct_schema(name)
     known = schema["properties"]
-    for body in _bodies(name, case):
-        jsonschema.validate(body, schema, cls=jsonschema.Draft202012Validator)
-        assert body.keys() <= known.keys()
+    for payload in _build_payloads(name, case):
+        jsonschema.validate(payload, schema, cls=jsonschema.Draft202012Validator)
+        assert payload.keys() <= known.keys()
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_fault_is_still_there_and_met(fault):
+def test_each_fault_of_a_schema_still_refuses_one_of_our_payloads(fault):
     name, _ = FAULTS[fault]
-    validator = jsonschema.Draft202012Validator(_mended(name, but=fault))
-    bodies = [body for schema, case in CASES if schema == name for body in _bodies(name, case)]
-    assert not all(validator.is_valid(body) for body in bodies)
+    validator = jsonschema.Draft202012Validator(_correct_schema(name, except_for=fault))
+    payloads = [
+        payload
+        for schema, case in CASES
+        if schema == name
+        for payload in _build_payloads(name, case)
+    ]
+    assert not all(validator.is_valid(payload) for payload in payloads)
 
 
-def test_a_mended_schema_still_refuses_what_is_wrong():
-    body = ChatRequest().user("Hi").payload()
+def test_a_corrected_schema_still_refuses_a_wrong_payload():
+    payload = ChatRequest().user("Hi").payload()
     for change in ({"temperature": 3}, {"messages": [{"role": "robot"}]}, {"model": "x"}):
-        wrong = copy.deepcopy(body) | change
+        wrong = copy.deepcopy(payload) | change
         for name in (OPENAI_3_7, ANTHROPIC_3_7, ANTHROPIC_4_5):
-            assert not jsonschema.Draft202012Validator(_mended(name)).is_valid(wrong)
+            assert not jsonschema.Draft202012Validator(_correct_schema(name)).is_valid(wrong)

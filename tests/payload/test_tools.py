@@ -1,3 +1,5 @@
+"""Tools and tool choices, in any form for either dialect."""
+
 import pytest
 
 from aimlchat.content import Tool
@@ -8,50 +10,52 @@ BOTH = pytest.mark.parametrize("model", [OPENAI, ANTHROPIC])
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 NOTHING = {"type": "object", "properties": {}}
 
-WEATHER = Tool("weather", description="Tells it.", parameters=SCHEMA)
+WEATHER = Tool("weather", description="Returns the weather.", parameters=SCHEMA)
 IN_OPENAI = {
     "type": "function",
-    "function": {"name": "weather", "description": "Tells it.", "parameters": SCHEMA},
+    "function": {"name": "weather", "description": "Returns the weather.", "parameters": SCHEMA},
 }
-IN_ANTHROPIC = {"name": "weather", "description": "Tells it.", "input_schema": SCHEMA}
+IN_ANTHROPIC = {"name": "weather", "description": "Returns the weather.", "input_schema": SCHEMA}
 HOSTED = {"type": "web_search_20250305", "name": "web_search", "max_uses": 5}
 CACHED = {"cache_control": {"type": "ephemeral"}}
 
 
-def _body(model, *tools, **options):
+def _build_payload(model, *tools, **options):
     return ChatRequest(model, tools=tools, **options).user("Hi").payload()
 
 
 @pytest.mark.parametrize("tool", [WEATHER, IN_OPENAI, IN_ANTHROPIC])
 @pytest.mark.parametrize(("model", "sent"), [(OPENAI, IN_OPENAI), (ANTHROPIC, IN_ANTHROPIC)])
 def test_a_tool_in_any_form_is_sent_in_the_form_of_the_dialect(model, tool, sent):
-    assert _body(model, tool)["tools"] == [sent]
+    assert _build_payload(model, tool)["tools"] == [sent]
 
 
 @pytest.mark.parametrize("tool", [IN_OPENAI | CACHED, IN_ANTHROPIC | CACHED])
 @BOTH
-def test_keys_beside_the_tools_own_are_kept(model, tool):
-    assert _body(model, tool)["tools"][0]["cache_control"] == {"type": "ephemeral"}
+def test_other_keys_of_a_tool_dict_are_kept(model, tool):
+    assert _build_payload(model, tool)["tools"][0]["cache_control"] == {"type": "ephemeral"}
 
 
 @BOTH
-def test_a_tool_of_the_servers_own_passes(model):
-    assert _body(model, HOSTED, tool_choice="required")["tools"] == [HOSTED]
+def test_a_tool_that_the_server_runs_passes_unchanged(model):
+    assert _build_payload(model, HOSTED, tool_choice="required")["tools"] == [HOSTED]
 
 
 @pytest.mark.parametrize("parameters", [None, {}])
 def test_a_tool_without_parameters_takes_an_empty_object(parameters):
     tool = Tool("now", parameters=parameters)
-    assert _body(OPENAI, tool)["tools"] == [
+    assert _build_payload(OPENAI, tool)["tools"] == [
         {"type": "function", "function": {"name": "now", "parameters": NOTHING}}
     ]
-    assert _body(ANTHROPIC, tool)["tools"] == [{"name": "now", "input_schema": NOTHING}]
+    assert _build_payload(ANTHROPIC, tool)["tools"] == [{"name": "now", "input_schema": NOTHING}]
 
 
-@pytest.mark.parametrize(("model", "place"), [(OPENAI, "parameters"), (ANTHROPIC, "input_schema")])
-def test_a_schema_without_a_type_is_an_object(model, place):
-    (tool,) = _body(model, Tool("f", parameters={"properties": {}}))["tools"]
-    assert (tool.get("function") or tool)[place] == {"type": "object", "properties": {}}
+@pytest.mark.parametrize(
+    ("model", "schema_key"), [(OPENAI, "parameters"), (ANTHROPIC, "input_schema")]
+)
+def test_a_schema_without_a_type_is_sent_as_one_of_an_object(model, schema_key):
+    (tool,) = _build_payload(model, Tool("f", parameters={"properties": {}}))["tools"]
+    assert (tool.get("function") or tool)[schema_key] == {"type": "object", "properties": {}}
 
 
 @BOTH
@@ -63,7 +67,7 @@ def test_a_schema_of_another_type_is_refused(model, refusal):
 
 @pytest.mark.parametrize("strict", [True, False])
 def test_strict_is_sent_in_the_openai_dialect(strict):
-    (tool,) = _body(OPENAI, Tool("f", strict=strict))["tools"]
+    (tool,) = _build_payload(OPENAI, Tool("f", strict=strict))["tools"]
     assert tool["function"]["strict"] is strict
 
 
@@ -83,7 +87,7 @@ def test_strict_is_refused_in_the_anthropic_dialect(tool, field, refusal):
 
 @pytest.mark.parametrize("name", ["", "a b", "é", "x" * 65, "a.b", "f\n", 5, None, ["f"]])
 @BOTH
-def test_a_name_is_1_to_64_of_a_few_characters(model, name, refusal):
+def test_a_name_that_the_api_does_not_take_is_refused(model, name, refusal):
     error = refusal(ChatRequest(model, tools=[Tool("ok"), Tool(name)]).user("Hi"))
     assert error.field == "tools[1].name"
     assert "64" in str(error)
@@ -91,8 +95,8 @@ def test_a_name_is_1_to_64_of_a_few_characters(model, name, refusal):
 
 @pytest.mark.parametrize("name", ["f", "x" * 64, "A-b_9"])
 @BOTH
-def test_a_name_within_the_limits_is_fine(model, name):
-    assert _body(model, Tool(name))["tools"]
+def test_a_name_within_the_limits_is_sent(model, name):
+    assert _build_payload(model, Tool(name))["tools"]
 
 
 @pytest.mark.parametrize(
@@ -114,20 +118,20 @@ def test_a_name_within_the_limits_is_fine(model, name):
     ],
 )
 @BOTH
-def test_a_tool_that_is_wrong_is_refused_by_its_path(model, tool, field, refusal):
+def test_a_malformed_tool_is_refused_by_its_path(model, tool, field, refusal):
     assert refusal(ChatRequest(model, tools=[tool]).user("Hi")).field == field
 
 
 @BOTH
-def test_two_tools_of_one_name_are_refused(model, refusal):
+def test_two_tools_with_the_same_name_are_refused(model, refusal):
     error = refusal(ChatRequest(model, tools=[Tool("f"), Tool("g"), Tool("f")]).user("Hi"))
     assert error.field == "tools[2]"
 
 
 @BOTH
 def test_at_most_128_tools_are_taken(model, refusal):
-    tools = [Tool(f"f{place}") for place in range(129)]
-    assert len(_body(model, *tools[:128])["tools"]) == 128
+    tools = [Tool(f"f{index}") for index in range(129)]
+    assert len(_build_payload(model, *tools[:128])["tools"]) == 128
     error = refusal(ChatRequest(model, tools=tools).user("Hi"))
     assert error.field == "tools"
     assert "128" in str(error)
@@ -152,23 +156,23 @@ NAMED = {"type": "function", "function": {"name": "weather"}}
         ({"type": "none"}, "none", {"type": "none"}),
     ],
 )
-def test_a_choice_in_any_form_is_sent_in_the_form_of_the_dialect(choice, openai, anthropic):
-    assert _body(OPENAI, WEATHER, tool_choice=choice)["tool_choice"] == openai
-    assert _body(ANTHROPIC, WEATHER, tool_choice=choice)["tool_choice"] == anthropic
+def test_a_tool_choice_in_any_form_is_sent_in_the_form_of_the_dialect(choice, openai, anthropic):
+    assert _build_payload(OPENAI, WEATHER, tool_choice=choice)["tool_choice"] == openai
+    assert _build_payload(ANTHROPIC, WEATHER, tool_choice=choice)["tool_choice"] == anthropic
 
 
 @BOTH
-def test_a_choice_of_an_unknown_kind_passes(model):
+def test_a_tool_choice_of_an_unknown_type_passes_unchanged(model):
     choice = {"type": "allowed_tools", "tools": []}
-    assert _body(model, WEATHER, tool_choice=choice)["tool_choice"] == choice
+    assert _build_payload(model, WEATHER, tool_choice=choice)["tool_choice"] == choice
 
 
-def test_a_choice_in_the_dialects_own_form_keeps_its_other_keys():
+def test_a_tool_choice_in_the_form_of_the_dialect_keeps_its_other_keys():
     choice = {"type": "auto", "disable_parallel_tool_use": True}
-    assert _body(ANTHROPIC, WEATHER, tool_choice=choice)["tool_choice"] == choice
+    assert _build_payload(ANTHROPIC, WEATHER, tool_choice=choice)["tool_choice"] == choice
 
 
-def test_a_choice_that_the_openai_dialect_cannot_say_is_refused(refusal):
+def test_a_tool_choice_that_the_openai_dialect_lacks_is_refused(refusal):
     choice = {"type": "auto", "disable_parallel_tool_use": True}
     error = refusal(ChatRequest(OPENAI, tools=[WEATHER], tool_choice=choice).user("Hi"))
     assert error.field == "tool_choice"
@@ -177,7 +181,7 @@ def test_a_choice_that_the_openai_dialect_cannot_say_is_refused(refusal):
 
 @pytest.mark.parametrize("choice", ["time", Tool("time"), {"type": "tool", "name": "time"}, ""])
 @BOTH
-def test_a_choice_of_a_tool_that_is_not_there_is_refused(model, choice, refusal):
+def test_the_choice_of_a_missing_tool_is_refused(model, choice, refusal):
     error = refusal(ChatRequest(model, tools=[WEATHER], tool_choice=choice).user("Hi"))
     assert error.field == "tool_choice"
     assert "weather" in str(error)
@@ -185,7 +189,7 @@ def test_a_choice_of_a_tool_that_is_not_there_is_refused(model, choice, refusal)
 
 @pytest.mark.parametrize("choice", ["required", "any", "weather", WEATHER, {"type": "any"}, NAMED])
 @BOTH
-def test_a_call_cannot_be_demanded_without_tools(model, choice, refusal):
+def test_a_required_tool_choice_without_tools_is_refused(model, choice, refusal):
     assert refusal(ChatRequest(model, tool_choice=choice).user("Hi")).field == "tool_choice"
 
 
@@ -193,6 +197,6 @@ def test_a_call_cannot_be_demanded_without_tools(model, choice, refusal):
     "choice", [5, True, ["auto"], {}, {"type": "function"}, {"type": "tool"}, {"type": ["auto"]}]
 )
 @BOTH
-def test_what_is_no_choice_is_refused(model, choice, refusal):
+def test_a_malformed_tool_choice_is_refused(model, choice, refusal):
     error = refusal(ChatRequest(model, tools=[WEATHER], tool_choice=choice).user("Hi"))
     assert error.field == "tool_choice"
