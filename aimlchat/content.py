@@ -71,7 +71,7 @@ def _is_plain_text(data: bytes) -> bool:
 def remove_white_space(encoded: str) -> str:
     """Return base64 text or a ``data:`` URI without the white space that may break its lines.
 
-    Neither holds white space of its own, and the API takes none.
+    White space means nothing in either, and the API does not take it.
     """
     return "".join(encoded.split())
 
@@ -180,7 +180,7 @@ class _Media:
     @classmethod
     def _from_data(cls, data: bytes, media_type: str | None, filename: str | None) -> Self:
         if not data:
-            msg = f"there are no bytes in it; {cls._advice}"
+            msg = f"the data has no bytes; {cls._advice}"
             raise InvalidRequestError(msg, field=cls._field)
         detected = detect_media_type(data)
         if media_type is not None:
@@ -310,7 +310,7 @@ class Message:
     """A message in neither dialect's form, as the methods of `aimlchat.ChatRequest` add it.
 
     ``role`` is ``user``, ``assistant`` or ``tool``. ``tool_calls`` and ``refusal`` belong to the
-    assistant. ``call_id`` and ``is_error`` belong to a tool, whose result the ``parts`` are.
+    assistant. ``call_id`` and ``is_error`` belong to a tool; its ``parts`` are the result.
     """
 
     role: str

@@ -115,8 +115,8 @@ class RequestOptions(TypedDict, total=False):
 
 
 _OPTION_NAMES = RequestOptions.__optional_keys__
-# Words of other SDKs, and of this one in the wrong place, by what to do instead. Any word with
-# "timeout" in it stands for "timeout".
+# Names from other SDKs, and names that belong elsewhere in this one, each with what to do instead.
+# All names that contain "timeout" share one entry.
 _ADVICE = {
     "api_key": "give it to ChatSession(api_key=...)",
     "base_url": "give it to ChatSession(base_url=...)",
@@ -130,7 +130,7 @@ _ADVICE = {
     "retry": "pass retry=RetryPolicy(...) to the call",
     "stop_sequences": "use stop",
     "stream": "to stream, use ChatSession.stream(...); otherwise leave it out",
-    "stream_options": "leave it out, a stream asks for its usage by itself",
+    "stream_options": "leave it out, since usage is always requested",
     "system_prompt": "use system",
     "timeout": "pass timeouts=Timeouts(...) to the call",
     "user": "use extra={'user': ...}, or metadata={'user_id': ...} in the anthropic dialect",
@@ -201,8 +201,9 @@ class ChatRequest:
       dialect only.
     - ``reasoning_effort``: ``low``, ``medium``, ``high``, or a vendor's own value; openai dialect
       only.
-    - ``thinking``: `Thinking`, or its budget in tokens; ``"adaptive"``; False to switch it off on
-      models that know that. ``max_tokens`` is the budget plus 4096 by default.
+    - ``thinking``: `Thinking`, or its budget in tokens; ``"adaptive"``; False to disable it, which
+      sends nothing to models that do not think by default. With a budget, ``max_tokens`` is by
+      default the budget plus 4096.
     - ``metadata``: a dict of str to str; anthropic dialect only.
     - ``prediction``, ``web_search_options``: dicts, sent as they are. ``modalities``: a list of
       ``text`` and ``audio``. ``audio``: a dict with ``format`` and ``voice``. OpenAI dialect only.
@@ -338,8 +339,8 @@ class ChatRequest:
     def payload(self, stream: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - public
         """Return the payload, a new dict at each call; with ``stream`` the one that streams.
 
-        Raises `InvalidRequestError` for what the API would refuse or silently drop: its ``field``
-        names the place, and its message the limit and what to do instead.
+        Raises `InvalidRequestError` for what the API would refuse or silently drop. Its ``field``
+        is the path of that value, and its message says the limit and what to do instead.
         """
         return build_payload(vars(self), stream=stream)
 

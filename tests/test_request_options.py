@@ -1,4 +1,4 @@
-"""The options of a call: the fields of a request by keyword, and what a wrong word is told."""
+"""The options of a call: request fields by keyword, and the errors for names that are none."""
 
 import inspect
 import subprocess

@@ -1,4 +1,7 @@
-"""Messages in the anthropic dialect: of user and assistant, with tool results among the user's."""
+"""The messages of the anthropic dialect, which has the roles user and assistant only.
+
+System messages become the system prompt, and tool results become parts of user messages.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +109,7 @@ def _build_result(message: Message, field: str) -> _Dict:
     content_field = f"{field}.content"
     match message.parts:
         case (Text(text=text),):
-            # Unlike elsewhere, a text may be blank: a tool may return nothing.
+            # A blank text is allowed here, since a tool may return nothing.
             content: str | list[_Dict] = check_text(text, f"{content_field}[0]")
         case parts:
             content = [
@@ -156,7 +159,9 @@ def _translate_message(message: _Dict, field: str) -> _Dict:
     if message["role"] == "user":
         parts = _translate_content(message["content"], field)
         content = _build_content(parts, f"{field}.content")
-        return {"role": "user", "content": content} | _omit(message, "role", "content", "name")
+        return {"role": "user", "content": content} | _copy_without(
+            message, "role", "content", "name"
+        )
     return _translate_assistant(message, field)
 
 
@@ -166,7 +171,7 @@ def _translate_content(content: str | list[_Dict] | None, field: str) -> list[_D
     return [translate_part(part, f"{field}.content[{index}]") for index, part in enumerate(content)]
 
 
-def _omit(message: _Dict, *keys: str) -> _Dict:
+def _copy_without(message: _Dict, *keys: str) -> _Dict:
     return {key: value for key, value in message.items() if key not in keys}
 
 
@@ -185,8 +190,10 @@ def _translate_assistant(message: _Dict, field: str) -> _Dict:
         for index, call in enumerate(message.get("tool_calls") or ())
     ]
     known = ("role", "content", "name", "refusal", "audio", "tool_calls", *_RESPONSE_ONLY)
-    # A response has null for what it has not, and callers send its message back as it came.
-    rest = {key: value for key, value in _omit(message, *known).items() if value is not None}
+    # Servers send null for absent keys, and callers send the message back as it came.
+    rest = {
+        key: value for key, value in _copy_without(message, *known).items() if value is not None
+    }
     return {"role": "assistant", "content": _build_content(parts, f"{field}.content")} | rest
 
 
@@ -205,5 +212,5 @@ def _translate_result(message: _Dict, field: str) -> _Dict:
     call_id = message["tool_call_id"]
     part = {"type": "tool_result", "tool_use_id": call_id, "content": content}
     # The tool's name is left out, since the id says which call the result belongs to.
-    part |= _omit(message, "role", "content", "tool_call_id", "name")
+    part |= _copy_without(message, "role", "content", "tool_call_id", "name")
     return {"role": "user", "content": [part]}

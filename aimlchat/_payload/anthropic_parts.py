@@ -17,7 +17,7 @@ from aimlchat.errors import InvalidRequestError, ProtocolError
 
 from .json_values import check_text, describe, refuse, to_json_value
 from .limits import check_call_id
-from .media import read_url, require_media_type
+from .media import check_url, require_media_type
 from .message_dicts import BLANK_MESSAGE, is_blank_text
 
 __all__ = ["build_part", "build_result_part", "build_tool_use", "translate_part"]
@@ -41,7 +41,7 @@ def build_part(part: Any, field: str) -> dict[str, Any]:
     """
     match part:
         case Text():
-            return _refuse_blank({"type": "text", "text": check_text(part.text, field)}, field)
+            return _check_not_blank({"type": "text", "text": check_text(part.text, field)}, field)
         case Image():
             return _build_image(part, field)
         case Document():
@@ -52,14 +52,14 @@ def build_part(part: Any, field: str) -> dict[str, Any]:
     raise InvalidRequestError(msg, field=field)
 
 
-def _refuse_blank(text_part: dict[str, Any], field: str) -> dict[str, Any]:
+def _check_not_blank(text_part: dict[str, Any], field: str) -> dict[str, Any]:
     if is_blank_text(text_part):
         refuse(BLANK_MESSAGE, field)
     return text_part
 
 
 def _build_image(part: Image, field: str) -> dict[str, Any]:
-    if read_url(part, field) is not None:
+    if check_url(part, field) is not None:
         refuse(_NO_IMAGE_URL, field)
     media_type = _check_image_type(require_media_type(part, field), field)
     source = {"type": "base64", "media_type": media_type, "data": part.base64()}
@@ -78,7 +78,7 @@ def _check_image_type(media_type: Any, field: str) -> str:
 
 def _build_document(part: Document, field: str) -> dict[str, Any]:
     # The filename is left out, since a document has no such key in this dialect.
-    if read_url(part, field) is not None:
+    if check_url(part, field) is not None:
         msg = "a document cannot be sent by URL; download it, then Document.from_bytes(data)"
         refuse(msg, field)
     media_type = require_media_type(part, field)
@@ -138,9 +138,9 @@ def translate_part(part: dict[str, Any], field: str) -> dict[str, Any]:
     rest = {key: value for key, value in part.items() if key not in ("type", kind)}
     match kind:
         case "text":
-            return _refuse_blank(part, field)
+            return _check_not_blank(part, field)
         case "refusal":
-            return _refuse_blank({"type": "text", "text": part["refusal"]}, field) | rest
+            return _check_not_blank({"type": "text", "text": part["refusal"]}, field) | rest
         case "image_url":
             return _translate_image(part["image_url"]["url"], f"{field}.image_url.url") | rest
         case "file":

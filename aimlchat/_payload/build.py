@@ -27,7 +27,7 @@ _BUILDERS: dict[Dialect, Callable[..., dict[str, Any]]] = {
     "anthropic": build_anthropic_payload,
     "openai": build_openai_payload,
 }
-_DIALECTS = tuple(_BUILDERS)  # For `in`: a dict raises TypeError for a value without a hash.
+_DIALECTS = tuple(_BUILDERS)  # A tuple, since `in` on a dict raises TypeError for a list.
 _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _MODEL_AND_MESSAGES = 2
 _EMPTY: tuple[Any, ...] = ((), [])
@@ -51,7 +51,7 @@ def build_payload(fields: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
     model = DEFAULT_MODEL if get("model") is None else check_non_blank(fields["model"], "model")
     messages = get("messages")
     _check_conversation(messages)
-    if len(fields) == _MODEL_AND_MESSAGES and "model" in fields:  # Nearly all requests.
+    if len(fields) == _MODEL_AND_MESSAGES and "model" in fields:  # As in nearly all requests.
         return _BUILDERS[find_model_row(model).dialect](model, messages, None, {}, stream=stream)
     dialect, extra = get("dialect"), get("extra")
     check_client_request_id(get("client_request_id"))

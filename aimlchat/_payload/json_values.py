@@ -78,9 +78,9 @@ def is_mapping(value: Any) -> bool:
 
 
 def freeze(value: Any) -> Any:
-    """Copy what can change: mappings become `FrozenDict`, lists and tuples become tuples.
+    """Return a copy that cannot be changed: `FrozenDict` for mappings, tuples for sequences.
 
-    Other values are kept as they are; `to_json_value` refuses those that JSON cannot hold.
+    Other values are returned as they are; `to_json_value` refuses those that JSON cannot hold.
     """
     return _freeze(value, set())
 

@@ -2,7 +2,7 @@
 
 A check takes a value and the path of its field, and returns the value in plain types. If the value
 breaks the limit, it raises `InvalidRequestError` and says what came, what the limit is, and what to
-give instead. Functions named ``build_`` make a check for given bounds.
+give instead. The ``build_`` functions return a check for the bounds in their arguments.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ _RESPONSE_FORMATS = ("text", "json_object", "json_schema")
 
 
 def build_number_check(low: float, high: float, *, note: str = "") -> Check:
-    """Make a check for an int or a float from ``low`` to ``high``.
+    """Return a check for an int or a float from ``low`` to ``high``.
 
-    ``note`` is appended to the error message, to say where another range holds.
+    ``note`` is appended to the error message, to say which dialect has another range.
     """
 
     def check(value: Any, field: str) -> int | float:
@@ -62,7 +62,7 @@ def build_number_check(low: float, high: float, *, note: str = "") -> Check:
 
 
 def build_integer_check(low: int | None = None, high: int | None = None) -> Check:
-    """Make a check for an int from ``low`` to ``high``; None for no bound but that of 64 bits."""
+    """Return a check for an int from ``low`` to ``high``; None for no bound but that of 64 bits."""
     wanted = "an int" if low is None else f"an int of at least {low}"
     lowest = MIN_INTEGER if low is None else low
     highest = MAX_INTEGER if high is None else high
@@ -79,7 +79,7 @@ def build_integer_check(low: int | None = None, high: int | None = None) -> Chec
 
 
 def build_stop_check(max_count: int | None = None) -> Check:
-    """Make a check for one stop text, or a list of up to ``max_count``; None for any number."""
+    """Return a check for one stop text, or a list of up to ``max_count``; None for any number."""
 
     def check(value: Any, field: str) -> str | list[str]:
         if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""What both dialects require of an image, a document or audio."""
+"""Checks of images, documents and audio that both dialects need."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from .json_values import check_text, refuse
 if TYPE_CHECKING:
     from aimlchat.content import Audio, Document, Image
 
-__all__ = ["read_url", "require_media_type"]
+__all__ = ["check_url", "require_media_type"]
 
 
-def read_url(part: Image | Document | Audio, field: str) -> str | None:
-    """Return the URL of remote data, or None for data that the part holds."""
+def check_url(part: Image | Document | Audio, field: str) -> str | None:
+    """Return the URL of remote data, checked, or None if the part has the data itself."""
     return None if part.url is None else check_text(part.url, field)
 
 
 def require_media_type(part: Image | Document | Audio, field: str) -> str:
-    """Return the media type of the data that the part holds.
+    """Return the media type of the data in the part.
 
     Raises `InvalidRequestError` for a part without data or media type, which a caller can make
     only by hand: the ``from_`` constructors set both.

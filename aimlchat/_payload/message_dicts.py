@@ -47,9 +47,9 @@ def parse_message(message: Any, field: str) -> dict[str, Any]:
 
 
 def _copy_plain_text(message: Any) -> dict[str, Any] | None:
-    """Copy a message that has a role and an ASCII text and no more; return None for any other.
+    """Copy a message that has only a role and an ASCII text; return None for any other.
 
-    Most messages are such, and this takes a third of the time of the checks that they do not need.
+    Most messages have this form, and copying them here takes a third of the time of the checks.
     """
     if type(message) is not dict or len(message) != _ROLE_AND_CONTENT:
         return None

@@ -38,22 +38,22 @@ _check_max_tokens = build_integer_check(1)
 
 
 class ModelRow(NamedTuple):
-    """What holds for all models whose name contains a match of ``pattern``, in either case.
+    """What is true of all models whose name contains a match of ``pattern``, ignoring case.
 
     ``dialect`` is for requests without thinking, ``thinking_dialect`` for requests with it (None if
     the models do not think), and ``thinking_modes`` are the values of ``thinking.type`` that the
     models take.
     """
 
-    # A text: `re` compiles and caches it on first use, so that the import does not pay for it.
+    # Not compiled: `re` does that on first use, which makes `import aimlchat` faster.
     pattern: str
     dialect: Dialect
     thinking_dialect: Dialect | None
     thinking_modes: tuple[ThinkingMode, ...]
 
 
-# The first row that matches holds. In a name the family may stand before or after the version, the
-# version may have a dot or a dash, and a date may follow: claude-opus-4-20250514 is version 4.0.
+# The first row that matches is used. In a name the family may stand before or after the version,
+# the version may have a dot or a dash, and a date may follow: claude-opus-4-20250514 is 4.0.
 MODEL_TABLE = (
     # Claude 3.7
     ModelRow(r"claude-(\w+-)?3[.-]7(?!\d)", "openai", "anthropic", ("enabled",)),
@@ -88,7 +88,7 @@ def choose_dialect(
         model: the model's name.
         dialect: the caller's choice, which overrules the table; None for no choice.
         mode: the mode of thinking; None if the request has none. ``disabled`` is not sent to a
-            model that does not take it, since such a model thinks only if it is asked to.
+            model that does not take it, since such a model does not think by default.
 
     Raises:
         InvalidRequestError: with the field ``thinking``, for a mode that the model or the dialect

@@ -1,4 +1,4 @@
-"""The openai dialect, which every model takes but some Claude models."""
+"""The openai dialect, which all models take except some Claude models."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aimlchat.errors import InvalidRequestError
 
 from . import limits
 from .json_values import check_text, describe, refuse
-from .media import read_url, require_media_type
+from .media import check_url, require_media_type
 from .message_dicts import BLANK_MESSAGE, is_blank_text, parse_message
 from .tools import TOOL_FIELDS, ToolChoice, ToolSpec, add_tools
 
@@ -121,7 +121,7 @@ def _build_part(part: Any, field: str) -> dict[str, Any]:
         case Text():
             return {"type": "text", "text": check_text(part.text, field)}
         case Image():
-            url = read_url(part, field)
+            url = check_url(part, field)
             if url is None:
                 require_media_type(part, field)
                 url = part.data_uri()
@@ -135,7 +135,7 @@ def _build_part(part: Any, field: str) -> dict[str, Any]:
 
 
 def _build_file(part: Document, field: str) -> dict[str, Any]:
-    if read_url(part, field) is not None:
+    if check_url(part, field) is not None:
         msg = "a document cannot be sent by URL; download it, then Document.from_bytes(data)"
         refuse(msg, field)
     if require_media_type(part, field) != _PDF:
@@ -149,7 +149,7 @@ def _build_file(part: Document, field: str) -> dict[str, Any]:
 
 
 def _build_audio(part: Audio, field: str) -> dict[str, Any]:
-    if read_url(part, field) is not None:
+    if check_url(part, field) is not None:
         refuse("audio cannot be sent by URL; download it, then Audio.from_bytes(data)", field)
     audio_format = _AUDIO_FORMATS.get(require_media_type(part, field))
     if audio_format is None:

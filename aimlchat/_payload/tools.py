@@ -31,7 +31,7 @@ _CHOICE_KINDS: dict[str, _ChoiceKind] = {
     "required": "required",
     "any": "required",
 }
-_NO_CHOICE = "give 'none', 'auto', 'required' or a tool's name"
+_CHOICE_ADVICE = "give 'none', 'auto', 'required' or a tool's name"
 
 
 class ToolSpec(NamedTuple):
@@ -176,7 +176,7 @@ def _parse_choice(choice: Any) -> ToolChoice:
         kind = _CHOICE_KINDS.get(choice, "tool")
         return ToolChoice(kind, choice if kind == "tool" else "", "neutral", {})
     if not is_mapping(choice):
-        refuse(f"{describe(choice)} is not a tool choice; {_NO_CHOICE}", "tool_choice")
+        refuse(f"{describe(choice)} is not a tool choice; {_CHOICE_ADVICE}", "tool_choice")
     original = to_json_value(choice, "tool_choice")
     match original:
         case {"type": "function", "function": {"name": str(name)}}:
@@ -187,7 +187,7 @@ def _parse_choice(choice: Any) -> ToolChoice:
             return ToolChoice(_CHOICE_KINDS[word], "", "anthropic", original)
         case {"type": str(word)} if word not in ("function", "tool", "required"):
             return ToolChoice("other", "", "other", original)
-    msg = f"the dict is not a tool choice; {_NO_CHOICE}"
+    msg = f"the dict is not a tool choice; {_CHOICE_ADVICE}"
     raise InvalidRequestError(msg, field="tool_choice")
 
 
