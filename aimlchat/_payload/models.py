@@ -103,7 +103,7 @@ def choose_dialect(
         return dialect or row.dialect, False
     if not modes:
         refuse(
-            f"{model} has no thinking parameter; leave thinking out, give reasoning_effort if the"
+            f"{model} takes no thinking parameter; leave thinking out, give reasoning_effort if the"
             " model reasons, or choose a model that thinks, such as anthropic/claude-3.7-sonnet",
             "thinking",
         )
