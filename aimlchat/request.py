@@ -217,7 +217,7 @@ class ChatRequest:
     model: str | None = None
     messages: _Messages = attrs.field(default=(), converter=_freeze_messages, kw_only=True)
     # `system` is the name of a method too; the constructor's argument has no underscore.
-    _system: str | None = attrs.field(default=None, kw_only=True)
+    _system: str | None = attrs.field(default=None, alias="system", kw_only=True)
     max_tokens: int | None = attrs.field(default=None, kw_only=True)
     temperature: float | None = attrs.field(default=None, kw_only=True)
     top_p: float | None = attrs.field(default=None, kw_only=True)
