@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol
 
 from aimlchat.errors import AIMLChatError
@@ -98,7 +99,9 @@ class Pump:
         sink, framer = self._sink, self._framer
         try:
             await sink.append(framer.start())
-            async with self.stream:
+            # An `async with` whose entry raises, because another task is opening the stream, never
+            # exits; `aclosing` closes the stream in that case too.
+            async with aclosing(self.stream), self.stream:
                 async for delta in self.stream:
                     if frames := framer.feed(delta):
                         await sink.append(frames)

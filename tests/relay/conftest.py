@@ -82,6 +82,7 @@ async def falling_quiet(*texts):
 
     async with serving(think) as server, ChatSession("k", base_url=server.base_url) as opened:
         server.said = said
+        server.speaks = bool(texts)
         yield opened, server
 
 

@@ -233,22 +233,27 @@ async def test_a_cut_answer_keeps_its_text_and_raises(hall, emulator, session):
     assert error.partial.text == "Half"
 
 
-async def test_a_mistake_of_the_caller_is_told_without_a_word_of_it(one_hall, thoughtful):
-    session, _ = thoughtful
+async def test_relaying_a_stream_that_another_task_uses_fails_and_closes_it(one_hall, quiet, soon):
+    session, upstream = quiet
     stream = session.stream("Go")
-    elsewhere = asyncio.create_task(stream.collect())
-    await asyncio.sleep(0)
+    other_task = asyncio.create_task(stream.collect())
+    await upstream.said.wait()
+    if upstream.speaks:  # else the other task waits for the response headers for ever
+        while not stream.partial.text:  # noqa: ASYNC110 - a stream has no event for it
+            await asyncio.sleep(0)
 
     async with one_hall.open(lambda ws: relay(stream, ws)) as page, page() as it:
         frames = await it.frames()
+        error = await one_hall.result()
+        async with soon():
+            await upstream.gone.wait()
 
-    assert frames[1]["data"] == {"code": "internal"}
-    assert "task" not in json.dumps(frames)
-    error = await one_hall.result()
     assert isinstance(error, RuntimeError)
     assert "another task reads this stream" in str(error)
+    assert frames[1]["data"] == {"code": "internal"}
+    assert "task" not in json.dumps(frames)
     with pytest.raises(StreamInterruptedError):
-        await elsewhere
+        await other_task
 
 
 async def test_cancelling_closes_the_upstream(hall, quiet, soon):
