@@ -1,13 +1,13 @@
-"""A stream on a page, live: into a web socket, or into a response of server-sent events.
+"""Send a stream to a browser while it runs: over a web socket or as server-sent events.
 
-The frames are those of the AI SDK's UI message stream, so that its `useChat` reads them as they
-are; docs/relay.md has them all in a table.
+The frames follow the AI SDK's UI message stream protocol, so the AI SDK's `useChat` can read them
+unchanged. docs/relay.md lists every frame.
 """
 
 from __future__ import annotations
 
 from .broadcast import Broadcast
-from .buffer import PageTooSlowError
+from .errors import PageTooSlowError
 from .sse import SSE_HEADERS, SSEEvents, sse_events, sse_response
 from .store import MemoryStore, Store
 from .websocket import relay

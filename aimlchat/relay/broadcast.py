@@ -1,4 +1,4 @@
-"""One stream for several pages, which may come late and come again."""
+"""One stream for several pages, which may join late and reconnect."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from .backlog import Backlog
-from .buffer import PageTooSlowError
-from .delivery import attend
+from .adapters import adapt_websocket
+from .buffer import FrameQueue
+from .delivery import deliver
+from .errors import PageGoneError, PageTooSlowError
 from .pump import Pump
-from .sockets import PageGoneError, socket_of
-from .sse import SSEEvents, respond
+from .sse import SSEEvents, send_response
 from .store import MemoryStore
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from aimlchat.completions import Completion
     from aimlchat.iterators import DeltaStream
 
+    from .adapters import WebSocket
     from .frames import Frame
-    from .sockets import WebSocket
     from .store import Store
 
 __all__ = ["Broadcast"]
@@ -34,20 +34,20 @@ _logger = logging.getLogger("aimlchat")
 class Broadcast:
     """One upstream call that any number of pages follow, each at its own pace.
 
-    A page that comes late gets all that has been said in one frame of each kind, and then what
-    comes. Every frame has a number; a page that lost its connection comes again with the last one
-    that it saw. A page that goes only ends its own following; one that says ``stop`` stops the
-    answer for all of them.
+    A page that joins late is sent what has been received so far, with the deltas of each part
+    joined into one frame, and then the frames as they come. Every frame has a number; a page that
+    lost its connection reconnects with the number of the last frame that it received. A page that
+    disconnects only ends its own following; a page that sends ``stop`` stops the answer for all.
 
     Args:
-        stream: what `ChatSession.stream` returns, not entered yet; the call begins with the first
-            page, or with `start`.
-        grace: seconds for which it is kept when no page follows it, or none any more: before its
-            end, the upstream connection is closed after them; after its end, pages can come again
-            for so long. Then it is over.
-        store: where the frames are kept; default this process's memory.
-        on_over: called once when it is over, for whoever has to forget it. What it raises is
-            logged.
+        stream: what `ChatSession.stream` returns, not entered yet. The call begins when the first
+            page joins, or with `start`.
+        grace: seconds for which the broadcast is kept while no page follows it. Before the end of
+            the stream, the upstream connection is closed after them; after the end, pages can
+            still join for so long. Then the broadcast is over.
+        store: where the frames are kept; by default the memory of this process.
+        on_over: called once when the broadcast is over, for example to drop it from a registry.
+            What it raises is logged.
     """
 
     def __init__(
@@ -62,35 +62,35 @@ class Broadcast:
         self._pump = Pump(stream, self._store)
         self._grace = grace
         self._on_over = on_over
-        self._followers = 0
+        self._follower_count = 0
         self._is_over = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._grace_timer: asyncio.TimerHandle | None = None
 
     @property
     def is_over(self) -> bool:
-        """Whether its time of grace has passed; pages come in vain then."""
+        """Whether the grace period has passed, or `aclose` was called; pages can join no more."""
         return self._is_over
 
     @property
     def is_live(self) -> bool:
-        """Whether the model is still at it."""
+        """Whether the stream is still being read."""
         task = self._pump.task
         return task is not None and not task.done()
 
     @property
     def partial(self) -> Completion:
-        """All that has come so far."""
+        """The completion as far as it has been received."""
         return self._pump.stream.partial
 
     def start(self) -> None:
-        """Begin the upstream call, if it has not begun; the first page to follow does so too.
+        """Begin the upstream call, if it has not begun; the first page that joins does so too.
 
-        Raises `RuntimeError` when the broadcast is over.
+        Raises `RuntimeError` if the broadcast is over.
         """
-        self._check()
+        self._check_not_over()
         if self._pump.task is None:
-            self._pump.start().add_done_callback(lambda _: self._rest())
-            self._rest()
+            self._pump.start().add_done_callback(lambda _: self._restart_grace_timer())
+            self._restart_grace_timer()
 
     async def relay(
         self,
@@ -101,21 +101,34 @@ class Broadcast:
         heartbeat: float | None = 15.0,
         patience: float | None = 60.0,
     ) -> Completion:
-        """Let a web socket follow until the end, as `aimlchat.relay.relay` does.
+        """Send the broadcast into a web socket until its end, as `aimlchat.relay.relay` does.
 
-        ``after`` is the number of the last frame that this page has seen, 0 for a new page. It
-        returns the completion, or, when the page went or somebody stopped the answer, what had
-        come (``finish_reason`` is None then). Raises what the stream failed with; `RuntimeError`
-        when the broadcast is over; `PageTooSlowError` when the page took longer than ``patience``
-        for one frame. Cancelling ends the following and not the call.
+        Cancelling ends the following of this page and not the call.
+
+        Args:
+            websocket: as for `aimlchat.relay.relay`.
+            after: the number of the last frame that this page has received, 0 for a new page.
+            on_message: called with every message of the page that is no stop.
+            heartbeat: seconds without a frame after which a heartbeat is sent; None for never.
+            patience: seconds that the page may take to accept one frame; None for no limit.
+
+        Returns:
+            The whole completion. If the page disconnected or the answer was stopped: what had been
+            received, with None as its ``finish_reason``.
+
+        Raises:
+            AIMLChatError: the stream failed; the page has been sent an ``error`` frame.
+            PageTooSlowError: the page did not accept a frame within ``patience``.
+            RuntimeError: the broadcast is over.
+            TypeError: ``websocket`` is no web socket.
         """
-        socket = socket_of(websocket)
-        follower = self._follower(after)
+        connection = adapt_websocket(websocket)
+        follower = self._build_follower(after)
         follower.start()
         try:
-            await attend(
+            await deliver(
                 follower,
-                socket,
+                connection,
                 stop=self.stop,
                 on_message=on_message,
                 heartbeat=heartbeat,
@@ -127,8 +140,8 @@ class Broadcast:
             error.partial = self.partial
             raise
         finally:
-            follower.drop()
-        return self._pump.outcome()
+            follower.cancel()
+        return self._pump.result()
 
     async def sse_response(
         self,
@@ -139,19 +152,20 @@ class Broadcast:
         heartbeat: float | None = 15.0,
         patience: float | None = 60.0,
     ) -> web.StreamResponse:
-        """Let a request of aiohttp.web follow, as `aimlchat.relay.sse_response` does.
+        """Answer a request of aiohttp.web with the broadcast, as `sse_response` does.
 
-        The number of a frame is the id of its event. ``after`` is that of the last one seen;
-        default the request's header ``Last-Event-ID``, which a browser's ``EventSource`` sends
-        when it comes again.
+        The id of an event is the number of its frame. ``after`` is the number of the last frame
+        that this page has received; by default it is read from the request header
+        ``Last-Event-ID``, which a browser's ``EventSource`` sends when it reconnects. Raises
+        `RuntimeError` if the broadcast is over.
         """
         if after is None:
-            last = request.headers.get("Last-Event-ID", "")
-            after = int(last) if last.isascii() and last.isdecimal() else 0
-        follower = self._follower(after)
+            last_id = request.headers.get("Last-Event-ID", "")
+            after = int(last_id) if last_id.isascii() and last_id.isdecimal() else 0
+        follower = self._build_follower(after)
         follower.start()
         try:
-            return await respond(
+            return await send_response(
                 request,
                 follower,
                 stop=self.stop,
@@ -160,94 +174,102 @@ class Broadcast:
                 patience=patience,
             )
         finally:
-            follower.drop()
+            follower.cancel()
 
     def sse_events(self, *, after: int = 0, heartbeat: float | None = 15.0) -> SSEEvents:
-        """Return the events for another server's response, as `aimlchat.relay.sse_events` does."""
-        follower = self._follower(after)
+        """Return the events for a response of any other server, as `sse_events` does.
+
+        ``after`` is the number of the last frame that this page has received. Raises
+        `RuntimeError` if the broadcast is over.
+        """
+        follower = self._build_follower(after)
         return SSEEvents(follower, follower, heartbeat)
 
     async def stop(self) -> None:
-        """Close the upstream connection; all pages keep what has come and are told of it."""
+        """Close the upstream connection; every page keeps what it has and is sent ``abort``."""
         await self._pump.stop()
 
     async def aclose(self) -> None:
-        """Stop, and be over at once, without the time of grace. Safe to repeat."""
+        """Stop, and be over at once, without the grace period. Safe to repeat."""
         await self._pump.stop()
         self._expire()
 
-    def _check(self) -> None:
+    def _check_not_over(self) -> None:
         if self._is_over:
-            msg = "this broadcast is over"
+            msg = (
+                "this broadcast is over: it was closed, or no page followed it for"
+                f" {self._grace:g} s; make a new one from a new stream"
+            )
             raise RuntimeError(msg)
 
-    def _follower(self, after: int) -> _Follower:
-        self._check()
-        return _Follower(self._store, after, self._join, self._part)
+    def _build_follower(self, after: int) -> _Follower:
+        self._check_not_over()
+        return _Follower(self._store, after, self._add_follower, self._remove_follower)
 
-    def _join(self) -> None:
+    def _add_follower(self) -> None:
         self.start()
-        self._followers += 1
-        self._rest()
+        self._follower_count += 1
+        self._restart_grace_timer()
 
-    def _part(self) -> None:
-        self._followers -= 1
-        self._rest()
+    def _remove_follower(self) -> None:
+        self._follower_count -= 1
+        self._restart_grace_timer()
 
-    def _rest(self) -> None:
-        """Count the time of grace anew if no page follows."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if not self._followers and not self._is_over:
-            self._timer = asyncio.get_running_loop().call_later(self._grace, self._expire)
+    def _restart_grace_timer(self) -> None:
+        """Start the grace period anew if no page follows, else stop it."""
+        if self._grace_timer is not None:
+            self._grace_timer.cancel()
+            self._grace_timer = None
+        if not self._follower_count and not self._is_over:
+            loop = asyncio.get_running_loop()
+            self._grace_timer = loop.call_later(self._grace, self._expire)
 
     def _expire(self) -> None:
         if self._is_over:
             return
         self._is_over = True
-        self._rest()
-        self._pump.drop()
+        self._restart_grace_timer()
+        self._pump.cancel()
         if self._on_over is not None:
             try:
                 self._on_over()
-            except Exception:  # a hook that fails is not the broadcast's fault
+            except Exception:  # an error in a hook must not reach the event loop
                 _logger.exception("the hook %r failed", self._on_over)
 
 
 class _Follower:
-    """One page's way through the frames of a broadcast."""
+    """The frames of a broadcast for one page: a `FrameSource`, and its own `FrameProducer`."""
 
     def __init__(
-        self, store: Store, after: int, join: Callable[[], None], part: Callable[[], None]
+        self, store: Store, after: int, join: Callable[[], None], leave: Callable[[], None]
     ) -> None:
         self._store = store
-        self._seen = max(after, 0)
-        self._backlog = Backlog()
+        self._last_number = max(after, 0)
+        self._queue = FrameQueue()
         self._join = join
-        self._part = part
+        self._leave = leave
         self._has_joined = False
-        self._has_parted = False
+        self._has_left = False
 
     def start(self) -> None:
-        """Count as a page that follows, if it does not yet."""
+        """Join the followers of the broadcast; safe to repeat."""
         if not self._has_joined:
             self._join()
             self._has_joined = True
 
-    def drop(self) -> None:
-        """Count no longer; safe to repeat."""
-        if self._has_joined and not self._has_parted:
-            self._has_parted = True
-            self._part()
+    def cancel(self) -> None:
+        """Leave the followers of the broadcast; safe to repeat."""
+        if self._has_joined and not self._has_left:
+            self._has_left = True
+            self._leave()
 
     async def take(self) -> Frame | None:
-        """Return what this page has not seen, joined where it can be; None at the end."""
-        if not self._backlog:
-            frames = await self._store.read(self._seen)
+        """Wait for the next frame, with waiting deltas joined; None after the last."""
+        if not self._queue:
+            frames = await self._store.read(self._last_number)
             if not frames:
                 return None
             for frame in frames:
-                self._seen += 1
-                self._backlog.add({**frame, "number": self._seen})
-        return self._backlog.take()
+                self._last_number += 1
+                self._queue.add({**frame, "number": self._last_number})
+        return self._queue.take()

@@ -1,4 +1,4 @@
-"""Frames out to one page, and what the page says meanwhile."""
+"""Deliver frames to one page, and handle the messages that the page sends meanwhile."""
 
 from __future__ import annotations
 
@@ -9,36 +9,35 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from .buffer import PageTooSlowError
+from .errors import PageGoneError, PageTooSlowError
 from .frames import HEARTBEAT, error_frames
-from .sockets import PageGoneError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from .adapters import Connection
     from .frames import Frame
     from .pump import Pump
-    from .sockets import Socket
 
-__all__ = ["Feed", "attend", "beating"]
+__all__ = ["FrameSource", "deliver", "take_or_heartbeat"]
 
 _logger = logging.getLogger("aimlchat")
 
 
-class Feed(Protocol):
-    """What one page has still to be sent."""
+class FrameSource(Protocol):
+    """The frames that one page is still to be sent."""
 
     async def take(self) -> Frame | None:
-        """Return the next frame as soon as there is one, None at the end. Cancelling is safe."""
+        """Wait for the next frame and return it; None after the last. Cancelling is safe."""
 
 
-class _Said(msgspec.Struct):
+class _PageMessage(msgspec.Struct):
     type: str
 
 
-async def attend(
-    feed: Feed,
-    socket: Socket,
+async def deliver(
+    source: FrameSource,
+    connection: Connection,
     *,
     stop: Callable[[], Awaitable[None]],
     on_message: Callable[[str | bytes], object] | None,
@@ -46,86 +45,103 @@ async def attend(
     patience: float | None,
     pump: Pump | None = None,
 ) -> None:
-    """Send a page all of its feed, and listen to it until then.
+    """Send all frames of a source to a page, and receive its messages until the last frame.
 
-    ``stop`` is called when the page asks for that. Raises `PageGoneError` when it has gone,
-    `PageTooSlowError` when it takes nothing. Cancelling is safe; no task is left behind.
+    Cancelling is safe; no task is left behind.
+
+    Args:
+        source: where the frames come from.
+        connection: the page.
+        stop: called when the page sends ``{"type": "stop"}``.
+        on_message: called with every other message of the page; what it raises is logged.
+        heartbeat: seconds without a frame after which a heartbeat is sent; None for never.
+        patience: seconds that the page may take to accept one frame; None for no limit.
+        pump: what fills the source; it is started here, and its overflow ends the delivery.
+
+    Raises:
+        PageGoneError: the page closed its connection.
+        PageTooSlowError: the page did not accept a frame within ``patience``, or the pump's buffer
+            overflowed.
     """
-    sending = asyncio.create_task(_send_all(feed, socket, heartbeat, patience))
-    listening = asyncio.create_task(_listen(socket, stop, on_message))
-    ours = {sending, listening}
-    watched = ours if pump is None else ours | {pump.start()}
+    sending = asyncio.create_task(_send_all(source, connection, heartbeat, patience))
+    receiving = asyncio.create_task(_receive_all(connection, stop, on_message))
+    own_tasks = {sending, receiving}
+    pending = own_tasks if pump is None else own_tasks | {pump.start()}
     try:
         while not sending.done():
-            done, watched = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
-            if pump is not None and pump.overran:
-                pump.outcome()
-            for task in done & ours:
+            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            if pump is not None and pump.has_overflowed:
+                pump.result()
+            for task in done & own_tasks:
                 task.result()
     except PageTooSlowError as error:
-        await _end(sending, listening)
-        await _say_last(socket, error)
+        await _cancel_all(sending, receiving)
+        await _send_error(connection, error)
         raise
     finally:
-        await _end(sending, listening)
+        await _cancel_all(sending, receiving)
 
 
-async def beating(feed: Feed, heartbeat: float | None) -> Frame | None:
-    """Return the next frame of a feed, or a heartbeat if none comes within so many seconds."""
+async def take_or_heartbeat(source: FrameSource, heartbeat: float | None) -> Frame | None:
+    """Return the next frame of a source, or `HEARTBEAT` if none comes within those seconds."""
     try:
         async with asyncio.timeout(heartbeat):
-            return await feed.take()
+            return await source.take()
     except TimeoutError:
         return HEARTBEAT
 
 
 async def _send_all(
-    feed: Feed, socket: Socket, heartbeat: float | None, patience: float | None
+    source: FrameSource, connection: Connection, heartbeat: float | None, patience: float | None
 ) -> None:
-    while (frame := await beating(feed, heartbeat)) is not None:
+    while (frame := await take_or_heartbeat(source, heartbeat)) is not None:
         try:
             async with asyncio.timeout(patience) as limit:
-                await socket.send(frame)
+                await connection.send(frame)
         except TimeoutError as error:
-            if not limit.expired():
+            if not limit.expired():  # the connection raised a timeout of its own
                 raise
-            msg = f"the page took nothing for {patience:g} s"
+            msg = f"the page accepted nothing for {patience:g} s; patience sets that limit"
             raise PageTooSlowError(msg) from error
 
 
-async def _listen(
-    socket: Socket,
+async def _receive_all(
+    connection: Connection,
     stop: Callable[[], Awaitable[None]],
     on_message: Callable[[str | bytes], object] | None,
 ) -> None:
     while True:
-        message = await socket.receive()
-        if _asks_to_stop(message):
+        message = await connection.receive()
+        if _is_stop_message(message):
             await stop()
         elif on_message is not None:
             try:
                 on_message(message)
-            except Exception:  # a hook that fails is not the stream's fault
+            except Exception:  # an error in a hook must not end the stream
                 _logger.exception("the hook %r failed", on_message)
 
 
-def _asks_to_stop(message: str | bytes) -> bool:
+def _is_stop_message(message: str | bytes) -> bool:
     try:
-        return msgspec.json.decode(message, type=_Said).type == "stop"
+        return msgspec.json.decode(message, type=_PageMessage).type == "stop"
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return False
 
 
-async def _say_last(socket: Socket, error: PageTooSlowError) -> None:
-    """Lay the error behind what the connection still holds, for a page that wakes up later."""
+async def _send_error(connection: Connection, error: PageTooSlowError) -> None:
+    """Queue the error behind the data that the connection still holds, without waiting.
+
+    A page that starts to read again finds it there.
+    """
     for frame in error_frames(error):
-        # No time at all: what is sent gets into the buffer at once, and waits only after that.
+        # With a timeout of 0 the frame still enters the connection's write buffer; only the wait
+        # for the page to read it is cancelled.
         with contextlib.suppress(TimeoutError, PageGoneError):
             async with asyncio.timeout(0):
-                await socket.send(frame)
+                await connection.send(frame)
 
 
-async def _end(*tasks: asyncio.Task[None]) -> None:
+async def _cancel_all(*tasks: asyncio.Task[None]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,6 +1,7 @@
-"""What a page is told of an error: a sentence for people and a code for programs.
+"""The errors of the relay, and the description of an error that a page may see.
 
-Never the error's own words, which may quote a conversation, a key or the body of an answer.
+A description never contains the error's own message, which may quote a conversation, an API key
+or the body of a response.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import attrs
 
 from aimlchat.errors import (
+    AIMLChatError,
     APIError,
     AuthenticationError,
     BadRequestError,
@@ -24,43 +26,57 @@ from aimlchat.errors import (
     StreamInterruptedError,
 )
 
-from .buffer import PageTooSlowError
+__all__ = ["ErrorDescription", "PageGoneError", "PageTooSlowError", "describe_error"]
 
-__all__ = ["Problem", "problem_of"]
+
+class PageTooSlowError(AIMLChatError):
+    """The page reads too slowly: too much data waits for it, or one frame took too long to send.
+
+    The relay has stopped sending to that page. ``partial`` is the completion as far as it had
+    been received.
+    """
+
+
+class PageGoneError(Exception):
+    """The page has closed its connection. The relay handles this error; callers never see it."""
 
 
 @attrs.frozen
-class Problem:
-    """What a page is told. ``retry_after`` is in seconds, None where the server named no wait."""
+class ErrorDescription:
+    """What a page is shown of an error: a code for programs and a sentence for people.
+
+    ``retry_after`` is the wait in seconds that the server asked for, None if it named none.
+    """
 
     code: str
     sentence: str
     retry_after: float | None = None
 
 
-# The first class that fits counts, so a class stands before those that it inherits from.
-_PROBLEMS: tuple[tuple[type[Exception], str, str], ...] = (
+# The first matching class wins, so a subclass stands before its base class.
+_DESCRIPTIONS: tuple[tuple[type[Exception], str, str], ...] = (
     (AuthenticationError, "authentication", "This service cannot sign in to the model's provider."),
     (InsufficientCreditsError, "credits", "This service has no credits left with the provider."),
     (PermissionDeniedError, "permission", "This service may not use this model."),
-    (NotFoundError, "not_found", "This model does not exist, or no longer does."),
-    (RateLimitError, "rate_limit", "There are too many requests just now. Try again in a while."),
-    (BadRequestError, "bad_request", "The model cannot take this request."),
-    (InvalidRequestError, "bad_request", "The model cannot take this request."),
-    (ServerError, "provider", "The model's provider is in trouble. Try again in a while."),
+    (NotFoundError, "not_found", "This model does not exist or has been retired."),
+    (RateLimitError, "rate_limit", "There are too many requests right now. Try again in a while."),
+    (BadRequestError, "bad_request", "The model cannot process this request."),
+    (InvalidRequestError, "bad_request", "The model cannot process this request."),
+    (ServerError, "provider", "The model's provider has a problem. Try again in a while."),
     (APIError, "provider", "The model's provider refused this request."),
     (RequestTimeoutError, "timeout", "The model did not answer in time. Try again."),
     (ConnectionFailedError, "connection", "The model's provider cannot be reached. Try again."),
-    (StreamInterruptedError, "interrupted", "The answer broke off before its end. Try again."),
-    (ProtocolError, "protocol", "The model's provider answered with something unreadable."),
+    (StreamInterruptedError, "interrupted", "The answer was cut off before its end. Try again."),
+    (ProtocolError, "protocol", "The model's provider sent a response that cannot be read."),
     (ConfigurationError, "configuration", "This service is not set up correctly."),
     (PageTooSlowError, "too_slow", "This page fell too far behind the answer."),
 )
-_UNKNOWN = ("internal", "Something went wrong in this service.")
+_UNKNOWN_ERROR = ("internal", "Something went wrong in this service.")
 
 
-def problem_of(error: Exception) -> Problem:
-    """Return what a page may know of an error."""
-    told = (told for kind, *told in _PROBLEMS if isinstance(error, kind))
-    code, sentence = next(told, _UNKNOWN)
-    return Problem(code, sentence, error.retry_after if isinstance(error, APIError) else None)
+def describe_error(error: Exception) -> ErrorDescription:
+    """Return what a page may see of an error."""
+    matches = (description for kind, *description in _DESCRIPTIONS if isinstance(error, kind))
+    code, sentence = next(matches, _UNKNOWN_ERROR)
+    retry_after = error.retry_after if isinstance(error, APIError) else None
+    return ErrorDescription(code, sentence, retry_after)

@@ -1,7 +1,7 @@
-"""From deltas to the frames of the AI SDK's UI message stream. No I/O, no clock.
+"""Turn deltas into frames of the AI SDK's UI message stream. No I/O, no clock.
 
-The vocabulary is that of the AI SDK's documentation, "Stream Protocols" (section "Data Stream
-Protocol"), and of ``uiMessageChunkSchema`` in the npm package ``ai``.
+The frames follow the AI SDK's documentation ("Stream Protocols", section "Data Stream Protocol")
+and ``uiMessageChunkSchema`` of the npm package ``ai``.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from aimlchat._protocol.surrogates import mend_surrogates
 from aimlchat.completions import AnswerDelta, ReasoningDelta, RefusalDelta, ToolCallDelta
 from aimlchat.errors import ProtocolError
 
-from .errors import problem_of
+from .errors import describe_error
 
 if TYPE_CHECKING:
     from aimlchat.completions import Completion, Delta
     from aimlchat.content import ToolCall
 
-__all__ = ["HEARTBEAT", "Frame", "Framer", "encoded", "error_frames"]
+__all__ = ["HEARTBEAT", "Frame", "Framer", "encode_frame", "error_frames"]
 
 Frame = dict[str, Any]
 
-# The AI SDK passes over a transient data part that it does not know; an unknown type breaks it.
+# The AI SDK ignores a transient data part that it does not know. A frame of an unknown type makes
+# it fail.
 HEARTBEAT: Frame = {"type": "data-heartbeat", "data": None, "transient": True}
 
 _KINDS: dict[type, str] = {
@@ -34,9 +35,10 @@ _KINDS: dict[type, str] = {
     AnswerDelta: "text",
     RefusalDelta: "refusal",
 }
-# The AI SDK knows no refusals; they are what a page has to show in place of an answer.
-_WORDS = {"reasoning": "reasoning", "text": "text", "refusal": "text"}
+# The AI SDK has no frames for a refusal, so a refusal is sent as text.
+_PART_TYPES = {"reasoning": "reasoning", "text": "text", "refusal": "text"}
 
+# From `Completion.finish_reason` to the finish reasons of the AI SDK; all others are "other".
 _FINISH_REASONS = {
     "stop": "stop",
     "length": "length",
@@ -45,48 +47,49 @@ _FINISH_REASONS = {
 }
 
 
-def encoded(frame: Frame) -> bytes:
-    """Return a frame as JSON in UTF-8."""
+def encode_frame(frame: Frame) -> bytes:
+    """Encode a frame as JSON in UTF-8."""
     try:
         return msgspec.json.encode(frame)
-    except UnicodeEncodeError:  # half an emoji, written as an escape in a tool call's arguments
+    except UnicodeEncodeError:  # a lone surrogate, escaped in the arguments of a tool call
         return mend_surrogates(json.dumps(frame, ensure_ascii=False)).encode()
 
 
 def error_frames(error: Exception) -> list[Frame]:
-    """Return what a page is told of an error: its code, then a sentence for people."""
-    problem = problem_of(error)
-    data = _known({"code": problem.code, "retryAfter": problem.retry_after})
-    # The AI SDK's `useChat` hands its page the sentence of an error and nothing else, and reads no
-    # further; a data part before it reaches the page's `onData`.
+    """Return the frames that describe an error: its code, then a sentence for people."""
+    description = describe_error(error)
+    data = _without_none({"code": description.code, "retryAfter": description.retry_after})
+    # The AI SDK's `useChat` passes only the sentence of an `error` frame to its page and stops
+    # reading there. A data part before it reaches the page's `onData`.
     return [
         {"type": "data-error", "data": data, "transient": True},
-        {"type": "error", "errorText": problem.sentence},
+        {"type": "error", "errorText": description.sentence},
     ]
 
 
 @attrs.define
-class _Call:
-    """A tool call as the page knows it: under the id that it was announced with."""
+class _AnnouncedCall:
+    """A tool call as the page knows it: by the id that it was announced with."""
 
-    id: str = ""
-    unsaid: str = ""  # arguments that came before the name
+    id: str = ""  # empty until it is announced
+    pending_arguments: str = ""  # the fragments that came before the name
 
 
 class Framer:
-    """Turn the deltas of one stream into frames: `start`, `feed`, and one of the three ends.
+    """Turns the deltas of one stream into frames.
 
-    A page shows one answer: of several choices it is given the first.
+    Call `start`, then `feed` for each delta, then one of `finish`, `stop` and `fail`. Of several
+    choices (``n``) only the first becomes frames, since a page shows one answer.
     """
 
     def __init__(self) -> None:
-        self._kind = ""  # of the part that is open, if one is
-        self._part = ""
-        self._parts = 0
-        self._calls: dict[int, _Call] = {}
+        self._kind = ""  # of the open part; empty while no part is open
+        self._part_id = ""
+        self._part_count = 0
+        self._calls: dict[int, _AnnouncedCall] = {}
 
     def start(self) -> list[Frame]:
-        """Return what a page is told before the model has said anything."""
+        """Return the frames that open the stream, before any delta."""
         return [{"type": "start"}]
 
     def feed(self, delta: Delta) -> list[Frame]:
@@ -94,108 +97,109 @@ class Framer:
         if delta.choice:
             return []
         if isinstance(delta, ToolCallDelta):
-            return self._fragment(delta)
+            return self._feed_tool_call(delta)
         kind = _KINDS[type(delta)]
-        frames = [] if self._kind == kind else self._begin(kind)
-        frames.append({"type": f"{_WORDS[kind]}-delta", "id": self._part, "delta": delta.text})
+        frames = [] if self._kind == kind else self._start_part(kind)
+        frames.append(
+            {"type": f"{_PART_TYPES[kind]}-delta", "id": self._part_id, "delta": delta.text}
+        )
         return frames
 
     def finish(self, completion: Completion) -> list[Frame]:
-        """Return the end of a whole answer: its tool calls, then usage, cost and the rest."""
-        frames = self._end()
-        for place, call in enumerate(completion.tool_calls):
-            frames += self._whole_call(place, call)
+        """Return the end of a whole answer: its tool calls, then usage, cost and other metadata."""
+        frames = self._end_part()
+        for index, call in enumerate(completion.tool_calls):
+            frames += self._complete_tool_call(index, call)
         reason = completion.finish_reason or ""
         frames.append(
             {
                 "type": "finish",
                 "finishReason": _FINISH_REASONS.get(reason, "other"),
-                "messageMetadata": _metadata(completion),
+                "messageMetadata": _build_metadata(completion),
             }
         )
         return frames
 
     def stop(self) -> list[Frame]:
-        """Return the end of an answer that somebody has stopped."""
-        return [*self._end(), {"type": "abort", "reason": "stopped"}]
+        """Return the end of an answer that a page or the service stopped."""
+        return [*self._end_part(), {"type": "abort", "reason": "stopped"}]
 
     def fail(self, error: Exception) -> list[Frame]:
         """Return the end of an answer that failed."""
-        return [*self._end(), *error_frames(error)]
+        return [*self._end_part(), *error_frames(error)]
 
-    def _begin(self, kind: str) -> list[Frame]:
-        frames = self._end()
-        self._parts += 1
+    def _start_part(self, kind: str) -> list[Frame]:
+        frames = self._end_part()
+        self._part_count += 1
         self._kind = kind
-        self._part = f"{kind}-{self._parts}"
-        begin: Frame = {"type": f"{_WORDS[kind]}-start", "id": self._part}
+        self._part_id = f"{kind}-{self._part_count}"
+        start: Frame = {"type": f"{_PART_TYPES[kind]}-start", "id": self._part_id}
         if kind == "refusal":
-            begin["providerMetadata"] = {"aimlchat": {"refusal": True}}
-        frames.append(begin)
+            start["providerMetadata"] = {"aimlchat": {"refusal": True}}
+        frames.append(start)
         return frames
 
-    def _end(self) -> list[Frame]:
+    def _end_part(self) -> list[Frame]:
         if not self._kind:
             return []
-        frames: list[Frame] = [{"type": f"{_WORDS[self._kind]}-end", "id": self._part}]
+        frames: list[Frame] = [{"type": f"{_PART_TYPES[self._kind]}-end", "id": self._part_id}]
         self._kind = ""
         return frames
 
-    def _fragment(self, delta: ToolCallDelta) -> list[Frame]:
-        frames = self._end()
-        call = self._calls.setdefault(delta.index, _Call())
+    def _feed_tool_call(self, delta: ToolCallDelta) -> list[Frame]:
+        frames = self._end_part()
+        call = self._calls.setdefault(delta.index, _AnnouncedCall())
         if not call.id:
-            if delta.name is None:  # a page cannot show a call without a name
-                call.unsaid += delta.text
+            if delta.name is None:  # `tool-input-start` needs a name
+                call.pending_arguments += delta.text
                 return frames
-            frames += self._announce(call, delta.index, delta.id, delta.name)
+            frames += self._announce_tool_call(call, delta.index, delta.id, delta.name)
         if delta.text:
-            frames.append(_fragment(call.id, delta.text))
+            frames.append(_build_arguments_frame(call.id, delta.text))
         return frames
 
-    def _announce(self, call: _Call, place: int, id_: str | None, name: str) -> list[Frame]:
-        # The id may come late or never; the page needs one that stays.
-        call.id = id_ or f"call-{place}"
+    def _announce_tool_call(
+        self, call: _AnnouncedCall, index: int, call_id: str | None, name: str
+    ) -> list[Frame]:
+        # The wire may send the id late or never; the page needs one now, and it must not change.
+        call.id = call_id or f"call-{index}"
         frames: list[Frame] = [
             {"type": "tool-input-start", "toolCallId": call.id, "toolName": name}
         ]
-        if call.unsaid:
-            frames.append(_fragment(call.id, call.unsaid))
-            call.unsaid = ""
+        if call.pending_arguments:
+            frames.append(_build_arguments_frame(call.id, call.pending_arguments))
+            call.pending_arguments = ""
         return frames
 
-    def _whole_call(self, place: int, made: ToolCall) -> list[Frame]:
-        call = self._calls.setdefault(place, _Call())
-        frames = [] if call.id else self._announce(call, place, made.id, made.name)
-        end: Frame = {"toolCallId": call.id, "toolName": made.name}
+    def _complete_tool_call(self, index: int, tool_call: ToolCall) -> list[Frame]:
+        call = self._calls.setdefault(index, _AnnouncedCall())
+        frames = (
+            [] if call.id else self._announce_tool_call(call, index, tool_call.id, tool_call.name)
+        )
+        end: Frame = {"toolCallId": call.id, "toolName": tool_call.name}
         try:
-            end |= {"type": "tool-input-available", "input": made.arguments}
+            end |= {"type": "tool-input-available", "input": tool_call.arguments}
         except ProtocolError:
-            # A page may not act on it, and the AI SDK has a frame that says so.
-            sentence = "The model's call of this tool is not valid JSON."
-            end |= {"type": "tool-input-error", "input": made.raw_arguments, "errorText": sentence}
+            # The page must not act on this call; this frame of the AI SDK says so.
+            sentence = "The arguments of this tool call are not valid JSON."
+            raw_arguments = tool_call.raw_arguments
+            end |= {"type": "tool-input-error", "input": raw_arguments, "errorText": sentence}
         frames.append(end)
         return frames
 
 
-def _fragment(call_id: str, text: str) -> Frame:
+def _build_arguments_frame(call_id: str, text: str) -> Frame:
     return {"type": "tool-input-delta", "toolCallId": call_id, "inputTextDelta": text}
 
 
-def _metadata(completion: Completion) -> dict[str, Any]:
+def _build_metadata(completion: Completion) -> dict[str, Any]:
     usage, cost = completion.usage, completion.cost
-    return _known(
+    return _without_none(
         {
             "finishReason": completion.finish_reason,
             "usage": usage
-            and _known(
-                {
-                    "promptTokens": usage.prompt_tokens,
-                    "completionTokens": usage.completion_tokens,
-                    "totalTokens": usage.total_tokens,
-                    "reasoningTokens": usage.reasoning_tokens,
-                    "cachedTokens": usage.cached_tokens,
-                }
+            and _without_none(
+                {_to_camel_case(name): count for name, count in usage.as_dict().items()}
             ),
             "cost": cost and {"usd": cost.usd, "credits": cost.credits},
             "model": completion.model or None,
@@ -204,5 +208,10 @@ def _metadata(completion: Completion) -> dict[str, Any]:
     )
 
 
-def _known(facts: dict[str, Any]) -> dict[str, Any]:
-    return {name: fact for name, fact in facts.items() if fact is not None}
+def _to_camel_case(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def _without_none(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}

@@ -1,4 +1,4 @@
-"""What reads a stream and puts its frames where pages take them from."""
+"""Read a stream and write its frames to where pages take them from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from aimlchat.errors import AIMLChatError
 
-from .buffer import PageTooSlowError
+from .errors import PageTooSlowError
 from .frames import Framer
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from .frames import Frame
 
-__all__ = ["Pump", "Sink"]
+__all__ = ["FrameSink", "Pump"]
 
 
-class Sink(Protocol):
-    """Where frames go: an `Outbox`, or the store of a broadcast."""
+class FrameSink(Protocol):
+    """Where a pump writes frames: the buffer of one page, or the store of a broadcast."""
 
     async def append(self, frames: Sequence[Frame]) -> None:
         """Add frames."""
@@ -33,66 +33,71 @@ class Sink(Protocol):
 
 
 class Pump:
-    """Reads a stream in a task of its own, whatever the page does, and always ends its sink.
+    """Reads a stream in its own task, independent of any page, and always ends its sink.
 
-    ``task`` is None before `start`. It raises only what its sink does; `outcome` says what came
-    of the stream.
+    The pump owns the stream: it closes the stream whatever happens. ``task`` is None before
+    `start`. The task raises only what the sink raises; `result` returns or raises what became of
+    the stream.
     """
 
-    def __init__(self, stream: DeltaStream, sink: Sink) -> None:
+    def __init__(self, stream: DeltaStream, sink: FrameSink) -> None:
         self.stream = stream
         self._sink = sink
         self._framer = Framer()
-        self._fault: Exception | None = None
+        self._error: Exception | None = None
         self.task: asyncio.Task[None] | None = None
 
     def start(self) -> asyncio.Task[None]:
-        """Begin to read, once."""
+        """Start the task that reads, if it has not been started, and return it."""
         if self.task is None:
             self.task = asyncio.create_task(self._run(), name="aimlchat.relay pump")
         return self.task
 
     async def stop(self) -> None:
-        """Leave the stream at somebody's wish and say so; too late, it changes nothing."""
-        if not await self.leave():
-            return
-        try:
-            last = self._framer.finish(self.stream.completion)
-        except RuntimeError:  # it was not too late
-            last = self._framer.stop()
-        except AIMLChatError as error:  # it failed meanwhile, and the sink was slow to hear of it
-            last = self._framer.fail(error)
-        await self._sink.end(last)
+        """Close the stream because a page asked for it, and end the sink with an `abort` frame.
 
-    def drop(self) -> None:
-        """Begin to leave: the upstream connection closes as soon as the loop gets to it."""
+        After the end of the stream this changes nothing.
+        """
+        if not await self.close():
+            return
+        # The task was cancelled, but its stream may have ended before that: the sink was slow.
+        try:
+            last_frames = self._framer.finish(self.stream.completion)
+        except RuntimeError:  # the stream had not ended
+            last_frames = self._framer.stop()
+        except AIMLChatError as error:
+            last_frames = self._framer.fail(error)
+        await self._sink.end(last_frames)
+
+    def cancel(self) -> None:
+        """Cancel the task, which closes the upstream connection; safe to repeat."""
         if self.task is not None:
             self.task.cancel()
 
-    async def leave(self) -> bool:
-        """Close the upstream connection and end the task; return whether it was still reading."""
+    async def close(self) -> bool:
+        """Close the upstream connection and wait for the task; return whether it was cancelled."""
         task = self.task
         if task is None or task.done():
             return False
-        self.drop()
+        self.cancel()
         await asyncio.wait({task})
         return task.cancelled()
 
     @property
-    def overran(self) -> bool:
-        """Whether it had to give up because its sink was full."""
-        return isinstance(self._fault, PageTooSlowError)
+    def has_overflowed(self) -> bool:
+        """Whether the pump gave up because its sink was full."""
+        return isinstance(self._error, PageTooSlowError)
 
-    def outcome(self) -> Completion:
-        """Return the whole completion, or what came of one that was left; else raise what failed.
+    def result(self) -> Completion:
+        """Return the completion, or what a stream that was stopped had received.
 
-        For the time after the task has ended.
+        Raises the error that ended the stream. Call it after the task has ended.
         """
-        if self._fault is not None:
-            raise self._fault
+        if self._error is not None:
+            raise self._error
         try:
             return self.stream.completion
-        except RuntimeError:  # it was left
+        except RuntimeError:  # the stream was closed before its end
             return self.stream.partial
 
     async def _run(self) -> None:
@@ -105,14 +110,15 @@ class Pump:
                 async for delta in self.stream:
                     if frames := framer.feed(delta):
                         await sink.append(frames)
-            last = framer.finish(self.stream.completion)
+            last_frames = framer.finish(self.stream.completion)
         except PageTooSlowError as error:
             error.partial = self.stream.partial
-            self._fault = error.with_traceback(None)  # whose frames would hold this one
-            last = framer.fail(error)
-        except AIMLChatError as error:  # the stream keeps it
-            last = framer.fail(error)
-        except Exception as error:  # noqa: BLE001 - the page is told first, then `outcome` raises it
-            self._fault = error
-            last = framer.fail(error)
-        await sink.end(last)
+            # Its traceback would refer to this frame, and so keep the pump in a reference cycle.
+            self._error = error.with_traceback(None)
+            last_frames = framer.fail(error)
+        except AIMLChatError as error:  # the stream keeps it, for `result`
+            last_frames = framer.fail(error)
+        except Exception as error:  # noqa: BLE001 - the page is told first, then `result` raises it
+            self._error = error
+            last_frames = framer.fail(error)
+        await sink.end(last_frames)

@@ -1,4 +1,4 @@
-"""Frames as server-sent events: for aiohttp.web, and as bytes for everybody else."""
+"""Send a stream as server-sent events: through aiohttp.web, or as bytes for any other server."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import attrs
 
 from aimlchat.errors import AIMLChatError
 
-from .buffer import Outbox, PageTooSlowError
-from .delivery import attend, beating
-from .frames import HEARTBEAT, encoded
+from .buffer import PageBuffer
+from .delivery import deliver, take_or_heartbeat
+from .errors import PageGoneError, PageTooSlowError
+from .frames import HEARTBEAT, encode_frame
 from .pump import Pump
-from .sockets import PageGoneError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -24,98 +24,101 @@ if TYPE_CHECKING:
 
     from aimlchat.iterators import DeltaStream
 
-    from .delivery import Feed
+    from .delivery import FrameSource
     from .frames import Frame
 
-__all__ = ["SSE_HEADERS", "SSEEvents", "respond", "sse_events", "sse_response"]
+__all__ = ["SSE_HEADERS", "SSEEvents", "send_response", "sse_events", "sse_response"]
 
 SSE_HEADERS: Mapping[str, str] = MappingProxyType(
     {
         "Content-Type": "text/event-stream",
-        "Cache-Control": "no-cache, no-transform",  # nor may a proxy compress it: that buffers
-        "X-Accel-Buffering": "no",  # nginx
+        "Cache-Control": "no-cache, no-transform",  # a proxy that compresses also buffers
+        "X-Accel-Buffering": "no",  # the same for nginx
         "x-vercel-ai-ui-message-stream": "v1",  # AI SDK, "Stream Protocols"
     }
 )
-"""The headers of a response of server-sent events that no proxy holds back."""
+"""The headers of a response of server-sent events; they keep proxies from buffering it."""
 
-_HEARTBEAT = b": heartbeat\n\n"  # a comment, which every reader passes over
-_DONE = b"data: [DONE]\n\n"
-# A page that goes is to be noticed within 0.1 s, and aiohttp tells a handler nothing of it.
-_LOOK_EVERY = 0.05
+_HEARTBEAT_EVENT = b": heartbeat\n\n"  # a comment, which every reader ignores
+_DONE_EVENT = b"data: [DONE]\n\n"
+# A page that disconnects is to be noticed within 0.1 s, and aiohttp does not notify a handler.
+_DISCONNECT_POLL_SECONDS = 0.05
 
 
-class Source(Protocol):
-    """What fills a feed."""
+class FrameProducer(Protocol):
+    """What makes the frames of a source available."""
 
     def start(self) -> object:
-        """Begin, if it has not begun."""
+        """Begin to produce, if it has not begun."""
 
-    def drop(self) -> None:
-        """Begin to leave; safe to repeat."""
+    def cancel(self) -> None:
+        """Stop producing, without waiting for it; safe to repeat."""
 
 
 class SSEEvents:
-    """Server-sent events as an async iterator of ``bytes``, one event in each.
+    """An async iterator of server-sent events, each as ``bytes``.
 
     Made by `sse_events` and `Broadcast.sse_events`. Nothing is sent upstream before the first
-    step. Whoever leaves early is cancelled within it, calls `aclose`, or drops it: each closes
-    the upstream connection at once. A failure is an event as well and is not raised.
+    step. Cancelling a step, `aclose` and dropping the iterator each close the upstream connection
+    at once. A failure of the stream is not raised but becomes an event.
     """
 
-    def __init__(self, feed: Feed, source: Source, heartbeat: float | None) -> None:
-        self._feed = feed
+    def __init__(
+        self, source: FrameSource, producer: FrameProducer, heartbeat: float | None
+    ) -> None:
         self._source = source
+        self._producer = producer
         self._heartbeat = heartbeat
-        self._over = False
+        self._is_closed = False
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        if self._over:
+        if self._is_closed:
             raise StopAsyncIteration
-        self._source.start()
+        self._producer.start()
         try:
-            frame = await beating(self._feed, self._heartbeat)
+            frame = await take_or_heartbeat(self._source, self._heartbeat)
         except BaseException:
-            self._leave()
+            self._close()
             raise
         if frame is not None:
-            return _event(frame)
-        self._leave()
-        return _DONE
+            return _encode_event(frame)
+        self._close()
+        return _DONE_EVENT
 
     async def aclose(self) -> None:
-        """Leave; safe to repeat."""
-        self._leave()
+        """End the iteration and close the upstream connection; safe to repeat."""
+        self._close()
 
-    def _leave(self) -> None:
-        self._over = True
-        self._source.drop()
+    def _close(self) -> None:
+        self._is_closed = True
+        self._producer.cancel()
 
     def __del__(self) -> None:
-        """Leave the stream of a response that was dropped while it sent."""
-        with contextlib.suppress(RuntimeError):  # the loop is closed, and has ended the task
-            self._source.drop()
+        """Close the upstream connection of a response that was dropped while it was sent."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and with it the task
+            self._producer.cancel()
 
 
 def sse_events(
     stream: DeltaStream, *, heartbeat: float | None = 15.0, max_buffer: int = 262_144
 ) -> SSEEvents:
-    """Make a stream the body of a response, as for Starlette's ``StreamingResponse``.
+    """Turn a stream into the body of a response, as for Starlette's ``StreamingResponse``.
 
-    Give the response `SSE_HEADERS` too. What came of it is read from the stream afterwards:
-    ``stream.completion`` is the whole one or raises what failed, ``stream.partial`` what had come.
+    Send the response with `SSE_HEADERS`. Afterwards the stream holds the result:
+    ``stream.completion`` is the whole completion or raises what failed, ``stream.partial`` is what
+    had been received.
 
     Args:
         stream: what `ChatSession.stream` returns, not entered yet.
-        heartbeat: seconds of silence after which a comment is sent; None for never.
-        max_buffer: how much may wait for a page that reads slowly, in characters of text (and 64
-            for each frame); beyond, the stream is left, and the page told so.
+        heartbeat: seconds without a frame after which a comment is sent; None for never.
+        max_buffer: how much may wait for a page that reads slowly, in characters of text plus 64
+            for each frame. Beyond that the stream is closed, and the page is sent an error.
     """
-    outbox = Outbox(max_buffer)
-    return SSEEvents(outbox, Pump(stream, outbox), heartbeat)
+    buffer = PageBuffer(max_buffer)
+    return SSEEvents(buffer, Pump(stream, buffer), heartbeat)
 
 
 async def sse_response(
@@ -127,29 +130,29 @@ async def sse_response(
     max_buffer: int = 262_144,
     patience: float | None = 60.0,
 ) -> web.StreamResponse:
-    """Answer a request of aiohttp.web with a stream; return the response once it is sent.
+    """Answer a request of aiohttp.web with a stream; return the response after it has been sent.
 
-    What came of it is read from the stream: ``stream.completion`` is the whole one or raises what
-    failed, ``stream.partial`` what had come before the page went. A failure of the stream is told
-    to the page and not raised, since the response has long begun. Cancelling closes the upstream
-    connection and leaves no task behind.
+    Afterwards the stream holds the result: ``stream.completion`` is the whole completion or raises
+    what failed, ``stream.partial`` is what had been received before the page disconnected. A
+    failure of the stream is sent to the page and not raised, since the response has begun by then.
+    Cancelling closes the upstream connection and leaves no task behind.
 
     Args:
         request: the request to answer.
         stream: what `ChatSession.stream` returns, not entered yet.
-        headers: sent beside `SSE_HEADERS`.
-        heartbeat: seconds of silence after which a comment is sent; None for never.
-        max_buffer: how much may wait for a page that reads slowly, in characters of text (and 64
-            for each frame); beyond, the connection is cut.
-        patience: seconds that the page may take for one event before the connection is cut; None
-            for no limit.
+        headers: headers to send besides `SSE_HEADERS`, which take precedence.
+        heartbeat: seconds without a frame after which a comment is sent; None for never.
+        max_buffer: how much may wait for a page that reads slowly, in characters of text plus 64
+            for each frame. Beyond that the connection is aborted.
+        patience: seconds that the page may take to accept one event before the connection is
+            aborted; None for no limit.
     """
-    outbox = Outbox(max_buffer)
-    pump = Pump(stream, outbox)
+    buffer = PageBuffer(max_buffer)
+    pump = Pump(stream, buffer)
     try:
-        response = await respond(
+        response = await send_response(
             request,
-            outbox,
+            buffer,
             stop=pump.stop,
             headers=headers,
             heartbeat=heartbeat,
@@ -157,15 +160,15 @@ async def sse_response(
             pump=pump,
         )
     finally:
-        await pump.leave()
-    with contextlib.suppress(AIMLChatError):  # the page was told, and the stream has it
-        pump.outcome()
+        await pump.close()
+    with contextlib.suppress(AIMLChatError):  # the page has been told, and the stream keeps it
+        pump.result()
     return response
 
 
-async def respond(
+async def send_response(
     request: web.Request,
-    feed: Feed,
+    source: FrameSource,
     *,
     stop: Callable[[], Awaitable[None]],
     headers: Mapping[str, str] | None,
@@ -173,47 +176,50 @@ async def respond(
     patience: float | None,
     pump: Pump | None = None,
 ) -> web.StreamResponse:
-    """Send a feed as the response to a request. Cancelling is safe."""
-    from aiohttp import web  # noqa: PLC0415 - whoever has such a request has aiohttp
+    """Send all frames of a source as the response to a request. Cancelling is safe.
+
+    The parameters are those of `sse_response` and `deliver`.
+    """
+    from aiohttp import web  # noqa: PLC0415 - a caller with such a request has loaded aiohttp
 
     response = web.StreamResponse(headers={**(headers or {}), **SSE_HEADERS})
     await response.prepare(request)
     try:
-        await attend(
-            feed,
-            _Response(request, response),
+        await deliver(
+            source,
+            _SSEConnection(request, response),
             stop=stop,
             on_message=None,
             heartbeat=heartbeat,
             patience=patience,
             pump=pump,
         )
-        await response.write(_DONE)
+        await response.write(_DONE_EVENT)
     except (PageGoneError, ConnectionError):
         return response
     except PageTooSlowError:
-        # What the connection holds can never be sent, and its end would wait for that.
+        # A regular end of the response would wait for the page to read what is still buffered.
         if request.transport is not None:
             request.transport.abort()
     return response
 
 
 @attrs.frozen
-class _Response:
-    """A response as a socket that says nothing until it is closed."""
+class _SSEConnection:
+    """A response as a connection to a page: nothing is received until the page disconnects."""
 
     _request: web.Request
     _response: web.StreamResponse
 
     async def send(self, frame: Frame) -> None:
         try:
-            await self._response.write(_event(frame))
+            await self._response.write(_encode_event(frame))
         except ConnectionError as error:
             raise PageGoneError from error
 
     async def receive(self) -> str | bytes:
         while not self._is_closed:  # noqa: ASYNC110 - aiohttp has no event to wait for
-            await asyncio.sleep(_LOOK_EVERY)
+            await asyncio.sleep(_DISCONNECT_POLL_SECONDS)
         raise PageGoneError
 
     @property
@@ -222,10 +228,10 @@ class _Response:
         return transport is None or transport.is_closing()
 
 
-def _event(frame: Frame) -> bytes:
+def _encode_event(frame: Frame) -> bytes:
     if frame is HEARTBEAT:
-        return _HEARTBEAT
+        return _HEARTBEAT_EVENT
     if "number" not in frame:
-        return b"data: %b\n\n" % encoded(frame)
-    rest = {name: value for name, value in frame.items() if name != "number"}
-    return b"id: %d\ndata: %b\n\n" % (frame["number"], encoded(rest))
+        return b"data: %b\n\n" % encode_frame(frame)
+    fields = {name: value for name, value in frame.items() if name != "number"}
+    return b"id: %d\ndata: %b\n\n" % (frame["number"], encode_frame(fields))

@@ -1,4 +1,4 @@
-"""Where the frames of a broadcast are kept for those who come late."""
+"""Where a broadcast keeps its frames for pages that join late or reconnect."""
 
 from __future__ import annotations
 
@@ -14,48 +14,53 @@ __all__ = ["MemoryStore", "Store"]
 
 
 class Store(Protocol):
-    """The frames of one broadcast, in order; the first one is number 1.
+    """The frames of one broadcast, in order, numbered from 1.
 
-    A frame is a dictionary that goes through JSON and back unharmed. One task appends, any number
-    read. Cancelling is safe in all of them: a call's frames are all there, or none of them.
+    A frame is a dictionary that survives a round trip through JSON. One task appends, any number
+    of tasks read. Cancelling any method must be safe: either all frames of a call are stored, or
+    none.
     """
 
     async def append(self, frames: Sequence[Frame]) -> None:
-        """Put frames at the end."""
+        """Append frames."""
 
     async def end(self, frames: Sequence[Frame]) -> None:
-        """Put the last frames at the end; no more will come."""
+        """Append the last frames; no more will come."""
 
     async def read(self, after: int) -> Sequence[Frame]:
-        """Return all frames behind that number, waiting for the first; none once it has ended."""
+        """Return all frames numbered above ``after``, at least one.
+
+        Waits while there is none. Returns an empty sequence once the broadcast has ended and
+        ``after`` is its last frame.
+        """
 
 
 class MemoryStore:
-    """Keeps the frames in this process."""
+    """A `Store` that keeps the frames in the memory of this process."""
 
     def __init__(self) -> None:
         self._frames: list[Frame] = []
-        self._ended = False
-        self._more = asyncio.Event()
+        self._has_ended = False
+        self._changed = asyncio.Event()
 
     async def append(self, frames: Sequence[Frame]) -> None:
-        """Put frames at the end; never waits."""
+        """Append frames; never waits."""
         self._frames += frames
-        self._wake()
+        self._wake_readers()
 
     async def end(self, frames: Sequence[Frame]) -> None:
-        """Put the last frames at the end; never waits."""
+        """Append the last frames; never waits."""
         self._frames += frames
-        self._ended = True
-        self._wake()
+        self._has_ended = True
+        self._wake_readers()
 
     async def read(self, after: int) -> Sequence[Frame]:
-        """Return all frames behind that number, waiting for the first; none once it has ended."""
-        while len(self._frames) <= after and not self._ended:
-            await self._more.wait()
+        """Return all frames numbered above ``after``; wait while there is none, until the end."""
+        while len(self._frames) <= after and not self._has_ended:
+            await self._changed.wait()
         return self._frames[after:]
 
-    def _wake(self) -> None:
-        # A fresh event each time: whoever reads again waits for what comes after this.
-        more, self._more = self._more, asyncio.Event()
-        more.set()
+    def _wake_readers(self) -> None:
+        # Each change gets an event of its own, so that a reader that comes back waits for the next.
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()

@@ -1,14 +1,15 @@
-"""One stream into one web socket."""
+"""Relay one stream into one web socket."""
 
 from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING
 
-from .buffer import Outbox, PageTooSlowError
-from .delivery import attend
+from .adapters import adapt_websocket
+from .buffer import PageBuffer
+from .delivery import deliver
+from .errors import PageGoneError, PageTooSlowError
 from .pump import Pump
-from .sockets import PageGoneError, socket_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from aimlchat.completions import Completion
     from aimlchat.iterators import DeltaStream
 
-    from .sockets import WebSocket
+    from .adapters import WebSocket
 
 __all__ = ["relay"]
 
@@ -30,45 +31,45 @@ async def relay(
     max_buffer: int = 262_144,
     patience: float | None = 60.0,
 ) -> Completion:
-    """Send a stream into a web socket, frame by frame, until its end.
+    """Send a stream into a web socket, frame by frame, until the stream ends.
 
-    The frames are those of the AI SDK's UI message stream, one JSON object in each message. While
-    it runs, the web socket's ``receive`` belongs to it: ``{"type": "stop"}`` from the page closes
-    the upstream connection and keeps what has come, and so does a page that goes. The web socket
-    is left open.
+    The frames are those of the AI SDK's UI message stream, one JSON object per message. While the
+    relay runs, only the relay may receive from the web socket. When the page sends
+    ``{"type": "stop"}`` or disconnects, the upstream connection is closed and what has been
+    received is returned. The web socket stays open. Cancelling closes the upstream connection and
+    leaves no task behind.
 
     Args:
         stream: what `ChatSession.stream` returns, not entered yet.
         websocket: a prepared ``aiohttp.web.WebSocketResponse``, an accepted Starlette or FastAPI
             ``WebSocket``, a connection of the package ``websockets``, or an async callable that
-            sends a ``str``; that one is never listened to, and has gone when it raises a
-            `ConnectionError`.
-        on_message: called with every other message of the page. It is a plain callable; what it
-            raises is logged.
-        heartbeat: seconds of silence after which a heartbeat is sent; None for never.
-        max_buffer: how much may wait for a page that reads slowly, in characters of text (and 64
-            for each frame). Deltas of one kind that wait are joined into one.
-        patience: seconds that the page may take for one frame; None for no limit.
+            sends a ``str``. The relay receives nothing from a callable, and takes the page as
+            disconnected when the callable raises a `ConnectionError`.
+        on_message: called with every other message of the page. It is a plain callable, not a
+            coroutine function; what it raises is logged.
+        heartbeat: seconds without a frame after which a heartbeat is sent; None for never.
+        max_buffer: how much may wait for a page that reads slowly, in characters of text plus 64
+            for each frame. Waiting deltas of one part are joined into one frame.
+        patience: seconds that the page may take to accept one frame; None for no limit.
 
     Returns:
-        The completion: the whole one, or, when the page stopped it or went, what had come. The
-        ``finish_reason`` of that is None: the model had not finished.
+        The whole completion. If the page stopped the stream or disconnected: what had been
+        received, with None as its ``finish_reason``.
 
     Raises:
-        AIMLChatError: the stream failed, and the page has been sent the frame ``error``.
-        PageTooSlowError: more than ``max_buffer`` waited, or one frame longer than ``patience``.
-        TypeError: this is no web socket.
-
-    Cancelling closes the upstream connection and leaves no task behind.
+        AIMLChatError: the stream failed; the page has been sent an ``error`` frame.
+        PageTooSlowError: more than ``max_buffer`` was waiting, or the page did not accept a frame
+            within ``patience``.
+        TypeError: ``websocket`` is none of the above.
     """
-    socket = socket_of(websocket)
-    outbox = Outbox(max_buffer)
-    pump = Pump(stream, outbox)
+    connection = adapt_websocket(websocket)
+    buffer = PageBuffer(max_buffer)
+    pump = Pump(stream, buffer)
     try:
         with contextlib.suppress(PageGoneError):
-            await attend(
-                outbox,
-                socket,
+            await deliver(
+                buffer,
+                connection,
                 stop=pump.stop,
                 on_message=on_message,
                 heartbeat=heartbeat,
@@ -79,5 +80,5 @@ async def relay(
         error.partial = stream.partial
         raise
     finally:
-        await pump.leave()
-    return pump.outcome()
+        await pump.close()
+    return pump.result()

@@ -37,7 +37,7 @@ async def _no_task_is_left():
     """Whatever a test does, the relay leaves no task behind."""
     yield
     left = [task.get_coro().__qualname__ for task in asyncio.all_tasks()]
-    assert not [name for name in left if name.startswith(("Pump.", "_send_all", "_listen"))]
+    assert not [name for name in left if name.startswith(("Pump.", "_send_all", "_receive_all"))]
 
 
 @pytest.fixture

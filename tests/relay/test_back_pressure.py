@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aimlchat.relay import PageTooSlowError, relay
-from aimlchat.relay.backlog import Backlog
+from aimlchat.relay.buffer import FrameQueue
 
 _DELTAS = st.sampled_from(
     [
@@ -40,7 +40,7 @@ def letters(frames):
 
 @given(st.lists(st.tuples(_DELTAS, st.text("abc", min_size=1), st.booleans())))
 def test_nothing_is_lost_and_the_order_is_kept(steps):
-    backlog, put, taken = Backlog(), [], []
+    backlog, put, taken = FrameQueue(), [], []
     for frame, text, takes in steps:
         put.append(with_text(frame, text))
         backlog.add(put[-1])
@@ -54,7 +54,7 @@ def test_nothing_is_lost_and_the_order_is_kept(steps):
 
 
 def test_neighbours_of_one_part_are_joined_and_the_frames_themselves_stay():
-    backlog = Backlog()
+    backlog = FrameQueue()
     frames = [
         {"type": "text-delta", "id": "t", "delta": letter, "number": n}
         for n, letter in enumerate("abc")
@@ -69,7 +69,7 @@ def test_neighbours_of_one_part_are_joined_and_the_frames_themselves_stay():
 
 
 def test_a_joined_frame_stays_below_a_mebibyte():
-    backlog = Backlog()
+    backlog = FrameQueue()
     for _ in range(3):
         backlog.add({"type": "text-delta", "id": "t", "delta": "\N{GRINNING FACE}" * 150_000})
 

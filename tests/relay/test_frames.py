@@ -31,7 +31,7 @@ from aimlchat import (
 )
 from aimlchat.errors import APIError
 from aimlchat.relay import PageTooSlowError
-from aimlchat.relay.frames import Framer, encoded
+from aimlchat.relay.frames import Framer, encode_frame
 
 
 def framed(*deltas):
@@ -141,7 +141,7 @@ def test_a_call_whose_arguments_are_broken_is_an_error_of_that_call():
 def test_half_an_emoji_in_the_arguments_of_a_call_can_be_sent():
     frames = finished(tool_calls=(ToolCall("a", "find", '{"q":"\\ud83d"}'),))
 
-    assert json.loads(encoded(frames[1]))["input"] == {"q": "\N{REPLACEMENT CHARACTER}"}
+    assert json.loads(encode_frame(frames[1]))["input"] == {"q": "\N{REPLACEMENT CHARACTER}"}
 
 
 @pytest.mark.parametrize(

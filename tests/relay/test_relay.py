@@ -214,7 +214,7 @@ async def test_an_error_is_a_sentence_and_a_code_and_is_raised_behind_them(hall,
         },
         {
             "type": "error",
-            "errorText": "There are too many requests just now. Try again in a while.",
+            "errorText": "There are too many requests right now. Try again in a while.",
         },
     ]
     assert isinstance(await hall.result(), RateLimitError)

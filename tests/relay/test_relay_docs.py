@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from aimlchat.relay.errors import _PROBLEMS, _UNKNOWN
+from aimlchat.relay.errors import _DESCRIPTIONS, _UNKNOWN_ERROR
 
 PAGE = Path(__file__).parents[2] / "docs" / "relay.md"
 
@@ -147,4 +147,6 @@ async def test_a_stop_that_comes_too_late_is_no_question(example_server, emulato
 def test_every_code_of_an_error_is_named():
     told = PAGE.read_text(encoding="utf-8")
 
-    assert [code for _, code, _ in (*_PROBLEMS, (None, *_UNKNOWN)) if f"`{code}`" not in told] == []
+    assert [
+        code for _, code, _ in (*_DESCRIPTIONS, (None, *_UNKNOWN_ERROR)) if f"`{code}`" not in told
+    ] == []

@@ -1,4 +1,7 @@
-"""Web sockets of several libraries as one, told apart by what they can do and never imported."""
+"""Adapters that give the web sockets of several libraries one interface.
+
+A web socket is recognized by its methods, so none of the libraries is imported.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
-from .frames import encoded
+from .errors import PageGoneError
+from .frames import encode_frame
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -15,32 +19,31 @@ if TYPE_CHECKING:
 
     from .frames import Frame
 
-__all__ = ["PageGoneError", "Socket", "WebSocket", "socket_of"]
+__all__ = ["Connection", "WebSocket", "adapt_websocket"]
 
 
-class PageGoneError(Exception):
-    """Nobody is there any more. It never leaves this package."""
+class Connection(Protocol):
+    """A connection to one page.
 
-
-class Socket(Protocol):
-    """One page. Both methods raise `PageGoneError` once it has gone; cancelling both is safe."""
+    Both methods raise `PageGoneError` once the page has closed it. Cancelling them is safe.
+    """
 
     async def send(self, frame: Frame) -> None:
-        """Send a frame; returns when the connection has taken it."""
+        """Send a frame; return when the connection has accepted it."""
 
     async def receive(self) -> str | bytes:
-        """Return the next message."""
+        """Wait for the next message and return it."""
 
 
-class AiohttpSocket(Protocol):
+class AiohttpWebSocket(Protocol):
     """An ``aiohttp.web.WebSocketResponse``, prepared."""
 
     async def send_str(self, data: str) -> None: ...
     async def receive(self) -> Any: ...
 
 
-class StarletteSocket(Protocol):
-    """A ``starlette.websockets.WebSocket``, accepted; FastAPI's is the same."""
+class StarletteWebSocket(Protocol):
+    """A ``starlette.websockets.WebSocket``, accepted. FastAPI uses the same class."""
 
     async def send_text(self, data: str) -> None: ...
     async def receive(self) -> Any: ...
@@ -50,7 +53,7 @@ class StarletteSocket(Protocol):
     def application_state(self) -> Any: ...
 
 
-class WebsocketsSocket(Protocol):
+class WebsocketsConnection(Protocol):
     """A connection of the package ``websockets``."""
 
     async def send(self, message: str) -> None: ...
@@ -60,38 +63,39 @@ class WebsocketsSocket(Protocol):
 
 
 WebSocket: TypeAlias = (
-    "AiohttpSocket | StarletteSocket | WebsocketsSocket | Callable[[str], Awaitable[object]]"
+    "AiohttpWebSocket | StarletteWebSocket | WebsocketsConnection"
+    " | Callable[[str], Awaitable[object]]"
 )
 
 
-def socket_of(websocket: WebSocket) -> Socket:
-    """Tell by its methods which library a web socket is of.
+def adapt_websocket(websocket: WebSocket) -> Connection:
+    """Wrap a web socket of any supported library.
 
-    Raises `TypeError` for what is none of them and cannot be called either.
+    Raises `TypeError` for an object that has the methods of none and cannot be called either.
     """
-    known: Any = websocket
-    if hasattr(known, "send_str"):
-        return _Aiohttp(known)
-    if hasattr(known, "send_text"):
-        return _Starlette(known)
-    if hasattr(known, "recv"):
-        return _Websockets(known)
-    if callable(known):
-        return _SendOnly(known)
+    candidate: Any = websocket
+    if hasattr(candidate, "send_str"):
+        return _AiohttpAdapter(candidate)
+    if hasattr(candidate, "send_text"):
+        return _StarletteAdapter(candidate)
+    if hasattr(candidate, "recv"):
+        return _WebsocketsAdapter(candidate)
+    if callable(candidate):
+        return _CallableAdapter(candidate)
     msg = (
-        "a web socket is one of aiohttp, Starlette or websockets, or an async callable that sends"
-        f" a str; this is a {type(websocket).__name__}"
+        "websocket must be a web socket of aiohttp, Starlette or websockets, or an async callable"
+        f" that sends a str; this is a {type(websocket).__name__}"
     )
     raise TypeError(msg)
 
 
 @attrs.frozen
-class _Aiohttp:
-    _websocket: AiohttpSocket
+class _AiohttpAdapter:
+    _websocket: AiohttpWebSocket
 
     async def send(self, frame: Frame) -> None:
         try:
-            await self._websocket.send_str(encoded(frame).decode())
+            await self._websocket.send_str(encode_frame(frame).decode())
         except OSError as error:
             raise PageGoneError from error
 
@@ -99,19 +103,19 @@ class _Aiohttp:
         message = await self._websocket.receive()
         if message.type.name not in ("TEXT", "BINARY"):  # CLOSE, CLOSING, CLOSED or ERROR
             raise PageGoneError
-        said: str | bytes = message.data
-        return said
+        data: str | bytes = message.data
+        return data
 
 
 @attrs.frozen
-class _Starlette:
-    _websocket: StarletteSocket
+class _StarletteAdapter:
+    _websocket: StarletteWebSocket
 
     async def send(self, frame: Frame) -> None:
         try:
-            await self._websocket.send_text(encoded(frame).decode())
+            await self._websocket.send_text(encode_frame(frame).decode())
         except Exception as error:
-            # Its exception has changed between versions; the state that it leaves has not.
+            # The exception class differs between versions of Starlette; the state does not.
             if self._is_closed:
                 raise PageGoneError from error
             raise
@@ -123,8 +127,8 @@ class _Starlette:
         if message["type"] == "websocket.disconnect":
             raise PageGoneError
         text = message.get("text")
-        said: str | bytes = message["bytes"] if text is None else text
-        return said
+        data: str | bytes = message["bytes"] if text is None else text
+        return data
 
     @property
     def _is_closed(self) -> bool:
@@ -133,12 +137,12 @@ class _Starlette:
 
 
 @attrs.frozen
-class _Websockets:
-    _websocket: WebsocketsSocket
+class _WebsocketsAdapter:
+    _websocket: WebsocketsConnection
 
     async def send(self, frame: Frame) -> None:
         try:
-            await self._websocket.send(encoded(frame).decode())
+            await self._websocket.send(encode_frame(frame).decode())
         except Exception as error:
             if self._is_closed:
                 raise PageGoneError from error
@@ -146,12 +150,12 @@ class _Websockets:
 
     async def receive(self) -> str | bytes:
         try:
-            said: str | bytes = await self._websocket.recv()
+            data: str | bytes = await self._websocket.recv()
         except Exception as error:
             if self._is_closed:
                 raise PageGoneError from error
             raise
-        return said
+        return data
 
     @property
     def _is_closed(self) -> bool:
@@ -159,14 +163,14 @@ class _Websockets:
 
 
 @attrs.frozen
-class _SendOnly:
-    """A bare callable: it says nothing, and a connection error of its own tells that it is gone."""
+class _CallableAdapter:
+    """A bare async callable: nothing is received; a `ConnectionError` means the page has gone."""
 
     _send: Callable[[str], Awaitable[object]]
 
     async def send(self, frame: Frame) -> None:
         try:
-            await self._send(encoded(frame).decode())
+            await self._send(encode_frame(frame).decode())
         except ConnectionError as error:
             raise PageGoneError from error
 
