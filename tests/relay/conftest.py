@@ -1,4 +1,4 @@
-"""Upstream an emulator or a server that falls silent; downstream real servers and real clients."""
+"""Fixtures: an upstream that a test writes piece by piece, real servers, and real clients."""
 
 import asyncio
 import json
@@ -19,91 +19,102 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketState
 
 from aimlchat import ChatSession, RetryPolicy
-from aimlchat.emulator import Emulator
 
-SOON = 0.1  # seconds until the upstream has to see that its page has left
-_ONCE = RetryPolicy(attempts=1)
-_IN_NODE = Path(__file__).with_name("node")
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_of_this_machine(monkeypatch):
-    for name in ("AIMLAPI_API_KEY", "AIML_API_KEY", "AIMLAPI_BASE_URL", "HTTP_PROXY", "http_proxy"):
-        monkeypatch.delenv(name, raising=False)
+# How long a test waits for an event before it takes it as missing. It is less than every default
+# timer of the relay (a heartbeat comes after 15 s), so that no timer can stand in for the event.
+EVENT_TIMEOUT = 10.0
+_NODE_PROGRAMS = Path(__file__).with_name("node")
 
 
 @pytest.fixture(autouse=True)
 async def _no_task_is_left():
-    """Whatever a test does, the relay leaves no task behind."""
+    """Check that the relay leaves no task behind, whatever a test does."""
     yield
-    left = [task.get_coro().__qualname__ for task in asyncio.all_tasks()]
-    assert not [name for name in left if name.startswith(("Pump.", "_send_all", "_receive_all"))]
+    names = [task.get_coro().__qualname__ for task in asyncio.all_tasks()]
+    relay_tasks = ("Pump.", "_send_all", "_receive_all")
+    assert not [name for name in names if name.startswith(relay_tasks)]
 
 
 @pytest.fixture
-async def emulator():
-    async with Emulator() as running:
-        yield running
+def event_timeout():
+    """Fail if the block is not left by an event."""
+    return lambda: asyncio.timeout(EVENT_TIMEOUT)
+
+
+class Upstream:
+    """A provider whose stream a test writes piece by piece.
+
+    ``opening`` are the texts that it sends at once, with the response headers; without any, the
+    headers come with the first `send`. ``requested`` is set when a request has arrived, ``closed``
+    when the client has closed its connection.
+    """
+
+    def __init__(self) -> None:
+        self.opening = ()
+        self.base_url = ""
+        self.requested = asyncio.Event()
+        self.closed = asyncio.Event()
+        self._writer = None
+        self._has_sent_headers = False
+
+    async def handle(self, reader, writer):
+        self._writer = writer
+        self._has_sent_headers = False
+        if self.opening:
+            await self._write(*map(content, self.opening))
+        self.requested.set()
+        try:
+            await reader.read()
+        finally:
+            self.closed.set()
+        raise ConnectionResetError  # the raw server takes it as the end of the connection
+
+    async def send(self, *texts):
+        await self.requested.wait()
+        await self._write(*map(content, texts))
+
+    async def finish(self, text):
+        """Send the last text and a regular end of the stream."""
+        await self.requested.wait()
+        await self._write(content(text, '"stop"'), b"data: [DONE]\n\n", b"")
+
+    async def _write(self, *chunks):
+        if not self._has_sent_headers:
+            self._writer.write(CHUNKED)
+            self._has_sent_headers = True
+        self._writer.write(b"".join(map(http_chunk, chunks)))
+        await self._writer.drain()
 
 
 @pytest.fixture
-async def session(emulator):
-    async with ChatSession("test-key", base_url=emulator.base_url, retry=_ONCE) as opened:
+async def upstream():
+    provider = Upstream()
+    async with serving(provider.handle) as server:
+        provider.base_url = server.base_url
+        yield provider
+
+
+@pytest.fixture
+def call_records():
+    """The records of the calls of `upstream_session` that have ended."""
+    return asyncio.Queue()
+
+
+@pytest.fixture
+async def upstream_session(upstream, call_records):
+    once = RetryPolicy(attempts=1)
+    async with ChatSession(
+        "k", base_url=upstream.base_url, retry=once, on_finish=call_records.put_nowait
+    ) as opened:
         yield opened
 
 
-@pytest.fixture
-def answered(emulator):
-    """Wait until the emulator has answered its first request, or its client has left."""
-
-    async def wait():
-        while not emulator.requests:  # noqa: ASYNC110 - it may be in another thread
-            await asyncio.sleep(0.001)
-        await emulator.requests[0].finished()
-
-    return wait
-
-
-@asynccontextmanager
-async def falling_quiet(*texts):
-    """A session with a server that says so much and then nothing.
-
-    The server's ``said`` is set once it is silent, its ``gone`` once we have left.
-    """
-    said = asyncio.Event()
-
-    async def think(reader, writer):
-        if texts:
-            writer.write(CHUNKED + b"".join(http_chunk(content(text)) for text in texts))
-            await writer.drain()
-        said.set()
-        await reader.read()
-        raise ConnectionResetError
-
-    async with serving(think) as server, ChatSession("k", base_url=server.base_url) as opened:
-        server.said = said
-        server.speaks = bool(texts)
-        yield opened, server
-
-
-@pytest.fixture
-def quiet_after():
-    return falling_quiet
-
-
-@pytest.fixture(params=["before the head", "while it thinks"])
-async def quiet(request):
-    """A session with a server that has fallen silent, and that server."""
-    texts = ("One",) if request.param == "while it thinks" else ()
-    async with falling_quiet(*texts) as session_and_server:
-        yield session_and_server
-
-
-@pytest.fixture
-async def thoughtful():
-    """A session with a server that says "One" and no more, and that server."""
-    async with falling_quiet("One") as session_and_server:
-        yield session_and_server
+@pytest.fixture(params=["before the response headers", "after the first delta"])
+def silent_upstream(request, upstream):
+    """An upstream that falls silent at a point of the stream."""
+    if request.param == "after the first delta":
+        upstream.opening = ("One",)
+    return upstream
 
 
 @asynccontextmanager
@@ -111,6 +122,12 @@ async def on_aiohttp(routes):
     app = web.Application()
     app.add_routes([web.get(path, handler) for path, handler in routes.items()])
     app.add_routes([web.post(path, handler) for path, handler in routes.items()])
+    async with aiohttp_app(app) as host:
+        yield host
+
+
+@asynccontextmanager
+async def aiohttp_app(app):
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -125,7 +142,7 @@ async def on_uvicorn(app, lifespan="off"):
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_level="error", lifespan=lifespan, ws="websockets-sansio")
     server = uvicorn.Server(config)
-    # The socket listens already: whoever connects too early waits until the server accepts.
+    # The socket listens already: a client that connects early waits until the server accepts.
     serving_task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield f"127.0.0.1:{listener.getsockname()[1]}"
@@ -135,11 +152,11 @@ async def on_uvicorn(app, lifespan="off"):
 
 
 @asynccontextmanager
-async def sockets_of_aiohttp(talk):
+async def web_sockets_of_aiohttp(handler):
     async def handle(request):
         websocket = web.WebSocketResponse()
         await websocket.prepare(request)
-        await talk(websocket)
+        await handler(websocket)
         return websocket
 
     async with on_aiohttp({"/": handle}) as host:
@@ -147,10 +164,10 @@ async def sockets_of_aiohttp(talk):
 
 
 @asynccontextmanager
-async def sockets_of_starlette(talk):
+async def web_sockets_of_starlette(handler):
     async def handle(websocket):
         await websocket.accept()
-        await talk(websocket)
+        await handler(websocket)
         if websocket.client_state is WebSocketState.CONNECTED:
             await websocket.close()
 
@@ -159,8 +176,8 @@ async def sockets_of_starlette(talk):
 
 
 @asynccontextmanager
-async def sockets_of_websockets(talk):
-    async with websockets.asyncio.server.serve(talk, "127.0.0.1", 0) as server:
+async def web_sockets_of_websockets(handler):
+    async with websockets.asyncio.server.serve(handler, "127.0.0.1", 0) as server:
         yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
 
 
@@ -174,73 +191,118 @@ class Page:
         return json.loads(await self.connection.recv())
 
     async def frames(self):
+        """Read to the end of the connection."""
         return [json.loads(message) async for message in self.connection]
 
     async def until(self, kind):
-        """Read on to the first frame of that kind, and return it."""
+        """Read up to the first frame of that type, and return it."""
         while (frame := await self.frame())["type"] != kind:
             pass
         return frame
 
-    async def say(self, **message):
+    async def send(self, **message):
         await self.connection.send(json.dumps(message))
 
+    def abort(self):
+        """Disconnect without a closing handshake."""
+        self.connection.transport.abort()
 
-class Hall:
-    """Serves what a test makes of a web socket, opens pages on it, and keeps what came of each."""
 
-    def __init__(self, sockets_of) -> None:
-        self._sockets_of = sockets_of
-        self.results = asyncio.Queue()
+class CallablePage:
+    """A page as an async callable, which keeps its frames and can disconnect."""
+
+    def __init__(self, *, disconnects_after=None) -> None:
+        self.frames = []
+        self._disconnects_after = disconnects_after
+        self._received = asyncio.Event()
+
+    async def __call__(self, text):
+        if len(self.frames) == self._disconnects_after:
+            raise ConnectionResetError
+        self.frames.append(json.loads(text))
+        self._received.set()
+
+    async def has_received(self, text):
+        """Wait until the page has received a text."""
+        async with asyncio.timeout(EVENT_TIMEOUT):
+            while not any(text in frame.get("delta", "") for frame in self.frames):
+                self._received.clear()
+                await self._received.wait()
+
+
+@pytest.fixture
+def make_page():
+    return CallablePage
+
+
+class WebSocketServer:
+    """Serves a handler of web sockets, connects pages to it, and keeps what the handler returns."""
+
+    def __init__(self, serve) -> None:
+        self._serve = serve
+        self._results = asyncio.Queue()
 
     @asynccontextmanager
-    async def open(self, talk):
-        """Give a function that opens a page."""
+    async def serve(self, handler):
+        """Serve a handler, and give a function that connects a page."""
 
-        async def keep(websocket):
+        async def keep_result(websocket):
             try:
-                result = await talk(websocket)
+                result = await handler(websocket)
             except Exception as error:  # noqa: BLE001 - the test looks at it
                 result = error
-            self.results.put_nowait(result)
+            self._results.put_nowait(result)
 
-        async with self._sockets_of(keep) as url:
+        async with self._serve(keep_result) as url:
 
             @asynccontextmanager
-            async def page(**settings):
+            async def connect(**settings):
                 async with websockets.asyncio.client.connect(url, **settings) as connection:
                     yield Page(connection)
 
+            yield connect
+
+    @asynccontextmanager
+    async def page(self, handler, **settings):
+        """Serve a handler to one page."""
+        async with self.serve(handler) as connect, connect(**settings) as page:
             yield page
 
     async def result(self):
-        """Return what the next page's function returned or raised."""
-        async with asyncio.timeout(2):
-            return await self.results.get()
+        """Return what the handler returned or raised for the next page."""
+        async with asyncio.timeout(EVENT_TIMEOUT):
+            return await self._results.get()
 
 
 _LIBRARIES = {
-    "aiohttp": sockets_of_aiohttp,
-    "starlette": sockets_of_starlette,
-    "websockets": sockets_of_websockets,
+    "aiohttp": web_sockets_of_aiohttp,
+    "starlette": web_sockets_of_starlette,
+    "websockets": web_sockets_of_websockets,
 }
 
 
 @pytest.fixture(params=_LIBRARIES)
-def hall(request):
-    """Web sockets of each library in turn."""
-    return Hall(_LIBRARIES[request.param])
+def server(request):
+    """A web socket server of each library in turn."""
+    return WebSocketServer(_LIBRARIES[request.param])
 
 
 @pytest.fixture
-def one_hall():
-    """Web sockets of one library, where it does not matter which."""
-    return Hall(sockets_of_aiohttp)
+def aiohttp_websockets():
+    """A web socket server of one library, for tests that do not depend on the library."""
+    return WebSocketServer(web_sockets_of_aiohttp)
 
 
 @pytest.fixture
 def aiohttp_server():
+    """Serve handlers of HTTP requests by their paths."""
     return on_aiohttp
+
+
+@pytest.fixture
+def aiohttp_app_server():
+    """Serve an application of aiohttp.web."""
+    return aiohttp_app
 
 
 @pytest.fixture
@@ -253,24 +315,18 @@ def starlette_server():
 
 @pytest.fixture
 def asgi_server():
-    """Serve an ASGI application with all that it does at its start and end."""
+    """Serve an ASGI application with its startup and shutdown."""
     return lambda app: on_uvicorn(app, lifespan="on")
 
 
-@pytest.fixture
-def soon():
-    """Fail what takes longer than a page's leaving may take to be seen upstream."""
-    return lambda: asyncio.timeout(SOON)
-
-
-def missing(reason):
-    """Skip on a developer's machine; in CI nothing may be missing."""
+def skip_without(reason):
+    """Skip on a developer's machine; fail in CI, where nothing may be missing."""
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
 
 
-async def run(*command, cwd, said=""):
+async def run_command(*command, cwd, stdin=""):
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=cwd,
@@ -278,40 +334,42 @@ async def run(*command, cwd, said=""):
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await process.communicate(said.encode())
+    out, err = await process.communicate(stdin.encode())
     return process.returncode, out.decode(), err.decode()
 
 
 @pytest.fixture
 async def node_folder(pytestconfig):
-    """A folder with our programs for Node and the packages that package.json pins.
+    """A folder with the programs for Node and the packages that package.json pins.
 
     The packages are installed once, into the cache of pytest.
     """
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
-        missing("Node and npm are not installed")
+        skip_without("Node and npm are not installed")
     folder = pytestconfig.cache.mkdir("aimlchat-node")
-    wanted = (_IN_NODE / "package.json").read_text(encoding="utf-8")
+    wanted = (_NODE_PROGRAMS / "package.json").read_text(encoding="utf-8")
     installed = folder / "installed.json"
     if not installed.exists() or installed.read_text(encoding="utf-8") != wanted:
-        shutil.copy(_IN_NODE / "package.json", folder)
-        quiet = ("--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error")
-        status, _, err = await run(npm, "install", *quiet, cwd=folder)
+        shutil.copy(_NODE_PROGRAMS / "package.json", folder)
+        options = ("--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error")
+        status, _, err = await run_command(npm, "install", *options, cwd=folder)
         if status:
-            missing(f"npm cannot install what the tests need: {err}")
+            skip_without(f"npm cannot install what the tests need: {err}")
         installed.write_text(wanted, encoding="utf-8")
-    for program in _IN_NODE.glob("*.mjs"):
+    for program in _NODE_PROGRAMS.glob("*.mjs"):
         shutil.copy(program, folder)
     return folder
 
 
 @pytest.fixture
 def node(node_folder):
-    """Run one of our programs in Node, and return the JSON that it prints."""
+    """Run one of the programs in Node, and return the JSON that it prints."""
 
-    async def run_program(program, *arguments, said=""):
-        status, out, err = await run("node", program, *arguments, cwd=node_folder, said=said)
+    async def run_program(program, *arguments, stdin=""):
+        status, out, err = await run_command(
+            "node", program, *arguments, cwd=node_folder, stdin=stdin
+        )
         assert status == 0, err
         return json.loads(out)
 

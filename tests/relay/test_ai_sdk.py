@@ -1,4 +1,4 @@
-"""The npm package ``ai`` reads what the relay writes, and ends with the same message."""
+"""The npm package ``ai`` reads the frames of the relay and builds the same message."""
 
 import asyncio
 import json
@@ -11,110 +11,115 @@ from aimlchat.relay import SSE_HEADERS, Broadcast, relay, sse_events, sse_respon
 
 @pytest.fixture
 def ai_sdk(node):
-    """Run read.mjs on an endpoint or on frames, and return what it says."""
+    """Run read.mjs on an endpoint or on frames, and return what it prints."""
 
     async def read(*arguments, frames=()):
-        return await node("read.mjs", *arguments, said="\n".join(map(json.dumps, frames)))
+        return await node("read.mjs", *arguments, stdin="\n".join(map(json.dumps, frames)))
 
     return read
 
 
-def parts_of(read):
-    return [(part["type"], part.get("text")) for part in read["message"]["parts"]]
+def get_parts(result):
+    return [(part["type"], part.get("text")) for part in result["message"]["parts"]]
 
 
 @pytest.fixture(params=["aiohttp", "starlette"])
 def serve(request, aiohttp_server, starlette_server):
     def on_aiohttp(make_stream):
-        async def answer(request):
+        async def handle(request):
             return await sse_response(request, make_stream())
 
-        return aiohttp_server({"/": answer})
+        return aiohttp_server({"/": handle})
 
     def on_starlette(make_stream):
-        async def answer(_):
+        async def handle(_):
             return StreamingResponse(sse_events(make_stream()), headers=SSE_HEADERS)
 
-        return starlette_server(answer)
+        return starlette_server(handle)
 
     return {"aiohttp": on_aiohttp, "starlette": on_starlette}[request.param]
 
 
-async def test_its_transport_reads_the_events(serve, ai_sdk, emulator, session):
+async def test_the_transport_of_the_ai_sdk_reads_the_events(serve, ai_sdk, emulator, session):
     emulator.reply("Light\nscatters. \N{SUNRISE}", reasoning="Think of light.", cost=0.004)
     stream = session.stream("Why?")
 
     async with serve(lambda: stream) as host:
-        read = await ai_sdk(f"http://{host}/")
+        result = await ai_sdk(f"http://{host}/")
 
-    whole = stream.completion
-    assert parts_of(read) == [("reasoning", whole.reasoning), ("text", whole.text)]
-    assert read["message"]["metadata"]["finishReason"] == "stop"
-    assert read["message"]["metadata"]["cost"]["usd"] == 0.004
-    assert read["errors"] == []
+    completion = stream.completion
+    assert get_parts(result) == [("reasoning", completion.reasoning), ("text", completion.text)]
+    assert result["message"]["metadata"]["finishReason"] == "stop"
+    assert result["message"]["metadata"]["cost"]["usd"] == 0.004
+    assert result["errors"] == []
 
 
-async def test_its_transport_reads_an_error(serve, ai_sdk, emulator, session):
+async def test_the_transport_of_the_ai_sdk_reads_an_error(serve, ai_sdk, emulator, session):
     emulator.fail(status=401)
 
     async with serve(lambda: session.stream("Go")) as host:
-        read = await ai_sdk(f"http://{host}/")
+        result = await ai_sdk(f"http://{host}/")
 
-    assert read["errors"] == ["This service cannot sign in to the model's provider."]
+    assert result["errors"] == ["This service cannot sign in to the model's provider."]
 
 
-async def frames_of(follow):
-    sent = []
+async def collect_frames(start_relay):
+    """Return all frames of a relay to a callable; what the relay raises is ignored."""
+    frames = []
 
     async def send(text):
-        sent.append(json.loads(text))
+        frames.append(json.loads(text))
 
-    await asyncio.gather(follow(send), return_exceptions=True)
-    return sent
+    await asyncio.gather(start_relay(send), return_exceptions=True)
+    return frames
 
 
-async def test_its_schema_accepts_every_frame_of_a_web_socket(ai_sdk, emulator, session):
+async def test_the_schema_of_the_ai_sdk_accepts_every_frame(ai_sdk, emulator, session):
     emulator.reply(
         "Look.", reasoning="Hm.", tool_calls=[("find", {"q": 1}), ("look", "[broken")], pace=0.02
     )
-    beating = await frames_of(lambda send: relay(session.stream("Go"), send, heartbeat=0.005))
+    with_heartbeats = await collect_frames(
+        lambda send: relay(session.stream("Go"), send, heartbeat=0.005)
+    )
     emulator.reply(refusal="No.")
-    refused = await frames_of(lambda send: relay(session.stream("Go"), send))
+    refused = await collect_frames(lambda send: relay(session.stream("Go"), send))
     emulator.reply("Hello", reasoning="Hm.")
     broadcast = Broadcast(session.stream("Go"))
-    numbered = await frames_of(broadcast.relay)
+    numbered = await collect_frames(broadcast.relay)
     await broadcast.aclose()
     emulator.fail(status=429, retry_after=3)
-    failed = await frames_of(lambda send: relay(session.stream("Go"), send))
-    rows = (beating, refused, numbered, failed)
+    failed = await collect_frames(lambda send: relay(session.stream("Go"), send))
+    rows = (with_heartbeats, refused, numbered, failed)
 
-    reads = await asyncio.gather(*(ai_sdk(frames=row) for row in rows))
+    results = await asyncio.gather(*(ai_sdk(frames=row) for row in rows))
 
     assert {frame["type"] for row in rows for frame in row} == {
         *"start reasoning-start reasoning-delta reasoning-end".split(),
         *"text-start text-delta text-end data-heartbeat data-error error finish".split(),
         *"tool-input-start tool-input-delta tool-input-available tool-input-error".split(),
     }
-    assert [read["refused"] for read in reads] == [[]] * 4
-    parts = reads[0]["message"]["parts"]
+    assert [result["refused"] for result in results] == [[]] * 4
+    parts = results[0]["message"]["parts"]
     assert [(part["type"], part.get("input")) for part in parts[2:]] == [
         ("tool-find", {"q": 1}),
         ("tool-look", None),
     ]
-    assert parts_of(reads[0])[:2] == [("reasoning", "Hm."), ("text", "Look.")]
-    assert parts_of(reads[1]) == [("text", "No.")]
-    assert parts_of(reads[2]) == [("reasoning", "Hm."), ("text", "Hello")]
+    assert get_parts(results[0])[:2] == [("reasoning", "Hm."), ("text", "Look.")]
+    assert get_parts(results[1]) == [("text", "No.")]
+    assert get_parts(results[2]) == [("reasoning", "Hm."), ("text", "Hello")]
 
 
-async def test_it_keeps_what_came_before_a_stop(ai_sdk, one_hall, thoughtful):
-    session, _ = thoughtful
+async def test_the_ai_sdk_keeps_the_text_before_a_stop(
+    ai_sdk, aiohttp_websockets, upstream, upstream_session
+):
+    upstream.opening = ("One",)
 
-    async with one_hall.open(lambda ws: relay(session.stream("Go"), ws)) as page, page() as it:
-        frames = [await it.frame() for _ in range(3)]
-        await it.say(type="stop")
-        frames += await it.frames()
-    read = await ai_sdk(frames=frames)
+    async with aiohttp_websockets.page(lambda ws: relay(upstream_session.stream("Go"), ws)) as page:
+        frames = [await page.frame() for _ in range(3)]
+        await page.send(type="stop")
+        frames += await page.frames()
+    result = await ai_sdk(frames=frames)
 
     assert frames[-1]["type"] == "abort"
-    assert parts_of(read) == [("text", "One")]
-    assert (read["refused"], read["errors"]) == ([], [])
+    assert get_parts(result) == [("text", "One")]
+    assert (result["refused"], result["errors"]) == ([], [])

@@ -1,8 +1,7 @@
-"""One stream for several pages."""
+"""`Broadcast`: one stream for several pages, which may join late and reconnect."""
 
 import asyncio
 import json
-import logging
 
 import aiohttp
 import pytest
@@ -12,170 +11,142 @@ from aimlchat import ServerError
 from aimlchat.relay import SSE_HEADERS, Broadcast, PageTooSlowError
 
 
-def text_of(frames):
+def joined_text(frames):
     return "".join(frame["delta"] for frame in frames if frame["type"] == "text-delta")
 
 
-class Reader:
-    """A page as a callable; it can be held up, and can go."""
-
-    def __init__(self, *, goes_at=None) -> None:
-        self.frames = []
-        self._goes_at = goes_at
-        self._more = asyncio.Event()
-
-    async def __call__(self, text):
-        if self._goes_at is not None and len(self.frames) == self._goes_at:
-            raise ConnectionResetError
-        self.frames.append(json.loads(text))
-        self._more.set()
-
-    async def saw(self, text):
-        async with asyncio.timeout(2):
-            while text not in text_of(self.frames):
-                self._more.clear()
-                await self._more.wait()
+async def send_and_wait(upstream, page, *texts):
+    """Send texts one at a time, each after the page has received the one before."""
+    for text in texts:
+        await upstream.send(text)
+        await page.has_received(text)
 
 
-async def test_all_who_follow_get_the_same_from_one_call(hall, emulator, session):
+async def test_all_pages_get_the_same_from_one_call(server, emulator, session):
     emulator.reply(chunks=["One ", "two ", "three"], reasoning="Hm.", pace=0.01)
     broadcast = Broadcast(session.stream("Go"))
 
-    async with hall.open(broadcast.relay) as page, page() as one, page() as two:
+    async with server.serve(broadcast.relay) as connect, connect() as one, connect() as two:
         frames = await asyncio.gather(one.frames(), two.frames())
 
-    assert [text_of(row) for row in frames] == ["One two three"] * 2
-    assert [(await hall.result()).text for _ in range(2)] == ["One two three"] * 2
+    assert [joined_text(row) for row in frames] == ["One two three"] * 2
+    assert [(await server.result()).text for _ in range(2)] == ["One two three"] * 2
     assert len(emulator.requests) == 1
     await broadcast.aclose()
 
 
-async def test_who_comes_late_gets_the_text_so_far_in_one_frame_then_what_comes(emulator, session):
-    emulator.reply(chunks=["One ", "two ", "three"], pace=0.02)
-    broadcast, early, late = Broadcast(session.stream("Go")), Reader(), Reader()
+async def test_a_late_page_gets_the_text_so_far_in_one_frame_then_the_rest(
+    upstream, upstream_session, make_page
+):
+    broadcast, early, late = Broadcast(upstream_session.stream("Go")), make_page(), make_page()
 
-    first = asyncio.create_task(broadcast.relay(early))
-    await early.saw("One two")
-    await broadcast.relay(late)
-    await first
+    early_relay = asyncio.create_task(broadcast.relay(early))
+    await send_and_wait(upstream, early, "One ", "two ")
+    late_relay = asyncio.create_task(broadcast.relay(late))
+    await late.has_received("two ")
+    await upstream.finish("three")
+    await asyncio.gather(early_relay, late_relay)
 
     assert [frame["type"] for frame in late.frames[:3]] == ["start", "text-start", "text-delta"]
-    assert late.frames[2]["delta"].startswith("One two ")
-    assert text_of(late.frames) == text_of(early.frames) == "One two three"
+    assert late.frames[2]["delta"] == "One two "
+    assert joined_text(late.frames) == joined_text(early.frames) == "One two three"
     await broadcast.aclose()
 
 
-async def test_the_numbers_are_those_of_the_last_frame_within(emulator, session):
-    emulator.reply(chunks=["One ", "two ", "three"], pace=0.01)
-    broadcast, live, late = Broadcast(session.stream("Go")), Reader(), Reader()
+async def test_a_joined_frame_has_the_number_of_the_last_frame_in_it(
+    upstream, upstream_session, make_page
+):
+    broadcast, live, late = Broadcast(upstream_session.stream("Go")), make_page(), make_page()
 
-    await broadcast.relay(live)
+    live_relay = asyncio.create_task(broadcast.relay(live))
+    await send_and_wait(upstream, live, "One ", "two ")
+    await upstream.finish("three")
+    await live_relay
     await broadcast.relay(late)
 
-    assert [frame["number"] for frame in live.frames] == list(range(1, len(live.frames) + 1))
+    assert [frame["number"] for frame in live.frames] == [1, 2, 3, 4, 5, 6, 7]
     assert [frame["number"] for frame in late.frames] == [1, 2, 5, 6, 7]
     await broadcast.aclose()
 
 
-@pytest.mark.parametrize("seen", range(8))
-async def test_who_comes_again_misses_nothing_and_gets_nothing_twice(emulator, session, seen):
+@pytest.mark.parametrize("received", range(8))
+async def test_a_page_that_reconnects_misses_nothing_and_gets_nothing_twice(
+    emulator, session, make_page, received
+):
     emulator.reply(chunks=["One ", "two ", "three"], pace=0.005)
-    broadcast, page, again = Broadcast(session.stream("Go")), Reader(goes_at=seen), Reader()
+    broadcast, page, again = (
+        Broadcast(session.stream("Go")),
+        make_page(disconnects_after=received),
+        make_page(),
+    )
 
     await broadcast.relay(page)
     await broadcast.relay(again, after=page.frames[-1]["number"] if page.frames else 0)
 
-    both = page.frames + again.frames
-    assert text_of(both) == "One two three"
-    assert [frame["type"] for frame in both].count("start") == 1
-    assert both[-1]["type"] == "finish"
+    frames = page.frames + again.frames
+    assert joined_text(frames) == "One two three"
+    assert [frame["type"] for frame in frames].count("start") == 1
+    assert frames[-1]["type"] == "finish"
     assert len(emulator.requests) == 1
     await broadcast.aclose()
 
 
-async def test_a_page_that_goes_leaves_the_call_to_the_others(emulator, session):
-    emulator.reply(chunks=["One ", "two"], pace=0.03)
-    broadcast, stays = Broadcast(session.stream("Go"), grace=0), Reader()
+async def test_a_page_that_disconnects_leaves_the_call_to_the_others(
+    upstream, upstream_session, make_page
+):
+    broadcast, page = Broadcast(upstream_session.stream("Go"), grace=0), make_page()
 
-    staying = asyncio.create_task(broadcast.relay(stays))
-    gone = await broadcast.relay(Reader(goes_at=2))
+    staying = asyncio.create_task(broadcast.relay(page))
+    leaving = asyncio.create_task(broadcast.relay(make_page(disconnects_after=2)))
+    await upstream.send("One ")
+    partial = await leaving
+    await upstream.finish("two")
 
-    assert (gone.text, gone.finish_reason) == ("One ", None)
+    assert (partial.text, partial.finish_reason) == ("One ", None)
     assert (await staying).text == "One two"
 
 
-async def test_when_all_have_gone_the_call_ends_after_the_grace(thoughtful, soon):
-    session, upstream = thoughtful
-    forgotten = asyncio.Event()
-    broadcast = Broadcast(session.stream("Go"), grace=0.05, on_over=forgotten.set)
+async def test_cancelling_a_page_leaves_the_call(upstream, upstream_session, make_page):
+    broadcast, page, other = Broadcast(upstream_session.stream("Go")), make_page(), make_page()
 
-    await broadcast.relay(Reader(goes_at=2))
-    assert not upstream.gone.is_set()
-    assert broadcast.is_live
-    async with asyncio.timeout(0.05 + 0.1):
-        await upstream.gone.wait()
-
-    assert broadcast.is_over
-    assert forgotten.is_set()
-    with pytest.raises(RuntimeError, match="is over"):
-        await broadcast.relay(Reader())
-    with pytest.raises(RuntimeError, match="is over"):
-        broadcast.sse_events()
-
-
-async def test_who_comes_within_the_grace_keeps_it(thoughtful):
-    session, upstream = thoughtful
-    broadcast, page = Broadcast(session.stream("Go"), grace=0.05), Reader()
-
-    await broadcast.relay(Reader(goes_at=2))
     following = asyncio.create_task(broadcast.relay(page))
-    await asyncio.sleep(0.1)
+    await send_and_wait(upstream, page, "One ")
+    following.cancel()
+    await upstream.finish("two")
+    completion = await broadcast.relay(other)
 
-    assert not upstream.gone.is_set()
-    assert not broadcast.is_over
+    assert following.cancelled()
+    assert completion.text == "One two"
     await broadcast.aclose()
-    assert (await following).text == "One"
-    assert page.frames[-1]["type"] == "abort"
 
 
-async def test_the_grace_after_the_end_begins_at_the_end(emulator, session, answered):
-    emulator.reply(chunks=["One ", "two"], pace=0.02)
-    over = asyncio.Event()
-    broadcast, page = Broadcast(session.stream("Go"), grace=0.3, on_over=over.set), Reader()
-
-    broadcast.start()
-    await answered()
-    ended = asyncio.get_running_loop().time()
-    assert not over.is_set()
-    async with asyncio.timeout(1):
-        await over.wait()
-
-    assert asyncio.get_running_loop().time() - ended > 0.29
-    with pytest.raises(RuntimeError, match="is over"):
-        await broadcast.relay(page)
-
-
-async def test_pages_come_again_after_the_end(emulator, session):
+async def test_a_page_can_join_after_the_end(emulator, session, make_page):
     emulator.reply("One two")
-    broadcast, page = Broadcast(session.stream("Go")), Reader()
+    broadcast, page = Broadcast(session.stream("Go")), make_page()
 
-    await broadcast.relay(Reader())
+    await broadcast.relay(make_page())
     assert not broadcast.is_live
     completion = await broadcast.relay(page)
 
-    assert text_of(page.frames) == completion.text == "One two"
+    assert joined_text(page.frames) == completion.text == "One two"
     await broadcast.aclose()
 
 
-async def test_stop_of_one_page_is_stop_for_all(one_hall, thoughtful, soon):
-    session, upstream = thoughtful
-    broadcast = Broadcast(session.stream("Go"))
+async def test_a_stop_of_one_page_stops_the_answer_for_all(
+    aiohttp_websockets, upstream, upstream_session, event_timeout
+):
+    upstream.opening = ("One",)
+    broadcast = Broadcast(upstream_session.stream("Go"))
 
-    async with one_hall.open(broadcast.relay) as page, page() as one, page() as two:
+    async with (
+        aiohttp_websockets.serve(broadcast.relay) as connect,
+        connect() as one,
+        connect() as two,
+    ):
         await asyncio.gather(one.until("text-delta"), two.until("text-delta"))
-        async with soon():
-            await one.say(type="stop")
-            await upstream.gone.wait()
+        await one.send(type="stop")
+        async with event_timeout():
+            await upstream.closed.wait()
         frames = await asyncio.gather(one.frames(), two.frames())
 
     assert [row[-1]["type"] for row in frames] == ["abort", "abort"]
@@ -183,9 +154,9 @@ async def test_stop_of_one_page_is_stop_for_all(one_hall, thoughtful, soon):
     await broadcast.aclose()
 
 
-async def test_all_are_told_of_an_error(emulator, session):
+async def test_every_page_gets_the_error(emulator, session, make_page):
     emulator.fail(status=500)
-    broadcast, pages = Broadcast(session.stream("Go")), [Reader(), Reader()]
+    broadcast, pages = Broadcast(session.stream("Go")), [make_page(), make_page()]
 
     errors = await asyncio.gather(*map(broadcast.relay, pages), return_exceptions=True)
 
@@ -194,55 +165,25 @@ async def test_all_are_told_of_an_error(emulator, session):
     await broadcast.aclose()
 
 
-async def test_a_stuck_page_runs_out_of_patience_and_harms_nobody(emulator, session):
+async def test_a_page_that_reads_nothing_ends_only_its_own_following(emulator, session, make_page):
     emulator.reply(chunks=["One ", "two"], pace=0.01)
-    broadcast, page = Broadcast(session.stream("Go")), Reader()
+    broadcast, page = Broadcast(session.stream("Go")), make_page()
 
-    async def stuck(_):
+    async def accept_nothing(_):
         await asyncio.Event().wait()
 
     error, completion = await asyncio.gather(
-        broadcast.relay(stuck, patience=0.05), broadcast.relay(page), return_exceptions=True
+        broadcast.relay(accept_nothing, patience=0.05),
+        broadcast.relay(page),
+        return_exceptions=True,
     )
 
     assert isinstance(error, PageTooSlowError)
-    assert completion.text == text_of(page.frames) == "One two"
+    assert completion.text == joined_text(page.frames) == "One two"
     await broadcast.aclose()
 
 
-async def test_cancelling_a_page_leaves_the_call(emulator, session):
-    emulator.reply(chunks=["One ", "two"], pace=0.02)
-    broadcast, page, other = Broadcast(session.stream("Go")), Reader(), Reader()
-
-    following = asyncio.create_task(broadcast.relay(page))
-    await page.saw("One")
-    following.cancel()
-    completion = await broadcast.relay(other)
-
-    assert following.cancelled()
-    assert completion.text == "One two"
-    await broadcast.aclose()
-
-
-async def test_closing_without_a_start_is_quiet(session, emulator):
-    over = []
-    broadcast = Broadcast(session.stream("Go"), on_over=lambda: over.append(1))
-
-    await broadcast.aclose()
-    await broadcast.aclose()
-
-    assert (over, emulator.requests) == ([1], [])
-
-
-async def test_a_hook_that_fails_is_logged(session, caplog):
-    broadcast = Broadcast(session.stream("Go"), on_over={}.popitem)
-
-    await broadcast.aclose()
-
-    assert [record.levelno for record in caplog.records] == [logging.ERROR]
-
-
-async def test_a_browsers_event_source_comes_again_by_itself(aiohttp_server, emulator, session):
+async def test_an_event_source_of_a_browser_reconnects_by_itself(aiohttp_server, emulator, session):
     emulator.reply(chunks=["One ", "two ", "three"], pace=0.01)
     broadcast = Broadcast(session.stream("Go"))
 
@@ -251,109 +192,38 @@ async def test_a_browsers_event_source_comes_again_by_itself(aiohttp_server, emu
         aiohttp.ClientSession() as client,
     ):
         async with client.get(f"http://{host}/") as response:
-            await response.content.readuntil(b'"delta":"One "')
-        last = {"Last-Event-ID": "3"}
-        async with client.get(f"http://{host}/", headers=last) as response:
+            await response.content.readuntil(b'"delta":"One ')
+        last_id = {"Last-Event-ID": "3"}
+        async with client.get(f"http://{host}/", headers=last_id) as response:
             events = (await response.text()).split("\n\n")
-        nonsense = {"Last-Event-ID": "x"}
-        async with client.get(f"http://{host}/", headers=nonsense) as response:
-            whole = await response.text()
+        not_a_number = {"Last-Event-ID": "x"}
+        async with client.get(f"http://{host}/", headers=not_a_number) as response:
+            from_start = await response.text()
 
     assert events[0].startswith("id: ")
-    said = [json.loads(event.split("data: ")[1]) for event in events[:-2]]
-    assert text_of(said) == "two three"
-    assert "number" not in said[0]
+    frames = [json.loads(event.split("data: ")[1]) for event in events[:-2]]
+    assert joined_text(frames) == "two three"
+    assert "number" not in frames[0]
     assert events[-2:] == ["data: [DONE]", ""]
-    assert whole.startswith('id: 1\ndata: {"type":"start"}\n\n')
+    assert from_start.startswith('id: 1\ndata: {"type":"start"}\n\n')
     await broadcast.aclose()
 
 
-async def test_starlette_follows_by_events(starlette_server, emulator, session):
-    emulator.reply(chunks=["One ", "two"], pace=0.01)
-    broadcast = Broadcast(session.stream("Go"), grace=0.05)
+async def test_starlette_sends_a_broadcast_as_events(starlette_server, emulator, session):
+    emulator.reply(chunks=["One ", "two"])
+    broadcast = Broadcast(session.stream("Go"))
 
-    async def answer(request):
+    async def handle(request):
         after = int(request.query_params.get("after", 0))
         return StreamingResponse(broadcast.sse_events(after=after), headers=SSE_HEADERS)
 
-    async with starlette_server(answer) as host, aiohttp.ClientSession() as client:
+    async with starlette_server(handle) as host, aiohttp.ClientSession() as client:
         async with client.get(f"http://{host}/") as response:
             whole = await response.text()
         async with client.get(f"http://{host}/?after=3") as response:
             rest = await response.text()
 
-    assert '"delta":"One "' in whole
-    assert '"delta":"One "' not in rest
+    assert '"delta":"One ' in whole
+    assert '"delta":"One ' not in rest
     assert '"delta":"two"' in rest
     await broadcast.aclose()
-
-
-class Remote:
-    """A store as one of another process would be: JSON, and answers that take their time."""
-
-    def __init__(self) -> None:
-        self._lines = []
-        self._ended = False
-
-    async def append(self, frames):
-        await asyncio.sleep(0)
-        self._lines += map(json.dumps, frames)
-
-    async def end(self, frames):
-        await self.append(frames)
-        self._ended = True
-
-    async def read(self, after):
-        while len(self._lines) <= after and not self._ended:  # noqa: ASYNC110 - it is elsewhere
-            await asyncio.sleep(0.001)
-        return [json.loads(line) for line in self._lines[after:]]
-
-
-async def test_the_store_is_the_users_choice(emulator, session):
-    emulator.reply(chunks=["One ", "two"], pace=0.01)
-    broadcast, page = Broadcast(session.stream("Go"), store=Remote()), Reader()
-
-    completion = await broadcast.relay(page)
-
-    assert text_of(page.frames) == completion.text == "One two"
-    await broadcast.aclose()
-
-
-async def test_a_stop_while_the_store_hears_of_an_error_leaves_it_an_error(emulator, session):
-    emulator.fail(status=500)
-    ending = asyncio.Event()
-
-    class Hesitant(Remote):
-        async def end(self, frames):
-            if not ending.is_set():
-                ending.set()
-                await asyncio.Event().wait()
-            await super().end(frames)
-
-    broadcast, page = Broadcast(session.stream("Go"), store=Hesitant()), Reader()
-
-    broadcast.start()
-    await ending.wait()
-    await broadcast.stop()
-    with pytest.raises(ServerError):
-        await broadcast.relay(page)
-
-    assert page.frames[-1]["type"] == "error"
-    await broadcast.aclose()
-
-
-async def test_a_store_that_fails_ends_the_call_and_the_pages(thoughtful, soon):
-    session, upstream = thoughtful
-
-    class Broken(Remote):
-        async def read(self, after):
-            if after:
-                raise LookupError
-            return await super().read(after)
-
-    broadcast = Broadcast(session.stream("Go"), store=Broken(), grace=0)
-
-    with pytest.raises(LookupError):
-        await broadcast.relay(Reader())
-    async with soon():
-        await upstream.gone.wait()

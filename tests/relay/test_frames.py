@@ -1,4 +1,4 @@
-"""Deltas into frames, without I/O."""
+"""`Framer`: deltas to frames, without I/O."""
 
 import json
 
@@ -34,20 +34,20 @@ from aimlchat.relay import PageTooSlowError
 from aimlchat.relay.frames import Framer, encode_frame
 
 
-def framed(*deltas):
+def feed_all(*deltas):
     framer = Framer()
     return [frame for delta in deltas for frame in framer.feed(delta)]
 
 
-def finished(*deltas, **choice):
+def finish_after(*deltas, **choice):
     framer = Framer()
     for delta in deltas:
         framer.feed(delta)
     return framer.finish(Completion((Choice(**choice),)))
 
 
-def test_each_part_begins_and_ends_and_has_an_id_of_its_own():
-    frames = framed(AnswerDelta("a"), ReasoningDelta("b"), ReasoningDelta("c"), AnswerDelta("d"))
+def test_each_part_has_a_start_an_end_and_its_own_id():
+    frames = feed_all(AnswerDelta("a"), ReasoningDelta("b"), ReasoningDelta("c"), AnswerDelta("d"))
 
     assert [(frame["type"], frame["id"]) for frame in frames] == [
         ("text-start", "text-1"),
@@ -62,12 +62,12 @@ def test_each_part_begins_and_ends_and_has_an_id_of_its_own():
     ]
 
 
-def test_a_page_gets_the_first_of_several_answers():
-    assert framed(AnswerDelta("other", choice=1)) == []
+def test_only_the_first_of_several_choices_becomes_frames():
+    assert feed_all(AnswerDelta("other", choice=1)) == []
 
 
-def test_a_refusal_is_text_that_says_what_it_is():
-    start, delta, end, other, _ = framed(RefusalDelta("I will not."), AnswerDelta("Well."))
+def test_a_refusal_is_sent_as_text_and_marked_as_a_refusal():
+    start, delta, end, other, _ = feed_all(RefusalDelta("I will not."), AnswerDelta("Well."))
 
     assert start["type"] == other["type"] == "text-start"
     assert start["providerMetadata"] == {"aimlchat": {"refusal": True}}
@@ -76,7 +76,7 @@ def test_a_refusal_is_text_that_says_what_it_is():
     assert "providerMetadata" not in other
 
 
-def test_calls_of_tools_stream_side_by_side_and_are_usable_only_at_the_end():
+def test_tool_calls_stream_in_parallel_and_become_available_at_the_end():
     framer = Framer()
     deltas = [
         ToolCallDelta("", index=0, id="a", name="find"),
@@ -102,7 +102,7 @@ def test_calls_of_tools_stream_side_by_side_and_are_usable_only_at_the_end():
     assert frames[-1]["finishReason"] == "tool-calls"
 
 
-def test_a_call_is_announced_once_its_name_is_known_and_keeps_its_id():
+def test_a_tool_call_is_announced_when_its_name_is_known_and_keeps_its_id():
     deltas = [ToolCallDelta('{"q"', name=None), ToolCallDelta(":1}", id=None, name="find")]
     framer = Framer()
 
@@ -117,10 +117,10 @@ def test_a_call_is_announced_once_its_name_is_known_and_keeps_its_id():
     assert available["toolCallId"] == "call-0"
 
 
-def test_a_call_that_came_without_a_name_is_told_at_the_end():
+def test_a_tool_call_without_a_name_is_announced_at_the_end():
     delta = ToolCallDelta('{"q":1}', id="a", name=None)
 
-    frames = finished(delta, tool_calls=(ToolCall("a", "", '{"q":1}'),))
+    frames = finish_after(delta, tool_calls=(ToolCall("a", "", '{"q":1}'),))
 
     assert [frame["type"] for frame in frames] == [
         "tool-input-start",
@@ -130,22 +130,22 @@ def test_a_call_that_came_without_a_name_is_told_at_the_end():
     ]
 
 
-def test_a_call_whose_arguments_are_broken_is_an_error_of_that_call():
-    frames = finished(tool_calls=(ToolCall("a", "find", '{"q":'),))
+def test_broken_arguments_are_an_error_of_their_tool_call_only():
+    frames = finish_after(tool_calls=(ToolCall("a", "find", '{"q":'),))
 
     assert frames[1]["type"] == "tool-input-error"
     assert frames[1]["input"] == '{"q":'
     assert frames[-1]["type"] == "finish"
 
 
-def test_half_an_emoji_in_the_arguments_of_a_call_can_be_sent():
-    frames = finished(tool_calls=(ToolCall("a", "find", '{"q":"\\ud83d"}'),))
+def test_a_lone_surrogate_in_the_arguments_is_replaced():
+    frames = finish_after(tool_calls=(ToolCall("a", "find", '{"q":"\\ud83d"}'),))
 
     assert json.loads(encode_frame(frames[1]))["input"] == {"q": "\N{REPLACEMENT CHARACTER}"}
 
 
 @pytest.mark.parametrize(
-    ("reason", "word"),
+    ("reason", "expected"),
     [
         ("stop", "stop"),
         ("length", "length"),
@@ -155,12 +155,12 @@ def test_half_an_emoji_in_the_arguments_of_a_call_can_be_sent():
         (None, "other"),
     ],
 )
-def test_the_finish_reason_is_one_of_the_sdks_words(reason, word):
-    assert finished(finish_reason=reason)[-1]["finishReason"] == word
+def test_the_finish_reason_is_one_of_the_ai_sdk(reason, expected):
+    assert finish_after(finish_reason=reason)[-1]["finishReason"] == expected
 
 
-def test_the_end_carries_what_is_known_and_no_nulls():
-    whole = Completion(
+def test_the_metadata_has_the_known_facts_and_no_nulls():
+    completion = Completion(
         (Choice(finish_reason="eos"),),
         usage=Usage(prompt_tokens=3, reasoning_tokens=0),
         cost=Cost(usd=0.5, credits=1e6),
@@ -168,7 +168,7 @@ def test_the_end_carries_what_is_known_and_no_nulls():
         inference_id="i",
     )
 
-    assert Framer().finish(whole)[-1]["messageMetadata"] == {
+    assert Framer().finish(completion)[-1]["messageMetadata"] == {
         "finishReason": "eos",
         "usage": {"promptTokens": 3, "reasoningTokens": 0},
         "cost": {"usd": 0.5, "credits": 1e6},
@@ -178,7 +178,25 @@ def test_the_end_carries_what_is_known_and_no_nulls():
     assert Framer().finish(Completion())[-1]["messageMetadata"] == {}
 
 
-def test_an_end_of_any_kind_closes_the_part_that_is_open():
+def test_the_counts_of_usage_keep_their_names_and_order():
+    usage = Usage(
+        prompt_tokens=1,
+        completion_tokens=2,
+        total_tokens=3,
+        reasoning_tokens=4,
+        cached_tokens=5,
+        raw={"prompt_tokens": 1},
+    )
+
+    finish = Framer().finish(Completion(usage=usage))[-1]
+
+    assert encode_frame(finish["messageMetadata"]["usage"]) == (
+        b'{"promptTokens":1,"completionTokens":2,"totalTokens":3,"reasoningTokens":4,'
+        b'"cachedTokens":5}'
+    )
+
+
+def test_every_kind_of_end_closes_the_open_part():
     for end in (Framer.stop, lambda framer: framer.fail(ServerError("x"))):
         framer = Framer()
         framer.feed(AnswerDelta("a"))
@@ -207,7 +225,7 @@ def test_an_end_of_any_kind_closes_the_part_that_is_open():
         (LookupError, "internal"),
     ],
 )
-def test_an_error_is_told_by_its_kind_and_never_in_its_own_words(kind, code):
+def test_an_error_is_described_by_its_class_and_never_by_its_message(kind, code):
     data, error = Framer().fail(kind("a secret"))
 
     assert data["data"]["code"] == code

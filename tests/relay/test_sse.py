@@ -23,121 +23,121 @@ def serve(request, aiohttp_server, starlette_server):
     """Serve one stream as server-sent events, and give the host."""
 
     def on_aiohttp(make_stream, **settings):
-        async def answer(request):
+        async def handle(request):
             return await sse_response(request, make_stream(), **settings)
 
-        return aiohttp_server({"/": answer})
+        return aiohttp_server({"/": handle})
 
     def on_starlette(make_stream, **settings):
-        async def answer(_):
+        async def handle(_):
             return StreamingResponse(sse_events(make_stream(), **settings), headers=SSE_HEADERS)
 
-        return starlette_server(answer)
+        return starlette_server(handle)
 
     return {"aiohttp": on_aiohttp, "starlette": on_starlette}[request.param]
 
 
-def frames_of(body):
-    """The frames, and that each event is one ``data:`` line and the last one says so."""
+def parse_events(body):
+    """Return the frames; check that each event is one ``data:`` line, and the last one [DONE]."""
     events = body.split("\n\n")
     assert events[-2:] == ["data: [DONE]", ""]
     return [json.loads(event.removeprefix("data: ")) for event in events[:-2]]
 
 
-async def test_a_page_reads_the_frames_and_the_mark_of_the_end(serve, client, emulator, session):
+async def test_a_page_reads_the_frames_and_then_done(serve, client, emulator, session):
     emulator.reply("Light\nscatters.", reasoning="Hm.")
     stream = session.stream("Why?")
 
     async with serve(lambda: stream) as host, client.get(f"http://{host}/") as response:
-        frames = frames_of(await response.text())
+        frames = parse_events(await response.text())
 
     assert response.headers["X-Vercel-AI-UI-Message-Stream"] == "v1"
     assert response.headers["Content-Type"].startswith("text/event-stream")
     assert response.headers["Cache-Control"] == "no-cache, no-transform"
     assert response.headers["X-Accel-Buffering"] == "no"
-    said = "".join(frame["delta"] for frame in frames if frame["type"] == "text-delta")
-    assert said == "Light\nscatters."
+    text = "".join(frame["delta"] for frame in frames if frame["type"] == "text-delta")
+    assert text == "Light\nscatters."
     assert frames[-1]["type"] == "finish"
     assert stream.completion.text == "Light\nscatters."
 
 
-async def test_a_page_that_goes_closes_the_upstream_at_once(serve, client, quiet, soon):
-    session, upstream = quiet
-
-    async with serve(lambda: session.stream("Go")) as host:
+async def test_a_page_that_disconnects_closes_the_upstream(
+    serve, client, silent_upstream, upstream_session, event_timeout
+):
+    async with serve(lambda: upstream_session.stream("Go")) as host:
         response = await client.get(f"http://{host}/")
-        await upstream.asked.wait()
-        async with soon():
-            response.close()
-            await upstream.gone.wait()
+        await silent_upstream.requested.wait()
+        response.close()
+        async with event_timeout():
+            await silent_upstream.closed.wait()
 
 
-async def test_a_stuck_page_that_goes_closes_the_upstream_too(serve, client, soon, quiet_after):
-    much = "x" * 50_000
-    async with (
-        quiet_after(*[much] * 200) as (session, upstream),
-        serve(lambda: session.stream("Go"), max_buffer=10**8) as host,
-    ):
+async def test_a_page_that_reads_nothing_and_disconnects_closes_the_upstream(
+    serve, client, upstream, upstream_session, event_timeout
+):
+    async with serve(lambda: upstream_session.stream("Go"), max_buffer=10**8) as host:
         response = await client.get(f"http://{host}/")
-        await upstream.said.wait()
+        await upstream.send(*["x" * 50_000] * 200)
         gc.disable()
         try:
-            async with soon():
-                response.close()
-                await upstream.gone.wait()
+            response.close()
+            async with event_timeout():
+                await upstream.closed.wait()
         finally:
             gc.enable()
 
 
-async def test_a_silent_model_is_bridged_by_comments(serve, client, thoughtful):
-    session, _ = thoughtful
-
+async def test_comments_are_sent_while_the_model_is_silent(
+    serve, client, upstream, upstream_session
+):
     async with (
-        serve(lambda: session.stream("Go"), heartbeat=0.02) as host,
+        serve(lambda: upstream_session.stream("Go"), heartbeat=0.02) as host,
         client.get(f"http://{host}/") as response,
     ):
         for _ in range(2):
             await response.content.readuntil(b": heartbeat\n\n")
 
 
-async def test_an_error_is_told_and_the_stream_has_it(serve, client, emulator, session):
+async def test_a_failed_stream_is_sent_as_an_error_and_not_raised(serve, client, emulator, session):
     emulator.fail(status=429)
     stream = session.stream("Go")
 
     async with serve(lambda: stream) as host, client.get(f"http://{host}/") as response:
-        frames = frames_of(await response.text())
+        frames = parse_events(await response.text())
 
     assert [frame["type"] for frame in frames] == ["start", "data-error", "error"]
     with pytest.raises(RateLimitError):
         _ = stream.completion
 
 
-async def test_headers_of_ones_own_go_beside(aiohttp_server, client, emulator, session):
-    async def answer(request):
+async def test_the_callers_headers_are_sent_too(aiohttp_server, client, session):
+    async def handle(request):
         stream = session.stream("Go")
         return await sse_response(request, stream, headers={"Access-Control-Allow-Origin": "*"})
 
     async with (
-        aiohttp_server({"/": answer}) as host,
+        aiohttp_server({"/": handle}) as host,
         client.get(f"http://{host}/") as response,
     ):
         assert response.headers["Access-Control-Allow-Origin"] == "*"
         assert response.headers["Cache-Control"] == "no-cache, no-transform"
 
 
-async def test_a_stuck_page_is_cut_off(aiohttp_server, client, emulator, session):
+async def test_a_page_that_reads_nothing_is_cut_off(
+    aiohttp_server, client, emulator, session, event_timeout
+):
     emulator.reply(chunks=["0123456789" * 400] * 4000)
-    stream, over = session.stream("Go"), asyncio.Event()
+    stream, has_returned = session.stream("Go"), asyncio.Event()
 
-    async def answer(request):
+    async def handle(request):
         response = await sse_response(request, stream, max_buffer=100_000)
-        over.set()
+        has_returned.set()
         return response
 
-    async with aiohttp_server({"/": answer}) as host:
+    async with aiohttp_server({"/": handle}) as host:
         response = await client.get(f"http://{host}/")
-        async with asyncio.timeout(10):
-            await over.wait()
+        async with event_timeout():
+            await has_returned.wait()
         await emulator.requests[0].finished()
         response.close()
 
@@ -145,46 +145,49 @@ async def test_a_stuck_page_is_cut_off(aiohttp_server, client, emulator, session
     assert stream.partial.finish_reason is None
 
 
-async def test_events_that_nobody_takes_are_bounded_and_end_with_the_error(
-    emulator, session, answered
+async def test_events_that_are_not_read_are_bounded_and_end_with_the_error(
+    upstream, upstream_session, call_records
 ):
-    emulator.reply(chunks=["0123456789"] * 100)
-    events = sse_events(session.stream("Go"), max_buffer=500)
+    events = sse_events(upstream_session.stream("Go"), max_buffer=500)
 
     first = await anext(events)
-    await answered()
+    await upstream.send(*["0123456789"] * 100)
+    record = await call_records.get()
     rest = [event async for event in events]
 
+    assert record.outcome == "abandoned"
     assert first == b'data: {"type":"start"}\n\n'
     assert b'"too_slow"' in b"".join(rest)
     assert rest[-1] == b"data: [DONE]\n\n"
     assert [event async for event in events] == []
 
 
-@pytest.mark.parametrize("how", ["aclose", "drop", "cancel"])
-async def test_leaving_events_closes_the_upstream_at_once(thoughtful, soon, how):
-    session, upstream = thoughtful
-    events = sse_events(session.stream("Go"))
+@pytest.mark.parametrize("way", ["aclose", "drop", "cancel"])
+async def test_leaving_the_events_closes_the_upstream(
+    upstream, upstream_session, event_timeout, way
+):
+    upstream.opening = ("One",)
+    events = sse_events(upstream_session.stream("Go"))
     while b"One" not in await anext(events):
         pass
 
     gc.disable()
     try:
-        async with soon():
-            if how == "aclose":
-                await events.aclose()
-            elif how == "cancel":
-                waiting = asyncio.ensure_future(anext(events))
-                await asyncio.sleep(0)
-                waiting.cancel()
-            else:
-                del events
-            await upstream.gone.wait()
+        if way == "aclose":
+            await events.aclose()
+        elif way == "cancel":
+            waiting = asyncio.ensure_future(anext(events))
+            await asyncio.sleep(0)
+            waiting.cancel()
+        else:
+            del events
+        async with event_timeout():
+            await upstream.closed.wait()
     finally:
         gc.enable()
 
 
-async def test_events_that_were_never_begun_ask_for_nothing(emulator, session):
+async def test_events_without_a_first_step_send_no_request(emulator, session):
     sse_events(session.stream("Go"))
 
     assert emulator.requests == []

@@ -1,10 +1,10 @@
-// The browser's examples of docs/relay.md, which the test has put beside this file, as a page runs
-// them. Prints, as JSON, what the page was shown.
+// Runs the examples for browsers in docs/relay.md, which the test has written beside this file.
+// Prints, as JSON, what the page has shown.
 //
 //   node page.mjs ask ws://... question
-//   node page.mjs follow http://... question    loses its connection at the first text
+//   node page.mjs follow http://... question    disconnects at the first text
 
-import { WebSocket } from 'undici'; // a browser brings its own, and so does a newer Node
+import { WebSocket } from 'undici'; // browsers and newer versions of Node have it built in
 import { ask } from './ask.mjs';
 import { follow } from './follow.mjs';
 
@@ -16,7 +16,7 @@ globalThis.WebSocket = class extends WebSocket {
   }
 };
 
-async function asked(url, question) {
+async function runAsk(url, question) {
   const socket = new globalThis.WebSocket(url);
   await new Promise(resolve => (socket.onopen = resolve));
   const shown = { reasoning: '', text: '' };
@@ -29,7 +29,7 @@ async function asked(url, question) {
   return shown;
 }
 
-async function followed(url, question) {
+async function runFollow(url, question) {
   const path = await (await fetch(`${url}/ask`, { method: 'POST', body: question })).text();
   const shown = { text: '', connections: 1 };
   shown.end = await follow(`${url}${path}`.replace('http', 'ws'), frame => {
@@ -43,5 +43,6 @@ async function followed(url, question) {
   return shown;
 }
 
-const [how, url, question] = process.argv.slice(2);
-console.log(JSON.stringify(await (how === 'ask' ? asked : followed)(url, question)));
+const [example, url, question] = process.argv.slice(2);
+const run = example === 'ask' ? runAsk : runFollow;
+console.log(JSON.stringify(await run(url, question)));

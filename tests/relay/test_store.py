@@ -1,0 +1,83 @@
+"""A `Broadcast` with a store of the user's, which may be slow or fail."""
+
+import asyncio
+import json
+
+import pytest
+
+from aimlchat import ServerError
+from aimlchat.relay import Broadcast
+
+
+class RemoteStore:
+    """A store as one in another process would be: it holds JSON, and every call waits."""
+
+    def __init__(self) -> None:
+        self._lines = []
+        self._has_ended = False
+
+    async def append(self, frames):
+        await asyncio.sleep(0)
+        self._lines += map(json.dumps, frames)
+
+    async def end(self, frames):
+        await self.append(frames)
+        self._has_ended = True
+
+    async def read(self, after):
+        while len(self._lines) <= after and not self._has_ended:  # noqa: ASYNC110 - as if remote
+            await asyncio.sleep(0.001)
+        return [json.loads(line) for line in self._lines[after:]]
+
+
+async def test_a_broadcast_keeps_its_frames_in_the_given_store(emulator, session, make_page):
+    emulator.reply(chunks=["One ", "two"], pace=0.01)
+    broadcast, page = Broadcast(session.stream("Go"), store=RemoteStore()), make_page()
+
+    completion = await broadcast.relay(page)
+
+    text = "".join(frame["delta"] for frame in page.frames if frame["type"] == "text-delta")
+    assert text == completion.text == "One two"
+    await broadcast.aclose()
+
+
+async def test_a_stop_while_the_store_is_sent_an_error_stays_an_error(emulator, session, make_page):
+    emulator.fail(status=500)
+    is_ending = asyncio.Event()
+
+    class StuckStore(RemoteStore):
+        async def end(self, frames):
+            if not is_ending.is_set():
+                is_ending.set()
+                await asyncio.Event().wait()
+            await super().end(frames)
+
+    broadcast, page = Broadcast(session.stream("Go"), store=StuckStore()), make_page()
+
+    broadcast.start()
+    await is_ending.wait()
+    await broadcast.stop()
+    with pytest.raises(ServerError):
+        await broadcast.relay(page)
+
+    assert page.frames[-1]["type"] == "error"
+    await broadcast.aclose()
+
+
+async def test_an_error_of_the_store_ends_the_call_and_the_pages(
+    upstream, upstream_session, make_page, event_timeout
+):
+    upstream.opening = ("One",)
+
+    class BrokenStore(RemoteStore):
+        async def read(self, after):
+            if after:
+                raise LookupError
+            return await super().read(after)
+
+    broadcast = Broadcast(upstream_session.stream("Go"), store=BrokenStore(), grace=0)
+
+    with pytest.raises(LookupError):
+        await broadcast.relay(make_page())
+    async with event_timeout():
+        await upstream.closed.wait()
