@@ -8,7 +8,7 @@ import pytest
 
 from aimlchat.relay.errors import _DESCRIPTIONS, _UNKNOWN_ERROR
 
-PAGE = Path(__file__).parents[2] / "docs" / "relay.md"
+PAGE = Path(__file__).parents[3] / "docs" / "relay.md"
 
 
 def find_example(language, text):
