@@ -118,7 +118,7 @@ class Pump:
             last_frames = framer.fail(error)
         except AIMLChatError as error:  # the stream keeps it, for `result`
             last_frames = framer.fail(error)
-        except Exception as error:  # noqa: BLE001 - the page is told first, then `result` raises it
+        except Exception as error:  # noqa: BLE001 - the page is sent it, then `result` raises it
             self._error = error
             last_frames = framer.fail(error)
         await sink.end(last_frames)

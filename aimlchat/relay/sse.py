@@ -161,7 +161,7 @@ async def sse_response(
         )
     finally:
         await pump.close()
-    with contextlib.suppress(AIMLChatError):  # the page has been told, and the stream keeps it
+    with contextlib.suppress(AIMLChatError):  # already sent to the page, and kept by the stream
         pump.result()
     return response
 
