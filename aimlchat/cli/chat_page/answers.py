@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aimlchat.iterators import DeltaStream
-    from aimlchat.relay.sockets import WebSocket
+    from aimlchat.relay.adapters import WebSocket
 
 __all__ = ["Answers"]
 
