@@ -8,9 +8,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from .generation import Answer, Call
+from .json_samples import fitting
 from .request import tokens
-from .schemas import fitting
-from .topics import topic_of
+from .sample_answers import topic_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

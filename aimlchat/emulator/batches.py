@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .checks import check
 from .composing import compose
 from .encoding import as_json, encode
+from .errors import Refusal
+from .field_checks import refuse, require
 from .identities import Identities
 from .naming import kin
-from .pieces import Content
-from .questions import refuse, require
-from .refusals import Refusal
 from .request import Asked
+from .responses import Content
 from .script import MADE_UP
-from .wording import finish_native
+from .validation import check
+from .wire_fields import finish_native
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

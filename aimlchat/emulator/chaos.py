@@ -24,7 +24,7 @@ from .faults import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .pieces import Content
+    from .responses import Content
 
     Draw = Callable[[random.Random, Content], Fault]
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from .refusals import error_body, usual_message
+from .errors import error_body, usual_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Literal
 
-    from .pieces import Content
     from .records import RequestRecord
+    from .responses import Content
 
 __all__ = ["Outlet"]
 

@@ -10,8 +10,8 @@ import attrs
 
 from .encoding import as_json
 from .faults import ErrorStatus, Fault
-from .forms import Form
 from .generation import Answer, Call, ReasoningAs
+from .stream_formats import Form
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from typing import Self
 
     from .faults import Fault
-    from .forms import Form
     from .generation import ReasoningAs
     from .records import RequestRecord
     from .script import ToolCallLike
+    from .stream_formats import Form
 
 __all__ = ["Emulator"]
 

@@ -9,19 +9,19 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from .batches import Batches
-from .checks import check
 from .composing import compose
-from .delivery import deliver, is_billed
 from .encoding import encode
+from .errors import Refusal, usual_message
+from .fault_injection import deliver, is_billed
 from .faults import ErrorStatus
 from .identities import Identities
 from .models import listing
 from .outlet import Outlet
-from .pieces import Content, stream_of, whole_of
 from .records import RequestRecord
-from .refusals import Refusal, usual_message
 from .request import Asked
+from .responses import Content, stream_of, whole_of
 from .script import MADE_UP, Reply, Script
+from .validation import check
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from .chaos import Chaos
-    from .forms import Form
     from .generation import Generation
+    from .stream_formats import Form
 
     Endpoint = Callable[[RequestRecord, Outlet], Awaitable[None]]
 

@@ -8,7 +8,7 @@ import pytest
 
 from aimlchat.emulator import Cut, Emulator, ErrorStatus, Html, NoAnswer, Pings, Stall, faults
 from aimlchat.emulator.chaos import Chaos
-from aimlchat.emulator.pieces import Content, Piece
+from aimlchat.emulator.responses import Content, Piece
 
 BODY = {"model": "openai/gpt-4o", "messages": [{"role": "user", "content": "Hi"}]}
 CONTENT = Content(tuple(Piece(b"data: x\n\n", is_delta=True) for _ in range(9)), streamed=True)

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Literal
 
 from .deltas import deltas
-from .wording import NO_USAGE, claude_usage, finish_in_stream, finish_native, openai_usage
+from .wire_fields import NO_USAGE, claude_usage, finish_in_stream, finish_native, openai_usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .questions import decodable, number, one_of, require, strings, text, tool_name
-from .refusals import Refusal
+from .errors import Refusal
+from .field_checks import decodable, number, one_of, require, strings, text, tool_name
 
 __all__ = ["check"]
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .bodies import whole
+from .completion_body import whole
 from .encoding import encode
-from .forms import events
+from .stream_formats import events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from .forms import Form
     from .generation import Generation
     from .script import Reply
+    from .stream_formats import Form
 
 __all__ = ["Content", "Piece", "event_line", "stream_of", "whole_of"]
 

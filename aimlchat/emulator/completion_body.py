@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .deltas import thinking_part
-from .wording import claude_usage, finish_in_stream, finish_native, openai_usage
+from .wire_fields import claude_usage, finish_in_stream, finish_native, openai_usage
 
 if TYPE_CHECKING:
     from .generation import Answer, Call, Generation

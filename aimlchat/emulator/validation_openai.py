@@ -5,8 +5,18 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from .field_checks import (
+    boolean,
+    decodable,
+    number,
+    one_of,
+    refuse,
+    require,
+    strings,
+    text,
+    tool_name,
+)
 from .naming import kin, version
-from .questions import boolean, decodable, number, one_of, refuse, require, strings, text, tool_name
 
 __all__ = ["check"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from . import checks_anthropic, checks_openai
+from . import validation_anthropic, validation_openai
+from .errors import Refusal
+from .field_checks import MOST_TOOLS, boolean, number, refuse, require
 from .naming import MISSING_MODEL, kin, speaks, version
-from .questions import MOST_TOOLS, boolean, number, refuse, require
-from .refusals import Refusal
 
 __all__ = ["check"]
 
@@ -28,9 +28,9 @@ def check(body: Any) -> dict[str, Any]:
     _model(request.get("model"))
     _common(request)
     if speaks(request["model"], request) == "anthropic":
-        checks_anthropic.check(request)
+        validation_anthropic.check(request)
     else:
-        checks_openai.check(request)
+        validation_openai.check(request)
     if kin(request["model"]) == "claude":
         _thinking(request)
     return request

@@ -25,7 +25,7 @@ from .faults import (
     Trickle,
     WrongLength,
 )
-from .pieces import Content, event_line
+from .responses import Content, event_line
 
 if TYPE_CHECKING:
     from .outlet import Outlet

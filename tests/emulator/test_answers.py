@@ -5,8 +5,8 @@ import json
 import jsonschema
 import pytest
 
-from aimlchat.emulator.schemas import fitting
-from aimlchat.emulator.topics import topic_of
+from aimlchat.emulator.json_samples import fitting
+from aimlchat.emulator.sample_answers import topic_of
 
 CLAUDE = "anthropic/claude-3.7-sonnet"
 SONNET = "anthropic/claude-sonnet-4.5"

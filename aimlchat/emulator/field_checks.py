@@ -8,7 +8,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .refusals import Refusal
+from .errors import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Collection
