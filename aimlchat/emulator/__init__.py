@@ -1,7 +1,8 @@
 """The AI/ML API on loopback, for tests, demos and a first look without a key.
 
-It shares no code with the client: a wire format that both sides misread alike would test green.
-Nothing heavy is loaded before `Emulator` is first used, for this package is also a pytest plugin.
+The emulator shares no code with the client; otherwise both could misread the wire format in the
+same way, and the tests would still pass. aiohttp is loaded when `Emulator` is first used, because
+pytest imports this package in every run.
 """
 
 from __future__ import annotations
@@ -46,17 +47,17 @@ __all__ = [
     "WrongLength",
 ]
 
-_HOMES = dict.fromkeys(__all__, ".faults") | {
+_MODULES = dict.fromkeys(__all__, ".faults") | {
     "Emulator": ".server",
     "RequestRecord": ".records",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    value = getattr(import_module(_HOMES[name], __name__), name)
+    value = getattr(import_module(_MODULES[name], __name__), name)
     globals()[name] = value
     return value
 

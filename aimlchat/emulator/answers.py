@@ -1,34 +1,52 @@
-"""What the emulator says when nothing is scripted: the same answer to the same request."""
+"""From a request to what the emulator answers: the scripted reply, or one built from the prompt."""
 
 from __future__ import annotations
 
 import json
 import random
 import re
+import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .generation import Answer, Call
-from .json_samples import fitting
-from .request import tokens
-from .sample_answers import topic_of
+from .generation import (
+    GeneratedCall,
+    GeneratedChoice,
+    Generation,
+    Usage,
+    build_meta_usage,
+    compute_cost,
+    count_usage,
+)
+from .json_samples import build_sample
+from .models import family_of, prices_of, upstream_name_of
+from .request import split_into_tokens
+from .sample_answers import find_sample_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .request import Asked, OfferedTool
+    from .generation import ReasoningAs
+    from .models import Family
+    from .records import RequestIds
+    from .request import OfferedTool, ParsedRequest
+    from .script import Reply
 
-__all__ = ["default_answer"]
+__all__ = ["generate"]
 
-_DULL_WORDS = (
-    "about after again also and any are because been before being between both but can could did"
-    " does doing each explain few for from give had has have how into just let like make many me"
-    " more most much must not one only other our out over please say should show some such tell"
-    " than that the their them then there these they this those through too under use very was"
-    " were what when where which while who why will with would write you your"
+_REASONING_AS: dict[Family, ReasoningAs] = {"tagged": "inline", "gemini": "reasoning"}
+
+_STOP_WORDS = frozenset(
+    """
+    about after again also and any are because been before being between both but can could did
+    does doing each explain few for from give had has have how into just let like make many me more
+    most much must not one only other our out over please say should show some such tell than that
+    the their them then there these they this those through too under use very was were what when
+    where which while who why will with would write you your
+    """.split()  # noqa: SIM905 - as a list it would fill ninety lines
 )
-_DULL = frozenset(_DULL_WORDS.split())
-_MOST_WORDS = 4
-_QUOTED = 120
+_MAX_KEYWORDS = 4
+_MAX_QUOTE_LENGTH = 120
 
 _OPENINGS = (
     "Your question turns on two things, **{first}** and **{second}**.",
@@ -47,139 +65,200 @@ _ENDINGS = (
 )
 
 
-def default_answer(asked: Asked, choice: int, seed: int, call_id: Callable[[int], str]) -> Answer:
-    """Make up one choice.
+def generate(request: ParsedRequest, reply: Reply, ids: RequestIds) -> Generation:
+    """Generate the response to a request, as the reply scripts it."""
+    family = family_of(request.model)
+    choices = tuple(
+        _generate_choice(request, reply, ids, index) for index in range(request.choice_count)
+    )
+    usage = count_usage(request.prompt_tokens, choices)
+    return Generation(
+        id=_make_completion_id(family, ids),
+        model=reply.model or upstream_name_of(request.model),
+        family=family,
+        choices=choices,
+        reasoning_as=reply.reasoning_as or _REASONING_AS.get(family, "reasoning_content"),
+        usage=Usage(usage.prompt, usage.completion, usage.reasoning, reply.usage),
+        meta_usage=_choose_meta_usage(reply, compute_cost(usage, prices_of(request.model))),
+        include_usage=request.include_usage,
+        clock=time.time,
+    )
+
+
+def _generate_choice(
+    request: ParsedRequest, reply: Reply, ids: RequestIds, index: int
+) -> GeneratedChoice:
+    claude = family_of(request.model) == "claude"
+
+    def make_call_id(number: int) -> str:
+        token = ids.make_token(f"call {index} {number}", 22)
+        return f"toolu_01{token}" if claude else f"call_{token}"
+
+    if reply.is_default:
+        return _build_default_choice(request, index, ids.seed, make_call_id)
+    # Claude has a finish reason of its own for a refusal; OpenAI's models just stop.
+    return reply.build_choice(make_call_id, refusal_finish="content_filter" if claude else "stop")
+
+
+def _make_completion_id(family: Family, ids: RequestIds) -> str:
+    if family == "claude":
+        return f"msg_01{ids.make_token('answer', 22)}"
+    return f"chatcmpl-{ids.make_token('answer', 29)}"
+
+
+def _choose_meta_usage(reply: Reply, computed: dict[str, Any]) -> Mapping[str, Any]:
+    if reply.cost is None:
+        return computed
+    return reply.cost if isinstance(reply.cost, Mapping) else build_meta_usage(reply.cost)
+
+
+def _build_default_choice(
+    request: ParsedRequest, index: int, seed: int, make_call_id: Callable[[int], str]
+) -> GeneratedChoice:
+    """Build one choice from the prompt.
+
+    The same request, index and seed always give the same choice.
 
     Args:
-        asked: the request.
-        choice: the number of the choice; each says it another way.
+        request: the request.
+        index: the index of the choice; each one is worded differently.
         seed: the emulator's seed.
-        call_id: makes the id of the n-th tool call.
+        make_call_id: makes the id of the n-th tool call.
     """
-    wanted = _tools_to_call(asked)
-    if wanted:
-        return _calling(asked, wanted, call_id)
-    reasoning, text = _thought_and_text(asked, choice, seed)
-    return _limited(asked, reasoning if asked.reasons else "", text)
+    tools = _choose_tools(request)
+    if tools:
+        return _build_calls(request, tools, make_call_id)
+    reasoning, text = _build_texts(request, index, seed)
+    return _apply_limits(request, reasoning if request.has_reasoning else "", text)
 
 
-def _words(prompt: str) -> list[str]:
-    """Find the words that carry a prompt, each once."""
-    found = dict.fromkeys(re.findall(r"\w[\w'-]+\w|\d+", prompt))
-    return [word for word in found if word.lower() not in _DULL]
-
-
-def _quoted(prompt: str) -> str:
-    line = " ".join(prompt.split())
-    return line if len(line) <= _QUOTED else f"{line[:_QUOTED]}…"
-
-
-def _tools_to_call(asked: Asked) -> list[OfferedTool]:
-    if asked.tool_choice == "none" or (asked.tool_choice == "auto" and asked.results):
+def _choose_tools(request: ParsedRequest) -> list[OfferedTool]:
+    """Choose the tools to call: the demanded one, else those that the prompt names."""
+    if request.tool_choice == "none":
         return []
-    if asked.named_tool is not None:
-        return [tool for tool in asked.tools if tool.name == asked.named_tool]
-    wanted = _said(asked)
-    if not wanted and asked.tool_choice == "required":
-        wanted = list(asked.tools[:1])
-    return wanted[:1] if asked.one_call_only else wanted
+    if request.tool_choice == "auto" and request.tool_results:
+        return []
+    if request.named_tool is not None:
+        return [tool for tool in request.tools if tool.name == request.named_tool]
+    prompt = _normalize_name(request.prompt)
+    tools = [tool for tool in request.tools if _normalize_name(tool.name) in prompt]
+    if not tools and request.tool_choice == "required":
+        tools = list(request.tools[:1])
+    return tools[:1] if request.single_call else tools
 
 
-def _said(asked: Asked) -> list[OfferedTool]:
-    """Find the tools that the prompt names, as `get_weather` or as "get weather"."""
-    said = _spaced(asked.prompt)
-    return [tool for tool in asked.tools if _spaced(tool.name) in said]
-
-
-def _spaced(name: str) -> str:
+def _normalize_name(name: str) -> str:
+    """Make `get_weather` and "Get weather" comparable."""
     return re.sub(r"[_-]", " ", name.lower())
 
 
-def _calling(asked: Asked, wanted: list[OfferedTool], call_id: Callable[[int], str]) -> Answer:
+def _build_calls(
+    request: ParsedRequest, tools: list[OfferedTool], make_call_id: Callable[[int], str]
+) -> GeneratedChoice:
     calls = tuple(
-        Call(call_id(number), tool.name, _json(fitting(tool.schema, _arguments(asked, tool))))
-        for number, tool in enumerate(wanted)
+        GeneratedCall(
+            make_call_id(number),
+            tool.name,
+            _dump_readable_json(build_sample(tool.schema, _choose_argument_words(request, tool))),
+        )
+        for number, tool in enumerate(tools)
     )
-    names = " and ".join(tool.name for tool in wanted)
-    reasoning = f"The request is: “{_quoted(asked.prompt)}”. For this I need {names}."
-    return Answer(reasoning=reasoning if asked.reasons else "", calls=calls, finish="tool_calls")
+    names = " and ".join(tool.name for tool in tools)
+    reasoning = f"The request is: “{_quote(request.prompt)}”. For this I need {names}."
+    return GeneratedChoice(
+        reasoning=reasoning if request.has_reasoning else "", calls=calls, finish="tool_calls"
+    )
 
 
-def _arguments(asked: Asked, tool: OfferedTool) -> list[str]:
-    """Choose the words for a tool's strings: names of things first, never the tool's own name."""
-    own = {tool.name, *re.split(r"[_-]", tool.name)}
-    words = [word for word in _words(asked.prompt) if word.lower() not in own]
-    # The first word of a sentence is capital anyway, so it says nothing.
+def _choose_argument_words(request: ParsedRequest, tool: OfferedTool) -> list[str]:
+    """Choose the words for a tool's strings: proper nouns first, never the tool's own name."""
+    own_words = {tool.name, *re.split(r"[_-]", tool.name)}
+    words = [word for word in _find_keywords(request.prompt) if word.lower() not in own_words]
+    # The first word of a sentence has a capital anyway, so it does not count as a proper noun.
     return sorted(words, key=lambda word: word == words[0] or not word[0].isupper())
 
 
-def _thought_and_text(asked: Asked, choice: int, seed: int) -> tuple[str, str]:
-    if asked.json_schema is not None:
-        return _as_json(asked)
-    if asked.results:
-        return _out_of_results(asked)
-    topic = topic_of(asked.prompt)
-    if topic is None:
-        return _general(asked.prompt, choice, seed)
-    if choice == 0:
-        return topic.reasoning, topic.text
-    gist = topic.text.split("\n\n", 1)[0]
-    return topic.reasoning, f"In short ({choice + 1}): {gist}"
+def _build_texts(request: ParsedRequest, index: int, seed: int) -> tuple[str, str]:
+    """Build the reasoning and the answer."""
+    if request.json_schema is not None:
+        return _build_json_texts(request, request.json_schema)
+    if request.tool_results:
+        return _build_result_texts(request)
+    sample = find_sample_answer(request.prompt)
+    if sample is None:
+        return _build_generic_texts(request.prompt, index, seed)
+    if index == 0:
+        return sample.reasoning, sample.text
+    summary = sample.text.split("\n\n", 1)[0]
+    return sample.reasoning, f"In short ({index + 1}): {summary}"
 
 
-def _as_json(asked: Asked) -> tuple[str, str]:
-    words = _words(asked.prompt)
-    value = fitting(asked.json_schema or {}, words)
-    if not asked.json_schema:
-        value = {"answer": _quoted(asked.prompt), "words": words[:_MOST_WORDS]}
-    reasoning = f"The request is: “{_quoted(asked.prompt)}”. The answer has to be JSON, alone."
-    return reasoning, _json(value)
+def _build_json_texts(request: ParsedRequest, schema: dict[str, Any]) -> tuple[str, str]:
+    words = _find_keywords(request.prompt)
+    if schema:
+        value = build_sample(schema, words)
+    else:
+        value = {"answer": _quote(request.prompt), "words": words[:_MAX_KEYWORDS]}
+    reasoning = f"The request is: “{_quote(request.prompt)}”. The answer has to be JSON, alone."
+    return reasoning, _dump_readable_json(value)
 
 
-def _out_of_results(asked: Asked) -> tuple[str, str]:
+def _build_result_texts(request: ParsedRequest) -> tuple[str, str]:
     lines = [
-        f"`{result.name}` failed: {result.text}"
-        if result.is_error
-        else f"`{result.name}` says: {result.text}"
-        for result in asked.results
+        f"`{result.name}` {'failed' if result.is_error else 'says'}: {result.text}"
+        for result in request.tool_results
     ]
-    names = " and ".join(result.name for result in asked.results)
-    reasoning = f"I have what {names} gave back. It answers “{_quoted(asked.prompt)}”, so I use it."
+    names = " and ".join(result.name for result in request.tool_results)
+    quote = _quote(request.prompt)
+    reasoning = f"I have what {names} gave back. It answers “{quote}”, so I use it."
     return reasoning, "\n\n".join(lines)
 
 
-def _general(prompt: str, choice: int, seed: int) -> tuple[str, str]:
-    words = sorted(_words(prompt), key=len, reverse=True)[:_MOST_WORDS] or ["this"]
+def _build_generic_texts(prompt: str, index: int, seed: int) -> tuple[str, str]:
+    words = sorted(_find_keywords(prompt), key=len, reverse=True)[:_MAX_KEYWORDS] or ["this"]
     first, second = words[0], words[1] if len(words) > 1 else "what you need it for"
     reasoning = (
-        f"The user writes: “{_quoted(prompt)}”. What carries it: {', '.join(words)}. I should say"
+        f"The user writes: “{_quote(prompt)}”. What carries it: {', '.join(words)}. I should say"
         f" what matters about {first}, then how {second} comes into it, and keep it short."
     )
-    pick = random.Random(f"{seed}/{choice}/{prompt}".encode(errors="surrogatepass"))  # noqa: S311
-    parts = (pick.choice(said) for said in (_OPENINGS, _MIDDLES, _ENDINGS))
-    return reasoning, "\n\n".join(part.format(first=first, second=second) for part in parts)
+    rng = random.Random(f"{seed}/{index}/{prompt}".encode(errors="surrogatepass"))  # noqa: S311
+    paragraphs = (rng.choice(templates) for templates in (_OPENINGS, _MIDDLES, _ENDINGS))
+    return reasoning, "\n\n".join(text.format(first=first, second=second) for text in paragraphs)
 
 
-def _limited(asked: Asked, reasoning: str, text: str) -> Answer:
-    """Apply stop sequences, the thinking budget and the limit of tokens."""
-    ends = [(text.find(stop), stop) for stop in asked.stops if stop in text]
+def _find_keywords(prompt: str) -> list[str]:
+    """Return the words of a prompt that are no stop words, each once."""
+    words = dict.fromkeys(re.findall(r"\w[\w'-]+\w|\d+", prompt))
+    return [word for word in words if word.lower() not in _STOP_WORDS]
+
+
+def _quote(prompt: str) -> str:
+    """Return a prompt on one line, cut to the length of a quotation."""
+    line = " ".join(prompt.split())
+    return line if len(line) <= _MAX_QUOTE_LENGTH else f"{line[:_MAX_QUOTE_LENGTH]}…"
+
+
+def _apply_limits(request: ParsedRequest, reasoning: str, text: str) -> GeneratedChoice:
+    """Apply the stop sequences, the thinking budget and `max_tokens`."""
+    found = [(text.find(stop), stop) for stop in request.stop_sequences if stop in text]
     finish = "stop"
-    if ends:
-        text = text[: min(ends)[0]]
+    if found:
+        text = text[: min(found)[0]]
         finish = "stop_sequence"
-    most = asked.budget
-    if most is None and asked.max_tokens is not None:
-        # Who sets a limit and no budget wants to see some of the answer.
-        most = asked.max_tokens // 2
-    thought = tokens(reasoning)[:most]
-    if asked.max_tokens is not None:
-        written = tokens(text)
-        room = asked.max_tokens - len(thought)
-        if len(written) > room:
-            text = "".join(written[:room])
+    budget = request.thinking_budget
+    if budget is None and request.max_tokens is not None:
+        # Without a budget the reasoning must not use up the whole limit: leave half to the answer.
+        budget = request.max_tokens // 2
+    reasoning_tokens = split_into_tokens(reasoning)[:budget]
+    if request.max_tokens is not None:
+        text_tokens = split_into_tokens(text)
+        remaining = request.max_tokens - len(reasoning_tokens)
+        if len(text_tokens) > remaining:
+            text = "".join(text_tokens[:remaining])
             finish = "length"
-    return Answer(text=text, reasoning="".join(thought), finish=finish)
+    return GeneratedChoice(text=text, reasoning="".join(reasoning_tokens), finish=finish)
 
 
-def _json(value: Any) -> str:
+def _dump_readable_json(value: Any) -> str:
+    """Serialize a value as models write JSON: with spaces, and without escapes."""
     return json.dumps(value, ensure_ascii=False)

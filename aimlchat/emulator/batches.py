@@ -1,4 +1,4 @@
-"""The batch endpoint: many requests handed in at once, their answers fetched later."""
+"""The batch endpoint: many requests submitted at once, whose results are fetched later."""
 
 from __future__ import annotations
 
@@ -9,150 +9,157 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .composing import compose
-from .encoding import as_json, encode
-from .errors import Refusal
-from .field_checks import refuse, require
-from .identities import Identities
-from .naming import kin
-from .request import Asked
-from .responses import Content
-from .script import MADE_UP
-from .validation import check
-from .wire_fields import finish_native
+from .answers import generate
+from .encoding import dump_json, encode_body
+from .errors import RejectedRequestError
+from .field_checks import check_object, reject, require
+from .models import family_of
+from .records import RequestIds
+from .request import ParsedRequest
+from .responses import PlannedResponse
+from .script import DEFAULT_REPLY
+from .validation import validate_request
+from .wire_fields import to_claude_finish_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .generation import Answer, Generation
+    from .generation import GeneratedChoice, Generation
     from .script import Script
 
 __all__ = ["Batches"]
 
 _CUSTOM_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LIFETIME = timedelta(days=1)
-_ROOM_FOR_IDS = 1_000_000
+
+# The ids of a batch's results come from its own request number times this, plus their index.
+_MAX_RESULTS = 1_000_000
 
 
 @attrs.define
 class _Batch:
     id: str
-    identities: Identities
+    identities: RequestIds
     requests: list[dict[str, Any]]
     created: datetime
-    looks_left: int
+    polls_left: int
     cancelled: datetime | None = None
     results: bytes | None = None
 
 
 class Batches:
-    """What was handed in, until the emulator ends.
+    """The submitted batches, kept for the life of the emulator.
 
-    A batch runs while it has been looked at fewer than `looks` times; the look after those finds
-    its results. One that is cancelled before has none, and costs nothing.
+    A batch is in progress for the first `polls` polls; the next one gets its results. A batch that
+    is cancelled before that has no results and costs nothing.
     """
 
-    def __init__(self, script: Script, *, looks: int = 1) -> None:
-        self.looks = looks
+    def __init__(self, script: Script, *, polls: int = 1) -> None:
+        self.polls = polls
         self._script = script
         self._batches: dict[str, _Batch] = {}
 
-    def create(self, body: Any, identities: Identities) -> Content:
-        """Take in a batch.
+    def create(self, body: Any, identities: RequestIds) -> PlannedResponse:
+        """Accept a batch.
 
         Raises:
-            Refusal: 400 with the field's name in the message.
+            RejectedRequestError: 400 with the field's name in the message.
         """
-        requests = _checked(body)
+        requests = _validate_requests(body)
         batch = _Batch(
-            id=f"msgbatch_01{identities.word('batch', 22)}",
+            id=f"msgbatch_01{identities.make_token('batch', 22)}",
             identities=identities,
             requests=requests,
             created=datetime.now(UTC),
-            looks_left=self.looks,
+            polls_left=self.polls,
         )
         self._batches[batch.id] = batch
-        return Content.of_bytes(encode(_state(batch)))
+        return PlannedResponse.from_bytes(encode_body(_build_state(batch)))
 
-    def look(self, batch_id: str) -> tuple[Content, int]:
-        """Say how a batch is doing, or what came of it; and how many answers were written just now.
+    def poll(self, batch_id: str) -> tuple[PlannedResponse, int]:
+        """Return the state of a batch or its results, and how many results this call generated.
 
         Raises:
-            Refusal: 404 for a batch that nobody has handed in.
+            RejectedRequestError: 404 for an unknown batch.
         """
         batch = self._find(batch_id)
         if batch.cancelled is not None:
-            return Content.of_bytes(encode({**_state(batch), "status": "cancelled"})), 0
-        if batch.looks_left > 0:
-            batch.looks_left -= 1
-            return Content.of_bytes(encode({"id": batch.id, "status": "generating"})), 0
+            state = {**_build_state(batch), "status": "cancelled"}
+            return PlannedResponse.from_bytes(encode_body(state)), 0
+        if batch.polls_left > 0:
+            batch.polls_left -= 1
+            state = {"id": batch.id, "status": "generating"}
+            return PlannedResponse.from_bytes(encode_body(state)), 0
         billed = 0
         if batch.results is None:
-            results = list(self._results(batch))
+            results = list(self._generate_results(batch))
             billed = sum(result["result"]["type"] == "succeeded" for result in results)
-            batch.results = b"".join(as_json(result).encode() + b"\n" for result in results)
+            batch.results = b"".join(dump_json(result).encode() + b"\n" for result in results)
         headers = {"Content-Type": "application/x-jsonl"}
-        return Content.of_bytes(batch.results, headers=headers), billed
+        return PlannedResponse.from_bytes(batch.results, headers=headers), billed
 
-    def cancel(self, batch_id: str) -> Content:
-        """End a batch.
+    def cancel(self, batch_id: str) -> PlannedResponse:
+        """Cancel a batch.
 
         Raises:
-            Refusal: 404 for a batch that nobody has handed in, 400 for one that has its results.
+            RejectedRequestError: 404 for an unknown batch, 400 for one that has its results.
         """
         batch = self._find(batch_id)
         if batch.results is not None:
-            sentence = (
+            message = (
                 f"Batch {batch_id} cannot be canceled because it has already finished processing."
             )
-            error = {"type": "invalid_request_error", "message": sentence}
-            raise Refusal(400, f"400 {as_json({'type': 'error', 'error': error})}")
+            error = {"type": "invalid_request_error", "message": message}
+            raise RejectedRequestError(400, f"400 {dump_json({'type': 'error', 'error': error})}")
         batch.cancelled = datetime.now(UTC)
-        return Content.of_bytes(encode(_state(batch)))
+        return PlannedResponse.from_bytes(encode_body(_build_state(batch)))
 
     def _find(self, batch_id: str) -> _Batch:
         if batch_id not in self._batches:
-            raise Refusal(404, f"Batch {batch_id} not found")
+            raise RejectedRequestError(404, f"Batch {batch_id} not found")
         return self._batches[batch_id]
 
-    def _results(self, batch: _Batch) -> Iterator[dict[str, Any]]:
-        for place, request in enumerate(batch.requests):
-            number = batch.identities.number * _ROOM_FOR_IDS + place
-            result = self._result(request["params"], Identities(batch.identities.seed, number))
+    def _generate_results(self, batch: _Batch) -> Iterator[dict[str, Any]]:
+        for index, request in enumerate(batch.requests):
+            number = batch.identities.number * _MAX_RESULTS + index
+            ids = RequestIds(batch.identities.seed, number)
+            result = self._generate_result(request["params"], ids)
             yield {"custom_id": request["custom_id"], "result": result}
 
-    def _result(self, params: dict[str, Any], identities: Identities) -> dict[str, Any]:
+    def _generate_result(self, params: dict[str, Any], ids: RequestIds) -> dict[str, Any]:
         try:
             require(params.get("max_tokens") is not None, "max_tokens", "Required, an integer")
-            asked = Asked.from_body(check(params))
-        except Refusal as refusal:
-            error = {"type": "invalid_request_error", "message": refusal.message}
+            request = ParsedRequest.from_body(validate_request(params))
+        except RejectedRequestError as rejection:
+            error = {"type": "invalid_request_error", "message": rejection.message}
             return {"type": "errored", "error": {"type": "error", "error": error}}
-        generation = compose(asked, self._script.reply() or MADE_UP, identities)
-        thinks = asked.budget is not None
-        return {"type": "succeeded", "message": _message(generation, thinks=thinks)}
+        generation = generate(request, self._script.take_reply() or DEFAULT_REPLY, ids)
+        with_thinking = request.thinking_budget is not None
+        message = _build_message(generation, with_thinking=with_thinking)
+        return {"type": "succeeded", "message": message}
 
 
-def _checked(body: Any) -> list[dict[str, Any]]:
+def _validate_requests(body: Any) -> list[dict[str, Any]]:
     requests = body.get("requests") if isinstance(body, dict) else None
     if not isinstance(requests, list) or not requests:
-        refuse("requests", "Required, an array of at least 1 element(s)")
-    names: set[str] = set()
-    for place, request in enumerate(requests):
-        field = f"requests[{place}]"
-        require(isinstance(request, dict), field, "Expected an object")
-        name, params = request.get("custom_id"), request.get("params")
-        fits = isinstance(name, str) and _CUSTOM_ID.fullmatch(name) is not None
-        require(fits, f"{field}.custom_id", f"String should match pattern '^{_CUSTOM_ID.pattern}$'")
-        require(name not in names, f"{field}.custom_id", "Must be unique")
-        names.add(name)
-        require(isinstance(params, dict), f"{field}.params", "Expected an object")
-        is_claude = kin(str(params.get("model"))) == "claude"
+        reject("requests", "Required, an array of at least 1 element(s)")
+    custom_ids: set[str] = set()
+    for index, request in enumerate(requests):
+        field = f"requests[{index}]"
+        check_object(request, field)
+        custom_id, params = request.get("custom_id"), request.get("params")
+        valid = isinstance(custom_id, str) and _CUSTOM_ID.fullmatch(custom_id) is not None
+        pattern = f"String should match pattern '^{_CUSTOM_ID.pattern}$'"
+        require(valid, f"{field}.custom_id", pattern)
+        require(custom_id not in custom_ids, f"{field}.custom_id", "Must be unique")
+        custom_ids.add(custom_id)
+        check_object(params, f"{field}.params")
+        is_claude = family_of(str(params.get("model"))) == "claude"
         require(is_claude, f"{field}.params.model", "Only Claude can be asked in batches")
     return requests
 
 
-def _state(batch: _Batch) -> dict[str, Any]:
+def _build_state(batch: _Batch) -> dict[str, Any]:
     counts = dict.fromkeys(("succeeded", "errored", "canceled", "expired"), 0)
     return {
         "id": batch.id,
@@ -168,16 +175,17 @@ def _state(batch: _Batch) -> dict[str, Any]:
     }
 
 
-def _message(generation: Generation, *, thinks: bool) -> dict[str, Any]:
-    answer = generation.answers[0]
+def _build_message(generation: Generation, *, with_thinking: bool) -> dict[str, Any]:
+    """Build a result in Anthropic's own message format."""
+    choice = generation.choices[0]
     usage = generation.usage
     return {
         "model": generation.model,
         "id": generation.id,
         "type": "message",
         "role": "assistant",
-        "content": _content(answer, thinks=thinks),
-        "stop_reason": finish_native(answer.finish),
+        "content": _build_content(choice, with_thinking=with_thinking),
+        "stop_reason": to_claude_finish_reason(choice.finish),
         "stop_sequence": None,
         "stop_details": None,
         "usage": {
@@ -191,13 +199,13 @@ def _message(generation: Generation, *, thinks: bool) -> dict[str, Any]:
     }
 
 
-def _content(answer: Answer, *, thinks: bool) -> list[dict[str, Any]]:
+def _build_content(choice: GeneratedChoice, *, with_thinking: bool) -> list[dict[str, Any]]:
     parts: list[dict[str, Any]] = []
-    if thinks and answer.reasoning:
-        parts.append({"type": "thinking", "thinking": answer.reasoning, "signature": "emulated"})
-    if answer.text:
-        parts.append({"type": "text", "text": answer.text})
-    for call in answer.calls:
+    if with_thinking and choice.reasoning:
+        parts.append({"type": "thinking", "thinking": choice.reasoning, "signature": "emulated"})
+    if choice.text:
+        parts.append({"type": "text", "text": choice.text})
+    for call in choice.calls:
         arguments = json.loads(call.arguments)
         parts.append({"type": "tool_use", "id": call.id, "name": call.name, "input": arguments})
     return parts

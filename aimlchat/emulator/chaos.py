@@ -1,4 +1,4 @@
-"""Faults by lot: the same ones for the same seed."""
+"""Random faults; the same seed gives the same ones."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from .faults import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .responses import Content
+    from .responses import PlannedResponse
 
-    Draw = Callable[[random.Random, Content], Fault]
+    Draw = Callable[[random.Random, PlannedResponse], Fault]
 
 __all__ = ["Chaos"]
 
-# Times are short, so that what is only slow does not hold up a run of thousands of requests.
-_LONGEST_PAUSE = 0.01
-_LATEST_CLOSE = 0.2
-_MOST_PROMISED = 1000
+# The pauses are short, so that a run of thousands of requests does not wait for slow faults.
+_MAX_TRICKLE_PAUSE = 0.01
+_MAX_CLOSE_DELAY = 0.2
+_MAX_EXCESS_LENGTH = 1000
 
-_STATUSES = (
+_ERROR_STATUSES = (
     ErrorStatus(408),
     ErrorStatus(409),
     ErrorStatus(429),
@@ -48,38 +48,42 @@ _STATUSES = (
 )
 
 
-def _cut(lot: random.Random, content: Content) -> Cut:
-    after = lot.randrange(len(content.body))
-    return lot.choice((Cut(after), Cut(after, "reset"), Cut(after, "chunk"), Cut(after, "end")))
+def _draw_cut(rng: random.Random, response: PlannedResponse) -> Cut:
+    after = rng.randrange(len(response.body))
+    return rng.choice((Cut(after), Cut(after, "reset"), Cut(after, "chunk"), Cut(after, "end")))
 
 
-def _stall(lot: random.Random, content: Content) -> Stall:
-    after = Stall(after=lot.randint(0, content.deltas))
-    return lot.choice((Stall(before="head"), Stall(before="first_token"), after))
+def _draw_stall(rng: random.Random, response: PlannedResponse) -> Stall:
+    after = Stall(after=rng.randint(0, response.delta_count))
+    return rng.choice((Stall(before="head"), Stall(before="first_token"), after))
 
 
-def _error_event(lot: random.Random, content: Content) -> ErrorEvent:
-    return ErrorEvent(lot.randint(0, content.deltas), lot.choice((429, 500, 529)))
+def _draw_pings(rng: random.Random, response: PlannedResponse) -> Pings:
+    return Pings(after=rng.choice((0, rng.randint(0, response.delta_count))))
 
 
-def _wrong_length(lot: random.Random, content: Content) -> WrongLength:
-    fewer = -lot.randint(1, len(content.body))
-    return WrongLength(lot.choice((fewer, lot.randint(1, _MOST_PROMISED))))
+def _draw_error_event(rng: random.Random, response: PlannedResponse) -> ErrorEvent:
+    return ErrorEvent(rng.randint(0, response.delta_count), rng.choice((429, 500, 529)))
+
+
+def _draw_wrong_length(rng: random.Random, response: PlannedResponse) -> WrongLength:
+    missing = -rng.randint(1, len(response.body))
+    return WrongLength(rng.choice((missing, rng.randint(1, _MAX_EXCESS_LENGTH))))
 
 
 _DRAWS: dict[type[Fault], Draw] = {
-    ErrorStatus: lambda lot, _: lot.choice(_STATUSES),
-    NoAnswer: lambda lot, _: NoAnswer(lot.choice(("close", "reset"))),
-    Cut: _cut,
-    Stall: _stall,
-    Pings: lambda lot, content: Pings(after=lot.choice((0, lot.randint(0, content.deltas)))),
-    ErrorEvent: _error_event,
-    BrokenJson: lambda lot, content: BrokenJson(lot.randrange(content.deltas)),
+    ErrorStatus: lambda rng, _: rng.choice(_ERROR_STATUSES),
+    NoAnswer: lambda rng, _: NoAnswer(rng.choice(("close", "reset"))),
+    Cut: _draw_cut,
+    Stall: _draw_stall,
+    Pings: _draw_pings,
+    ErrorEvent: _draw_error_event,
+    BrokenJson: lambda rng, response: BrokenJson(rng.randrange(response.delta_count)),
     Html: lambda _, __: Html(),
     OneByte: lambda _, __: OneByte(),
-    Trickle: lambda lot, _: Trickle(lot.uniform(0, _LONGEST_PAUSE)),
-    WrongLength: _wrong_length,
-    SlowClose: lambda lot, _: SlowClose(lot.uniform(0, _LATEST_CLOSE)),
+    Trickle: lambda rng, _: Trickle(rng.uniform(0, _MAX_TRICKLE_PAUSE)),
+    WrongLength: _draw_wrong_length,
+    SlowClose: lambda rng, _: SlowClose(rng.uniform(0, _MAX_CLOSE_DELAY)),
 }
 
 
@@ -87,12 +91,12 @@ class Chaos:
     """Decides which requests meet a fault, and which one.
 
     Args:
-        rate: the share of requests, from 0 to 1.
+        rate: the share of requests that meet a fault, from 0 to 1.
         seed: the same seed gives the same fault to the same request.
-        kinds: the classes to draw from, each as often as any other; None for all.
+        kinds: the classes to draw from, with equal probability; None for all.
 
     Raises:
-        ValueError: the rate is no share, or a kind is none of those in `faults`.
+        ValueError: the rate is not between 0 and 1, or a kind is not a class of `faults`.
     """
 
     def __init__(self, rate: float, seed: int, kinds: Sequence[type[Fault]] | None) -> None:
@@ -108,10 +112,10 @@ class Chaos:
         self._rate = rate
         self._seed = seed
 
-    def draw(self, number: int, content: Content) -> Fault | None:
-        """Draw for the n-th request; its answer says where a fault can strike."""
-        # Of its own for each request, so that it does not matter what others drew before.
-        lot = random.Random(f"chaos/{self._seed}/{number}")  # noqa: S311 - not a secret
-        if lot.random() >= self._rate:
+    def draw(self, number: int, response: PlannedResponse) -> Fault | None:
+        """Draw a fault for the n-th request; its response limits where the fault can strike."""
+        # Each request has its own generator, so its fault does not depend on the draws before it.
+        rng = random.Random(f"chaos/{self._seed}/{number}")  # noqa: S311 - not a secret
+        if rng.random() >= self._rate:
             return None
-        return _DRAWS[lot.choice(self._kinds)](lot, content)
+        return _DRAWS[rng.choice(self._kinds)](rng, response)

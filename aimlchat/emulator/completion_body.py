@@ -1,100 +1,107 @@
-"""Whole completions, as each kind of model words them."""
+"""The body of a whole completion, in the shape of each family of models."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .deltas import thinking_part
-from .wire_fields import claude_usage, finish_in_stream, finish_native, openai_usage
+from .wire_fields import (
+    build_claude_usage,
+    build_openai_usage,
+    build_reasoning_detail,
+    build_thinking_part,
+    to_claude_finish_reason,
+    to_openai_finish_reason,
+    wrap_in_think_tags,
+)
 
 if TYPE_CHECKING:
-    from .generation import Answer, Call, Generation
+    from .generation import GeneratedCall, GeneratedChoice, Generation
 
-__all__ = ["whole"]
+__all__ = ["build_completion_body"]
 
 
-def whole(generation: Generation) -> dict[str, Any]:
-    """Make the body of an answer that is not streamed."""
-    claude = generation.kin == "claude"
+def build_completion_body(generation: Generation) -> dict[str, Any]:
+    """Build the body of a response that is not streamed."""
+    if generation.family == "claude":
+        build_choice, build_usage = _build_claude_choice, build_claude_usage
+    else:
+        build_choice, build_usage = _build_openai_choice, build_openai_usage
     body: dict[str, Any] = {
         "id": generation.id,
         "object": "chat.completion",
-        "created": int(generation.now()),
+        "created": int(generation.clock()),
         "model": generation.model,
         "choices": [
-            _claude_choice(index, answer, generation)
-            if claude
-            else _openai_choice(index, answer, generation)
-            for index, answer in enumerate(generation.answers)
+            build_choice(index, choice, generation)
+            for index, choice in enumerate(generation.choices)
         ],
-        "usage": (claude_usage if claude else openai_usage)(generation.usage),
+        "usage": build_usage(generation.usage),
     }
-    if generation.kin == "gpt":
+    if generation.family == "gpt":
         body["system_fingerprint"] = "fp_emulator"
     if generation.meta_usage:
         body["meta"] = {"usage": dict(generation.meta_usage)}
     return body
 
 
-def _claude_choice(index: int, answer: Answer, generation: Generation) -> dict[str, Any]:
-    message = {"reasoning_content": "", "content": ""} | _message(answer, generation)
+def _build_claude_choice(
+    index: int, choice: GeneratedChoice, generation: Generation
+) -> dict[str, Any]:
+    message = {"reasoning_content": "", "content": ""} | _build_message(choice, generation)
     if message["content"] is None:
         message["content"] = ""
     return {
         "index": index,
         "message": message,
-        "finish_reason": finish_native(answer.finish),
+        "finish_reason": to_claude_finish_reason(choice.finish),
         "logprobs": None,
     }
 
 
-def _openai_choice(index: int, answer: Answer, generation: Generation) -> dict[str, Any]:
-    message = _message(answer, generation)
-    choice = {
-        "index": index,
-        "message": message,
-        "finish_reason": finish_in_stream(answer.finish),
-        "logprobs": None,
-    }
-    if generation.kin == "gpt":
-        message |= {"refusal": answer.refusal, "annotations": []}
-    if generation.kin == "gemini":
-        choice["native_finish_reason"] = finish_in_stream(answer.finish).upper()
-    return choice
+def _build_openai_choice(
+    index: int, choice: GeneratedChoice, generation: Generation
+) -> dict[str, Any]:
+    message = _build_message(choice, generation)
+    finish_reason = to_openai_finish_reason(choice.finish)
+    body = {"index": index, "message": message, "finish_reason": finish_reason, "logprobs": None}
+    if generation.family == "gpt":
+        message |= {"refusal": choice.refusal, "annotations": []}
+    if generation.family == "gemini":
+        body["native_finish_reason"] = finish_reason.upper()
+    return body
 
 
-def _message(answer: Answer, generation: Generation) -> dict[str, Any]:
-    message: dict[str, Any] = {"role": "assistant", "content": answer.text}
-    if answer.reasoning:
-        message |= _reasoning(answer, generation)
-    if answer.refusal is not None:
-        message["refusal"] = answer.refusal
-    if answer.calls:
-        message["tool_calls"] = [_call(call) for call in answer.calls]
-    if not message["content"] and (answer.calls or answer.refusal is not None):
+def _build_message(choice: GeneratedChoice, generation: Generation) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": choice.text}
+    if choice.reasoning:
+        message |= _build_reasoning_fields(choice, generation)
+    if choice.refusal is not None:
+        message["refusal"] = choice.refusal
+    if choice.calls:
+        message["tool_calls"] = [_build_call(call) for call in choice.calls]
+    if not message["content"] and (choice.calls or choice.refusal is not None):
         message["content"] = None
     return message
 
 
-def _reasoning(answer: Answer, generation: Generation) -> dict[str, Any]:
-    text = answer.reasoning
-    detail = {"type": "reasoning.text", "text": text, "format": None, "index": 0}
+def _build_reasoning_fields(choice: GeneratedChoice, generation: Generation) -> dict[str, Any]:
+    text = choice.reasoning
     match generation.reasoning_as:
         case "reasoning":
-            return {"reasoning": text, "reasoning_details": [detail]}
+            return {"reasoning": text, "reasoning_details": [build_reasoning_detail(text)]}
         case "reasoning_details":
-            return {"reasoning": None, "reasoning_details": [detail]}
+            return {"reasoning": None, "reasoning_details": [build_reasoning_detail(text)]}
         case "thinking":
-            parts: list[dict[str, str]] = [thinking_part(text)]
-            if answer.text:
-                parts.append({"type": "text", "text": answer.text})
+            parts: list[dict[str, str]] = [build_thinking_part(text)]
+            if choice.text:
+                parts.append({"type": "text", "text": choice.text})
             return {"content": parts}
         case "inline":
-            return {"content": f"<think>\n{text}\n</think>\n\n{answer.text}"}
+            return {"content": wrap_in_think_tags(text) + choice.text}
         case "reasoning_content":
             return {"reasoning_content": text}
 
 
-def _call(call: Call) -> dict[str, Any]:
+def _build_call(call: GeneratedCall) -> dict[str, Any]:
     function = {"name": call.name, "arguments": call.arguments}
     return {"id": call.id, "type": "function", "function": function}

@@ -1,4 +1,4 @@
-"""How the API says no."""
+"""How the API reports errors: the exception that carries one, and the JSON body of each status."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-__all__ = ["Refusal", "error_body", "usual_message"]
+__all__ = ["RejectedRequestError", "build_error_body", "default_message"]
 
 _MESSAGES = {
     400: "Body validation error!",
@@ -25,12 +25,18 @@ _MESSAGES = {
     504: "Generation timeout",
 }
 
-# What the billing layer refuses carries its status as a string, all else as a number.
-_WRITTEN_AS_STRING = frozenset({403, 429})
+# Errors of the vendor's billing layer carry their status as a string, all others as a number.
+_STATUSES_SENT_AS_STRINGS = frozenset({403, 429})
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer of the emulator, not an error in it
-    """The request is answered with an error."""
+class RejectedRequestError(Exception):
+    """A request that the emulated API refuses; the service sends it as an error response.
+
+    Attributes:
+        status: the HTTP status.
+        message: the `message` of the error body.
+        headers: response headers beyond those that every response has.
+    """
 
     def __init__(self, status: int, message: str, *, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
@@ -39,23 +45,23 @@ class Refusal(Exception):  # noqa: N818 - it is an answer of the emulator, not a
         self.headers = headers or {}
 
 
-def usual_message(status: int) -> str:
-    """Say what the API says with this status."""
+def default_message(status: int) -> str:
+    """Return the message that the API sends with a status."""
     if status in _MESSAGES:
         return _MESSAGES[status]
     try:
         return HTTPStatus(status).phrase
-    except ValueError:  # 520 to 526 belong to the proxy in front, not to the standard
+    except ValueError:  # 520 to 526 come from the proxy in front and are not in the standard
         return f"Error {status}"
 
 
-def error_body(status: int, message: str, *, path: str, request_id: str) -> dict[str, Any]:
-    """Make the body of an error."""
+def build_error_body(status: int, message: str, *, path: str, request_id: str) -> dict[str, Any]:
+    """Build the JSON body of an error response."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     return {
         "message": message,
         "path": path,
         "requestId": request_id,
-        "statusCode": str(status) if status in _WRITTEN_AS_STRING else status,
+        "statusCode": str(status) if status in _STATUSES_SENT_AS_STRINGS else status,
         "timestamp": now.replace("+00:00", "Z"),
     }

@@ -1,4 +1,4 @@
-"""How an answer goes out, and what each fault makes of it."""
+"""Sending a response, and what each fault does to it on the socket."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .encoding import encode
+from .encoding import encode_body
 from .faults import (
     BrokenJson,
     Cut,
@@ -25,184 +25,201 @@ from .faults import (
     Trickle,
     WrongLength,
 )
-from .responses import Content, event_line
+from .responses import PlannedResponse, encode_event
 
 if TYPE_CHECKING:
-    from .outlet import Outlet
+    from .http import ResponseWriter
 
-__all__ = ["deliver", "is_billed"]
+__all__ = ["is_billed", "send_response"]
 
-_PAGE = (
+_HTML_PAGE = (
     b"<!DOCTYPE html>\n<html><head><title>Just a moment...</title></head>\n"
     b"<body><h1>Checking your connection</h1></body></html>\n"
 )
-_TENTHS = 10
-_FIRST_ERROR = 400
+_TRICKLE_PARTS = 10
+_FIRST_ERROR_STATUS = 400
 
 
-def is_billed(fault: Fault | None, content: Content) -> bool:
-    """Tell whether the model worked, whatever of that the client gets to see."""
+def is_billed(fault: Fault | None, response: PlannedResponse) -> bool:
+    """Tell whether a model works on the response, however much of it the client receives."""
     match fault:
         case Html():
             return False
         case ErrorStatus(status=status):
-            return status < _FIRST_ERROR
+            return status < _FIRST_ERROR_STATUS
         case ErrorEvent(after=after):
-            return content.streamed and after > 0
-    return content.status < _FIRST_ERROR
+            return response.streamed and after > 0
+    return response.status < _FIRST_ERROR_STATUS
 
 
-async def deliver(fault: Fault | None, content: Content, outlet: Outlet) -> None:
-    """Send an answer, spoiled by the fault unless it is too short for that."""
-    await _send(None if _spares(fault, content) else fault, content, outlet)
+async def send_response(
+    fault: Fault | None, response: PlannedResponse, writer: ResponseWriter
+) -> None:
+    """Send a response with a fault, or without it if the response is too short for the fault."""
+    await _send(None if _is_beyond_end(fault, response) else fault, response, writer)
 
 
-def _spares(fault: Fault | None, content: Content) -> bool:
+def _is_beyond_end(fault: Fault | None, response: PlannedResponse) -> bool:
     match fault:
         case Cut(after=after):
-            return after >= len(content.body)
+            return after >= len(response.body)
         case Stall(after=int(after)) | Pings(after=after) | ErrorEvent(after=after):
-            return content.streamed and content.place_after(after) is None
+            return response.streamed and response.index_after(after) is None
         case BrokenJson(after=after):
-            return content.streamed and content.place_after(after) in (None, len(content.pieces))
+            end = len(response.parts)
+            return response.streamed and response.index_after(after) in (None, end)
     return False
 
 
 @singledispatch
-async def _send(_: Fault | None, content: Content, outlet: Outlet) -> None:
-    """Send it as it is; what a fault does instead is registered below."""
-    await outlet.begin(content, content.length)
-    await outlet.send(content.data, content.pace)
-    await outlet.end()
+async def _send(_: Fault | None, response: PlannedResponse, writer: ResponseWriter) -> None:
+    """Send a response without a fault; each fault registers its own function below."""
+    await writer.send_headers(response, response.content_length)
+    await writer.write(response.data, response.pace)
+    await writer.finish()
 
 
-async def _for_ever() -> None:
-    """Wait until the connection is lost, which cancels whoever answers on it."""
+async def _wait_until_cancelled() -> None:
+    """Wait until the connection is lost, which cancels the handler."""
     await asyncio.Event().wait()
 
 
 @_send.register(ErrorStatus)
-async def _error_status(fault: ErrorStatus, _: Content, outlet: Outlet) -> None:
-    body = outlet.error(fault.status, fault.message) if fault.body is None else fault.body
+async def _send_error_status(
+    fault: ErrorStatus, _: PlannedResponse, writer: ResponseWriter
+) -> None:
+    body = fault.body
+    if body is None:
+        body = writer.build_error_body(fault.status, fault.message)
     headers = dict(fault.headers or {})
     if fault.retry_after is not None:
         headers["Retry-After"] = str(fault.retry_after)
     if fault.retry_after_ms is not None:
         headers["retry-after-ms"] = str(fault.retry_after_ms)
-    error = Content.of_bytes(encode(body), status=fault.status, headers=headers)
-    await _send(None, error, outlet)
+    error = PlannedResponse.from_bytes(encode_body(body), status=fault.status, headers=headers)
+    await _send(None, error, writer)
 
 
 @_send.register(NoAnswer)
-async def _no_answer(fault: NoAnswer, _: Content, outlet: Outlet) -> None:
-    await outlet.leave(fault.how)
+async def _send_nothing(fault: NoAnswer, _: PlannedResponse, writer: ResponseWriter) -> None:
+    await writer.disconnect(fault.how)
 
 
 @_send.register(Cut)
-async def _cut(fault: Cut, content: Content, outlet: Outlet) -> None:
-    kept, part, missing = content.split(fault.after)
-    length = content.length
-    if fault.how == "end" and length is not None:
-        length = fault.after
-    await outlet.begin(content, length)
-    await outlet.send(kept, content.pace)
-    if fault.how == "chunk" and content.streamed:
-        outlet.send_unframed(b"%x\r\n%b" % (len(part) + len(missing), part))
+async def _send_cut(fault: Cut, response: PlannedResponse, writer: ResponseWriter) -> None:
+    before, sent, missing = response.split_at(fault.after)
+    content_length = response.content_length
+    if fault.how == "end" and content_length is not None:
+        content_length = fault.after
+    await writer.send_headers(response, content_length)
+    await writer.write(before, response.pace)
+    if fault.how == "chunk" and response.streamed:
+        writer.write_unframed(b"%x\r\n%b" % (len(sent) + len(missing), sent))
     else:
-        await outlet.send([part], content.pace)
+        await writer.write([sent], response.pace)
     if fault.how == "end":
-        await outlet.end()
+        await writer.finish()
     else:
-        await outlet.leave("reset" if fault.how == "reset" else "close")
+        await writer.disconnect("reset" if fault.how == "reset" else "close")
 
 
 @_send.register(Stall)
-async def _stall(fault: Stall, content: Content, outlet: Outlet) -> None:
+async def _send_stall(fault: Stall, response: PlannedResponse, writer: ResponseWriter) -> None:
     if fault.before == "head":
-        await _for_ever()
+        await _wait_until_cancelled()
     if fault.after is None:
-        shown = content.up_to_first_delta()
-    elif content.streamed or fault.after == 0:
-        shown = content.up_to(fault.after)
+        sent = response.data_before_first_delta()
+    elif response.streamed or fault.after == 0:
+        sent = response.data_through(fault.after)
     else:
-        shown = [content.body[: len(content.body) // 2]]
-    await outlet.begin(content, content.length)
-    await outlet.send(shown, content.pace)
-    await _for_ever()
+        sent = [response.body[: len(response.body) // 2]]
+    await writer.send_headers(response, response.content_length)
+    await writer.write(sent, response.pace)
+    await _wait_until_cancelled()
 
 
 @_send.register(Pings)
-async def _pings(fault: Pings, content: Content, outlet: Outlet) -> None:
-    await outlet.begin(content, None)
-    if content.streamed:
-        await outlet.send(content.up_to(fault.after), content.pace)
-    await outlet.send(repeat(b": ping\n\n" if content.streamed else b"\n"), fault.seconds)
+async def _send_pings(fault: Pings, response: PlannedResponse, writer: ResponseWriter) -> None:
+    await writer.send_headers(response, None)
+    if response.streamed:
+        await writer.write(response.data_through(fault.after), response.pace)
+    await writer.write(repeat(b": ping\n\n" if response.streamed else b"\n"), fault.seconds)
 
 
 @_send.register(ErrorEvent)
-async def _error_event(fault: ErrorEvent, content: Content, outlet: Outlet) -> None:
-    error = outlet.error(fault.status, fault.message) if fault.body is None else fault.body
-    if not content.streamed:
-        await _send(None, Content.of_bytes(encode(error)), outlet)
+async def _send_error_event(
+    fault: ErrorEvent, response: PlannedResponse, writer: ResponseWriter
+) -> None:
+    error = fault.body
+    if error is None:
+        error = writer.build_error_body(fault.status, fault.message)
+    if not response.streamed:
+        await _send(None, PlannedResponse.from_bytes(encode_body(error)), writer)
         return
-    await outlet.begin(content, content.length)
-    await outlet.send(content.up_to(fault.after), content.pace)
-    await outlet.send([event_line(error)], content.pace)
-    await outlet.end()
+    await writer.send_headers(response, response.content_length)
+    await writer.write(response.data_through(fault.after), response.pace)
+    await writer.write([encode_event(error)], response.pace)
+    await writer.finish()
 
 
 @_send.register(BrokenJson)
-async def _broken_json(fault: BrokenJson, content: Content, outlet: Outlet) -> None:
-    pieces = list(content.pieces)
-    place = (content.place_after(fault.after) or 0) if content.streamed else 0
-    whole = pieces[place].data
-    end = b"\n\n" if content.streamed else b""
-    broken = whole.removesuffix(end)[:-1] + end
-    pieces[place] = attrs.evolve(pieces[place], data=broken)
-    await _send(None, attrs.evolve(content, pieces=tuple(pieces)), outlet)
+async def _send_broken_json(
+    fault: BrokenJson, response: PlannedResponse, writer: ResponseWriter
+) -> None:
+    parts = list(response.parts)
+    index = (response.index_after(fault.after) or 0) if response.streamed else 0
+    ending = b"\n\n" if response.streamed else b""
+    broken = parts[index].data.removesuffix(ending)[:-1] + ending
+    parts[index] = attrs.evolve(parts[index], data=broken)
+    await _send(None, attrs.evolve(response, parts=tuple(parts)), writer)
 
 
 @_send.register(Html)
-async def _html(_: Html, __: Content, outlet: Outlet) -> None:
+async def _send_html(_: Html, __: PlannedResponse, writer: ResponseWriter) -> None:
     headers = {"Content-Type": "text/html; charset=utf-8"}
-    await _send(None, Content.of_bytes(_PAGE, headers=headers), outlet)
+    await _send(None, PlannedResponse.from_bytes(_HTML_PAGE, headers=headers), writer)
 
 
 @_send.register(OneByte)
-async def _one_byte(_: OneByte, content: Content, outlet: Outlet) -> None:
-    await outlet.begin(content, content.length)
-    await outlet.send((bytes([byte]) for byte in content.body), 0)
-    await outlet.end()
+async def _send_one_byte(_: OneByte, response: PlannedResponse, writer: ResponseWriter) -> None:
+    await writer.send_headers(response, response.content_length)
+    await writer.write((bytes([byte]) for byte in response.body), 0)
+    await writer.finish()
 
 
 @_send.register(Trickle)
-async def _trickle(fault: Trickle, content: Content, outlet: Outlet) -> None:
-    pieces = content.data
-    if not content.streamed:
-        step = len(content.body) // _TENTHS + 1
-        pieces = [content.body[at : at + step] for at in range(0, len(content.body), step)]
-    await outlet.begin(content, content.length)
-    await outlet.send(pieces, fault.seconds)
-    await outlet.end()
+async def _send_trickle(fault: Trickle, response: PlannedResponse, writer: ResponseWriter) -> None:
+    parts = response.data
+    if not response.streamed:
+        body = response.body
+        step = len(body) // _TRICKLE_PARTS + 1
+        parts = [body[start : start + step] for start in range(0, len(body), step)]
+    await writer.send_headers(response, response.content_length)
+    await writer.write(parts, fault.seconds)
+    await writer.finish()
 
 
 @_send.register(WrongLength)
-async def _wrong_length(fault: WrongLength, content: Content, outlet: Outlet) -> None:
-    promised = max(0, len(content.body) + fault.by)
-    kept, part, _ = content.split(promised)
-    await outlet.begin(content, promised)
-    await outlet.send([*kept, part], content.pace)
-    outlet.send_unframed(content.body[promised:])
-    await outlet.leave("close")
+async def _send_wrong_length(
+    fault: WrongLength, response: PlannedResponse, writer: ResponseWriter
+) -> None:
+    promised = max(0, len(response.body) + fault.by)
+    before, first_half, _ = response.split_at(promised)
+    await writer.send_headers(response, promised)
+    await writer.write([*before, first_half], response.pace)
+    writer.write_unframed(response.body[promised:])
+    await writer.disconnect("close")
 
 
 @_send.register(SlowClose)
-async def _slow_close(fault: SlowClose, content: Content, outlet: Outlet) -> None:
-    now, later = content.data, b""
-    if not content.streamed:
-        now, later = [content.body[:-1]], content.body[-1:]
-    await outlet.begin(content, content.length)
-    await outlet.send(now, content.pace)
+async def _send_slow_close(
+    fault: SlowClose, response: PlannedResponse, writer: ResponseWriter
+) -> None:
+    parts, last_byte = response.data, b""
+    if not response.streamed:
+        parts, last_byte = [response.body[:-1]], response.body[-1:]
+    await writer.send_headers(response, response.content_length)
+    await writer.write(parts, response.pace)
     await asyncio.sleep(fault.seconds)
-    await outlet.response.write(later)
-    await outlet.end()
+    await writer.response.write(last_byte)
+    await writer.finish()

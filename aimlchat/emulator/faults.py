@@ -1,9 +1,10 @@
-"""What can go wrong with an answer, for tests of those who have to live with it.
+"""The faults that the emulator can inject into a response, for tests of clients and services.
 
-A fault is plain data: `Emulator.reply(..., fault=...)` puts it on a scripted answer,
-`Emulator.fault` on the usual one, and `Emulator(chaos=...)` draws them. Where `after` counts
-deltas, those are the pieces of reasoning, text, refusal and tool calls; of scripted `events` each
-one counts. A fault for which the answer is too short does not happen.
+A fault is plain data. `Emulator.reply(..., fault=...)` injects it into a scripted reply,
+`Emulator.fault` into the default one, and `Emulator(chaos=...)` draws faults at random.
+
+Where `after` counts deltas, it counts the events that carry reasoning, text, a refusal or tool
+calls; scripted `events` all count. A fault that lies beyond the end of a response does not happen.
 """
 
 from __future__ import annotations
@@ -31,21 +32,21 @@ __all__ = [
     "WrongLength",
 ]
 
-_not_negative: Any = attrs.validators.ge(0)
+_is_not_negative: Any = attrs.validators.ge(0)
 
 
-def _one_of(*words: str) -> Any:
+def _is_one_of(*words: str) -> Any:
     return attrs.validators.in_(words)
 
 
 @attrs.frozen
 class Fault:
-    """Anything of this module."""
+    """The base class of all faults."""
 
 
 @attrs.frozen
 class ErrorStatus(Fault):
-    """An HTTP error in place of the answer; `Emulator.fail` says what the fields mean."""
+    """An HTTP error in place of the response; `Emulator.fail` documents the fields."""
 
     status: int = 500
     message: str | None = None
@@ -57,14 +58,14 @@ class ErrorStatus(Fault):
 
 @attrs.frozen
 class NoAnswer(Fault):
-    """The connection ends before the head of the answer.
+    """The connection ends before the response headers.
 
     Attributes:
-        how: "close" ends it properly (FIN), "reset" does not (RST).
+        how: "close" closes the connection (FIN), "reset" resets it (RST).
     """
 
     how: Literal["close", "reset"] = attrs.field(
-        default="close", validator=_one_of("close", "reset")
+        default="close", validator=_is_one_of("close", "reset")
     )
 
 
@@ -73,74 +74,76 @@ class Cut(Fault):
     """The body ends too early.
 
     Attributes:
-        after: how many bytes of the body still come, the framing of HTTP not counted.
-        how: "close" ends the connection properly (FIN), but not the body; "reset" resets it (RST),
-            which may take along what a client had no room for yet; "chunk" closes it in the middle
-            of an HTTP chunk, which a whole answer has none of, so that it is "close" there; "end"
-            ends the body as if that had been all, which is what a gateway does that has lost its
-            upstream.
+        after: how many bytes of the body are sent; the framing of HTTP does not count.
+        how: "close" closes the connection (FIN) without ending the body. "reset" resets it (RST),
+            which may also discard bytes that the client has not read yet. "chunk" closes it in the
+            middle of an HTTP chunk; a whole response has no chunks, so there it acts like "close".
+            "end" ends the body properly, as a gateway does that has lost its upstream.
     """
 
-    after: int = attrs.field(default=0, validator=_not_negative)
+    after: int = attrs.field(default=0, validator=_is_not_negative)
     how: Literal["close", "reset", "chunk", "end"] = attrs.field(
-        default="close", validator=_one_of("close", "reset", "chunk", "end")
+        default="close", validator=_is_one_of("close", "reset", "chunk", "end")
     )
 
 
 @attrs.frozen
 class Stall(Fault):
-    """Nothing more comes, until the client leaves or the emulator closes. Exactly one is given.
+    """Nothing more is sent until the client disconnects or the emulator closes.
+
+    Exactly one of the two attributes has to be given.
 
     Attributes:
-        before: "head" for no byte at all, "first_token" for the head and what a stream says
-            before its first delta.
-        after: how many deltas of a stream come; of a whole answer comes the head, and half of
-            the body unless this is 0.
+        before: "head" sends nothing at all; "first_token" sends the response headers, and the
+            events of a stream before its first delta.
+        after: how many deltas of a stream are sent. Of a whole response the headers and half of the
+            body are sent; with 0 only the headers.
 
     Raises:
-        ValueError: neither is given, or both.
+        ValueError: neither attribute is given, or both are.
     """
 
     before: Literal["head", "first_token"] | None = attrs.field(
-        default=None, validator=attrs.validators.optional(_one_of("head", "first_token"))
+        default=None, validator=attrs.validators.optional(_is_one_of("head", "first_token"))
     )
     after: int | None = attrs.field(
-        default=None, validator=attrs.validators.optional(_not_negative)
+        default=None, validator=attrs.validators.optional(_is_not_negative)
     )
 
     def __attrs_post_init__(self) -> None:
         if (self.before is None) == (self.after is None):
-            msg = "a Stall takes either before or after, and not both"
+            msg = "Stall takes either before or after: give exactly one of them"
             raise ValueError(msg)
 
 
 @attrs.frozen
 class Pings(Fault):
-    """The connection lives, the model does not: comments only, until the client leaves.
+    """The connection is alive, but the model is not: only comments are sent.
 
-    Before a whole answer, which has no comments, line feeds come in their place.
+    They go on until the client disconnects or the emulator closes. A whole response cannot contain
+    comments, so it gets line feeds instead, before its body.
 
     Attributes:
-        seconds: the time between two pings.
-        after: how many deltas of a stream come before them.
+        seconds: the seconds between two pings.
+        after: how many deltas of a stream are sent before the pings.
     """
 
-    seconds: float = attrs.field(default=0.05, validator=_not_negative)
-    after: int = attrs.field(default=0, validator=_not_negative)
+    seconds: float = attrs.field(default=0.05, validator=_is_not_negative)
+    after: int = attrs.field(default=0, validator=_is_not_negative)
 
 
 @attrs.frozen
 class ErrorEvent(Fault):
-    """An error under the status 200: the last event of a stream, or the body of a whole answer.
+    """An error under the status 200: the last event of a stream, or the body of a whole response.
 
     Attributes:
-        after: how many deltas of a stream come before it.
-        status: the status that the error names.
-        message: its message; by default what the API says with this status.
-        body: the exact error in place of the API's own: bytes, a string, or any JSON value.
+        after: how many deltas of a stream are sent before the error.
+        status: the `statusCode` in the error.
+        message: the message; by default the API's own for this status.
+        body: the exact error instead of the API's own: bytes, a string, or any JSON value.
     """
 
-    after: int = attrs.field(default=0, validator=_not_negative)
+    after: int = attrs.field(default=0, validator=_is_not_negative)
     status: int = 500
     message: str | None = None
     body: Any = None
@@ -148,44 +151,45 @@ class ErrorEvent(Fault):
 
 @attrs.frozen
 class BrokenJson(Fault):
-    """An event, or the body of a whole answer, lacks its last character.
+    """One event of a stream, or the body of a whole response, lacks its last character.
 
     Attributes:
-        after: how many deltas of a stream come before it. The events after it are whole again.
+        after: how many deltas of a stream are sent before the broken event. The events after it
+            are intact.
     """
 
-    after: int = attrs.field(default=0, validator=_not_negative)
+    after: int = attrs.field(default=0, validator=_is_not_negative)
 
 
 @attrs.frozen
 class Html(Fault):
-    """A 200 that holds a page of HTML, as a proxy in front may send it."""
+    """An HTML page with the status 200, as a proxy in front of the API may send it."""
 
 
 @attrs.frozen
 class OneByte(Fault):
-    """The body comes one byte at a time; nothing is missing."""
+    """The body is sent byte by byte; it is complete."""
 
 
 @attrs.frozen
 class Trickle(Fault):
-    """The body comes slowly; nothing is missing.
+    """The body is sent slowly; it is complete.
 
     Attributes:
-        seconds: the time between two events of a stream, or two tenths of a whole answer.
+        seconds: the seconds between two events of a stream, or two tenths of a whole response.
     """
 
-    seconds: float = attrs.field(default=0.05, validator=_not_negative)
+    seconds: float = attrs.field(default=0.05, validator=_is_not_negative)
 
 
 @attrs.frozen
 class WrongLength(Fault):
-    """The `Content-Length`, which a stream then has too, is wrong.
+    """The `Content-Length` is wrong; with this fault a stream has one too.
 
     The connection closes after the body.
 
     Attributes:
-        by: how many bytes more are promised than come; below 0, how many fewer.
+        by: how much greater the `Content-Length` is than the body, in bytes; negative if smaller.
 
     Raises:
         ValueError: `by` is 0.
@@ -194,19 +198,19 @@ class WrongLength(Fault):
     by: int = attrs.field()
 
     @by.validator
-    def _is_wrong(self, _: attrs.Attribute[int], by: int) -> None:
+    def _check_difference(self, _: attrs.Attribute[int], by: int) -> None:
         if by == 0:
-            msg = "a WrongLength by 0 is right"
+            msg = "WrongLength takes a difference in bytes other than 0, or the length is right"
             raise ValueError(msg)
 
 
 @attrs.frozen
 class SlowClose(Fault):
-    """The body does not end with its content.
+    """The body ends some time after its content.
 
     Attributes:
-        seconds: how much later the end of the chunked body comes, or the last byte of a whole
-            answer.
+        seconds: the delay before the terminating chunk of a stream, or before the last byte of a
+            whole response.
     """
 
-    seconds: float = attrs.field(validator=_not_negative)
+    seconds: float = attrs.field(validator=_is_not_negative)

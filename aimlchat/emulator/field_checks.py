@@ -1,4 +1,8 @@
-"""The single questions that a check is made of; each refuses with the field's name."""
+"""The checks of single fields that validation is built from; each rejection names its field.
+
+`check_boolean` and `check_number` look a field up in its object, and accept it absent or null; the
+other checks take the value itself.
+"""
 
 from __future__ import annotations
 
@@ -8,98 +12,111 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .errors import Refusal
+from .errors import RejectedRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
 __all__ = [
-    "MOST_TOOLS",
-    "boolean",
-    "decodable",
-    "number",
-    "one_of",
-    "refuse",
+    "MAX_TOOLS",
+    "check_base64",
+    "check_boolean",
+    "check_number",
+    "check_object",
+    "check_one_of",
+    "check_string",
+    "check_strings",
+    "check_tool_name",
+    "reject",
     "require",
-    "strings",
-    "text",
-    "tool_name",
 ]
 
-MOST_TOOLS = 128
+MAX_TOOLS = 128
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-def refuse(field: str, problem: str) -> NoReturn:
-    """Refuse the request for what stands in a field."""
-    raise Refusal(400, f"Body validation error\n{field}: {problem}")
+def reject(field: str, problem: str) -> NoReturn:
+    """Reject the request because of one field.
+
+    Raises:
+        RejectedRequestError: always; 400 with the field's name in the message.
+    """
+    raise RejectedRequestError(400, f"Body validation error\n{field}: {problem}")
 
 
-def require(fits: bool, field: str, problem: str) -> None:  # noqa: FBT001 - it reads as a sentence
-    """Refuse the request unless the field fits."""
-    if not fits:
-        refuse(field, problem)
+def require(condition: bool, field: str, problem: str) -> None:  # noqa: FBT001 - like `assert`
+    """Reject the request unless a condition holds."""
+    if not condition:
+        reject(field, problem)
 
 
-def text(value: Any, field: str) -> None:
+def check_object(value: Any, field: str, problem: str = "Expected an object") -> None:
+    """Require an object."""
+    require(isinstance(value, dict), field, problem)
+
+
+def check_string(value: Any, field: str) -> None:
     """Require a string."""
     require(isinstance(value, str), field, "Expected string")
 
 
-def strings(value: Any, field: str) -> None:
+def check_strings(value: Any, field: str) -> None:
     """Require an array of strings."""
-    fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
-    require(fits, field, "Expected an array of strings")
+    valid = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    require(valid, field, "Expected an array of strings")
 
 
-def one_of(value: Any, allowed: Collection[str], field: str) -> None:
-    """Require one of a few words."""
+def check_one_of(value: Any, allowed: Collection[str], field: str) -> None:
+    """Require one of a few strings."""
     expected = " | ".join(repr(word) for word in allowed)
-    fits = isinstance(value, str) and value in allowed
-    require(fits, field, f"Invalid enum value. Expected {expected}, received {value!r}")
+    valid = isinstance(value, str) and value in allowed
+    require(valid, field, f"Invalid enum value. Expected {expected}, received {value!r}")
 
 
-def boolean(body: dict[str, Any], field: str, *, within: str = "") -> None:
-    """Require true, false or nothing."""
+def check_boolean(body: dict[str, Any], field: str, *, prefix: str = "") -> None:
+    """Require a boolean, if the field is present; `prefix` is the path of `body`."""
     value = body.get(field)
-    require(value is None or isinstance(value, bool), within + field, "Expected boolean")
+    require(value is None or isinstance(value, bool), prefix + field, "Expected boolean")
 
 
-def number(
+def check_number(
     body: dict[str, Any],
     field: str,
     *,
     low: float | None = None,
     high: float | None = None,
-    whole: bool = False,
-    within: str = "",
+    integer: bool = False,
+    prefix: str = "",
 ) -> None:
-    """Require a number in a range, or nothing."""
+    """Require a number within its bounds, if the field is present; `prefix` is the path of `body`.
+
+    Both bounds are inclusive.
+    """
     value = body.get(field)
     if value is None:
         return
-    name = within + field
-    fits = isinstance(value, int) and not isinstance(value, bool)
-    if isinstance(value, float) and not whole:
-        fits = math.isfinite(value)
-    require(fits, name, f"Expected {'integer' if whole else 'number'}")
+    name = prefix + field
+    valid = isinstance(value, int) and not isinstance(value, bool)
+    if isinstance(value, float) and not integer:
+        valid = math.isfinite(value)
+    require(valid, name, f"Expected {'integer' if integer else 'number'}")
     if low is not None and value < low:
-        refuse(name, f"Number must be greater than or equal to {low}")
+        reject(name, f"Number must be greater than or equal to {low}")
     if high is not None and value > high:
-        refuse(name, f"Number must be less than or equal to {high}")
+        reject(name, f"Number must be less than or equal to {high}")
 
 
-def tool_name(value: Any, field: str) -> None:
-    """Require a name that a tool may have."""
-    fits = isinstance(value, str) and _TOOL_NAME.fullmatch(value) is not None
-    require(fits, field, f"String should match pattern '^{_TOOL_NAME.pattern}$'")
+def check_tool_name(value: Any, field: str) -> None:
+    """Require a valid name of a tool."""
+    valid = isinstance(value, str) and _TOOL_NAME.fullmatch(value) is not None
+    require(valid, field, f"String should match pattern '^{_TOOL_NAME.pattern}$'")
 
 
-def decodable(value: Any, field: str) -> None:
-    """Require base64 of at least one byte."""
-    text(value, field)
+def check_base64(value: Any, field: str) -> None:
+    """Require base64 that decodes to at least one byte."""
+    check_string(value, field)
     try:
         content = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
-        refuse(field, "Invalid base64 data")
+        reject(field, "Invalid base64 data")
     require(bool(content), field, "Must not be empty")

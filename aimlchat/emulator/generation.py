@@ -1,4 +1,4 @@
-"""What was generated, before it takes a form on the wire."""
+"""What was generated, before it is put into a wire format; its tokens and their cost."""
 
 from __future__ import annotations
 
@@ -7,24 +7,37 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from .request import tokens
+from .request import split_into_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from .naming import Kin
+    from .models import Family
 
-__all__ = ["Answer", "Call", "Generation", "ReasoningAs", "Usage", "charge", "cost", "count", "cut"]
+__all__ = [
+    "GeneratedCall",
+    "GeneratedChoice",
+    "Generation",
+    "ReasoningAs",
+    "Usage",
+    "build_meta_usage",
+    "compute_cost",
+    "count_usage",
+    "cut_text",
+]
 
 ReasoningAs = Literal["reasoning_content", "reasoning", "reasoning_details", "thinking", "inline"]
 
-_LONGEST_PIECE = 18
+_MAX_PIECE_LENGTH = 18
+
+# The client has this constant too. It is repeated here on purpose: the emulator shares no code with
+# the client, so a wrong rate on one side fails the tests instead of hiding on both.
 _CREDITS_PER_USD = 2_000_000
 
 
 @attrs.frozen
-class Call:
-    """A tool call; its arguments are JSON, or what a test wants to stand in its place."""
+class GeneratedCall:
+    """A tool call; `arguments` is JSON, or whatever text a script puts in its place."""
 
     id: str
     name: str
@@ -32,28 +45,34 @@ class Call:
 
 
 @attrs.frozen
-class Answer:
+class GeneratedChoice:
     """One choice.
 
-    `finish` is "stop", "stop_sequence", "length", "tool_calls" or "content_filter", which each form
-    says in its own words; any other word is sent as it is.
+    Attributes:
+        text: the answer.
+        reasoning: the reasoning before it.
+        refusal: the refusal; None if the model did not refuse.
+        calls: the tool calls.
+        finish: "stop", "stop_sequence", "length", "tool_calls" or "content_filter", which each wire
+            format translates to its own words; any other word is sent unchanged.
+        chunks: the exact pieces of `text` in a stream; None to cut it anywhere.
     """
 
     text: str = ""
     reasoning: str = ""
     refusal: str | None = None
-    calls: tuple[Call, ...] = ()
+    calls: tuple[GeneratedCall, ...] = ()
     finish: str = "stop"
     chunks: tuple[str, ...] | None = None
 
-    def text_pieces(self) -> Iterator[str]:
-        """Cut the text as the script says, else anywhere."""
-        return cut(self.text) if self.chunks is None else iter(self.chunks)
+    def cut_answer(self) -> Iterator[str]:
+        """Yield the pieces of the text."""
+        return cut_text(self.text) if self.chunks is None else iter(self.chunks)
 
 
 @attrs.frozen
 class Usage:
-    """Tokens; `verbatim` is what a script wants to be sent in their place."""
+    """Numbers of tokens; `verbatim` is a mapping that a script sends in their place."""
 
     prompt: int
     completion: int
@@ -63,47 +82,59 @@ class Usage:
 
 @attrs.frozen
 class Generation:
-    """Everything that a form needs to know."""
+    """Everything that a wire format needs to know.
+
+    Attributes:
+        id: the id of the completion.
+        model: the name that the response carries.
+        family: the family of the model, which decides the shape of the response.
+        choices: what was generated.
+        reasoning_as: the field that carries the reasoning.
+        usage: the tokens of all choices together.
+        meta_usage: the value of `meta.usage`; empty to send none.
+        include_usage: whether a stream in OpenAI's format reports its usage.
+        clock: returns the current time in seconds since the epoch.
+    """
 
     id: str
     model: str
-    kin: Kin
-    answers: tuple[Answer, ...]
+    family: Family
+    choices: tuple[GeneratedChoice, ...]
     reasoning_as: ReasoningAs
     usage: Usage
     meta_usage: Mapping[str, Any]
     include_usage: bool
-    now: Callable[[], float]
+    clock: Callable[[], float]
 
 
-def cut(text: str) -> Iterator[str]:
-    """Cut a text into short pieces anywhere, words included; the same text always alike."""
-    # A script may hold half an emoji, which has no plain UTF-8.
+def cut_text(text: str) -> Iterator[str]:
+    """Cut a text into short pieces, within words too; the same text always gives the same ones."""
+    # A script may contain a lone surrogate, which plain UTF-8 cannot encode.
     sizes = random.Random(text.encode(errors="surrogatepass"))  # noqa: S311 - not a secret
     start = 0
     while start < len(text):
-        end = start + sizes.randint(1, _LONGEST_PIECE)
+        end = start + sizes.randint(1, _MAX_PIECE_LENGTH)
         yield text[start:end]
         start = end
 
 
-def count(prompt_tokens: int, answers: tuple[Answer, ...]) -> Usage:
+def count_usage(prompt_tokens: int, choices: tuple[GeneratedChoice, ...]) -> Usage:
     """Count the tokens of all choices together, as the API does."""
-    reasoning = sum(len(tokens(answer.reasoning)) for answer in answers)
+    reasoning = sum(len(split_into_tokens(choice.reasoning)) for choice in choices)
     written = sum(
-        len(tokens(answer.text or answer.refusal or ""))
-        + sum(len(tokens(call.name + call.arguments)) for call in answer.calls)
-        for answer in answers
+        len(split_into_tokens(choice.text or choice.refusal or ""))
+        + sum(len(split_into_tokens(call.name + call.arguments)) for call in choice.calls)
+        for choice in choices
     )
     return Usage(prompt_tokens, reasoning + written, reasoning)
 
 
-def cost(usage: Usage, prices: tuple[float, float]) -> dict[str, Any]:
-    """Say what the tokens cost, in the words of `meta.usage`."""
+def compute_cost(usage: Usage, prices: tuple[float, float]) -> dict[str, Any]:
+    """Build the `meta.usage` of some tokens; the prices are US dollars a million, in and out."""
     usd = (usage.prompt * prices[0] + usage.completion * prices[1]) / 1_000_000
-    return charge(round(usd * _CREDITS_PER_USD) / _CREDITS_PER_USD)
+    return build_meta_usage(round(usd * _CREDITS_PER_USD) / _CREDITS_PER_USD)
 
 
-def charge(usd: float) -> dict[str, Any]:
-    """Say an amount in the words of `meta.usage`; credits are whole numbers."""
+def build_meta_usage(usd: float) -> dict[str, Any]:
+    """Build the `meta.usage` of an amount; credits are integers."""
     return {"credits_used": round(usd * _CREDITS_PER_USD), "usd_spent": usd}

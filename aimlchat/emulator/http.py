@@ -1,41 +1,56 @@
-"""The sockets of the emulator: how many are open, and how to close all of them at once."""
+"""HTTP on sockets: the listener with its connections, and the writer of one response."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+import struct
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from .records import Happening
+from .errors import build_error_body, default_message
+from .records import OneShotEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
+    from typing import Literal
 
     from aiohttp.web_protocol import RequestHandler
 
+    from .records import RequestRecord
+    from .responses import PlannedResponse
+
     Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
-__all__ = ["Listener"]
+__all__ = ["Listener", "ResponseWriter"]
+
+# SO_LINGER on, with a timeout of 0: closing the socket then sends RST instead of FIN.
+_RESET_ON_CLOSE = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
-class _CountingServer(web.Server):
-    """A server that knows who is connected at this moment, handlers that still end aside."""
+class _TrackingServer(web.Server):
+    """A server that knows which sockets are open.
+
+    Unlike aiohttp's own `connections`, it forgets a socket as soon as that closes, even while the
+    handler is still ending.
+    """
 
     def __init__(self, handler: Handler) -> None:
-        # A client that leaves ends its handler at once, whatever that waits for.
+        # Cancel the handler as soon as its client disconnects, whatever it is waiting for.
         super().__init__(handler, handler_cancellation=True, access_log=None)
         self.transports: dict[RequestHandler, asyncio.Transport] = {}
         self.closing = False
         self._lock = threading.Lock()
-        self._emptied = Happening()
+        self._emptied = OneShotEvent()
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
         with self._lock:
             if not self.transports:
-                self._emptied = Happening()
+                self._emptied = OneShotEvent()
             self.transports[handler] = transport
         if self.closing:
             transport.abort()
@@ -45,9 +60,9 @@ class _CountingServer(web.Server):
         with self._lock:
             self.transports.pop(handler, None)
             if not self.transports:
-                self._emptied.happen()
+                self._emptied.set()
 
-    async def emptied(self) -> None:
+    async def wait_until_empty(self) -> None:
         with self._lock:
             if not self.transports:
                 return
@@ -56,21 +71,21 @@ class _CountingServer(web.Server):
 
 
 class Listener:
-    """A listening socket and the connections that came in through it."""
+    """A listening socket and the connections that it accepted."""
 
-    def __init__(self, server: _CountingServer, runner: web.ServerRunner) -> None:
+    def __init__(self, server: _TrackingServer, runner: web.ServerRunner) -> None:
         self._server = server
         self._runner = runner
         self.address: tuple[str, int] = runner.addresses[0][:2]
 
     @classmethod
     async def open(cls, handler: Handler, host: str, port: int) -> Listener:
-        """Listen on an address; port 0 takes one that is free.
+        """Listen on an address; port 0 picks a free one.
 
         Raises:
-            OSError: the address cannot be had.
+            OSError: the address cannot be bound.
         """
-        server = _CountingServer(handler)
+        server = _TrackingServer(handler)
         runner = web.ServerRunner(server)
         await runner.setup()
         try:
@@ -81,23 +96,98 @@ class Listener:
         return cls(server, runner)
 
     @property
-    def connections(self) -> int:
+    def connection_count(self) -> int:
         """How many sockets are open."""
         return len(self._server.transports)
 
-    async def no_connections(self) -> None:
-        """Return once no socket is open. May be awaited from any event loop."""
-        await self._server.emptied()
+    async def wait_for_no_connections(self) -> None:
+        """Wait until no socket is open.
+
+        Can be awaited from any event loop; cancelling is safe.
+        """
+        await self._server.wait_until_empty()
 
     async def close(self) -> None:
-        """Stop listening and cut every connection, in the middle of an answer too."""
+        """Stop listening and abort every connection, also in the middle of a response."""
         for site in self._runner.sites:
             await site.stop()
         self._server.closing = True
         for transport in list(self._server.transports.values()):
             transport.abort()
-        # aiohttp forgets a connection when the last of its tasks has ended, which takes the ones
-        # just cut a few turns of the loop. Its own shutdown would wait for them up to a minute.
+        # aiohttp drops a connection when the last of its tasks has ended, which takes the aborted
+        # ones a few turns of the loop. Its own shutdown would wait for them for up to a minute.
         while self._server.connections:  # noqa: ASYNC110 - aiohttp offers no event for it
             await asyncio.sleep(0)
         await self._runner.cleanup()
+
+
+class ResponseWriter:
+    """Sends one response step by step, so that a fault can stop it between any two steps.
+
+    Attributes:
+        request: the request that is answered.
+        response: aiohttp's response object.
+    """
+
+    def __init__(self, request: web.BaseRequest, record: RequestRecord) -> None:
+        self.request = request
+        self.response = web.StreamResponse()
+        self._record = record
+        self._has_written = False
+
+    def build_error_body(self, status: int, message: str | None) -> dict[str, Any]:
+        """Build the JSON body of an error; None takes the API's own message for the status."""
+        return build_error_body(
+            status,
+            default_message(status) if message is None else message,
+            path=self._record.path,
+            request_id=self._record.identities.make_uuid("request"),
+        )
+
+    async def send_headers(self, response: PlannedResponse, content_length: int | None) -> None:
+        """Send the status line and the headers; without a length the body is sent in chunks."""
+        self.response.set_status(response.status)
+        self.response.headers.update({**self._common_headers(), **response.headers})
+        self.response.content_length = content_length
+        await self.response.prepare(self.request)
+
+    async def write(self, parts: Iterable[bytes], pace: float) -> None:
+        """Write parts of the body, `pace` seconds apart."""
+        for part in parts:
+            if self._has_written:
+                # Sleep for a pace of 0 as well: that lets other responses go on, and lets aiohttp
+                # notice that the client has disconnected.
+                await asyncio.sleep(pace)
+            await self.response.write(part)
+            self._has_written = True
+
+    async def finish(self) -> None:
+        """End the body properly; the connection stays open for the next request."""
+        await self.response.write_eof()
+
+    def write_unframed(self, data: bytes) -> None:
+        """Write bytes to the socket without HTTP framing; only `disconnect` may follow."""
+        if self.request.transport is not None:
+            self.request.transport.write(data)
+
+    async def disconnect(self, how: Literal["close", "reset"]) -> None:
+        """End the connection behind what was written: with FIN ("close") or with RST ("reset")."""
+        transport = self.request.transport
+        if transport is None:
+            return
+        if how == "close":
+            transport.close()
+            return
+        # `abort` discards what is still in the transport's buffer: hand it to the kernel first.
+        transport.set_write_buffer_limits(0)
+        await self.request.writer.drain()
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        transport.abort()
+
+    def _common_headers(self) -> dict[str, str]:
+        record = self._record
+        headers = {"Server": "aimlchat-emulator", "x-inference-id": record.inference_id}
+        if record.client_request_id is not None:
+            headers["x-client-request-id"] = record.client_request_id
+        return headers

@@ -1,4 +1,4 @@
-"""JSON made up to fit a JSON schema, as a model would when it has to."""
+"""Sample JSON that fits a JSON schema, as a model generates it for tools and typed answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["fitting"]
+__all__ = ["build_sample"]
 
 _FORMATS = {
     "date": "2026-01-15",
@@ -23,77 +23,77 @@ _FORMATS = {
     "ipv4": "192.0.2.1",
 }
 
-# Below this depth only what is required is made up, and nothing at all at twice the depth: schemas
-# may refer to themselves.
-_DEEP = 6
+# A schema may refer to itself. From this depth on, objects get only their required properties and
+# arrays no items; beyond twice the depth every value is null.
+_MAX_OPTIONAL_DEPTH = 6
 
 
-def fitting(schema: dict[str, Any], words: Sequence[str]) -> Any:
-    """Make a value that fits a schema.
+def build_sample(schema: dict[str, Any], words: Sequence[str]) -> Any:
+    """Build a value that fits a schema.
 
     Args:
         schema: a JSON schema of the usual keywords; `pattern`, `not` and conditions are ignored.
-        words: what strings are made of, used in turn.
+        words: the words that strings are made of, used in rotation.
     """
-    return _Maker(schema, cycle(words or ("example",))).make(schema, 0)
+    return _SampleBuilder(schema, cycle(words or ("example",))).build(schema, 0)
 
 
 @attrs.frozen
-class _Maker:
+class _SampleBuilder:
     root: dict[str, Any]
     words: Iterator[str]
 
-    def make(self, schema: Any, depth: int) -> Any:  # noqa: PLR0911 - one for each keyword
-        if not isinstance(schema, dict) or depth > 2 * _DEEP:
+    def build(self, schema: Any, depth: int) -> Any:  # noqa: PLR0911 - one for each keyword
+        if not isinstance(schema, dict) or depth > 2 * _MAX_OPTIONAL_DEPTH:
             return None
         if "const" in schema:
             return schema["const"]
-        for chosen in ("enum", "examples"):
-            if schema.get(chosen):
-                return schema[chosen][0]
+        for values in ("enum", "examples"):
+            if schema.get(values):
+                return schema[values][0]
         if "$ref" in schema:
-            return self.make(self._referred(schema["$ref"]), depth + 1)
+            return self.build(self._resolve(schema["$ref"]), depth + 1)
         for alternatives in ("anyOf", "oneOf"):
             if schema.get(alternatives):
-                return self.make(schema[alternatives][0], depth + 1)
+                return self.build(schema[alternatives][0], depth + 1)
         if schema.get("allOf"):
-            return self.make(_merged(schema["allOf"]), depth + 1)
-        return self._of_type(schema, depth)
+            return self.build(_merge_schemas(schema["allOf"]), depth + 1)
+        return self._build_by_type(schema, depth)
 
-    def _referred(self, reference: str) -> Any:
-        found: Any = self.root
+    def _resolve(self, reference: str) -> Any:
+        target: Any = self.root
         for step in reference.removeprefix("#").strip("/").split("/"):
             if step:
-                found = found.get(step) if isinstance(found, dict) else None
-        return found
+                target = target.get(step) if isinstance(target, dict) else None
+        return target
 
-    def _of_type(self, schema: dict[str, Any], depth: int) -> Any:
+    def _build_by_type(self, schema: dict[str, Any], depth: int) -> Any:
         kind = schema.get("type", "object" if "properties" in schema else "string")
         if isinstance(kind, list):
             kind = kind[0]
         match kind:
             case "object":
-                return self._object(schema, depth)
+                return self._build_object(schema, depth)
             case "array":
-                length = schema.get("minItems", 1 if depth < _DEEP else 0)
-                return [self.make(schema.get("items", {}), depth + 1) for _ in range(length)]
+                length = schema.get("minItems", 1 if depth < _MAX_OPTIONAL_DEPTH else 0)
+                return [self.build(schema.get("items", {}), depth + 1) for _ in range(length)]
             case "integer" | "number":
-                return _number(schema, whole=kind == "integer")
+                return _build_number(schema, integer=kind == "integer")
             case "boolean":
                 return True
             case "null":
                 return None
             case _:
-                return self._string(schema)
+                return self._build_string(schema)
 
-    def _object(self, schema: dict[str, Any], depth: int) -> dict[str, Any]:
+    def _build_object(self, schema: dict[str, Any], depth: int) -> dict[str, Any]:
         properties = schema.get("properties") or {}
         required = schema.get("required") or ()
-        names = [name for name in properties if depth < _DEEP or name in required]
+        names = [name for name in properties if depth < _MAX_OPTIONAL_DEPTH or name in required]
         names += [name for name in required if name not in properties]
-        return {name: self.make(properties.get(name, {}), depth + 1) for name in names}
+        return {name: self.build(properties.get(name, {}), depth + 1) for name in names}
 
-    def _string(self, schema: dict[str, Any]) -> str:
+    def _build_string(self, schema: dict[str, Any]) -> str:
         if schema.get("format") in _FORMATS:
             return _FORMATS[schema["format"]]
         text = next(self.words)
@@ -102,7 +102,7 @@ class _Maker:
         return text[: schema.get("maxLength")]
 
 
-def _merged(schemas: list[Any]) -> dict[str, Any]:
+def _merge_schemas(schemas: list[Any]) -> dict[str, Any]:
     merged: dict[str, Any] = {"properties": {}, "required": []}
     for schema in schemas:
         merged["properties"] |= schema.get("properties") or {}
@@ -111,7 +111,7 @@ def _merged(schemas: list[Any]) -> dict[str, Any]:
     return merged
 
 
-def _number(schema: dict[str, Any], *, whole: bool) -> float:
+def _build_number(schema: dict[str, Any], *, integer: bool) -> float:
     step = schema.get("multipleOf", 1)
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
     high = schema.get("maximum", schema.get("exclusiveMaximum"))
@@ -123,6 +123,6 @@ def _number(schema: dict[str, Any], *, whole: bool) -> float:
         value += step
     if value == schema.get("exclusiveMaximum"):
         value -= step
-    if not whole and high is not None and value > high and low is not None:
-        value = (low + high) / 2  # no multiple lies between them, as between 0.2 and 0.8
-    return int(value) if whole else value
+    if not integer and high is not None and value > high and low is not None:
+        value = (low + high) / 2  # no multiple lies between them, for example 0.2 and 0.8
+    return int(value) if integer else value

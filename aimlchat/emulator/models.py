@@ -1,201 +1,147 @@
-"""The models that the emulator lists."""
+"""The models that the emulator lists, and what the name of any model says about it."""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Literal
 
 import attrs
 
-__all__ = ["find", "listing", "prices"]
+__all__ = [
+    "MISSING_MODEL",
+    "Family",
+    "ListedModel",
+    "claude_version_of",
+    "family_of",
+    "find_model",
+    "list_models",
+    "prices_of",
+    "upstream_name_of",
+]
+
+MISSING_MODEL = "no-such-model"
+"""The only model that gets a 404; the emulator serves every other name."""
+
+Family = Literal["claude", "gpt", "gemini", "tagged", "other"]
+
+_CLAUDE_VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d{1,2})(?:[.-](\d{1,2}))?(?!\d)")
+_UNLISTED_PRICES = (1.0, 4.0)
+
+
+def _split(names: str) -> tuple[str, ...]:
+    return tuple(names.split())
 
 
 @attrs.frozen
-class Listed:
-    """A model of `GET /v1/models`; prices are US dollars for a million tokens."""
+class ListedModel:
+    """A model of `GET /v1/models`; the prices are US dollars for a million tokens."""
 
     id: str
     upstream: str
     name: str
     developer: str
+    aliases: tuple[str, ...] = attrs.field(converter=_split)
     description: str
     context: int
-    output_max: int
+    max_output: int
     input_price: float
     output_price: float
     released: str
-    aliases: tuple[str, ...] = ()
-    sees: bool = True
+    has_vision: bool
 
 
-_LISTED = (
-    Listed(
-        id="anthropic/claude-3.7-sonnet",
-        upstream="claude-3-7-sonnet-20250219",
-        name="Claude 3.7 Sonnet",
-        developer="Anthropic",
-        description="Answers at once or thinks first, within a budget that the caller sets.",
-        context=200_000,
-        output_max=64_000,
-        input_price=3.9,
-        output_price=19.5,
-        released="2025-02-24",
-        aliases=("claude-3-7-sonnet-20250219", "claude-3-7-sonnet-latest"),
-    ),
-    Listed(
-        id="anthropic/claude-sonnet-4.5",
-        upstream="claude-sonnet-4-5-20250929",
-        name="Claude Sonnet 4.5",
-        developer="Anthropic",
-        description="A model for long work with tools and code.",
-        context=200_000,
-        output_max=64_000,
-        input_price=3.9,
-        output_price=19.5,
-        released="2025-09-29",
-        aliases=("claude-sonnet-4-5", "claude-sonnet-4-5-20250929"),
-    ),
-    Listed(
-        id="anthropic/claude-opus-4.1",
-        upstream="claude-opus-4-1-20250805",
-        name="Claude Opus 4.1",
-        developer="Anthropic",
-        description="A large model for hard questions.",
-        context=200_000,
-        output_max=32_000,
-        input_price=19.5,
-        output_price=97.5,
-        released="2025-08-05",
-        aliases=("claude-opus-4-1", "claude-opus-4-1-20250805"),
-    ),
-    Listed(
-        id="anthropic/claude-haiku-4.5",
-        upstream="claude-haiku-4-5-20251001",
-        name="Claude Haiku 4.5",
-        developer="Anthropic",
-        description="A small and quick model.",
-        context=200_000,
-        output_max=64_000,
-        input_price=1.3,
-        output_price=6.5,
-        released="2025-10-15",
-        aliases=("claude-haiku-4-5", "claude-haiku-4-5-20251001"),
-    ),
-    Listed(
-        id="openai/gpt-4o",
-        upstream="gpt-4o-2024-08-06",
-        name="GPT-4o",
-        developer="Open AI",
-        description="Takes text, pictures and files.",
-        context=128_000,
-        output_max=16_384,
-        input_price=3.25,
-        output_price=13.0,
-        released="2024-08-06",
-        aliases=("gpt-4o", "gpt-4o-2024-08-06"),
-    ),
-    Listed(
-        id="openai/o3",
-        upstream="o3-2025-04-16",
-        name="o3",
-        developer="Open AI",
-        description="Reasons before it answers.",
-        context=200_000,
-        output_max=100_000,
-        input_price=2.6,
-        output_price=10.4,
-        released="2025-04-16",
-        aliases=("o3", "o3-2025-04-16"),
-    ),
-    Listed(
-        id="google/gemini-3-flash-preview",
-        upstream="google/gemini-3-flash-preview",
-        name="Gemini 3 Flash",
-        developer="Google",
-        description="A quick model with a long context.",
-        context=1_000_000,
-        output_max=65_536,
-        input_price=0.65,
-        output_price=3.9,
-        released="2025-12-17",
-        aliases=("gemini-3-flash-preview",),
-    ),
-    Listed(
-        id="deepseek/deepseek-r1",
-        upstream="deepseek-ai/DeepSeek-R1",
-        name="DeepSeek R1",
-        developer="DeepSeek",
-        description="An open model that shows its reasoning.",
-        context=128_000,
-        output_max=32_000,
-        input_price=0.715,
-        output_price=2.847,
-        released="2025-01-20",
-        aliases=("deepseek-r1",),
-        sees=False,
-    ),
-    Listed(
-        id="minimax/m3",
-        upstream="MiniMax-M3",
-        name="MiniMax M3",
-        developer="MiniMax",
-        description="Writes its reasoning between tags, in front of the answer.",
-        context=200_000,
-        output_max=128_000,
-        input_price=0.39,
-        output_price=1.56,
-        released="2026-06-01",
-        aliases=("MiniMax-M3",),
-        sees=False,
-    ),
-    Listed(
-        id="alibaba/qwq-32b",
-        upstream="Qwen/QwQ-32B",
-        name="QwQ 32B",
-        developer="Alibaba Cloud",
-        description="A small open model that thinks aloud.",
-        context=131_072,
-        output_max=32_768,
-        input_price=1.56,
-        output_price=1.56,
-        released="2025-03-05",
-        aliases=("Qwen/QwQ-32B", "qwq-32b"),
-        sees=False,
-    ),
-    Listed(
-        id="x-ai/grok-4-fast-reasoning",
-        upstream="grok-4-fast-reasoning",
-        name="Grok 4 Fast",
-        developer="xAI",
-        description="Reasons over very long inputs.",
-        context=2_000_000,
-        output_max=30_000,
-        input_price=0.26,
-        output_price=0.65,
-        released="2025-09-19",
-        aliases=("grok-4-fast-reasoning",),
-    ),
+# The formatter would give each value a line of its own.
+# fmt: off
+_TABLE = (
+    # id, upstream name, display name, developer,
+    # aliases, description,
+    # context, longest output, prices of input and output, release date, vision
+    ("anthropic/claude-3.7-sonnet", "claude-3-7-sonnet-20250219", "Claude 3.7 Sonnet", "Anthropic",
+     "claude-3-7-sonnet-20250219 claude-3-7-sonnet-latest",
+     "Answers at once or thinks first, within a budget that the caller sets.",
+     200_000, 64_000, 3.9, 19.5, "2025-02-24", True),
+    ("anthropic/claude-sonnet-4.5", "claude-sonnet-4-5-20250929", "Claude Sonnet 4.5", "Anthropic",
+     "claude-sonnet-4-5 claude-sonnet-4-5-20250929", "A model for long work with tools and code.",
+     200_000, 64_000, 3.9, 19.5, "2025-09-29", True),
+    ("anthropic/claude-opus-4.1", "claude-opus-4-1-20250805", "Claude Opus 4.1", "Anthropic",
+     "claude-opus-4-1 claude-opus-4-1-20250805", "A large model for hard questions.",
+     200_000, 32_000, 19.5, 97.5, "2025-08-05", True),
+    ("anthropic/claude-haiku-4.5", "claude-haiku-4-5-20251001", "Claude Haiku 4.5", "Anthropic",
+     "claude-haiku-4-5 claude-haiku-4-5-20251001", "A small and quick model.",
+     200_000, 64_000, 1.3, 6.5, "2025-10-15", True),
+    ("openai/gpt-4o", "gpt-4o-2024-08-06", "GPT-4o", "Open AI",
+     "gpt-4o gpt-4o-2024-08-06", "Takes text, pictures and files.",
+     128_000, 16_384, 3.25, 13.0, "2024-08-06", True),
+    ("openai/o3", "o3-2025-04-16", "o3", "Open AI",
+     "o3 o3-2025-04-16", "Reasons before it answers.",
+     200_000, 100_000, 2.6, 10.4, "2025-04-16", True),
+    ("google/gemini-3-flash-preview", "google/gemini-3-flash-preview", "Gemini 3 Flash", "Google",
+     "gemini-3-flash-preview", "A quick model with a long context.",
+     1_000_000, 65_536, 0.65, 3.9, "2025-12-17", True),
+    ("deepseek/deepseek-r1", "deepseek-ai/DeepSeek-R1", "DeepSeek R1", "DeepSeek",
+     "deepseek-r1", "An open model that shows its reasoning.",
+     128_000, 32_000, 0.715, 2.847, "2025-01-20", False),
+    ("minimax/m3", "MiniMax-M3", "MiniMax M3", "MiniMax",
+     "MiniMax-M3", "Writes its reasoning between tags, in front of the answer.",
+     200_000, 128_000, 0.39, 1.56, "2026-06-01", False),
+    ("alibaba/qwq-32b", "Qwen/QwQ-32B", "QwQ 32B", "Alibaba Cloud",
+     "Qwen/QwQ-32B qwq-32b", "A small open model that thinks aloud.",
+     131_072, 32_768, 1.56, 1.56, "2025-03-05", False),
+    ("x-ai/grok-4-fast-reasoning", "grok-4-fast-reasoning", "Grok 4 Fast", "xAI",
+     "grok-4-fast-reasoning", "Reasons over very long inputs.",
+     2_000_000, 30_000, 0.26, 0.65, "2025-09-19", True),
 )
+# fmt: on
 
-_BY_NAME = {name: model for model in _LISTED for name in (model.id, *model.aliases)}
+_MODELS = tuple(ListedModel(*row) for row in _TABLE)
+_BY_NAME = {name: model for model in _MODELS for name in (model.id, *model.aliases)}
 
 
-def find(model: str) -> Listed | None:
+def find_model(model: str) -> ListedModel | None:
     """Look a model up by its id or by an alias."""
     return _BY_NAME.get(model)
 
 
-def prices(model: str) -> tuple[float, float]:
-    """Give US dollars for a million tokens in and out; a plain guess for a model not listed."""
-    listed = find(model)
-    return (listed.input_price, listed.output_price) if listed else (1.0, 4.0)
+def prices_of(model: str) -> tuple[float, float]:
+    """Return US dollars for a million tokens in and out; the same guess for all unlisted models."""
+    listed = find_model(model)
+    return (listed.input_price, listed.output_price) if listed else _UNLISTED_PRICES
 
 
-def listing() -> dict[str, Any]:
-    """Make the body of `GET /v1/models`."""
-    return {"object": "list", "data": [_item(model) for model in _LISTED]}
+def list_models() -> dict[str, Any]:
+    """Build the body of `GET /v1/models`."""
+    return {"object": "list", "data": [_build_item(model) for model in _MODELS]}
 
 
-def _item(model: Listed) -> dict[str, Any]:
+def upstream_name_of(model: str) -> str:
+    """Return the name that the model's maker uses, which is the one that a response carries."""
+    listed = find_model(model)
+    if listed is not None:
+        return listed.upstream
+    name = model.rsplit("/", 1)[-1]
+    return name.replace(".", "-") if family_of(model) == "claude" else name
+
+
+def family_of(model: str) -> Family:
+    """Classify a model by the shape of its responses; "tagged" ones write `<think>` in the text."""
+    name = model.rsplit("/", 1)[-1].lower()
+    if "claude" in name:
+        return "claude"
+    if re.match(r"(chat)?gpt|o[134]\b", name):
+        return "gpt"
+    if "gemini" in name:
+        return "gemini"
+    return "tagged" if re.match(r"minimax|m3\b|qwq|qwen3", name) else "other"
+
+
+def claude_version_of(model: str) -> tuple[int, int] | None:
+    """Read the version from the name of a Claude model; None for a name without a version."""
+    match = _CLAUDE_VERSION.search(model.lower())
+    return (int(match[1]), int(match[2] or 0)) if match else None
+
+
+def _build_item(model: ListedModel) -> dict[str, Any]:
+    has_vision = model.has_vision
     return {
         "id": model.id,
         "info": {
@@ -204,15 +150,15 @@ def _item(model: Listed) -> dict[str, Any]:
             "developer": model.developer,
             "description": model.description,
             "contextLength": model.context,
-            "outputMax": model.output_max,
+            "outputMax": model.max_output,
             "url": "",
             "docsUrl": "",
         },
         "type": "openai/chat-completions",
         "aliases": list(model.aliases),
         "tags": ["playground:chat", "tier:tier_2"],
-        "modalities": {"input": ["image", "text"] if model.sees else ["text"], "output": ["text"]},
-        "capabilities": ["streaming", "tools", *(["vision"] if model.sees else [])],
+        "modalities": {"input": ["image", "text"] if has_vision else ["text"], "output": ["text"]},
+        "capabilities": ["streaming", "tools", *(["vision"] if has_vision else [])],
         "pricing": {
             "kind": "fixed",
             "currency": "USD",

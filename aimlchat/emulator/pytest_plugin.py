@@ -1,4 +1,4 @@
-"""The fixture `aimlchat_emulator`, for the tests of those who use the SDK."""
+"""The pytest fixture `aimlchat_emulator`, for the tests of applications that use the SDK."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["aimlchat_emulator"]
 
 @pytest.fixture
 def aimlchat_emulator() -> Iterator[Emulator]:
-    """Give a running `Emulator`, fresh for each test.
+    """Run an `Emulator`, a new one for each test.
 
-    It runs on an event loop of its own in a background thread, so it serves synchronous tests and
-    those of every asyncio plugin alike. Script it and read its `requests` from the test.
+    It runs on its own event loop in a background thread, so it serves synchronous tests as well as
+    those of every asyncio plugin. The test scripts it and reads its `requests` directly.
     """
-    # pytest loads every plugin at its start: whoever does not use the fixture must not pay for it.
-    from .background import running  # noqa: PLC0415
+    # pytest loads every plugin at its start; only tests that use the fixture pay for aiohttp.
+    from .server import run_in_thread  # noqa: PLC0415
 
-    with running() as emulator:
+    with run_in_thread() as emulator:
         yield emulator

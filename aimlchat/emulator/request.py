@@ -1,4 +1,4 @@
-"""What a valid request asks for, read alike out of both dialects."""
+"""A valid chat request, parsed from either dialect into one neutral form."""
 
 from __future__ import annotations
 
@@ -8,21 +8,51 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from .naming import speaks
+from .models import claude_version_of, family_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Asked", "OfferedTool", "ToolResult", "tokens"]
+__all__ = [
+    "Dialect",
+    "OfferedTool",
+    "ParsedRequest",
+    "ToolResult",
+    "dialect_of",
+    "split_into_tokens",
+]
+
+Dialect = Literal["openai", "anthropic"]
+
+# Claude models from 4.8 on, and those without a version in their name, take both dialects; 3.7
+# takes the anthropic dialect together with `thinking`; 4.0 to 4.7 take only that one.
+_FIRST_WITH_BOTH_DIALECTS = (4, 8)
+_FIRST_ANTHROPIC_ONLY = (4, 0)
+_SWITCHED_BY_THINKING = (3, 7)
+_ANTHROPIC_FIELDS = frozenset({"system", "top_k", "stop_sequences"})
+_ANTHROPIC_PARTS = frozenset({"tool_use", "tool_result", "thinking", "redacted_thinking"})
 
 _TOKEN = re.compile(r"\s*\w{1,6}|\s*[^\w\s]|\s+")
 _TOKENS_PER_MESSAGE = 4
 _TOKENS_PER_FILE = 256
 _PARTS_WITH_FILES = frozenset({"image", "image_url", "document", "file", "input_audio"})
+_UNKNOWN_TOOL = "the tool"
 
 
-def tokens(text: str) -> list[str]:
-    """Cut a text into what the emulator counts as tokens; joined they are the text again."""
+def dialect_of(model: str, body: dict[str, Any]) -> Dialect:
+    """Return the dialect in which the API reads a body for this model."""
+    if family_of(model) != "claude":
+        return "openai"
+    version = claude_version_of(model)
+    if version is None or version >= _FIRST_WITH_BOTH_DIALECTS:
+        return "anthropic" if _looks_anthropic(body) else "openai"
+    if version == _SWITCHED_BY_THINKING:
+        return "anthropic" if "thinking" in body or _looks_anthropic(body) else "openai"
+    return "anthropic" if version >= _FIRST_ANTHROPIC_ONLY else "openai"
+
+
+def split_into_tokens(text: str) -> list[str]:
+    """Split a text into what the emulator counts as tokens; joined they are the text again."""
     return _TOKEN.findall(text)
 
 
@@ -36,7 +66,7 @@ class OfferedTool:
 
 @attrs.frozen
 class ToolResult:
-    """What a tool gave back, at the end of the conversation."""
+    """The result of a tool call, sent back at the end of the conversation."""
 
     name: str
     text: str
@@ -44,8 +74,26 @@ class ToolResult:
 
 
 @attrs.frozen
-class Asked:
-    """A request in neutral words."""
+class ParsedRequest:
+    """A chat request in neutral form.
+
+    Attributes:
+        model: the name of the model, as the client wrote it.
+        prompt: the text of the last user message that has any.
+        prompt_tokens: the tokens of the whole conversation.
+        tools: the tools that the model may call.
+        tool_choice: whether the model may, must or must not call a tool.
+        named_tool: the one tool that the client demands.
+        single_call: whether parallel tool calls are forbidden.
+        tool_results: the results at the end of the conversation, in order.
+        json_schema: the schema that the answer has to fit; `{}` for any JSON object, None for text.
+        max_tokens: the limit for reasoning and answer together.
+        stop_sequences: the strings before which the answer ends.
+        choice_count: how many choices are wanted.
+        has_reasoning: whether the response contains reasoning.
+        thinking_budget: the limit for the reasoning alone.
+        include_usage: whether a stream in OpenAI's format reports its usage.
+    """
 
     model: str
     prompt: str
@@ -53,117 +101,136 @@ class Asked:
     tools: tuple[OfferedTool, ...]
     tool_choice: Literal["none", "auto", "required"]
     named_tool: str | None
-    one_call_only: bool
-    results: tuple[ToolResult, ...]
+    single_call: bool
+    tool_results: tuple[ToolResult, ...]
     json_schema: dict[str, Any] | None
     max_tokens: int | None
-    stops: tuple[str, ...]
-    choices: int
-    reasons: bool
-    budget: int | None
+    stop_sequences: tuple[str, ...]
+    choice_count: int
+    has_reasoning: bool
+    thinking_budget: int | None
     include_usage: bool
 
     @classmethod
-    def from_body(cls, body: dict[str, Any]) -> Asked:
-        """Read a request that has passed the checks."""
-        openai = speaks(body["model"], body) == "openai"
-        choice = body.get("tool_choice")
-        budget = _object(body.get("thinking")).get("budget_tokens")
+    def from_body(cls, body: dict[str, Any]) -> ParsedRequest:
+        """Parse a body that has passed validation."""
+        openai = dialect_of(body["model"], body) == "openai"
+        tool_choice = body.get("tool_choice")
         limit = body.get("max_completion_tokens") or body.get("max_tokens")
         parallel = body.get("parallel_tool_calls") if openai else None
         return cls(
             model=body["model"],
-            prompt=_last_of_the_user(body["messages"]),
-            prompt_tokens=_count(body),
-            tools=tuple(_tool(tool) for tool in body.get("tools") or ()),
-            tool_choice=_how_to_choose(choice),
-            named_tool=_named(choice),
-            one_call_only=parallel is False
-            or _object(choice).get("disable_parallel_tool_use") is True,
-            results=tuple(_results(body["messages"])),
-            json_schema=_schema_of_answer(body.get("response_format")) if openai else None,
+            prompt=_last_user_text(body["messages"]),
+            prompt_tokens=_count_prompt_tokens(body),
+            tools=tuple(_parse_tool(tool) for tool in body.get("tools") or ()),
+            tool_choice=_parse_tool_choice(tool_choice),
+            named_tool=_parse_named_tool(tool_choice),
+            single_call=parallel is False
+            or _object(tool_choice).get("disable_parallel_tool_use") is True,
+            tool_results=tuple(_parse_tool_results(body["messages"])),
+            json_schema=_parse_json_schema(body.get("response_format")) if openai else None,
             max_tokens=int(limit) if limit else None,
-            stops=_stops(body, openai=openai),
-            choices=(body.get("n") or 1) if openai else 1,
-            reasons=_reasons(body),
-            budget=budget,
+            stop_sequences=_parse_stop_sequences(body, openai=openai),
+            choice_count=(body.get("n") or 1) if openai else 1,
+            has_reasoning=_has_reasoning(body),
+            thinking_budget=_object(body.get("thinking")).get("budget_tokens"),
             include_usage=_object(body.get("stream_options")).get("include_usage") is True,
         )
+
+
+def _looks_anthropic(body: dict[str, Any]) -> bool:
+    if not body.keys().isdisjoint(_ANTHROPIC_FIELDS):
+        return True
+    tool_choice = body.get("tool_choice")
+    if isinstance(tool_choice, dict) and tool_choice.get("type") != "function":
+        return True
+    if any("input_schema" in tool for tool in _objects(body.get("tools"))):
+        return True
+    return any(
+        part.get("type") in _ANTHROPIC_PARTS
+        for message in _objects(body.get("messages"))
+        for part in _objects(message.get("content"))
+    )
 
 
 def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _text(content: Any) -> str:
+def _objects(value: Any) -> list[dict[str, Any]]:
+    items = value if isinstance(value, list) else []
+    return [item for item in items if isinstance(item, dict)]
+
+
+def _join_text(content: Any) -> str:
+    """Return the text of a message: its content, or its text parts joined by line feeds."""
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else []
     return "\n".join(part["text"] for part in parts if isinstance(part.get("text"), str))
 
 
-def _last_of_the_user(messages: list[dict[str, Any]]) -> str:
-    said = (_text(m.get("content")) for m in reversed(messages) if m["role"] == "user")
-    return next((text for text in said if text), "")
+def _last_user_text(messages: list[dict[str, Any]]) -> str:
+    texts = (_join_text(m.get("content")) for m in reversed(messages) if m["role"] == "user")
+    return next((text for text in texts if text), "")
 
 
-def _count(body: dict[str, Any]) -> int:
-    total = len(tokens(_text(body.get("system")))) + len(
-        tokens(json.dumps(body.get("tools") or ""))
-    )
+def _count_prompt_tokens(body: dict[str, Any]) -> int:
+    total = len(split_into_tokens(_join_text(body.get("system"))))
+    total += len(split_into_tokens(json.dumps(body.get("tools") or "")))
     for message in body["messages"]:
         content = message.get("content")
-        total += _TOKENS_PER_MESSAGE + len(tokens(_text(content)))
+        total += _TOKENS_PER_MESSAGE + len(split_into_tokens(_join_text(content)))
         if isinstance(content, list):
             files = sum(part.get("type") in _PARTS_WITH_FILES for part in content)
             total += files * _TOKENS_PER_FILE
     return total
 
 
-def _tool(tool: dict[str, Any]) -> OfferedTool:
-    inner = tool.get("function", tool)
-    return OfferedTool(inner["name"], _object(inner.get("parameters") or inner.get("input_schema")))
+def _parse_tool(tool: dict[str, Any]) -> OfferedTool:
+    definition = tool.get("function", tool)
+    schema = definition.get("parameters") or definition.get("input_schema")
+    return OfferedTool(definition["name"], _object(schema))
 
 
-def _how_to_choose(choice: Any) -> Literal["none", "auto", "required"]:
-    kind = choice.get("type") if isinstance(choice, dict) else choice
+def _parse_tool_choice(tool_choice: Any) -> Literal["none", "auto", "required"]:
+    kind = tool_choice.get("type") if isinstance(tool_choice, dict) else tool_choice
     if kind in ("required", "any", "function", "tool"):
         return "required"
     return "none" if kind == "none" else "auto"
 
 
-def _named(choice: Any) -> str | None:
-    wanted = _object(choice)
-    name = _object(wanted.get("function")).get("name") or wanted.get("name")
+def _parse_named_tool(tool_choice: Any) -> str | None:
+    choice = _object(tool_choice)
+    name = _object(choice.get("function")).get("name") or choice.get("name")
     return name if isinstance(name, str) else None
 
 
-def _results(messages: list[dict[str, Any]]) -> list[ToolResult]:
-    """Read the results that end the conversation, in the order they stand."""
-    names = dict(_calls(messages))
+def _parse_tool_results(messages: list[dict[str, Any]]) -> list[ToolResult]:
+    names = dict(_iterate_calls(messages))
     last = messages[-1]
     if last["role"] == "user":
         parts = last["content"] if isinstance(last["content"], list) else []
         return [
             ToolResult(
-                names.get(part["tool_use_id"], "the tool"),
-                _text(part.get("content")),
+                names.get(part["tool_use_id"], _UNKNOWN_TOOL),
+                _join_text(part.get("content")),
                 part.get("is_error") is True,
             )
             for part in parts
             if part.get("type") == "tool_result"
         ]
-    found: list[ToolResult] = []
+    results: list[ToolResult] = []
     for message in reversed(messages):
         if message["role"] != "tool":
             break
-        name = names.get(message["tool_call_id"], "the tool")
-        found.insert(0, ToolResult(name, _text(message.get("content"))))
-    return found
+        name = names.get(message["tool_call_id"], _UNKNOWN_TOOL)
+        results.insert(0, ToolResult(name, _join_text(message.get("content"))))
+    return results
 
 
-def _calls(messages: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Give the id and the tool's name of every call in the conversation."""
+def _iterate_calls(messages: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield the id and the tool's name of every call in the conversation."""
     for message in messages:
         for call in message.get("tool_calls") or ():
             yield call["id"], call["function"]["name"]
@@ -173,20 +240,19 @@ def _calls(messages: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
                 yield part["id"], part["name"]
 
 
-def _schema_of_answer(wanted: Any) -> dict[str, Any] | None:
-    """Give the schema that the answer has to fit; `{}` if any JSON object will do."""
-    kind = _object(wanted).get("type")
+def _parse_json_schema(response_format: Any) -> dict[str, Any] | None:
+    kind = _object(response_format).get("type")
     if kind == "json_schema":
-        return _object(wanted["json_schema"].get("schema"))
+        return _object(response_format["json_schema"].get("schema"))
     return {} if kind == "json_object" else None
 
 
-def _stops(body: dict[str, Any], *, openai: bool) -> tuple[str, ...]:
-    stops = body.get("stop" if openai else "stop_sequences") or ()
-    return (stops,) if isinstance(stops, str) else tuple(stops)
+def _parse_stop_sequences(body: dict[str, Any], *, openai: bool) -> tuple[str, ...]:
+    value = body.get("stop" if openai else "stop_sequences") or ()
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
-def _reasons(body: dict[str, Any]) -> bool:
+def _has_reasoning(body: dict[str, Any]) -> bool:
     if _object(body.get("thinking")).get("type") == "disabled":
         return False
     return body.get("reasoning_effort") != "none"

@@ -1,4 +1,4 @@
-"""An answer as bytes, in the pieces in which it goes out."""
+"""A response as bytes, before it is sent: its status, its headers, and its body in parts."""
 
 from __future__ import annotations
 
@@ -8,138 +8,150 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .completion_body import whole
-from .encoding import encode
-from .stream_formats import events
+from .completion_body import build_completion_body
+from .encoding import encode_body
+from .stream_formats import build_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from .generation import Generation
     from .script import Reply
-    from .stream_formats import Form
+    from .stream_formats import StreamFormat
 
-__all__ = ["Content", "Piece", "event_line", "stream_of", "whole_of"]
+__all__ = ["BodyPart", "PlannedResponse", "build_stream_parts", "build_whole", "encode_event"]
 
 
 @attrs.frozen
-class Piece:
-    """An event of a stream, or all of a whole answer; a delta carries text of some kind."""
+class BodyPart:
+    """A part of a body: one event of a stream, or all of a whole response.
+
+    Attributes:
+        data: the bytes.
+        is_delta: whether the part counts as a delta, which the faults count.
+    """
 
     data: bytes
     is_delta: bool = False
 
 
-@attrs.frozen(slots=False)
-class Content:
-    """What goes out if nothing goes wrong.
+@attrs.frozen(slots=False)  # `cached_property` needs a `__dict__`
+class PlannedResponse:
+    """What the emulator sends if no fault is injected.
 
     Attributes:
-        pieces: the body.
+        parts: the body.
         status: the HTTP status.
-        headers: more headers than every answer has.
-        streamed: whether the body goes out in chunks; else its length stands in front.
-        pace: seconds between two pieces.
+        headers: response headers beyond those that every response has.
+        streamed: whether the body is sent in HTTP chunks; otherwise it has a `Content-Length`.
+        pace: the seconds between two parts.
     """
 
-    pieces: tuple[Piece, ...] = ()
+    parts: tuple[BodyPart, ...] = ()
     status: int = 200
     headers: Mapping[str, str] = attrs.field(factory=dict)
     streamed: bool = False
     pace: float = 0.0
 
     @classmethod
-    def of_bytes(
+    def from_bytes(
         cls, body: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None
-    ) -> Content:
-        """Make a whole answer; it is JSON if the headers do not say otherwise."""
+    ) -> PlannedResponse:
+        """Build a whole response; its `Content-Type` is JSON unless the headers have another."""
         all_headers = {"Content-Type": "application/json", **(headers or {})}
-        return cls((Piece(body, is_delta=True),), status, all_headers)
+        return cls((BodyPart(body, is_delta=True),), status, all_headers)
 
     @cached_property
     def body(self) -> bytes:
-        """All of the body."""
+        """The bytes of the whole body."""
         return b"".join(self.data)
 
     @property
     def data(self) -> list[bytes]:
-        """The bytes of each piece."""
-        return [piece.data for piece in self.pieces]
+        """The bytes of each part."""
+        return [part.data for part in self.parts]
 
     @property
-    def length(self) -> int | None:
-        """What the `Content-Length` says; None if there is none, but chunks."""
+    def content_length(self) -> int | None:
+        """The `Content-Length`; None for a streamed body."""
         return None if self.streamed else len(self.body)
 
     @property
-    def deltas(self) -> int:
-        """How many of the pieces are deltas."""
-        return sum(piece.is_delta for piece in self.pieces)
+    def delta_count(self) -> int:
+        """How many parts count as deltas."""
+        return sum(part.is_delta for part in self.parts)
 
-    def place_after(self, deltas: int) -> int | None:
-        """Count the pieces up to the last of so many deltas; None if there are not so many."""
-        places = [0, *(place for place, piece in enumerate(self.pieces, 1) if piece.is_delta)]
-        return places[deltas] if deltas < len(places) else None
+    def index_after(self, deltas: int) -> int | None:
+        """Return the index of the part that follows so many deltas; None if there are fewer."""
+        indexes = [0, *(index for index, part in enumerate(self.parts, 1) if part.is_delta)]
+        return indexes[deltas] if deltas < len(indexes) else None
 
-    def up_to(self, deltas: int) -> list[bytes]:
-        """Give the pieces up to the last of so many deltas."""
-        return self.data[: self.place_after(deltas)]
+    def data_through(self, deltas: int) -> list[bytes]:
+        """Return the bytes of each part up to the last of so many deltas."""
+        return self.data[: self.index_after(deltas)]
 
-    def up_to_first_delta(self) -> list[bytes]:
-        """Give the pieces before the first delta."""
-        return [piece.data for piece in takewhile(lambda piece: not piece.is_delta, self.pieces)]
+    def data_before_first_delta(self) -> list[bytes]:
+        """Return the bytes of each part before the first delta."""
+        return [part.data for part in takewhile(lambda part: not part.is_delta, self.parts)]
 
-    def split(self, after: int) -> tuple[list[bytes], bytes, bytes]:
-        """Give the pieces that end by a byte, and both parts of the piece that does not."""
-        kept: list[bytes] = []
+    def split_at(self, offset: int) -> tuple[list[bytes], bytes, bytes]:
+        """Split the body at an offset in bytes.
+
+        Returns:
+            The bytes of each part before the offset, and both halves of the part that contains it.
+        """
+        before: list[bytes] = []
         for data in self.data:
-            if after < len(data):
-                return kept, data[:after], data[after:]
-            kept.append(data)
-            after -= len(data)
-        return kept, b"", b""
+            if offset < len(data):
+                return before, data[:offset], data[offset:]
+            before.append(data)
+            offset -= len(data)
+        return before, b"", b""
 
 
-def stream_of(reply: Reply, generation: Generation, form: Form) -> Iterator[Piece]:
-    """Give the events of a stream."""
+def build_stream_parts(
+    reply: Reply, generation: Generation, stream_format: StreamFormat
+) -> Iterator[BodyPart]:
+    """Yield the events of a stream."""
     if reply.events is None:
-        for event in events(generation, form):
-            yield Piece(event_line(event), is_delta=_speaks(event))
+        for event in build_events(generation, stream_format):
+            yield BodyPart(encode_event(event), is_delta=_carries_text(event))
     else:
         for event in reply.events:
-            yield Piece(event_line(event), is_delta=True)
-    usually_done = form == "openai" and reply.events is None
-    if usually_done if reply.done is None else reply.done:
-        yield Piece(event_line("[DONE]"))
+            yield BodyPart(encode_event(event), is_delta=True)
+    done_by_default = stream_format == "openai" and reply.events is None
+    if done_by_default if reply.done is None else reply.done:
+        yield BodyPart(encode_event("[DONE]"))
 
 
-def whole_of(reply: Reply, generation: Generation) -> Content:
-    """Make an answer that is not streamed."""
+def build_whole(reply: Reply, generation: Generation) -> PlannedResponse:
+    """Build a response that is not streamed."""
     if reply.body is not None:
-        body, headers = encode(reply.body), {}
+        body, headers = encode_body(reply.body), {}
     else:
-        body, headers = encode(whole(generation)), _cost_headers(generation.meta_usage)
+        body = encode_body(build_completion_body(generation))
+        headers = _build_cost_headers(generation.meta_usage)
     if reply.content_type:
         headers["Content-Type"] = reply.content_type
     headers |= reply.headers or {}
-    return Content.of_bytes(body, status=reply.status, headers=headers)
+    return PlannedResponse.from_bytes(body, status=reply.status, headers=headers)
 
 
-def event_line(event: Any) -> bytes:
-    """Write an event: bytes as they are, anything else as its data."""
+def encode_event(event: Any) -> bytes:
+    """Encode a server-sent event: bytes unchanged, anything else as its `data:` lines."""
     if isinstance(event, bytes):
         return event
-    data = encode(event).replace(b"\n", b"\ndata: ")
+    data = encode_body(event).replace(b"\n", b"\ndata: ")
     return b"data: " + data + b"\n\n"
 
 
-def _speaks(event: dict[str, Any]) -> bool:
+def _carries_text(event: dict[str, Any]) -> bool:
     choices = event.get("event", event).get("choices", ())
     deltas = (choice.get("delta", {}) for choice in choices)
     return any(value for delta in deltas for field, value in delta.items() if field != "role")
 
 
-def _cost_headers(meta_usage: Mapping[str, Any]) -> dict[str, str]:
+def _build_cost_headers(meta_usage: Mapping[str, Any]) -> dict[str, str]:
     headers = {}
     if "credits_used" in meta_usage:
         headers["x-aimlapi-credits-used"] = str(meta_usage["credits_used"])

@@ -1,4 +1,4 @@
-"""A few questions that a demo is likely to ask, with answers that are true."""
+"""True answers to a few questions that demos are likely to ask."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import re
 
 import attrs
 
-__all__ = ["Topic", "topic_of"]
+__all__ = ["SampleAnswer", "find_sample_answer"]
 
 
 @attrs.frozen
-class Topic:
-    """A question that is known by some of its words; each group needs one of its words."""
+class SampleAnswer:
+    """An answer and the keywords of its question, which contains at least one of each group."""
 
-    words: tuple[frozenset[str], ...]
+    keywords: tuple[frozenset[str], ...]
     reasoning: str
     text: str
 
 
-def _known_by(*groups: str) -> tuple[frozenset[str], ...]:
+def _parse_keywords(*groups: str) -> tuple[frozenset[str], ...]:
     return tuple(frozenset(group.split()) for group in groups)
 
 
-_TOPICS = (
-    Topic(
-        _known_by("sky", "blue"),
+_SAMPLE_ANSWERS = (
+    SampleAnswer(
+        _parse_keywords("sky", "blue"),
         "The question is about the color of the sky by day. Air is not blue the way paint is, so"
         " this must be about how it scatters light. Its molecules are far smaller than the"
         " wavelength: that is Rayleigh scattering, and its strength goes with one over the fourth"
@@ -45,8 +45,8 @@ _TOPICS = (
         "- **Why are sunsets red?** Low sunlight crosses far more air. Most of the blue is"
         " scattered out of the beam on the way, and red and orange are what is left.",
     ),
-    Topic(
-        _known_by("sea ocean oceans seawater", "salty salt"),
+    SampleAnswer(
+        _parse_keywords("sea ocean oceans seawater", "salty salt"),
         "Where does the salt come from, and why does it stay? Rain is slightly acid and dissolves"
         " minerals out of rock, and rivers carry the ions to the sea; vents on the sea floor add"
         " more. Water leaves again by evaporation, the salt does not. About 35 grams in a"
@@ -59,8 +59,8 @@ _TOPICS = (
         " kilogram** of water, most of it sodium and chloride. It no longer rises, because about"
         " as much is buried in sediment as arrives.",
     ),
-    Topic(
-        _known_by("seasons season summer winter", "why cause causes"),
+    SampleAnswer(
+        _parse_keywords("seasons season summer winter", "why cause causes"),
         "The common wrong answer is the distance from the sun; but the earth is nearest in January,"
         " in the northern winter. It is the tilt of the axis, about 23.4 degrees. Two effects: the"
         " sun stands higher, so its light is less spread out, and the days are longer. The"
@@ -71,8 +71,8 @@ _TOPICS = (
         " year later it leans away. That is why the two hemispheres have opposite seasons, and why"
         " the north can have its winter while the earth is closest to the sun, in January.",
     ),
-    Topic(
-        _known_by("rainbow rainbows"),
+    SampleAnswer(
+        _parse_keywords("rainbow rainbows"),
         "A rainbow needs sun behind the viewer and drops in front. Light is bent on entering a"
         " drop, reflected at its back, and bent again on leaving; the angle is about 42 degrees for"
         " red and 40 for violet. So each color comes from drops at its own angle, which makes an"
@@ -83,8 +83,8 @@ _TOPICS = (
         " measured from the point opposite the sun. All drops at the same angle lie on a circle,"
         " so you see an arc, with red outside. You need the sun behind you and rain in front.",
     ),
-    Topic(
-        _known_by("tide tides"),
+    SampleAnswer(
+        _parse_keywords("tide tides"),
         "Tides: the moon's pull is stronger on the near side of the earth than on the far side. The"
         " difference stretches the oceans along the line to the moon, so there are two bulges and"
         " mostly two high tides a day, about 12 hours and 25 minutes apart since the moon moves on."
@@ -97,24 +97,24 @@ _TOPICS = (
     ),
 )
 
-_GREETING = Topic(
-    _known_by("hello hi hey"),
+_GREETING = SampleAnswer(
+    _parse_keywords("hello hi hey"),
     "The user greets me. A short and friendly greeting is enough, and it should say what is"
-    " speaking here, so that nobody takes me for a model.",
+    " speaking here, so that I am not mistaken for a model.",
     "Hello! This is the emulator, not a model, but I answer as one would: ask me why the sky is"
     " blue, or try tools, a JSON schema or a stop sequence.",
 )
 
-# A greeting counts only if little more was said; the other topics have words enough of their own.
-_LONGEST_GREETING = 3
+# A greeting counts only in a short prompt; the keywords of the other answers are specific enough.
+_MAX_GREETING_WORDS = 3
 
 
-def topic_of(prompt: str) -> Topic | None:
-    """Find the topic of a prompt, or None."""
+def find_sample_answer(prompt: str) -> SampleAnswer | None:
+    """Find the answer whose keywords the prompt contains; None if there is none."""
     words = set(re.findall(r"[a-z]+", prompt.lower()))
-    for topic in _TOPICS:
-        if all(words & group for group in topic.words):
-            return topic
-    if words & _GREETING.words[0] and len(words) <= _LONGEST_GREETING:
+    for sample in _SAMPLE_ANSWERS:
+        if all(words & group for group in sample.keywords):
+            return sample
+    if words & _GREETING.keywords[0] and len(words) <= _MAX_GREETING_WORDS:
         return _GREETING
     return None

@@ -1,4 +1,4 @@
-"""What a test wants to be answered, and the queue in which it stands."""
+"""Scripted replies and errors, and the queue that they wait in."""
 
 from __future__ import annotations
 
@@ -8,70 +8,79 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import attrs
 
-from .encoding import as_json
+from .encoding import dump_json
 from .faults import ErrorStatus, Fault
-from .generation import Answer, Call, ReasoningAs
-from .stream_formats import Form
+from .generation import GeneratedCall, GeneratedChoice, ReasoningAs
+from .stream_formats import StreamFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MADE_UP", "Reply", "Script", "ToolCallLike"]
+__all__ = ["DEFAULT_REPLY", "Reply", "Script", "ToolCallLike"]
 
 ToolCallLike = tuple[str, Mapping[str, Any] | str] | Mapping[str, Any]
 
 _optional = attrs.validators.optional
-_one_of_forms = _optional(attrs.validators.in_(get_args(Form)))
-_one_of_sources = _optional(attrs.validators.in_(get_args(ReasoningAs)))
+_is_stream_format = _optional(attrs.validators.in_(get_args(StreamFormat)))
+_is_reasoning_field = _optional(attrs.validators.in_(get_args(ReasoningAs)))
 
 
-def _tuple(values: Iterable[Any] | None) -> tuple[Any, ...] | None:
+def _to_tuple(values: Iterable[Any] | None) -> tuple[Any, ...] | None:
     return None if values is None else tuple(values)
 
 
-def _tuple_of_calls(calls: Iterable[ToolCallLike]) -> tuple[ToolCallLike, ...]:
+def _to_tuple_of_calls(calls: Iterable[ToolCallLike]) -> tuple[ToolCallLike, ...]:
     return tuple(calls)
 
 
 @attrs.frozen
 class Reply:
-    """A scripted answer; `Emulator.reply` says what the fields mean.
+    """A scripted reply; `Emulator.reply` documents the fields.
 
-    One that is `made_up` says what the emulator says without a script.
+    With `is_default` the emulator builds the content from the prompt, as without a script.
     """
 
     text: str = ""
     reasoning: str = ""
-    reasoning_as: ReasoningAs | None = attrs.field(default=None, validator=_one_of_sources)
-    tool_calls: tuple[ToolCallLike, ...] = attrs.field(default=(), converter=_tuple_of_calls)
+    reasoning_as: ReasoningAs | None = attrs.field(default=None, validator=_is_reasoning_field)
+    tool_calls: tuple[ToolCallLike, ...] = attrs.field(default=(), converter=_to_tuple_of_calls)
     refusal: str | None = None
     finish_reason: str | None = None
-    form: Form | None = attrs.field(default=None, validator=_one_of_forms)
-    chunks: tuple[str, ...] | None = attrs.field(default=None, converter=_tuple)
+    form: StreamFormat | None = attrs.field(default=None, validator=_is_stream_format)
+    chunks: tuple[str, ...] | None = attrs.field(default=None, converter=_to_tuple)
     usage: Mapping[str, Any] | None = None
     cost: float | Mapping[str, Any] | None = None
     model: str | None = None
     headers: Mapping[str, str] | None = None
     done: bool | None = None
     pace: float | None = None
-    events: tuple[Any, ...] | None = attrs.field(default=None, converter=_tuple)
+    events: tuple[Any, ...] | None = attrs.field(default=None, converter=_to_tuple)
     body: Any = None
     status: int = 200
     content_type: str | None = None
     fault: Fault | None = attrs.field(
         default=None, validator=_optional(attrs.validators.instance_of(Fault))
     )
-    made_up: bool = False
+    is_default: bool = False
 
-    def answer(self, call_id: Callable[[int], str], *, usual_refusal: str) -> Answer:
-        """Make the answer; `usual_refusal` is the finish reason of a refusal if none is given."""
-        calls = tuple(_call(call, call_id(n)) for n, call in enumerate(self.tool_calls))
+    def build_choice(
+        self, make_call_id: Callable[[int], str], *, refusal_finish: str
+    ) -> GeneratedChoice:
+        """Build a choice from the script.
+
+        Args:
+            make_call_id: makes the id of the n-th tool call, unless the script has one.
+            refusal_finish: the finish reason of a refusal, unless the script has one.
+        """
+        calls = tuple(
+            _build_call(call, make_call_id(number)) for number, call in enumerate(self.tool_calls)
+        )
         finish = self.finish_reason
         if finish is None:
             finish = "tool_calls" if calls else "stop"
             if self.refusal is not None:
-                finish = usual_refusal
-        return Answer(
+                finish = refusal_finish
+        return GeneratedChoice(
             text="".join(self.chunks) if self.chunks is not None else self.text,
             reasoning=self.reasoning,
             refusal=self.refusal,
@@ -81,30 +90,33 @@ class Reply:
         )
 
 
-MADE_UP = Reply(made_up=True)
+DEFAULT_REPLY = Reply(is_default=True)
 
 
 class Script:
-    """First in, first out. Its methods may be called from any thread."""
+    """A queue of replies and errors, first in, first out.
+
+    `add` is safe from any thread; only the emulator's event loop may take steps.
+    """
 
     def __init__(self) -> None:
         self._steps: deque[Reply | ErrorStatus] = deque()
 
     def add(self, step: Reply | ErrorStatus) -> None:
-        """Put a step at the end."""
+        """Append a step."""
         self._steps.append(step)
 
-    def failure(self) -> ErrorStatus | None:
-        """Take the next step if it is an error."""
-        # Only the emulator's loop takes steps, so nothing comes between the look and the taking.
+    def take_error(self) -> ErrorStatus | None:
+        """Remove and return the next step if it is an error; otherwise leave it and return None."""
+        # Only the emulator's loop takes steps, so the first step stays the same until the removal.
         step = self._steps[0] if self._steps else None
         if not isinstance(step, ErrorStatus):
             return None
         self._steps.popleft()
         return step
 
-    def reply(self) -> Reply | None:
-        """Take the next step if it is a reply."""
+    def take_reply(self) -> Reply | None:
+        """Remove and return the next step if it is a reply; otherwise leave it and return None."""
         step = self._steps[0] if self._steps else None
         if not isinstance(step, Reply):
             return None
@@ -112,10 +124,12 @@ class Script:
         return step
 
 
-def _call(call: ToolCallLike, fresh_id: str) -> Call:
+def _build_call(call: ToolCallLike, default_id: str) -> GeneratedCall:
     if isinstance(call, Mapping):
         name, arguments = call["name"], call.get("arguments", {})
-        fresh_id = call.get("id", fresh_id)
+        call_id = call.get("id", default_id)
     else:
         name, arguments = call
-    return Call(fresh_id, name, arguments if isinstance(arguments, str) else as_json(arguments))
+        call_id = default_id
+    text = arguments if isinstance(arguments, str) else dump_json(arguments)
+    return GeneratedCall(call_id, name, text)

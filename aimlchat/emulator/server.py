@@ -1,7 +1,11 @@
-"""The emulator as its users see it."""
+"""`Emulator`, the public interface, and how to run one in a background thread."""
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from .chaos import Chaos
@@ -11,7 +15,7 @@ from .script import Reply
 from .service import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -19,43 +23,43 @@ if TYPE_CHECKING:
     from .generation import ReasoningAs
     from .records import RequestRecord
     from .script import ToolCallLike
-    from .stream_formats import Form
+    from .stream_formats import StreamFormat
 
-__all__ = ["Emulator"]
+__all__ = ["Emulator", "run_in_thread"]
 
 
 class Emulator:
     """The AI/ML API on loopback: no key, no network, no bill.
 
-    It checks requests as the API does, answers them whole or as a stream in the API's own shapes,
-    and keeps what came in. What it says is scripted with `reply` and `fail`, what goes wrong on the
-    way with `fault`; without a script it makes up a reasoned answer out of the prompt, always the
-    same one for the same request.
+    It validates requests as the API does, responds whole or as a stream in the API's own formats,
+    and records every request. `reply` and `fail` script the responses, and `fault` what goes wrong
+    on the way. Without a script the emulator builds reasoning and an answer from the prompt, always
+    the same ones for the same request.
 
         async with Emulator() as emulator:
             emulator.reply("Hello", reasoning="They greet me.")
             session = ChatSession("any key", base_url=emulator.base_url)
 
-    The model `no-such-model` is answered with 404; every other name is served. Scripting, and
-    reading what came in, is safe from any thread.
+    The model `no-such-model` gets a 404; every other name is served. Scripting and reading the
+    records are safe from any thread.
 
     Args:
         host: the address to listen on.
-        port: the port; 0 takes one that is free.
-        api_key: the one key that is accepted; None accepts every key that is not blank.
-        pace: seconds between two events of a stream.
-        form: how Claude's streams are shaped: "flat" as today, or "enveloped" as until
+        port: the port; 0 picks a free one.
+        api_key: the only key that is accepted; None accepts every key that is not blank.
+        pace: the seconds between two events of a stream.
+        form: the format of Claude's streams: "flat", the current one, or "enveloped", the one until
             February 2026.
-        seed: makes other ids and, where there is a choice, other words and other faults.
-        chaos: the share of chat requests, from 0 to 1, that meet a fault drawn by lot; only those
-            that find no script take part. The n-th request draws the same for the same seed.
-        faults: the classes to draw from, such as `[Cut, Stall]`; None for all.
-        capacity: how many chat requests are worked on at once; one more is refused with 429, and
-            nothing says so beforehand. None for no limit.
-        latency: seconds before the head of each answer.
+        seed: another seed gives other ids, other wordings and other random faults.
+        chaos: the share of chat requests, from 0 to 1, that meet a random fault. Scripted replies
+            are exempt. The n-th request meets the same fault in every run with the same seed.
+        faults: the classes that `chaos` draws from, such as `[Cut, Stall]`; None for all.
+        capacity: how many chat requests are processed at the same time. Any further one gets a 429,
+            and no response header announces the limit. None for no limit.
+        latency: the seconds before the headers of each response to a chat request.
 
     Raises:
-        ValueError: `form`, `chaos` or `faults` is none of these.
+        ValueError: `form`, `chaos` or `faults` has a value other than those above.
     """
 
     def __init__(
@@ -89,19 +93,19 @@ class Emulator:
         self._listener: Listener | None = None
 
     async def start(self) -> None:
-        """Begin to listen.
+        """Start listening.
 
         Raises:
-            OSError: the address cannot be had.
-            RuntimeError: it runs already.
+            OSError: the address cannot be bound.
+            RuntimeError: the emulator is already running.
         """
         if self._listener is not None:
-            msg = "the emulator runs already"
+            msg = "the emulator is already running: close it before you start it again"
             raise RuntimeError(msg)
         self._listener = await Listener.open(self._service.handle, self._host, self._port)
 
     async def close(self) -> None:
-        """Stop at once: answers that still run are cut. A second time does nothing."""
+        """Stop at once and abort the responses in progress; a second call has no effect."""
         listener, self._listener = self._listener, None
         if listener is not None:
             await listener.close()
@@ -120,40 +124,43 @@ class Emulator:
 
     @property
     def base_url(self) -> str:
-        """What to give to a client as its base URL; it ends in `/v1`.
+        """The base URL for a client; it ends in `/v1`.
 
         Raises:
-            RuntimeError: the emulator does not run.
+            RuntimeError: the emulator is not running.
         """
         if self._listener is None:
-            msg = "the emulator does not run: use `async with Emulator()`, or `await start()`"
+            msg = "the emulator is not running: use `async with Emulator()`, or `await start()`"
             raise RuntimeError(msg)
         host, port = self._listener.address
         return f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
 
     @property
     def requests(self) -> list[RequestRecord]:
-        """Every request since the start, refused ones too, oldest first; may be cleared."""
+        """The records of all requests, rejected ones included, oldest first; may be cleared."""
         return self._service.requests
 
     @property
     def billed(self) -> int:
-        """How many calls a model worked on, and so would have cost money.
+        """How many calls a model worked on, which would have cost money.
 
-        That it never came through, as with a `NoAnswer` or a `Stall`, does not help; but errors
-        are free, be it by status, as HTML, or as an `ErrorEvent` that nothing comes before.
+        A response counts even if it never arrived, as with `NoAnswer` or `Stall`. Errors are free,
+        whether they come by status, as HTML, or as an `ErrorEvent` before the first delta.
         """
         return self._service.billed
 
     @property
     def open_connections(self) -> int:
-        """How many sockets clients hold open now, idle ones too."""
-        return self._listener.connections if self._listener is not None else 0
+        """How many sockets are open now, idle ones included."""
+        return self._listener.connection_count if self._listener is not None else 0
 
     async def no_connections(self) -> None:
-        """Return once no socket is open. May be awaited from any event loop."""
+        """Wait until no socket is open.
+
+        Can be awaited from any event loop; cancelling is safe.
+        """
         if self._listener is not None:
-            await self._listener.no_connections()
+            await self._listener.wait_for_no_connections()
 
     def reply(
         self,
@@ -164,7 +171,7 @@ class Emulator:
         tool_calls: Iterable[ToolCallLike] = (),
         refusal: str | None = None,
         finish_reason: str | None = None,
-        form: Form | None = None,
+        form: StreamFormat | None = None,
         chunks: Iterable[str] | None = None,
         usage: Mapping[str, Any] | None = None,
         cost: float | Mapping[str, Any] | None = None,
@@ -178,40 +185,40 @@ class Emulator:
         content_type: str | None = None,
         fault: Fault | None = None,
     ) -> None:
-        """Script the answer to the next valid chat request; replies wait in a queue.
+        """Script the response to the next valid chat request; replies wait in a queue.
 
-        It serves a client that asks for a stream and one that asks for a whole completion alike.
+        The same reply serves requests for a stream and for a whole completion.
 
         Args:
             text: the answer.
-            reasoning: the reasoning in front of it.
-            reasoning_as: where the reasoning stands: "reasoning_content"; "reasoning", with
-                `reasoning_details` that repeat it; "reasoning_details" alone; "thinking", a part
-                of the content; or "inline", between `<think>` tags. By default as the model does.
+            reasoning: the reasoning before the answer.
+            reasoning_as: the field that carries the reasoning: "reasoning_content"; "reasoning",
+                which `reasoning_details` repeats; "reasoning_details" alone; "thinking", a part of
+                the content; or "inline", between `<think>` tags. The default is the model's own.
             tool_calls: pairs of a name and arguments, or mappings with `name`, `arguments` and
-                perhaps `id`. Arguments are an object, or a string that is sent as it is.
-            refusal: what stands in the field `refusal`.
-            finish_reason: "stop", "length", "tool_calls" or "content_filter", which are put in
-                the model's own words; any other word is sent as it is.
-            form: the form of the stream; by default that of the model.
-            chunks: the exact pieces of the answer, in place of `text`.
+                optionally `id`. Arguments are an object, or a string that is sent unchanged.
+            refusal: the field `refusal`.
+            finish_reason: "stop", "length", "tool_calls" or "content_filter", which are translated
+                to the model's own words; any other word is sent unchanged.
+            form: the format of the stream; the default is the model's own.
+            chunks: the exact pieces of the answer, instead of `text`.
             usage: the exact `usage`; an empty mapping sends none.
             cost: US dollars, or the exact `meta.usage`; an empty mapping sends none.
-            model: the name that the answer bears.
-            headers: more headers of the answer.
-            done: whether a stream ends with `[DONE]`; by default OpenAI's form does.
-            pace: seconds between two events, in place of the emulator's own.
-            events: the exact events of the stream: bytes as they are, a string or any JSON value
-                as a `data:` line. A client that wants a whole completion gets `text`.
-            body: the exact body, for both kinds of client: bytes, a string, or any JSON value.
+            model: the model's name in the response.
+            headers: additional response headers.
+            done: whether a stream ends with `[DONE]`; by default only OpenAI's format does.
+            pace: the seconds between two events, instead of the emulator's own.
+            events: the exact events of the stream: bytes are sent unchanged, a string or any JSON
+                value as a `data:` line. A request for a whole completion gets `text`.
+            body: the exact body for either kind of request: bytes, a string, or any JSON value.
             status: the HTTP status.
-            content_type: the `Content-Type`; by default `text/event-stream` for a stream, and
-                `application/json` for all else, a scripted `body` included.
-            fault: what goes wrong with the answer.
+            content_type: the `Content-Type`; the default is `text/event-stream` for a stream, and
+                `application/json` for anything else, including a scripted `body`.
+            fault: the fault to inject into the response.
 
         Raises:
-            TypeError: `fault` is no fault.
-            ValueError: `reasoning_as` or `form` is none of those above.
+            TypeError: `fault` is not a `Fault`.
+            ValueError: `reasoning_as` or `form` has a value other than those above.
         """
         self._service.script.add(
             Reply(
@@ -238,14 +245,14 @@ class Emulator:
         )
 
     def fault(self, fault: Fault) -> None:
-        """Script what goes wrong with the next answer, which is made up as without a script.
+        """Inject a fault into the next response, whose content is the one without a script.
 
-        It waits in the same queue as the replies, for the next valid chat request.
+        The fault waits in the same queue as the replies, for the next valid chat request.
 
         Raises:
-            TypeError: it is no fault.
+            TypeError: `fault` is not a `Fault`.
         """
-        self._service.script.add(Reply(made_up=True, fault=fault))
+        self._service.script.add(Reply(is_default=True, fault=fault))
 
     def fail(
         self,
@@ -257,17 +264,17 @@ class Emulator:
         headers: Mapping[str, str] | None = None,
         body: Any = None,
     ) -> None:
-        """Script an error for the next request of any endpoint, whether it is valid or not.
+        """Script an error for the next request to any endpoint, valid or not.
 
-        It waits in the same queue as the replies.
+        The error waits in the same queue as the replies.
 
         Args:
             status: the HTTP status.
-            message: the message; by default what the API says with this status.
+            message: the message; the default is the API's own for this status.
             retry_after: the header `Retry-After`: seconds, or a date as a string.
             retry_after_ms: the header `retry-after-ms`: milliseconds.
-            headers: more headers of the answer.
-            body: the exact body in place of the API's own: bytes, a string, or any JSON value.
+            headers: additional response headers.
+            body: the exact body instead of the API's own: bytes, a string, or any JSON value.
         """
         self._service.script.add(
             ErrorStatus(
@@ -279,3 +286,42 @@ class Emulator:
                 retry_after_ms=retry_after_ms,
             )
         )
+
+
+@contextmanager
+def run_in_thread() -> Iterator[Emulator]:
+    """Run an emulator on its own event loop, in a background thread, until the block ends.
+
+    Raises:
+        OSError: no socket could be opened.
+    """
+    emulator = Emulator()
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+    thread = threading.Thread(
+        target=lambda: asyncio.run(_serve(emulator, started)),
+        name="aimlchat-emulator",
+        daemon=True,
+    )
+    thread.start()
+    loop, stop = started.result()
+    try:
+        yield emulator
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+
+
+async def _serve(
+    emulator: Emulator, started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]
+) -> None:
+    stop = asyncio.Event()
+    try:
+        await emulator.start()
+    except BaseException as error:  # noqa: BLE001 - raised in the thread that waits for the start
+        started.set_exception(error)
+        return
+    started.set_result((asyncio.get_running_loop(), stop))
+    try:
+        await stop.wait()
+    finally:
+        await emulator.close()

@@ -1,4 +1,4 @@
-"""The endpoints: from a request to the bytes of an answer."""
+"""The endpoints: from a request to the response that is sent."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ import re
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+from .answers import generate
 from .batches import Batches
-from .composing import compose
-from .encoding import encode
-from .errors import Refusal, usual_message
-from .fault_injection import deliver, is_billed
+from .encoding import encode_body
+from .errors import RejectedRequestError, default_message
+from .fault_injection import is_billed, send_response
 from .faults import ErrorStatus
-from .identities import Identities
-from .models import listing
-from .outlet import Outlet
-from .records import RequestRecord
-from .request import Asked
-from .responses import Content, stream_of, whole_of
-from .script import MADE_UP, Reply, Script
-from .validation import check
+from .http import ResponseWriter
+from .models import list_models
+from .records import RequestIds, RequestRecord
+from .request import ParsedRequest
+from .responses import PlannedResponse, build_stream_parts, build_whole
+from .script import DEFAULT_REPLY, Reply, Script
+from .validation import validate_request
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -30,9 +29,9 @@ if TYPE_CHECKING:
 
     from .chaos import Chaos
     from .generation import Generation
-    from .stream_formats import Form
+    from .stream_formats import StreamFormat
 
-    Endpoint = Callable[[RequestRecord, Outlet], Awaitable[None]]
+    Endpoint = Callable[[RequestRecord, ResponseWriter], Awaitable[None]]
 
 __all__ = ["Service"]
 
@@ -41,14 +40,21 @@ _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 
 
 class Service:
-    """Answers requests, and remembers them."""
+    """Responds to requests and records them; `Emulator` documents the parameters.
+
+    Attributes:
+        script: the replies and errors that wait for a request.
+        requests: the records of all requests, oldest first.
+        billed: how many calls would have cost money.
+        batches: the submitted batches.
+    """
 
     def __init__(
         self,
         *,
         api_key: str | None,
         pace: float,
-        form: Form,
+        form: StreamFormat,
         seed: int,
         chaos: Chaos,
         capacity: int | None,
@@ -57,39 +63,39 @@ class Service:
         self.script = Script()
         self.requests: list[RequestRecord] = []
         self.billed = 0
+        self.batches = Batches(self.script)
         self._api_key = api_key
         self._pace = pace
-        self._form = form
+        self._claude_format = form
         self._seed = seed
         self._chaos = chaos
         self._capacity = capacity
         self._latency = latency
         self._in_flight = 0
-        self._number = 0
-        self.batches = Batches(self.script)
+        self._request_count = 0
         self._endpoints: dict[str, tuple[str, Endpoint]] = {
-            "/v1/chat/completions": ("POST", self._chat),
-            "/v1/models": ("GET", self._models),
+            "/v1/chat/completions": ("POST", self._handle_chat),
+            "/v1/models": ("GET", self._handle_models),
         }
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request and note how that went."""
-        record = await self._take_in(request)
+        """Respond to one request and record how that ended."""
+        record = await self._build_record(request)
         self.requests.append(record)
-        outlet = Outlet(request, record)
+        writer = ResponseWriter(request, record)
         try:
-            await self._answer(record, outlet)
+            await self._respond(record, writer)
             record.end("done")
         except ConnectionResetError:
-            pass  # the client has left, which the record says
+            pass  # the client has disconnected, which the record says
         finally:
             record.end("left")
-        return outlet.response
+        return writer.response
 
-    async def _take_in(self, request: web.BaseRequest) -> RequestRecord:
-        self._number += 1
-        identities = Identities(self._seed, self._number)
-        # Not `request.read()`, which takes a megabyte at most: pictures are larger.
+    async def _build_record(self, request: web.BaseRequest) -> RequestRecord:
+        self._request_count += 1
+        ids = RequestIds(self._seed, self._request_count)
+        # `request.read()` would refuse more than a megabyte, and images are larger.
         raw = await request.content.read()
         client_id = request.headers.get("x-client-request-id", "")
         return RequestRecord(
@@ -97,91 +103,94 @@ class Service:
             path=request.path,
             headers=request.headers,
             raw_body=raw,
-            body=_parsed(raw),
-            inference_id=identities.uuid("inference"),
-            # One that does not fit is dropped without a word.
+            body=_parse_json(raw),
+            inference_id=ids.make_uuid("inference"),
+            # The API drops an invalid id silently.
             client_request_id=client_id if _CLIENT_REQUEST_ID.fullmatch(client_id) else None,
-            identities=identities,
+            identities=ids,
         )
 
-    async def _answer(self, record: RequestRecord, outlet: Outlet) -> None:
+    async def _respond(self, record: RequestRecord, writer: ResponseWriter) -> None:
         try:
-            endpoint = self._endpoint(record)
-            failure = self.script.failure()
-            if failure is None:
-                await endpoint(record, outlet)
+            endpoint = self._find_endpoint(record)
+            error = self.script.take_error()
+            if error is None:
+                await endpoint(record, writer)
             else:
-                record.fault = failure
-                await deliver(failure, Content(), outlet)
-        except Refusal as refusal:
-            error = ErrorStatus(refusal.status, refusal.message, headers=refusal.headers)
-            await deliver(error, Content(), outlet)
+                record.fault = error
+                await send_response(error, PlannedResponse(), writer)
+        except RejectedRequestError as rejection:
+            error = ErrorStatus(rejection.status, rejection.message, headers=rejection.headers)
+            await send_response(error, PlannedResponse(), writer)
 
-    def _endpoint(self, record: RequestRecord) -> Endpoint:
+    def _find_endpoint(self, record: RequestRecord) -> Endpoint:
         if record.path.startswith("/v1/batches"):
-            return self._batch
+            return self._handle_batch
         if record.path not in self._endpoints:
-            raise Refusal(404, f"Cannot {record.method} {record.path}")
+            raise RejectedRequestError(404, f"Cannot {record.method} {record.path}")
         method, endpoint = self._endpoints[record.path]
         if record.method != method:
             message = f"Cannot {record.method} {record.path}"
-            raise Refusal(405, message, headers={"Allow": method})
+            raise RejectedRequestError(405, message, headers={"Allow": method})
         return endpoint
 
-    async def _models(self, record: RequestRecord, outlet: Outlet) -> None:
-        listed = encode(listing())
-        tag = f'"{blake2b(listed, digest_size=16).hexdigest()}"'
-        content = Content.of_bytes(listed, headers={"ETag": tag})
-        known = record.headers.get("If-None-Match", "")
-        if tag in known or known.strip() == "*":
-            content = Content(status=304, headers={"ETag": tag})
-        await deliver(None, content, outlet)
+    async def _handle_models(self, record: RequestRecord, writer: ResponseWriter) -> None:
+        body = encode_body(list_models())
+        etag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
+        response = PlannedResponse.from_bytes(body, headers={"ETag": etag})
+        if_none_match = record.headers.get("If-None-Match", "")
+        if etag in if_none_match or if_none_match.strip() == "*":
+            response = PlannedResponse(status=304, headers={"ETag": etag})
+        await send_response(None, response, writer)
 
-    async def _chat(self, record: RequestRecord, outlet: Outlet) -> None:
+    async def _handle_chat(self, record: RequestRecord, writer: ResponseWriter) -> None:
         self._check_key(record)
-        asked = Asked.from_body(check(record.body))
-        scripted = self.script.reply()
-        reply = scripted or MADE_UP
-        content = self._content(record, reply, compose(asked, reply, record.identities))
+        request = ParsedRequest.from_body(validate_request(record.body))
+        scripted = self.script.take_reply()
+        reply = scripted or DEFAULT_REPLY
+        response = self._plan_response(record, reply, generate(request, reply, record.identities))
         record.fault = reply.fault
         if scripted is None:
-            record.fault = self._chaos.draw(record.identities.number, content)
+            record.fault = self._chaos.draw(record.identities.number, response)
         if self._capacity is not None and self._in_flight >= self._capacity:
-            raise Refusal(429, usual_message(429))
-        record.billed = is_billed(record.fault, content)
+            raise RejectedRequestError(429, default_message(429))
+        record.billed = is_billed(record.fault, response)
         self.billed += record.billed
         self._in_flight += 1
         try:
             await asyncio.sleep(self._latency)
-            if content.streamed:
-                await deliver(record.fault, content, outlet)
+            if response.streamed:
+                await send_response(record.fault, response, writer)
         finally:
-            # Before a whole answer goes out: whoever has it may come back at once.
+            # A whole response frees its capacity before it is sent, because a client that has
+            # received it may send its next request at once.
             self._in_flight -= 1
-        if not content.streamed:
-            await deliver(record.fault, content, outlet)
+        if not response.streamed:
+            await send_response(record.fault, response, writer)
 
-    async def _batch(self, record: RequestRecord, outlet: Outlet) -> None:
+    async def _handle_batch(self, record: RequestRecord, writer: ResponseWriter) -> None:
         self._check_key(record)
         match (record.method, record.path.removeprefix("/v1/batches").split("/")):
             case ("POST", [""]):
-                content = self.batches.create(record.body, record.identities)
+                response = self.batches.create(record.body, record.identities)
             case ("GET", [""]):
-                query = outlet._request.query  # noqa: SLF001 - no record has it
-                content, billed = self.batches.look(query.get("batch_id", ""))
+                batch_id = writer.request.query.get("batch_id", "")
+                response, billed = self.batches.poll(batch_id)
                 self.billed += billed
             case ("POST", ["", "cancel", batch_id]):
-                content = self.batches.cancel(batch_id)
+                response = self.batches.cancel(batch_id)
             case _:
-                raise Refusal(404, f"Cannot {record.method} {record.path}")
-        await deliver(None, content, outlet)
+                raise RejectedRequestError(404, f"Cannot {record.method} {record.path}")
+        await send_response(None, response, writer)
 
-    def _content(self, record: RequestRecord, reply: Reply, generation: Generation) -> Content:
+    def _plan_response(
+        self, record: RequestRecord, reply: Reply, generation: Generation
+    ) -> PlannedResponse:
         if reply.body is not None or not record.stream:
-            return whole_of(reply, generation)
-        form = reply.form or (self._form if generation.kin == "claude" else "openai")
-        return Content(
-            tuple(stream_of(reply, generation, form)),
+            return build_whole(reply, generation)
+        default_format = self._claude_format if generation.family == "claude" else "openai"
+        return PlannedResponse(
+            tuple(build_stream_parts(reply, generation, reply.form or default_format)),
             status=reply.status,
             headers={
                 "Content-Type": reply.content_type or "text/event-stream",
@@ -195,16 +204,18 @@ class Service:
     def _check_key(self, record: RequestRecord) -> None:
         bearer = _BEARER.fullmatch(record.headers.get("Authorization", ""))
         if bearer is None or self._api_key not in (None, bearer[1]):
-            raise Refusal(401, usual_message(401))
+            raise RejectedRequestError(401, default_message(401))
 
 
-def _parsed(raw: bytes) -> Any:
+def _parse_json(raw: bytes) -> Any:
+    """Parse a body; None for anything that is not JSON."""
     try:
-        return json.loads(raw, parse_constant=_no_json)
+        return json.loads(raw, parse_constant=_reject_constant)
     except (ValueError, RecursionError):
         return None
 
 
-def _no_json(name: str) -> None:
-    msg = f"{name} is not JSON, though Python reads it"
+def _reject_constant(name: str) -> None:
+    """Reject NaN and the infinities, which `json` reads although they are not JSON."""
+    msg = f"{name} is not valid JSON"
     raise ValueError(msg)

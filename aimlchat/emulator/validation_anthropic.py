@@ -1,18 +1,27 @@
-"""What the anthropic dialect refuses."""
+"""What the API rejects in a request in the anthropic dialect."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .errors import Refusal
-from .field_checks import decodable, number, one_of, require, strings, text, tool_name
+from .errors import RejectedRequestError
+from .field_checks import (
+    check_base64,
+    check_number,
+    check_object,
+    check_one_of,
+    check_string,
+    check_strings,
+    check_tool_name,
+    require,
+)
 
-__all__ = ["check"]
+__all__ = ["validate_anthropic"]
 
 _ROLES = ("user", "assistant")
-_PICTURES = ("image/jpeg", "image/png", "image/gif", "image/webp")
-_PAPERS = ("application/pdf", "text/plain")
-_PARTS = (
+_IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
+_DOCUMENT_TYPES = ("application/pdf", "text/plain")
+_PART_TYPES = (
     "text",
     "image",
     "document",
@@ -23,110 +32,117 @@ _PARTS = (
 )
 
 
-def check(body: dict[str, Any]) -> None:
-    """Refuse what this dialect cannot carry."""
-    called: set[str] = set()
+def validate_anthropic(body: dict[str, Any]) -> None:
+    """Reject a body that is invalid in this dialect."""
+    call_ids: set[str] = set()
     for index, message in enumerate(body["messages"]):
-        _message(message, index, called)
+        _validate_message(message, f"messages[{index}]", call_ids)
     if body.get("system") is not None:
-        text(body["system"], "system")
+        check_string(body["system"], "system")
     if body.get("stop_sequences") is not None:
-        strings(body["stop_sequences"], "stop_sequences")
-    number(body, "temperature", low=0, high=1)
-    number(body, "top_k", low=0)
-    _metadata(body.get("metadata"))
-    _tools(body)
+        check_strings(body["stop_sequences"], "stop_sequences")
+    check_number(body, "temperature", low=0, high=1)
+    check_number(body, "top_k", low=0)
+    if body.get("metadata") is not None:
+        _validate_metadata(body["metadata"])
+    names = _validate_tools(body.get("tools") or [])
+    if body.get("tool_choice") is not None:
+        _validate_tool_choice(body["tool_choice"], names)
 
 
-def _message(message: dict[str, Any], index: int, called: set[str]) -> None:
+def _validate_message(message: dict[str, Any], field: str, call_ids: set[str]) -> None:
+    """Validate a message; add the ids of its tool calls to those of the messages before."""
     role = message.get("role")
     if isinstance(role, str) and role not in _ROLES:
-        field = f"'messages[{index}].role'"
-        raise Refusal(400, f"Unsupported value: {field} does not support {role!r} with this model.")
-    one_of(role, _ROLES, f"messages[{index}].role")
-    field = f"messages[{index}].content"
+        problem = f"'{field}.role' does not support {role!r} with this model."
+        raise RejectedRequestError(400, f"Unsupported value: {problem}")
+    check_one_of(role, _ROLES, f"{field}.role")
+    content_field = f"{field}.content"
     content = message.get("content")
     if isinstance(content, str):
-        require(bool(content) or role == "assistant", field, "Must not be empty")
+        require(bool(content) or role == "assistant", content_field, "Must not be empty")
         return
-    require(isinstance(content, list), field, "Expected string or array")
-    require(bool(content), field, "Array must contain at least 1 element(s)")
-    for number_of_part, part in enumerate(content or ()):
-        at = f"{field}[{number_of_part}]"
-        require(isinstance(part, dict), at, "Expected an object")
-        one_of(part.get("type"), _PARTS, f"{at}.type")
-        _part(part, at, called)
+    require(isinstance(content, list), content_field, "Expected string or array")
+    require(bool(content), content_field, "Array must contain at least 1 element(s)")
+    for index, part in enumerate(content or ()):
+        path = f"{content_field}[{index}]"
+        check_object(part, path)
+        check_one_of(part.get("type"), _PART_TYPES, f"{path}.type")
+        _validate_part(part, path, call_ids)
 
 
-def _part(part: dict[str, Any], field: str, called: set[str]) -> None:
+def _validate_part(part: dict[str, Any], field: str, call_ids: set[str]) -> None:
     match part["type"]:
         case "text":
-            text(part.get("text"), f"{field}.text")
+            check_string(part.get("text"), f"{field}.text")
         case "image" | "document":
-            _source(part.get("source"), f"{field}.source", document=part["type"] == "document")
+            is_document = part["type"] == "document"
+            _validate_source(part.get("source"), f"{field}.source", is_document=is_document)
         case "tool_use":
-            text(part.get("id"), f"{field}.id")
-            text(part.get("name"), f"{field}.name")
-            require(isinstance(part.get("input"), dict), f"{field}.input", "Expected an object")
-            called.add(part["id"])
+            check_string(part.get("id"), f"{field}.id")
+            check_string(part.get("name"), f"{field}.name")
+            check_object(part.get("input"), f"{field}.input")
+            call_ids.add(part["id"])
         case "tool_result":
-            known = part.get("tool_use_id") in called
+            known = part.get("tool_use_id") in call_ids
             require(known, f"{field}.tool_use_id", "No tool_use with this id comes before")
-            _result(part.get("content"), f"{field}.content")
+            _validate_tool_result(part.get("content"), f"{field}.content")
         case "thinking":
-            text(part.get("thinking"), f"{field}.thinking")
-            text(part.get("signature"), f"{field}.signature")
+            check_string(part.get("thinking"), f"{field}.thinking")
+            check_string(part.get("signature"), f"{field}.signature")
         case _:
-            text(part.get("data"), f"{field}.data")
+            check_string(part.get("data"), f"{field}.data")
 
 
-def _source(source: Any, field: str, *, document: bool) -> None:
-    require(isinstance(source, dict), field, "Required, an object")
-    kinds = ("base64", "text") if document else ("base64",)
-    one_of(source.get("type"), kinds, f"{field}.type")
+def _validate_source(source: Any, field: str, *, is_document: bool) -> None:
+    check_object(source, field, "Required, an object")
+    kinds = ("base64", "text") if is_document else ("base64",)
+    check_one_of(source.get("type"), kinds, f"{field}.type")
     if source["type"] == "text":
-        text(source.get("data"), f"{field}.data")
+        check_string(source.get("data"), f"{field}.data")
         return
-    one_of(source.get("media_type"), _PAPERS if document else _PICTURES, f"{field}.media_type")
-    decodable(source.get("data"), f"{field}.data")
+    media_types = _DOCUMENT_TYPES if is_document else _IMAGE_TYPES
+    check_one_of(source.get("media_type"), media_types, f"{field}.media_type")
+    check_base64(source.get("data"), f"{field}.data")
 
 
-def _result(content: Any, field: str) -> None:
+def _validate_tool_result(content: Any, field: str) -> None:
     if content is None or isinstance(content, str):
         return
     require(isinstance(content, list), field, "Expected string or array")
     for index, part in enumerate(content):
-        at = f"{field}[{index}]"
-        require(isinstance(part, dict), at, "Expected an object")
-        one_of(part.get("type"), ("text", "image"), f"{at}.type")
-        _part(part, at, set())
+        path = f"{field}[{index}]"
+        check_object(part, path)
+        check_one_of(part.get("type"), ("text", "image"), f"{path}.type")
+        _validate_part(part, path, set())
 
 
-def _metadata(metadata: Any) -> None:
-    if metadata is None:
-        return
-    require(isinstance(metadata, dict), "metadata", "Expected an object")
+def _validate_metadata(metadata: Any) -> None:
+    check_object(metadata, "metadata")
     for name, value in metadata.items():
-        text(value, f"metadata.{name}")
+        check_string(value, f"metadata.{name}")
 
 
-def _tools(body: dict[str, Any]) -> None:
+def _validate_tools(tools: list[Any]) -> list[str]:
+    """Validate the tools and return their names."""
     names = []
-    for index, tool in enumerate(body.get("tools") or ()):
-        at = f"tools[{index}]"
-        require(isinstance(tool, dict), at, "Expected an object")
-        tool_name(tool.get("name"), f"{at}.name")
+    for index, tool in enumerate(tools):
+        path = f"tools[{index}]"
+        check_object(tool, path)
+        check_tool_name(tool.get("name"), f"{path}.name")
         schema = tool.get("input_schema")
-        require(isinstance(schema, dict), f"{at}.input_schema", "Required, an object")
-        one_of(schema.get("type"), ("object",), f"{at}.input_schema.type")
+        check_object(schema, f"{path}.input_schema", "Required, an object")
+        check_one_of(schema.get("type"), ("object",), f"{path}.input_schema.type")
         names.append(tool["name"])
-    choice = body.get("tool_choice")
-    if choice is None:
-        return
-    require(isinstance(choice, dict), "tool_choice", "Expected an object")
-    one_of(choice.get("type"), ("none", "auto", "any", "tool"), "tool_choice.type")
-    if choice["type"] == "any":
+    return names
+
+
+def _validate_tool_choice(tool_choice: Any, names: list[str]) -> None:
+    check_object(tool_choice, "tool_choice")
+    kinds = ("none", "auto", "any", "tool")
+    check_one_of(tool_choice.get("type"), kinds, "tool_choice.type")
+    if tool_choice["type"] == "any":
         require(bool(names), "tool_choice", "Only allowed with tools")
-    if choice["type"] == "tool":
-        name = choice.get("name")
+    if tool_choice["type"] == "tool":
+        name = tool_choice.get("name")
         require(name in names, "tool_choice.name", f"No tool is named {name!r}")

@@ -1,4 +1,4 @@
-"""Finish reasons and token counts in the words of each form."""
+"""Fields that streams and whole completions share: finish reasons, usage, and reasoning."""
 
 from __future__ import annotations
 
@@ -7,30 +7,39 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .generation import Usage
 
-__all__ = ["NO_USAGE", "claude_usage", "finish_in_stream", "finish_native", "openai_usage"]
+__all__ = [
+    "ZERO_USAGE",
+    "build_claude_usage",
+    "build_openai_usage",
+    "build_reasoning_detail",
+    "build_thinking_part",
+    "to_claude_finish_reason",
+    "to_openai_finish_reason",
+    "wrap_in_think_tags",
+]
 
-_NATIVE = {
+_CLAUDE_FINISH_REASONS = {
     "stop": "end_turn",
     "length": "max_tokens",
     "tool_calls": "tool_use",
     "content_filter": "refusal",
 }
 
-NO_USAGE = {"completion_tokens": 0, "prompt_tokens": 0, "total_tokens": 0}
+ZERO_USAGE = {"completion_tokens": 0, "prompt_tokens": 0, "total_tokens": 0}
 
 
-def finish_in_stream(finish: str) -> str:
-    """Say why it ended in OpenAI's words, which all streams and most whole answers use."""
+def to_openai_finish_reason(finish: str) -> str:
+    """Return OpenAI's word for a finish reason; all streams use it, and most whole completions."""
     return "stop" if finish == "stop_sequence" else finish
 
 
-def finish_native(finish: str) -> str:
-    """Say why it ended in Claude's own words."""
-    return _NATIVE.get(finish, finish)
+def to_claude_finish_reason(finish: str) -> str:
+    """Return Claude's own word for a finish reason."""
+    return _CLAUDE_FINISH_REASONS.get(finish, finish)
 
 
-def claude_usage(usage: Usage) -> dict[str, Any] | None:
-    """Give the usage as Claude's answers have it; None if the script wants none."""
+def build_claude_usage(usage: Usage) -> dict[str, Any] | None:
+    """Build the `usage` of Claude's responses; None if the script sends none."""
     if usage.verbatim is not None:
         return dict(usage.verbatim) or None
     return {
@@ -40,9 +49,9 @@ def claude_usage(usage: Usage) -> dict[str, Any] | None:
     }
 
 
-def openai_usage(usage: Usage) -> dict[str, Any] | None:
-    """Give the usage as all others have it; None if the script wants none."""
-    plain = claude_usage(usage)
+def build_openai_usage(usage: Usage) -> dict[str, Any] | None:
+    """Build the `usage` of all other models' responses; None if the script sends none."""
+    plain = build_claude_usage(usage)
     if plain is None or usage.verbatim is not None:
         return plain
     return {
@@ -55,3 +64,18 @@ def openai_usage(usage: Usage) -> dict[str, Any] | None:
             "rejected_prediction_tokens": 0,
         },
     }
+
+
+def build_reasoning_detail(text: str) -> dict[str, Any]:
+    """Build the item of `reasoning_details` that carries reasoning."""
+    return {"type": "reasoning.text", "text": text, "format": None, "index": 0}
+
+
+def build_thinking_part(text: str) -> dict[str, str]:
+    """Build the content part that carries reasoning."""
+    return {"type": "thinking", "thinking": text}
+
+
+def wrap_in_think_tags(reasoning: str) -> str:
+    """Return reasoning as it stands before the answer in the content of a "tagged" model."""
+    return f"<think>\n{reasoning}\n</think>\n\n"

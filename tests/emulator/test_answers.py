@@ -5,8 +5,8 @@ import json
 import jsonschema
 import pytest
 
-from aimlchat.emulator.json_samples import fitting
-from aimlchat.emulator.sample_answers import topic_of
+from aimlchat.emulator.json_samples import build_sample
+from aimlchat.emulator.sample_answers import find_sample_answer
 
 CLAUDE = "anthropic/claude-3.7-sonnet"
 SONNET = "anthropic/claude-sonnet-4.5"
@@ -52,7 +52,7 @@ async def test_a_few_topics_have_true_answers(client, prompt, word):
 
 @pytest.mark.parametrize("prompt", ["Write a poem about snow", "Hi, sort this list for me, please"])
 def test_other_prompts_are_no_topic(prompt):
-    assert topic_of(prompt) is None
+    assert find_sample_answer(prompt) is None
 
 
 async def test_any_prompt_gets_its_own_words_back_and_no_claim_to_be_a_model(client):
@@ -265,4 +265,4 @@ class TestJson:
         ids=str,
     )
     def test_what_is_made_up_fits(self, schema):
-        jsonschema.validate(fitting(schema, ["alpha", "beta"]), schema)
+        jsonschema.validate(build_sample(schema, ["alpha", "beta"]), schema)

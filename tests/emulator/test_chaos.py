@@ -8,10 +8,12 @@ import pytest
 
 from aimlchat.emulator import Cut, Emulator, ErrorStatus, Html, NoAnswer, Pings, Stall, faults
 from aimlchat.emulator.chaos import Chaos
-from aimlchat.emulator.responses import Content, Piece
+from aimlchat.emulator.responses import BodyPart, PlannedResponse
 
 BODY = {"model": "openai/gpt-4o", "messages": [{"role": "user", "content": "Hi"}]}
-CONTENT = Content(tuple(Piece(b"data: x\n\n", is_delta=True) for _ in range(9)), streamed=True)
+RESPONSE = PlannedResponse(
+    tuple(BodyPart(b"data: x\n\n", is_delta=True) for _ in range(9)), streamed=True
+)
 KINDS = {getattr(faults, name) for name in faults.__all__} - {faults.Fault}
 KINDS_THAT_END = KINDS - {Stall, Pings}
 
@@ -75,7 +77,7 @@ async def test_the_rate_is_kept(rate, low, high):
 
 def test_all_kinds_are_drawn_about_as_often():
     chaos = Chaos(1, 7, None)
-    drawn = Counter(type(chaos.draw(number, CONTENT)) for number in range(2400))
+    drawn = Counter(type(chaos.draw(number, RESPONSE)) for number in range(2400))
     assert drawn.keys() == KINDS
     assert min(drawn.values()) > 120
 
@@ -83,20 +85,20 @@ def test_all_kinds_are_drawn_about_as_often():
 def test_a_draw_does_not_depend_on_the_draws_before():
     forward, backward = Chaos(0.5, 7, None), Chaos(0.5, 7, None)
     numbers = range(100)
-    drawn = [forward.draw(number, CONTENT) for number in numbers]
-    assert drawn == [backward.draw(number, CONTENT) for number in reversed(numbers)][::-1]
+    drawn = [forward.draw(number, RESPONSE) for number in numbers]
+    assert drawn == [backward.draw(number, RESPONSE) for number in reversed(numbers)][::-1]
 
 
 def test_a_cut_strikes_within_the_body_and_in_every_way():
     chaos = Chaos(1, 7, [Cut])
-    cuts = [chaos.draw(number, CONTENT) for number in range(400)]
+    cuts = [chaos.draw(number, RESPONSE) for number in range(400)]
     assert {cut.how for cut in cuts} == {"close", "reset", "chunk", "end"}
-    assert max(cut.after for cut in cuts) < len(CONTENT.body)
+    assert max(cut.after for cut in cuts) < len(RESPONSE.body)
 
 
 def test_kinds_can_be_narrowed():
     chaos = Chaos(1, 7, [Stall, NoAnswer])
-    assert {type(chaos.draw(number, CONTENT)) for number in range(50)} == {Stall, NoAnswer}
+    assert {type(chaos.draw(number, RESPONSE)) for number in range(50)} == {Stall, NoAnswer}
 
 
 async def test_scripted_and_invalid_requests_take_no_part():

@@ -8,10 +8,10 @@ import aiohttp
 import pytest
 
 from aimlchat.emulator import Emulator
-from aimlchat.emulator.background import running
 
 # Named here, so that the test does not depend on how the package was installed.
 from aimlchat.emulator.pytest_plugin import aimlchat_emulator  # noqa: F401
+from aimlchat.emulator.server import run_in_thread
 
 BODY = {
     "model": "anthropic/claude-3.7-sonnet",
@@ -64,5 +64,5 @@ def test_a_failure_to_start_is_raised_and_does_not_hang(monkeypatch):
         raise OSError(msg)
 
     monkeypatch.setattr(Emulator, "start", start)
-    with pytest.raises(OSError, match="no sockets left"), running():
+    with pytest.raises(OSError, match="no sockets left"), run_in_thread():
         pass

@@ -175,7 +175,7 @@ async def test_a_pace_holds_between_two_events(emulator, http, monkeypatch):
         slept.append(seconds)
         await real_sleep(0)
 
-    monkeypatch.setattr("aimlchat.emulator.outlet.asyncio.sleep", sleep)
+    monkeypatch.setattr("aimlchat.emulator.http.asyncio.sleep", sleep)
     emulator.reply(events=["1", "2", "3"], pace=30)
     await first_event(http, emulator, GPT)
     assert slept.count(30) == 2
@@ -252,7 +252,7 @@ async def test_a_failure_comes_before_any_check_and_on_every_endpoint(emulator, 
 
 
 async def test_the_same_request_gets_the_same_bytes(monkeypatch):
-    monkeypatch.setattr("aimlchat.emulator.composing.time.time", lambda: 1_800_000_000.0)
+    monkeypatch.setattr("aimlchat.emulator.answers.time.time", lambda: 1_800_000_000.0)
 
     async def bytes_of(seed):
         async with Emulator(seed=seed) as emulator, aiohttp.ClientSession() as http:
