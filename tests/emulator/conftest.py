@@ -1,5 +1,6 @@
-"""An emulator, and a client that knows nothing but HTTP and JSON."""
+"""An emulator, a client that knows nothing but HTTP and JSON, and one that reads raw bytes."""
 
+import asyncio
 import io
 import json
 from collections.abc import AsyncIterator
@@ -10,13 +11,21 @@ import attrs
 import pytest
 
 from aimlchat.emulator import Emulator
+from aimlchat.emulator.faults import Fault
 
 CLAUDE = "anthropic/claude-3.7-sonnet"
+GPT = "openai/gpt-4o"
+
+# A connection is quiet when so many reads in a row, each of them so many seconds long, return
+# nothing. Counting reads instead of seconds keeps a machine that is busy elsewhere from ending the
+# wait: every read gives the emulator its turn of the event loop.
+QUIET_READS = 20
+READ_SECONDS = 0.002
 
 
 @attrs.frozen
-class Answered:
-    """A response, read to its end."""
+class Response:
+    """A response that was read to its end."""
 
     status: int
     headers: Any
@@ -32,6 +41,7 @@ class Answered:
 
     @property
     def lines(self) -> list[str]:
+        """The data of each event."""
         events = self.text.split("\n\n")
         assert events.pop() == ""
         assert all(event.startswith("data: ") for event in events)
@@ -41,11 +51,20 @@ class Answered:
     def events(self) -> list[Any]:
         return [json.loads(line) for line in self.lines if line != "[DONE]"]
 
-    def joined(self, field: str, choice: int = 0) -> str:
-        """Join what all deltas of a choice say in one field."""
-        chunks = (event.get("event", event) for event in self.events)
-        choices = (one for chunk in chunks for one in chunk.get("choices", ()))
-        deltas = (one.get("delta", {}) for one in choices if one["index"] == choice)
+    @property
+    def chunks(self) -> list[Any]:
+        """The chunks that have choices, taken out of their envelopes."""
+        chunks = [event.get("event", event) for event in self.events]
+        return [chunk for chunk in chunks if "choices" in chunk]
+
+    @property
+    def choices(self) -> list[Any]:
+        """The choices of all chunks."""
+        return [choice for chunk in self.chunks for choice in chunk["choices"]]
+
+    def join(self, field: str, index: int = 0) -> str:
+        """Join one field of all deltas of a choice."""
+        deltas = (one.get("delta", {}) for one in self.choices if one["index"] == index)
         return "".join(delta.get(field) or "" for delta in deltas)
 
 
@@ -56,20 +75,126 @@ class Client:
     emulator: Emulator
     http: aiohttp.ClientSession
 
-    async def send(self, body: Any, *, key: str = "k", **headers: str) -> Answered:
+    async def send(self, body: Any, *, key: str = "k", **headers: str) -> Response:
         all_headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         all_headers |= {name.replace("_", "-"): value for name, value in headers.items()}
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         url = f"{self.emulator.base_url}/chat/completions"
         async with self.http.post(url, data=io.BytesIO(data), headers=all_headers) as response:
-            return Answered(response.status, response.headers, await response.text())
+            return Response(response.status, response.headers, await response.text())
 
-    async def ask(self, prompt: str = "Hello", *, model: str = CLAUDE, **body: Any) -> Answered:
+    async def ask(self, prompt: str = "Hello", *, model: str = CLAUDE, **body: Any) -> Response:
         messages = [{"role": "user", "content": prompt}]
         return await self.send({"model": model, "messages": messages} | body)
 
-    async def stream(self, prompt: str = "Hello", *, model: str = CLAUDE, **body: Any) -> Answered:
+    async def stream(self, prompt: str = "Hello", *, model: str = CLAUDE, **body: Any) -> Response:
         return await self.ask(prompt, model=model, stream=True, **body)
+
+
+@attrs.frozen
+class RawResponse:
+    """All bytes that arrived until the connection ended or went quiet.
+
+    Attributes:
+        data: the bytes, headers included.
+        ended: "closed", "reset" or "quiet".
+    """
+
+    data: bytes
+    ended: str
+
+    @property
+    def headers(self) -> str:
+        return self.data.partition(b"\r\n\r\n")[0].decode()
+
+    @property
+    def body(self) -> bytes:
+        return self.data.partition(b"\r\n\r\n")[2]
+
+    @property
+    def http_chunks(self) -> tuple[list[bytes], bytes]:
+        """The complete HTTP chunks, and the bytes behind them."""
+        chunks, rest = [], self.body
+        while rest:
+            size, _, after = rest.partition(b"\r\n")
+            length = int(size, 16)
+            if len(after) < length + 2:
+                break
+            chunks.append(after[:length])
+            rest = after[length + 2 :]
+        return chunks, rest
+
+    @property
+    def unchunked(self) -> bytes:
+        return b"".join(self.http_chunks[0])
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the terminating HTTP chunk arrived."""
+        return self.body.endswith(b"\r\n0\r\n\r\n") or self.body == b"0\r\n\r\n"
+
+
+@attrs.frozen
+class RawClient:
+    """Sends chat requests to an emulator over a plain socket."""
+
+    emulator: Emulator
+
+    async def connect(
+        self, *, stream: bool = True, model: str = GPT, connection: str = "close"
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Send a request and return its connection."""
+        body = {"model": model, "stream": stream, "messages": [{"role": "user", "content": "Hi"}]}
+        content = json.dumps(body).encode()
+        base_url = self.emulator.base_url
+        host, port = base_url.removeprefix("http://").removesuffix("/v1").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(
+            b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\n"
+            b"Connection: %b\r\nContent-Length: %d\r\n\r\n%b"
+            % (connection.encode(), len(content), content)
+        )
+        return reader, writer
+
+    async def read(self, reader: asyncio.StreamReader) -> RawResponse:
+        """Read until the connection ends or goes quiet."""
+        data, quiet_reads = b"", 0
+        while quiet_reads < QUIET_READS:
+            try:
+                async with asyncio.timeout(READ_SECONDS):
+                    more = await reader.read(65536)
+            except TimeoutError:
+                quiet_reads += 1
+                continue
+            except ConnectionResetError:
+                return RawResponse(data, "reset")
+            if not more:
+                return RawResponse(data, "closed")
+            data += more
+            quiet_reads = 0
+        return RawResponse(data, "quiet")
+
+    async def ask(self, **request: Any) -> RawResponse:
+        """Send a request, read its response, and disconnect."""
+        reader, writer = await self.connect(**request)
+        try:
+            return await self.read(reader)
+        finally:
+            writer.close()
+
+    async def ask_with(
+        self, fault: Fault | None, *, stream: bool = True, **request: Any
+    ) -> RawResponse:
+        """Ask for a response with a fault and a known body.
+
+        The body of a stream is the events "one", "two" and "three"; that of a whole response is
+        `{"text":"blue"}`.
+        """
+        if stream:
+            self.emulator.reply(events=["one", "two", "three"], fault=fault)
+        else:
+            self.emulator.reply(body=b'{"text":"blue"}', fault=fault)
+        return await self.ask(stream=stream, **request)
 
 
 @pytest.fixture
@@ -87,3 +212,8 @@ async def emulator() -> AsyncIterator[Emulator]:
 @pytest.fixture
 def client(emulator: Emulator, http: aiohttp.ClientSession) -> Client:
     return Client(emulator, http)
+
+
+@pytest.fixture
+def raw(emulator: Emulator) -> RawClient:
+    return RawClient(emulator)

@@ -1,4 +1,4 @@
-"""OpenAI's own package as a client: it must be served what it expects."""
+"""OpenAI's own package as a client: the emulator has to send what it expects."""
 
 import json
 
@@ -28,14 +28,14 @@ async def ai(emulator):
         yield client
 
 
-async def test_a_whole_completion(ai):
+async def test_it_reads_a_whole_completion(ai):
     completion = await ai.chat.completions.create(model=GPT, messages=HELLO)
     assert "Rayleigh" in completion.choices[0].message.content
     assert completion.choices[0].finish_reason == "stop"
     assert completion.usage.completion_tokens_details.reasoning_tokens > 0
 
 
-async def test_a_stream(ai):
+async def test_it_reads_a_stream(ai):
     stream = await ai.chat.completions.create(model=GPT, messages=HELLO, stream=True)
     chunks = [chunk async for chunk in stream]
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
@@ -43,7 +43,7 @@ async def test_a_stream(ai):
     assert chunks[-1].choices[0].finish_reason == "stop"
 
 
-async def test_a_stream_with_usage(ai):
+async def test_it_reads_the_usage_of_a_stream(ai):
     stream = await ai.chat.completions.create(
         model=GPT, messages=HELLO, stream=True, stream_options={"include_usage": True}
     )
@@ -54,7 +54,7 @@ async def test_a_stream_with_usage(ai):
 
 
 @pytest.mark.parametrize("form", ["flat", "enveloped"])
-async def test_claudes_streams_can_at_least_be_read(ai, emulator, form):
+async def test_it_reads_claudes_streams_without_an_error(ai, emulator, form):
     emulator.reply("Fine.", form=form)
     stream = await ai.chat.completions.create(model=CLAUDE, messages=HELLO, stream=True)
     chunks = [chunk async for chunk in stream]
@@ -63,7 +63,7 @@ async def test_claudes_streams_can_at_least_be_read(ai, emulator, form):
         assert "".join(delta.content or "" for delta in deltas) == "Fine."
 
 
-async def test_two_choices(ai):
+async def test_it_reads_two_choices(ai):
     stream = await ai.chat.completions.create(model=GPT, messages=HELLO, stream=True, n=2)
     texts = ["", ""]
     async for chunk in stream:
@@ -74,7 +74,7 @@ async def test_two_choices(ai):
     assert [choice.message.content for choice in completion.choices] == texts
 
 
-async def test_its_own_accumulator_takes_a_stream(ai, emulator):
+async def test_its_own_accumulator_accepts_a_stream(ai, emulator):
     emulator.reply("Fine.", tool_calls=[("get_weather", {"city": "Oslo"})])
     async with ai.chat.completions.stream(model=GPT, messages=HELLO, tools=[WEATHER]) as stream:
         async for _ in stream:
@@ -86,7 +86,7 @@ async def test_its_own_accumulator_takes_a_stream(ai, emulator):
     assert completion.choices[0].finish_reason == "tool_calls"
 
 
-async def test_a_round_with_a_tool(ai):
+async def test_it_completes_a_round_of_tool_calls(ai):
     messages = [{"role": "user", "content": "Use get_weather for Oslo"}]
     first = await ai.chat.completions.create(model=GPT, messages=messages, tools=[WEATHER])
     (call,) = first.choices[0].message.tool_calls
@@ -98,14 +98,14 @@ async def test_a_round_with_a_tool(ai):
     assert "18 degrees" in second.choices[0].message.content
 
 
-async def test_a_refusal(ai, emulator):
+async def test_it_reads_a_refusal(ai, emulator):
     emulator.reply(refusal="I will not.")
     stream = await ai.chat.completions.create(model=GPT, messages=HELLO, stream=True)
     refusals = [chunk.choices[0].delta.refusal or "" async for chunk in stream]
     assert "".join(refusals) == "I will not."
 
 
-async def test_a_json_schema(ai):
+async def test_it_reads_an_answer_that_fits_a_json_schema(ai):
     schema = {"type": "object", "properties": {"cause": {"type": "string"}}}
     completion = await ai.chat.completions.create(
         model=GPT,
@@ -125,11 +125,11 @@ async def test_a_json_schema(ai):
         (500, openai.InternalServerError),
     ],
 )
-async def test_errors_are_the_ones_it_knows(ai, emulator, status, error):
+async def test_it_raises_its_own_exception_for_each_status(ai, emulator, status, error):
     emulator.fail(status=status, message="Because.")
     with pytest.raises(error, match=r"Because\."):
         await ai.chat.completions.create(model=GPT, messages=HELLO)
 
 
-async def test_the_list_of_models(ai):
+async def test_it_reads_the_list_of_models(ai):
     assert GPT in [model.id async for model in ai.models.list()]

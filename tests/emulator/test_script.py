@@ -11,7 +11,7 @@ CLAUDE = "anthropic/claude-3.7-sonnet"
 GPT = "openai/gpt-4o"
 
 
-async def test_replies_are_served_in_their_order_and_then_the_default_again(emulator, client):
+async def test_replies_are_sent_in_order_and_then_the_default_answer(emulator, client):
     emulator.reply("first")
     emulator.reply("second")
     texts = [(await client.ask()).message["content"] for _ in range(3)]
@@ -19,54 +19,54 @@ async def test_replies_are_served_in_their_order_and_then_the_default_again(emul
     assert texts[2] not in texts[:2]
 
 
-async def test_a_reply_serves_a_stream_and_a_whole_completion_alike(emulator, client):
+async def test_a_reply_serves_streams_and_whole_completions(emulator, client):
     for _ in range(2):
         emulator.reply("Both.", reasoning="Which?")
     whole, stream = await client.ask(), await client.stream()
-    assert whole.message["content"] == stream.joined("content") == "Both."
-    assert whole.message["reasoning_content"] == stream.joined("reasoning_content") == "Which?"
+    assert whole.message["content"] == stream.join("content") == "Both."
+    assert whole.message["reasoning_content"] == stream.join("reasoning_content") == "Which?"
 
 
-async def test_every_choice_gets_the_scripted_text(emulator, client):
+async def test_every_choice_has_the_scripted_text(emulator, client):
     emulator.reply("Same.")
-    answered = await client.ask(model=GPT, n=2)
-    assert [choice["message"]["content"] for choice in answered.body["choices"]] == ["Same."] * 2
+    response = await client.ask(model=GPT, n=2)
+    assert [choice["message"]["content"] for choice in response.body["choices"]] == ["Same."] * 2
 
 
-async def test_chunks_are_the_exact_pieces(emulator, client):
+async def test_chunks_are_the_exact_pieces_of_the_answer(emulator, client):
     pieces = ["", " a", "\n", "b ", "🙂"]
     emulator.reply(chunks=pieces)
-    answered = await client.stream(model=GPT)
-    deltas = [event["choices"][0]["delta"] for event in answered.events]
+    response = await client.stream(model=GPT)
+    deltas = [event["choices"][0]["delta"] for event in response.events]
     assert [delta["content"] for delta in deltas[1:-1]] == pieces
 
 
-async def test_half_an_emoji_is_sent_as_an_escape(emulator, client):
+async def test_a_lone_surrogate_is_sent_as_an_escape(emulator, client):
     emulator.reply(chunks=["\ud83d", "\ude42"])
-    answered = await client.stream()
-    assert r"\ud83d" in answered.text
-    assert answered.joined("content") == "\ud83d\ude42"
+    response = await client.stream()
+    assert r"\ud83d" in response.text
+    assert response.join("content") == "\ud83d\ude42"
 
 
-async def test_other_letters_are_sent_as_utf_8(emulator, client):
+async def test_other_characters_are_sent_as_utf_8(emulator, client):
     emulator.reply("größer als π")
     assert "größer als π" in (await client.ask()).text
 
 
-async def test_form_overrides_the_models_own(emulator, client):
+async def test_the_form_of_a_reply_overrides_that_of_the_model(emulator, client):
     emulator.reply("x", form="enveloped")
     assert "state" in (await client.stream(model=GPT)).events[0]
 
 
-async def test_the_emulators_form_is_that_of_claude_only(http):
+async def test_the_form_of_the_emulator_applies_to_claude_only(http):
     async with Emulator(form="enveloped") as emulator:
-        from_claude = await first_event(http, emulator, CLAUDE)
-        from_gpt = await first_event(http, emulator, GPT)
+        from_claude = await read_first_event(http, emulator, CLAUDE)
+        from_gpt = await read_first_event(http, emulator, GPT)
     assert '"state"' in from_claude
     assert '"state"' not in from_gpt
 
 
-async def first_event(http, emulator, model):
+async def read_first_event(http, emulator, model):
     url = f"{emulator.base_url}/chat/completions"
     body = {"model": model, "stream": True, "messages": [{"role": "user", "content": "Hi"}]}
     async with http.post(url, json=body, headers={"Authorization": "Bearer k"}) as response:
@@ -75,12 +75,12 @@ async def first_event(http, emulator, model):
 
 @pytest.mark.parametrize("done", [True, False])
 @pytest.mark.parametrize("model", [CLAUDE, GPT])
-async def test_done_is_sent_as_the_script_says(emulator, client, model, done):
+async def test_done_is_sent_as_scripted(emulator, client, model, done):
     emulator.reply("x", done=done)
     assert ("[DONE]" in (await client.stream(model=model)).lines) is done
 
 
-async def test_usage_is_sent_as_it_is(emulator, client):
+async def test_usage_is_sent_unchanged(emulator, client):
     usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 886}
     emulator.reply("x", usage=usage)
     assert (await client.ask(model=GPT)).body["usage"] == usage
@@ -91,24 +91,24 @@ async def test_an_empty_usage_sends_none(emulator, client):
     assert (await client.ask()).body["usage"] is None
 
 
-async def test_usage_fills_the_envelopes_state(emulator, client):
+async def test_usage_is_put_into_the_state_of_the_envelopes(emulator, client):
     emulator.reply("x", usage={"prompt_tokens": 7, "completion_tokens": 70}, form="enveloped")
     states = [event["state"] for event in (await client.stream()).events if "state" in event]
     assert states[0]["usage"]["input_tokens"] == 7
     assert [s["usage"]["output_tokens"] for s in states if "finishReason" in s] == [70]
 
 
-async def test_a_cost_in_dollars_comes_with_its_credits(emulator, client):
+async def test_a_cost_in_dollars_is_sent_with_its_credits(emulator, client):
     emulator.reply("x", cost=0.0025)
-    spent = (await client.ask()).body["meta"]["usage"]
-    assert spent == {"credits_used": 5000, "usd_spent": 0.0025}
+    meta_usage = (await client.ask()).body["meta"]["usage"]
+    assert meta_usage == {"credits_used": 5000, "usd_spent": 0.0025}
 
 
-async def test_a_cost_as_a_mapping_is_sent_as_it_is(emulator, client):
+async def test_a_cost_as_a_mapping_is_sent_unchanged(emulator, client):
     emulator.reply("x", cost={"credits_used": 3})
-    answered = await client.ask()
-    assert answered.body["meta"]["usage"] == {"credits_used": 3}
-    assert "x-aimlapi-usd-spent" not in answered.headers
+    response = await client.ask()
+    assert response.body["meta"]["usage"] == {"credits_used": 3}
+    assert "x-aimlapi-usd-spent" not in response.headers
 
 
 async def test_an_empty_cost_sends_none(emulator, client):
@@ -119,30 +119,30 @@ async def test_an_empty_cost_sends_none(emulator, client):
     assert not any("meta" in event for event in stream.events)
 
 
-async def test_model_status_and_headers_are_as_scripted(emulator, client):
+async def test_model_status_and_headers_are_sent_as_scripted(emulator, client):
     for _ in range(2):
         emulator.reply("x", model="other", status=201, headers={"X-Extra": "1"})
-    for answered in (await client.ask(), await client.stream()):
-        assert answered.status == 201
-        assert answered.headers["X-Extra"] == "1"
-        assert '"other"' in answered.text
+    for response in (await client.ask(), await client.stream()):
+        assert response.status == 201
+        assert response.headers["X-Extra"] == "1"
+        assert '"other"' in response.text
 
 
 async def test_events_are_sent_verbatim(emulator, client):
     emulator.reply(events=[b": ping\r\n\r\n", "not json", "two\nlines", {"a": [1]}, None])
-    answered = await client.stream()
-    assert answered.text == (
+    response = await client.stream()
+    assert response.text == (
         ": ping\r\n\r\ndata: not json\n\ndata: two\ndata: lines\n\n"
         'data: {"a":[1]}\n\ndata: null\n\n'
     )
 
 
-async def test_events_end_with_done_only_if_told_so(emulator, client):
+async def test_scripted_events_end_with_done_only_if_scripted(emulator, client):
     emulator.reply(events=["{}"], done=True)
     assert (await client.stream(model=GPT)).lines == ["{}", "[DONE]"]
 
 
-async def test_events_leave_whole_completions_alone(emulator, client):
+async def test_scripted_events_do_not_affect_whole_completions(emulator, client):
     emulator.reply("text", events=["{}"])
     assert (await client.ask()).message["content"] == "text"
 
@@ -151,46 +151,48 @@ async def test_events_leave_whole_completions_alone(emulator, client):
 @pytest.mark.parametrize(
     ("body", "sent"), [(b"\xff", "\ufffd"), ("<html>", "<html>"), ({"a": 1}, '{"a":1}'), ([], "[]")]
 )
-async def test_a_body_is_sent_verbatim_to_both_kinds_of_client(http, emulator, stream, body, sent):
+async def test_a_body_is_sent_verbatim_to_either_kind_of_request(
+    http, emulator, stream, body, sent
+):
     emulator.reply(body=body)
     url = f"{emulator.base_url}/chat/completions"
-    asked = {"model": GPT, "stream": stream, "messages": [{"role": "user", "content": "Hi"}]}
-    async with http.post(url, json=asked, headers={"Authorization": "Bearer k"}) as response:
+    request = {"model": GPT, "stream": stream, "messages": [{"role": "user", "content": "Hi"}]}
+    async with http.post(url, json=request, headers={"Authorization": "Bearer k"}) as response:
         assert response.content_type == "application/json"
         assert await response.text(errors="replace") == sent
 
 
-async def test_the_content_type_is_as_scripted(emulator, client):
+async def test_the_content_type_is_sent_as_scripted(emulator, client):
     emulator.reply(body="<html>", content_type="text/html")
     assert (await client.ask()).headers["Content-Type"] == "text/html"
     emulator.reply("x", content_type="text/plain")
     assert (await client.stream()).headers["Content-Type"] == "text/plain"
 
 
-async def test_a_pace_holds_between_two_events(emulator, http, monkeypatch):
+async def test_the_emulator_sleeps_for_the_pace_between_two_events(emulator, http, monkeypatch):
     slept = []
     real_sleep = asyncio.sleep
 
-    async def sleep(seconds):
+    async def record_sleep(seconds):
         slept.append(seconds)
         await real_sleep(0)
 
-    monkeypatch.setattr("aimlchat.emulator.http.asyncio.sleep", sleep)
+    monkeypatch.setattr("aimlchat.emulator.http.asyncio.sleep", record_sleep)
     emulator.reply(events=["1", "2", "3"], pace=30)
-    await first_event(http, emulator, GPT)
+    await read_first_event(http, emulator, GPT)
     assert slept.count(30) == 2
 
 
-async def test_an_invalid_request_leaves_the_reply_for_the_next(emulator, client):
+async def test_an_invalid_request_leaves_the_reply_in_the_queue(emulator, client):
     emulator.reply("kept")
     assert (await client.ask(temperature=9)).status == 400
     assert (await client.ask()).message["content"] == "kept"
 
 
-@pytest.mark.parametrize("wrong", [{"reasoning_as": "aloud"}, {"form": "round"}])
-def test_a_reply_that_cannot_be_is_refused_at_once(wrong):
-    with pytest.raises(ValueError, match=next(iter(wrong.values()))):
-        Emulator().reply(**wrong)
+@pytest.mark.parametrize("reply", [{"reasoning_as": "aloud"}, {"form": "round"}])
+def test_an_invalid_reply_raises_value_error(reply):
+    with pytest.raises(ValueError, match=next(iter(reply.values()))):
+        Emulator().reply(**reply)
 
 
 @pytest.mark.parametrize(
@@ -206,44 +208,49 @@ def test_a_reply_that_cannot_be_is_refused_at_once(wrong):
         (520, "Error 520", 520),
     ],
 )
-async def test_a_failure_has_the_apis_own_body(emulator, client, status, message, status_code):
+async def test_an_error_has_the_apis_own_body(emulator, client, status, message, status_code):
     emulator.fail(status=status)
-    answered = await client.ask()
-    assert answered.status == status
-    assert answered.body.keys() == {"message", "path", "requestId", "statusCode", "timestamp"}
-    assert answered.body["message"].startswith(message)
-    assert answered.body["statusCode"] == status_code
-    assert answered.body["path"] == "/v1/chat/completions"
-    assert answered.body["timestamp"].endswith("Z")
+    response = await client.ask()
+    assert response.status == status
+    assert response.body.keys() == {"message", "path", "requestId", "statusCode", "timestamp"}
+    assert response.body["message"].startswith(message)
+    assert response.body["statusCode"] == status_code
+    assert response.body["path"] == "/v1/chat/completions"
+    assert response.body["timestamp"].endswith("Z")
 
 
-async def test_a_failure_says_what_it_is_told_to(emulator, client):
+async def test_message_and_headers_of_an_error_are_sent_as_scripted(emulator, client):
     emulator.fail(status=429, message="Slow down", retry_after=7, headers={"X-Extra": "1"})
-    answered = await client.ask()
-    assert answered.body["message"] == "Slow down"
-    assert answered.headers["Retry-After"] == "7"
-    assert answered.headers["X-Extra"] == "1"
-    assert answered.headers["x-inference-id"]
+    response = await client.ask()
+    assert response.body["message"] == "Slow down"
+    assert response.headers["Retry-After"] == "7"
+    assert response.headers["X-Extra"] == "1"
+    assert response.headers["x-inference-id"]
+
+
+async def test_retry_after_can_be_sent_in_milliseconds(emulator, client):
+    emulator.fail(status=429, retry_after_ms=20)
+    assert (await client.ask()).headers["retry-after-ms"] == "20"
 
 
 @pytest.mark.parametrize(
     ("body", "sent"), [("<h1>Bad gateway</h1>", "<h1>Bad gateway</h1>"), ({"e": 1}, '{"e":1}')]
 )
-async def test_a_failure_may_have_any_body(emulator, client, body, sent):
+async def test_the_body_of_an_error_is_sent_verbatim(emulator, client, body, sent):
     emulator.fail(status=502, body=body, headers={"Content-Type": "text/html"})
-    answered = await client.stream()
-    assert answered.text == sent
-    assert answered.headers["Content-Type"] == "text/html"
+    response = await client.stream()
+    assert response.text == sent
+    assert response.headers["Content-Type"] == "text/html"
 
 
-async def test_failures_and_replies_wait_in_one_queue(emulator, client):
+async def test_errors_and_replies_wait_in_one_queue(emulator, client):
     emulator.fail(status=503)
     emulator.reply("then")
     emulator.fail(status=500)
     assert [(await client.ask()).status for _ in range(4)] == [503, 200, 500, 200]
 
 
-async def test_a_failure_comes_before_any_check_and_on_every_endpoint(emulator, client, http):
+async def test_an_error_precedes_validation_and_serves_every_endpoint(emulator, client, http):
     emulator.fail(status=502)
     assert (await client.ask(temperature=9)).status == 502
     emulator.fail(status=503)
@@ -254,7 +261,7 @@ async def test_a_failure_comes_before_any_check_and_on_every_endpoint(emulator, 
 async def test_the_same_request_gets_the_same_bytes(monkeypatch):
     monkeypatch.setattr("aimlchat.emulator.answers.time.time", lambda: 1_800_000_000.0)
 
-    async def bytes_of(seed):
+    async def read_stream(seed):
         async with Emulator(seed=seed) as emulator, aiohttp.ClientSession() as http:
             url = f"{emulator.base_url}/chat/completions"
             body = {
@@ -266,5 +273,5 @@ async def test_the_same_request_gets_the_same_bytes(monkeypatch):
             async with http.post(url, json=body, headers=headers) as response:
                 return response.headers["x-inference-id"], await response.read()
 
-    assert await bytes_of(1) == await bytes_of(1)
-    assert await bytes_of(1) != await bytes_of(2)
+    assert await read_stream(1) == await read_stream(1)
+    assert await read_stream(1) != await read_stream(2)

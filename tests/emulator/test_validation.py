@@ -1,4 +1,4 @@
-"""What the API refuses, and with which words."""
+"""What the API rejects, and with which message."""
 
 import pytest
 
@@ -13,7 +13,8 @@ CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "
 USE = {"type": "tool_use", "id": "t1", "name": "f", "input": {}}
 
 
-def said(*parts, role="user"):
+def turn(*parts, role="user"):
+    """Return messages that consist of one message with these parts."""
     return [{"role": role, "content": list(parts)}]
 
 
@@ -21,67 +22,14 @@ def tool(name="f"):
     return {"type": "function", "function": {"name": name, "parameters": {"type": "object"}}}
 
 
-class TestKeys:
-    @pytest.mark.parametrize("header", [None, "", "Bearer ", "Basic abc", "abc"])
-    async def test_a_request_without_a_key_is_refused(self, emulator, http, header):
-        headers = {} if header is None else {"Authorization": header}
-        url = f"{emulator.base_url}/chat/completions"
-        async with http.post(url, json={}, headers=headers) as response:
-            assert response.status == 401
-            body = await response.json()
-        assert body["message"].startswith("This request requires a valid API key")
-        assert body["statusCode"] == 401
-
-    async def test_a_given_key_is_the_only_one(self, http):
-        from aimlchat.emulator import Emulator  # noqa: PLC0415
-
-        async with Emulator(api_key="right") as emulator:
-            url = f"{emulator.base_url}/chat/completions"
-            body = {"model": GPT, "messages": [{"role": "user", "content": "Hi"}]}
-            for key, status in (("right", 200), ("wrong", 401)):
-                headers = {"Authorization": f"Bearer {key}"}
-                async with http.post(url, json=body, headers=headers) as response:
-                    assert response.status == status
-
-
-class TestPaths:
-    async def test_an_unknown_path_is_a_404_in_the_apis_shape(self, emulator, http):
-        async with http.post(f"{emulator.base_url}/completions") as response:
-            assert response.status == 404
-            body = await response.json()
-        assert body["message"] == "Cannot POST /v1/completions"
-        assert body["path"] == "/v1/completions"
-
-    @pytest.mark.parametrize(
-        ("method", "path", "allowed"),
-        [("GET", "/chat/completions", "POST"), ("DELETE", "/models", "GET")],
-    )
-    async def test_a_wrong_method_is_a_405_in_the_apis_shape(
-        self, emulator, http, method, path, allowed
-    ):
-        async with http.request(method, f"{emulator.base_url}{path}") as response:
-            assert response.status == 405
-            assert response.headers["Allow"] == allowed
-            assert (await response.json())["statusCode"] == 405
-
-    async def test_the_missing_model_is_a_404(self, client):
-        answered = await client.ask(model="no-such-model")
-        assert answered.status == 404
-        assert "no-such-model" in answered.body["message"]
-
-    @pytest.mark.parametrize("model", ["unknown/thing", "thing", "Qwen/Qwen9"])
-    async def test_any_other_model_is_served(self, client, model):
-        assert (await client.ask(model=model)).status == 200
-
-
 BROKEN = [b"", b"{", b"null", b"[]", b'"x"', b'{"a": NaN}', b"\xff", b"[" * 100_000]
 
 
 @pytest.mark.parametrize("body", BROKEN, ids=[str(body[:9]) for body in BROKEN])
-async def test_a_body_that_is_no_json_object_is_refused(client, body):
-    answered = await client.send(body)
-    assert answered.status == 400
-    assert answered.body["message"] == "Body validation error\nbody: Expected a JSON object"
+async def test_a_body_that_is_not_a_json_object_is_rejected(client, body):
+    response = await client.send(body)
+    assert response.status == 400
+    assert response.body["message"] == "Body validation error\nbody: Expected a JSON object"
 
 
 USER = [{"role": "user", "content": "Hi"}]
@@ -89,7 +37,7 @@ AUDIO = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "ogg"}
 SCHEMA = {"type": "json_schema", "json_schema": {}}
 THINKING = {"type": "enabled", "budget_tokens": 1024}
 
-REFUSED = [
+REJECTED = [
     # Both dialects.
     (GPT, {"model": ""}, "model"),
     (GPT, {"model": 3}, "model"),
@@ -101,30 +49,30 @@ REFUSED = [
     (GPT, {"max_tokens": "9"}, "max_tokens"),
     (GPT, {"top_p": 1.1}, "top_p"),
     (GPT, {"tools": [tool()] * 129}, "tools"),
-    # OpenAI's.
+    # The openai dialect.
     (GPT, {"messages": [{"role": "function", "content": "x"}]}, "messages[0].role"),
     (GPT, {"messages": [{"role": "user"}]}, "messages[0].content"),
     (GPT, {"messages": [{"role": "assistant"}]}, "messages[0].content"),
-    (GPT, {"messages": said()}, "messages[0].content"),
-    (GPT, {"messages": said({"type": "image", "source": PNG})}, "messages[0].content[0].type"),
-    (GPT, {"messages": said({"type": "text"})}, "messages[0].content[0].text"),
-    (GPT, {"messages": said({"type": "image_url"})}, "messages[0].content[0].image_url"),
+    (GPT, {"messages": turn()}, "messages[0].content"),
+    (GPT, {"messages": turn({"type": "image", "source": PNG})}, "messages[0].content[0].type"),
+    (GPT, {"messages": turn({"type": "text"})}, "messages[0].content[0].text"),
+    (GPT, {"messages": turn({"type": "image_url"})}, "messages[0].content[0].image_url"),
     (
         GPT,
-        {"messages": said({"type": "image_url", "image_url": {"url": "ftp://x"}})},
+        {"messages": turn({"type": "image_url", "image_url": {"url": "ftp://x"}})},
         "messages[0].content[0].image_url.url",
     ),
     (
         GPT,
-        {"messages": said({"type": "image_url", "image_url": {"url": "data:image/png;base64,a?"}})},
+        {"messages": turn({"type": "image_url", "image_url": {"url": "data:image/png;base64,a?"}})},
         "messages[0].content[0].image_url.url",
     ),
     (
         GPT,
-        {"messages": said({"type": "file", "file": {"file_data": "!"}})},
+        {"messages": turn({"type": "file", "file": {"file_data": "!"}})},
         "messages[0].content[0].file.file_data",
     ),
-    (GPT, {"messages": said(AUDIO)}, "messages[0].content[0].input_audio.format"),
+    (GPT, {"messages": turn(AUDIO)}, "messages[0].content[0].input_audio.format"),
     (
         GPT,
         {"messages": [{"role": "tool", "tool_call_id": "c1", "content": "x"}]},
@@ -167,40 +115,40 @@ REFUSED = [
     (GPT, {"stream_options": {"include_usage": "yes"}}, "stream_options.include_usage"),
     (GPT, {"reasoning_effort": 3}, "reasoning_effort"),
     (GPT, {"modalities": ["smell"]}, "modalities[0]"),
-    # The narrower limits of one model.
+    # One model with narrower limits.
     (CLAUDE, {"reasoning_effort": "extreme"}, "reasoning_effort"),
-    # Anthropic's.
+    # The anthropic dialect.
     (SONNET, {"messages": [{"role": "tool", "content": "x"}]}, "messages[0].role"),
     (SONNET, {"messages": [{"role": 3, "content": "x"}]}, "messages[0].role"),
     (SONNET, {"messages": [{"role": "user", "content": ""}]}, "messages[0].content"),
     (
         SONNET,
-        {"messages": said({"type": "image_url", "image_url": {"url": "https://x"}})},
+        {"messages": turn({"type": "image_url", "image_url": {"url": "https://x"}})},
         "messages[0].content[0].type",
     ),
     (
         SONNET,
-        {"messages": said({"type": "image", "source": {"type": "url", "url": "https://x"}})},
+        {"messages": turn({"type": "image", "source": {"type": "url", "url": "https://x"}})},
         "messages[0].content[0].source.type",
     ),
     (
         SONNET,
-        {"messages": said({"type": "image", "source": PNG | {"data": "?"}})},
+        {"messages": turn({"type": "image", "source": PNG | {"data": "?"}})},
         "messages[0].content[0].source.data",
     ),
     (
         SONNET,
-        {"messages": said({"type": "image", "source": PNG | {"media_type": "image/bmp"}})},
+        {"messages": turn({"type": "image", "source": PNG | {"media_type": "image/bmp"}})},
         "messages[0].content[0].source.media_type",
     ),
     (
         SONNET,
-        {"messages": said({"type": "tool_result", "tool_use_id": "t1", "content": "x"})},
+        {"messages": turn({"type": "tool_result", "tool_use_id": "t1", "content": "x"})},
         "messages[0].content[0].tool_use_id",
     ),
     (
         SONNET,
-        {"messages": said({"type": "thinking", "thinking": "x"}, role="assistant")},
+        {"messages": turn({"type": "thinking", "thinking": "x"}, role="assistant")},
         "messages[0].content[0].signature",
     ),
     (SONNET, {"temperature": 1.1}, "temperature"),
@@ -222,69 +170,67 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(
-    ("model", "body", "field"), REFUSED, ids=[f"{case[2]}-{n}" for n, case in enumerate(REFUSED)]
+    ("model", "body", "field"), REJECTED, ids=[f"{case[2]}-{n}" for n, case in enumerate(REJECTED)]
 )
-async def test_what_the_api_refuses_is_refused_with_the_fields_name(
-    client, emulator, model, body, field
-):
-    answered = await client.send({"model": model, "messages": USER} | body)
-    assert answered.status == 400
-    assert answered.body["statusCode"] == 400
-    message = answered.body["message"]
-    unsupported = message.startswith(f"Unsupported value: '{field}' does not support")
-    assert unsupported or message.startswith(f"Body validation error\n{field}: ")
+async def test_an_invalid_field_is_rejected_with_its_name(client, emulator, model, body, field):
+    response = await client.send({"model": model, "messages": USER} | body)
+    assert response.status == 400
+    assert response.body["statusCode"] == 400
+    text = response.body["message"]
+    unsupported = text.startswith(f"Unsupported value: '{field}' does not support")
+    assert unsupported or text.startswith(f"Body validation error\n{field}: ")
     assert emulator.billed == 0
 
 
-TURNS = [
+OPENAI_TOOL_ROUND = [
     {"role": "user", "content": "Hi"},
     {"role": "assistant", "content": None, "tool_calls": [CALL]},
     {"role": "tool", "tool_call_id": "c1", "content": "x"},
 ]
-BLOCKS = [
+ANTHROPIC_TOOL_ROUND = [
     {"role": "user", "content": [{"type": "text", "text": "Hi"}, {"type": "image", "source": PNG}]},
     {
         "role": "assistant",
         "content": [{"type": "thinking", "thinking": "x", "signature": "y"}, USE],
     },
-    *said({"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "x"}]}),
+    *turn({"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "x"}]}),
 ]
-PAPER = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}
+PDF = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}
 SYSTEM = [{"role": "system", "content": "Be brief."}, *USER]
 
 ACCEPTED = [
     (GPT, {"messages": SYSTEM, "temperature": 2, "top_p": 0, "n": 2, "seed": -1, "stop": "x"}),
     (GPT, {"messages": [{"role": "developer", "content": "Be brief."}, *USER]}),
-    (GPT, {"messages": TURNS, "tools": [tool()], "tool_choice": "auto"}),
-    (GPT, {"messages": said({"type": "image_url", "image_url": {"url": "https://x/y.png"}})}),
-    (GPT, {"messages": said({"type": "file", "file": {"file_data": "JVBERi0=", "filename": "x"}})}),
+    (GPT, {"messages": OPENAI_TOOL_ROUND, "tools": [tool()], "tool_choice": "auto"}),
+    (GPT, {"messages": turn({"type": "image_url", "image_url": {"url": "https://x/y.png"}})}),
+    (GPT, {"messages": turn({"type": "file", "file": {"file_data": "JVBERi0=", "filename": "x"}})}),
     (
         GPT,
         {
-            "messages": said(
+            "messages": turn(
                 {"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0="}}
             )
         },
     ),
-    (GPT, {"messages": said(AUDIO | {"input_audio": {"data": "AAAA", "format": "mp3"}})}),
+    (GPT, {"messages": turn(AUDIO | {"input_audio": {"data": "AAAA", "format": "mp3"}})}),
     (GPT, {"logprobs": True, "top_logprobs": 20, "logit_bias": {"1": -100}}),
     (GPT, {"temperature": None, "stop": None, "tools": None, "reasoning_effort": "minimal"}),
     (GPT, {"tools": [tool()] * 128}),
-    (GPT, {"a_parameter_of_tomorrow": {"x": 1}}),
+    (GPT, {"unknown_parameter": {"x": 1}}),
     (CLAUDE, {"messages": SYSTEM, "temperature": 2, "n": 2}),
-    (CLAUDE, {"messages": TURNS}),
-    (CLAUDE, {"messages": BLOCKS, "system": "Be brief.", "thinking": THINKING}),
+    (CLAUDE, {"messages": OPENAI_TOOL_ROUND}),
+    (CLAUDE, {"messages": ANTHROPIC_TOOL_ROUND, "system": "Be brief.", "thinking": THINKING}),
     (CLAUDE, {"top_k": 5, "temperature": 1}),
-    (SONNET, {"messages": BLOCKS, "system": "Be brief.", "metadata": {"user": "u"}}),
-    (SONNET, {"messages": said({"type": "document", "source": PAPER})}),
-    (SONNET, {"messages": said({"type": "document", "source": {"type": "text", "data": "x"}})}),
-    (SONNET, {"messages": said({"type": "redacted_thinking", "data": "x"}, role="assistant")}),
+    (SONNET, {"messages": ANTHROPIC_TOOL_ROUND, "system": "Be brief.", "metadata": {"user": "u"}}),
+    (SONNET, {"messages": turn({"type": "document", "source": PDF})}),
+    (SONNET, {"messages": turn({"type": "document", "source": {"type": "text", "data": "x"}})}),
+    (SONNET, {"messages": turn({"type": "redacted_thinking", "data": "x"}, role="assistant")}),
     (
         SONNET,
         {
             "messages": [
                 {"role": "assistant", "content": [USE]},
-                *said(
+                *turn(
                     {
                         "type": "tool_result",
                         "tool_use_id": "t1",
@@ -299,32 +245,32 @@ ACCEPTED = [
     (NEWEST, {"tool_choice": {"type": "none"}}),
     (GPT, {"stream_options": {"include_usage": True}, "response_format": {"type": "text"}}),
     (GPT, {"modalities": ["text"], "messages": [{"role": "assistant", "refusal": "No."}, *USER]}),
-    (OPUS, {"messages": said(*[{"type": "text", "text": "x"}] * 6)}),
+    (OPUS, {"messages": turn(*[{"type": "text", "text": "x"}] * 6)}),
     (OPUS, {"thinking": THINKING | {"budget_tokens": 31_999}}),
     (NEWEST, {"messages": SYSTEM, "thinking": {"type": "adaptive"}}),
-    (NEWEST, {"messages": BLOCKS, "thinking": {"type": "disabled"}}),
-    ("claude-sonnet-latest", {"messages": TURNS, "thinking": THINKING}),
+    (NEWEST, {"messages": ANTHROPIC_TOOL_ROUND, "thinking": {"type": "disabled"}}),
+    ("claude-sonnet-latest", {"messages": OPENAI_TOOL_ROUND, "thinking": THINKING}),
 ]
 
 
 @pytest.mark.parametrize(("model", "body"), ACCEPTED)
-async def test_what_the_api_takes_is_taken(client, model, body):
-    answered = await client.send({"model": model, "messages": USER} | body)
-    assert answered.status == 200, answered.text
+async def test_a_valid_request_is_accepted(client, model, body):
+    response = await client.send({"model": model, "messages": USER} | body)
+    assert response.status == 200, response.text
 
 
-async def test_claude_3_7_switches_its_dialect_with_thinking(client):
+async def test_thinking_switches_the_dialect_of_claude_3_7(client):
     body = {"model": CLAUDE, "messages": SYSTEM}
     assert (await client.send(body)).status == 200
-    answered = await client.send(body | {"thinking": THINKING})
-    assert answered.status == 400
-    assert answered.body["message"] == (
+    response = await client.send(body | {"thinking": THINKING})
+    assert response.status == 400
+    assert response.body["message"] == (
         "Unsupported value: 'messages[0].role' does not support 'system' with this model."
     )
 
 
 @pytest.mark.parametrize(
-    ("model", "takes_system"),
+    ("model", "accepts_system"),
     [
         ("claude-3-5-haiku-20241022", True),
         ("claude-3-7-sonnet-20250219", True),
@@ -337,6 +283,6 @@ async def test_claude_3_7_switches_its_dialect_with_thinking(client):
         ("deepseek/deepseek-r1", True),
     ],
 )
-async def test_the_models_name_decides_the_dialect(client, model, takes_system):
-    answered = await client.send({"model": model, "messages": SYSTEM})
-    assert (answered.status == 200) is takes_system
+async def test_the_name_of_the_model_decides_the_dialect(client, model, accepts_system):
+    response = await client.send({"model": model, "messages": SYSTEM})
+    assert (response.status == 200) is accepts_system
