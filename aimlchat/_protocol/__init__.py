@@ -1,1 +1,1 @@
-"""From the bytes of a response to deltas and a completion. No I/O, no clock."""
+"""From the bytes of a response to deltas and a completion; no I/O, no clock."""

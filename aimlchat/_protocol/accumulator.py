@@ -13,67 +13,71 @@ from aimlchat.completions import (
     Usage,
 )
 
-from . import chunks as wire
+from .chunks import ChunkMessage, ToolCallFragment
+from .lenient import read_reasoning
+from .metadata import normalize_finish_reason, parse_cost, parse_usage
 from .surrogates import SurrogateMender, mend_surrogates
-from .think_tags import InlineTags, may_use_tags
-from .tool_calls import ToolCalls
+from .think_tags import ThinkTagSplitter, may_use_tags
+from .tool_calls import ToolCallAssembler, ToolCallIds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aimlchat.completions import Cost, Delta
 
+    from .chunks import Chunk, FunctionFragment, PlainChunk
+
 __all__ = ["Accumulator"]
 
-_MENDED = ("content", "reasoning_content", "refusal")
-_IN_PIECES = ("data", "transcript")  # of audio
+_MENDED_FIELDS = ("content", "reasoning_content", "refusal")
+_AUDIO_PIECES = ("data", "transcript")  # the keys of audio whose value comes in pieces
 
 
-class _ChoiceState:
-    """One choice, as far as it has come."""
+class _ChoiceBuilder:
+    """One choice as far as it has been received."""
 
     __slots__ = (
         "annotations",
         "answer",
         "audio",
         "audio_pieces",
-        "finish",
+        "finish_reason",
         "index",
         "logprobs",
         "reasoning",
         "refusal",
         "tags",
-        "tools",
+        "tool_calls",
     )
 
-    def __init__(self, index: int, tags: InlineTags | None) -> None:
+    def __init__(self, index: int, tags: ThinkTagSplitter | None) -> None:
         self.index = index
-        self.tags = tags
+        self.tags = tags  # None for a model that uses no tags
         self.answer: list[str] = []
         self.reasoning: list[str] = []
         self.refusal: list[str] = []
-        self.tools: ToolCalls | None = None
-        self.finish: str | None = None
+        self.tool_calls: ToolCallAssembler | None = None
+        self.finish_reason: str | None = None
         self.logprobs: dict[str, Any] | None = None
         self.audio: dict[str, Any] | None = None
         self.audio_pieces: dict[str, list[str]] = {}
         self.annotations: list[Any] = []
 
-    def made(self, *, complete: bool) -> Choice:
+    def build(self, ids: ToolCallIds, *, complete: bool) -> Choice:
         return Choice(
             index=self.index,
             text="".join(self.answer),
             reasoning="".join(self.reasoning),
             refusal="".join(self.refusal) or None,
-            tool_calls=self.tools.made(complete=complete) if self.tools else (),
-            finish_reason=wire.finish_reason_of(self.finish),
-            native_finish_reason=self.finish,
-            logprobs=self.logprobs and {k: _copied(v) for k, v in self.logprobs.items()},
-            audio=self._audio(),
+            tool_calls=self.tool_calls.build(ids, complete=complete) if self.tool_calls else (),
+            finish_reason=normalize_finish_reason(self.finish_reason),
+            native_finish_reason=self.finish_reason,
+            logprobs=self.logprobs and {k: _copy_list(v) for k, v in self.logprobs.items()},
+            audio=self._build_audio(),
             annotations=list(self.annotations),
         )
 
-    def _audio(self) -> dict[str, Any] | None:
+    def _build_audio(self) -> dict[str, Any] | None:
         if self.audio is None:
             return None
         joined = {
@@ -82,47 +86,49 @@ class _ChoiceState:
         return self.audio | joined
 
 
-def _copied(value: Any) -> Any:
-    return list(value) if isinstance(value, list) else value
-
-
 class Accumulator:
-    """Take chunks, hand out their deltas, and make a completion of all that came."""
+    """Takes chunks, gives their deltas, and builds a completion from all of them.
+
+    Args:
+        model: the requested model, which decides whether ``<think>`` tags are reasoning; without
+            it the first model that a chunk names decides.
+    """
 
     def __init__(self, model: str = "") -> None:
-        self._asked_for = model
-        self._choices: dict[int, _ChoiceState] = {}
+        self._requested_model = model
+        self._choices: dict[int, _ChoiceBuilder] = {}
         self._unfinished = 0
         self._mender = SurrogateMender()
         self._id = ""
         self._model = ""
         self._created: int | None = None
+        self._has_identity = False  # whether id, model and created are all known
         self._usage: Usage | None = None
         self._cost: Cost | None = None
-        self._prompt_tokens = 0  # as the envelope of Claude's older streams counts them
-        self._completion_tokens = 0
-        self._has_head = False
+        self._envelope_input = 0  # tokens, as the envelope of Claude's older streams counts them
+        self._envelope_output = 0
         self.finished_choices = 0
-        """How many choices have finished; 0 while one that began has not."""
+        """How many choices have a finish reason; 0 while one that began lacks it."""
         self.has_chunk = False
-        """Whether a chunk has come: an object with choices, even if there are none in it."""
+        """Whether a chunk has come: an object with ``choices``, even if that list is empty."""
 
-    def take(self, chunk: wire.Chunk, deltas: list[Delta], *, odd: bool = False) -> None:
+    def add(self, chunk: Chunk, deltas: list[Delta], *, lenient: bool = False) -> None:
         """Add a chunk, and its deltas to the list.
 
-        ``odd`` is for chunks that the typed decoder refused: only those can hold half characters.
+        ``lenient`` is set for chunks of the lenient path: no other can hold a lone surrogate, since
+        the fast decoder rejects those.
         """
         if chunk.event is not None:
-            self._note_state(chunk.state or {})
+            self._count_envelope(chunk.state or {})
             chunk.event.meta = chunk.event.meta or chunk.meta
             chunk = chunk.event
-        if odd or self._mender.held:
+        if lenient or self._mender.pending:
             self._mend(chunk)
-        if not self._has_head:
-            self._note_head(chunk)
+        if not self._has_identity:
+            self._keep_identity(chunk)
         if chunk.usage is not None or chunk.meta is not None:
-            self._usage = wire.usage_of(chunk.usage) or self._usage
-            self._cost = wire.cost_of(chunk.meta) or self._cost
+            self._usage = parse_usage(chunk.usage) or self._usage
+            self._cost = parse_cost(chunk.meta) or self._cost
         if chunk.choices is None:
             return
         self.has_chunk = True
@@ -130,83 +136,96 @@ class Accumulator:
         for choice in chunk.choices:
             index = position if choice.index is None else choice.index
             position += 1  # noqa: SIM113 - cheaper than enumerate() for the usual single choice
-            state = self._choices.get(index) or self._begin(index)
+            builder = self._choices.get(index) or self._begin_choice(index)
             if choice.delta is not None:
-                self._take_message(choice.delta, state, deltas)
+                self._add_message(choice.delta, builder, deltas)
             if choice.logprobs is not None:
-                _extend(state, choice.logprobs)
-            if choice.finish_reason and state.finish is None:
-                # Text may still follow, so nothing that is held back is judged yet.
-                state.finish = choice.finish_reason
+                _add_logprobs(builder, choice.logprobs)
+            if choice.finish_reason and builder.finish_reason is None:
+                # More text may follow, so text that is held back stays so until `close`.
+                builder.finish_reason = choice.finish_reason
                 self._unfinished -= 1
                 self.finished_choices = 0 if self._unfinished else len(self._choices)
 
     @property
     def is_settled(self) -> bool:
-        """Whether there is nothing to learn from a plain chunk but its text, and maybe a time."""
-        return bool(self._id and self._model) and not self._mender.held
+        """Whether a plain chunk can change nothing but the text, and perhaps ``created``."""
+        return bool(self._id and self._model) and not self._mender.pending
 
-    def take_plain(self, chunk: wire.PlainChunk, deltas: list[Delta]) -> bool:
-        """Add the text of a chunk that has nothing else; False if its choice has not begun yet.
+    def add_plain(self, chunk: PlainChunk, deltas: list[Delta]) -> bool:
+        """Add a plain chunk; return False, and add nothing, if its choice has not begun yet.
 
-        What `take` would do, at a third of the cost. For an accumulator that `is_settled`.
+        Does what `add` would do at a third of the cost. Requires `is_settled`.
         """
         (choice,) = chunk.choices
-        state = self._choices.get(choice.index)
-        if state is None:
+        builder = self._choices.get(choice.index)
+        if builder is None:
             return False
         if not self._created and chunk.created is not None:
             self._created = chunk.created
         message = choice.delta
         if text := message.reasoning_content:
-            state.reasoning.append(text)
-            deltas.append(ReasoningDelta(text, state.index))
+            builder.reasoning.append(text)
+            deltas.append(ReasoningDelta(text, builder.index))
         if text := message.content:
-            if state.tags is None:
-                state.answer.append(text)
-                deltas.append(AnswerDelta(text, state.index))
+            if builder.tags is None:
+                builder.answer.append(text)
+                deltas.append(AnswerDelta(text, builder.index))
             else:
-                self._take_split(state, state.tags.feed(text), deltas)
+                self._add_split(builder, builder.tags.feed(text), deltas)
         return True
 
     def close(self, deltas: list[Delta]) -> None:
-        """Hand out what was held back; nothing more will come."""
-        for (index, field), text in self._mender.give_up().items():
-            message = wire.Message()
-            if field in _MENDED:
+        """Add the deltas of the text that was held back; no chunk may follow."""
+        for (index, field), text in self._mender.close().items():
+            message = ChunkMessage()
+            if field in _MENDED_FIELDS:
                 setattr(message, field, text)
-            self._take_message(message, self._choices[index], deltas)
-        for state in self._choices.values():
-            if state.tags is not None:
-                self._take_split(state, state.tags.close(), deltas)
+            self._add_message(message, self._choices[index], deltas)
+        for builder in self._choices.values():
+            if builder.tags is not None:
+                self._add_split(builder, builder.tags.close(), deltas)
 
-    def made(self, *, complete: bool, raw: Any, **facts: Any) -> Completion:
-        """Return the completion so far; ``complete`` is whether it had reached its end.
+    def build(self, *, complete: bool, raw: Any, **fields: Any) -> Completion:
+        """Build the completion so far.
 
-        ``facts`` are its fields that only the HTTP layer knows; their headers may hold its cost.
+        Args:
+            complete: whether the completion has reached its end; the arguments of tool calls can
+                be read only then.
+            raw: what `Completion.raw` gives, as a dictionary or as JSON text.
+            **fields: the fields of `Completion` that the body does not hold. Their ``headers`` give
+                the cost where no chunk did.
         """
+        ids = ToolCallIds(
+            id_
+            for builder in self._choices.values()
+            if builder.tool_calls
+            for id_ in builder.tool_calls.wire_ids
+        )
         return Completion(
             choices=tuple(
-                self._choices[index].made(complete=complete) for index in sorted(self._choices)
+                self._choices[index].build(ids, complete=complete)
+                for index in sorted(self._choices)
             ),
-            usage=self._usage or self._state_usage(),
-            cost=self._cost or wire.cost_of(None, facts.get("headers")),
+            usage=self._usage or self._build_envelope_usage(),
+            cost=self._cost or parse_cost(None, fields.get("headers")),
             id=self._id,
             model=self._model,
             created=self._created,
             raw=raw,
-            **facts,
+            **fields,
         )
 
-    def _begin(self, index: int) -> _ChoiceState:
-        tagged = may_use_tags(self._asked_for or self._model)
-        state = self._choices[index] = _ChoiceState(index, InlineTags() if tagged else None)
+    def _begin_choice(self, index: int) -> _ChoiceBuilder:
+        tagged = may_use_tags(self._requested_model or self._model)
+        builder = _ChoiceBuilder(index, ThinkTagSplitter() if tagged else None)
+        self._choices[index] = builder
         self._unfinished += 1
         self.finished_choices = 0
-        return state
+        return builder
 
-    def _take_message(
-        self, message: wire.Message, state: _ChoiceState, deltas: list[Delta]
+    def _add_message(
+        self, message: ChunkMessage, builder: _ChoiceBuilder, deltas: list[Delta]
     ) -> None:
         # Reasoning comes first where one chunk carries both.
         if (
@@ -214,83 +233,91 @@ class Accumulator:
             or message.reasoning
             or message.reasoning_details
             or message.thinking
-        ) and (thought := wire.reasoning_of(message)):
-            state.reasoning.append(thought)
-            deltas.append(ReasoningDelta(thought, state.index))
+        ) and (reasoning := read_reasoning(message)):
+            builder.reasoning.append(reasoning)
+            deltas.append(ReasoningDelta(reasoning, builder.index))
         if text := message.content:
-            if state.tags is None:
-                state.answer.append(text)
-                deltas.append(AnswerDelta(text, state.index))
+            if builder.tags is None:
+                builder.answer.append(text)
+                deltas.append(AnswerDelta(text, builder.index))
             else:
-                self._take_split(state, state.tags.feed(text), deltas)
+                self._add_split(builder, builder.tags.feed(text), deltas)
         if text := message.refusal:
-            state.refusal.append(text)
-            deltas.append(RefusalDelta(text, state.index))
+            builder.refusal.append(text)
+            deltas.append(RefusalDelta(text, builder.index))
         if message.tool_calls or message.function_call:
-            self._take_calls(message, state, deltas)
+            self._add_tool_calls(message, builder, deltas)
         if message.audio or message.annotations:
-            _add_media(state, message)
+            _add_media(builder, message)
 
-    def _take_split(
-        self, state: _ChoiceState, pieces: tuple[str, str], deltas: list[Delta]
+    def _add_split(
+        self, builder: _ChoiceBuilder, pieces: tuple[str, str], deltas: list[Delta]
     ) -> None:
         reasoning, answer = pieces
         if reasoning:
-            state.reasoning.append(reasoning)
-            deltas.append(ReasoningDelta(reasoning, state.index))
+            builder.reasoning.append(reasoning)
+            deltas.append(ReasoningDelta(reasoning, builder.index))
         if answer:
-            state.answer.append(answer)
-            deltas.append(AnswerDelta(answer, state.index))
+            builder.answer.append(answer)
+            deltas.append(AnswerDelta(answer, builder.index))
 
-    def _take_calls(self, message: wire.Message, state: _ChoiceState, deltas: list[Delta]) -> None:
-        if state.tools is None:
-            state.tools = ToolCalls()
-        fragments = list(message.tool_calls or ())
-        if message.function_call is not None:  # the name of a single tool call before 2023-11
-            fragments.append(wire.ToolFragment(function=message.function_call))
-        taken = (state.tools.take(fragment, state.index) for fragment in fragments)
-        deltas.extend(delta for delta in taken if delta is not None)
+    def _add_tool_calls(
+        self, message: ChunkMessage, builder: _ChoiceBuilder, deltas: list[Delta]
+    ) -> None:
+        if builder.tool_calls is None:
+            builder.tool_calls = ToolCallAssembler()
+        fragments = message.tool_calls or []
+        if message.function_call is not None:
+            fragments = [*fragments, ToolCallFragment(function=message.function_call)]
+        for fragment in fragments:
+            delta = builder.tool_calls.add(fragment, builder.index)
+            if delta is not None:
+                deltas.append(delta)
 
-    def _mend(self, chunk: wire.Chunk) -> None:
+    def _mend(self, chunk: Chunk) -> None:
         for position, choice in enumerate(chunk.choices or ()):
             index = position if choice.index is None else choice.index
             message = choice.delta
             if message is None:
                 continue
-            # One text, whichever of its names a chunk gives it.
-            message.reasoning_content = wire.reasoning_of(message)
+            # The halves of a character may come under different names of the reasoning.
+            message.reasoning_content = read_reasoning(message)
             message.reasoning = message.thinking = message.reasoning_details = None
-            for field in _MENDED:
+            for field in _MENDED_FIELDS:
                 if text := getattr(message, field):
                     setattr(message, field, self._mender.mend((index, field), text))
             for fragment in message.tool_calls or ():
                 self._mend_arguments((index, f"arguments of {fragment.index}"), fragment.function)
             self._mend_arguments((index, "function_call"), message.function_call)
 
-    def _mend_arguments(self, key: tuple[int, str], function: wire.Function | None) -> None:
+    def _mend_arguments(self, key: tuple[int, str], function: FunctionFragment | None) -> None:
         if function is not None and function.arguments:
             function.arguments = self._mender.mend(key, function.arguments)
 
-    def _note_head(self, chunk: wire.Chunk) -> None:
-        """Keep the first id, model and time.
+    def _keep_identity(self, chunk: Chunk) -> None:
+        """Keep the first id, model and time that are not empty.
 
-        Claude's chunks have an empty id after the first, and Azure's first has 0 for the time.
+        Claude's flat streams have an id in the first chunk and ``""`` after it, their ``created``
+        changes, and Azure's first chunk has 0 for it.
         """
         self._id = self._id or chunk.id or ""
         self._model = self._model or chunk.model or ""
         if not self._created and chunk.created is not None:
             self._created = chunk.created
-        self._has_head = bool(self._id and self._model and self._created)
+        self._has_identity = bool(self._id and self._model and self._created)
 
-    def _note_state(self, state: Mapping[str, Any]) -> None:
-        """Count from the envelope: input from its first event, output from its last but one."""
-        usage = wire.usage_of(state.get("usage"))
+    def _count_envelope(self, state: Mapping[str, Any]) -> None:
+        """Read the token counts of an envelope (Claude's streams before 2026-02-13).
+
+        Its first event that is not zero has the input, the last one that is not zero the output.
+        """
+        usage = parse_usage(state.get("usage"))
         if usage is not None:
-            self._prompt_tokens = self._prompt_tokens or usage.prompt_tokens or 0
-            self._completion_tokens = usage.completion_tokens or self._completion_tokens
+            self._envelope_input = self._envelope_input or usage.prompt_tokens or 0
+            self._envelope_output = usage.completion_tokens or self._envelope_output
 
-    def _state_usage(self) -> Usage | None:
-        prompt, completion = self._prompt_tokens, self._completion_tokens
+    def _build_envelope_usage(self) -> Usage | None:
+        prompt, completion = self._envelope_input, self._envelope_output
         if not prompt and not completion:
             return None
         total = prompt + completion
@@ -298,26 +325,30 @@ class Accumulator:
         return Usage(prompt, completion, total, raw=raw)
 
 
-def _extend(state: _ChoiceState, logprobs: dict[str, Any]) -> None:
-    """Add the log probabilities of a chunk: lists grow, anything else is replaced."""
-    if state.logprobs is None:
-        state.logprobs = {}
+def _copy_list(value: Any) -> Any:
+    return list(value) if isinstance(value, list) else value
+
+
+def _add_logprobs(builder: _ChoiceBuilder, logprobs: dict[str, Any]) -> None:
+    """Add the log probabilities of a chunk: extend lists, replace other values."""
+    if builder.logprobs is None:
+        builder.logprobs = {}
     for key, value in logprobs.items():
-        known = state.logprobs.get(key)
+        known = builder.logprobs.get(key)
         if isinstance(known, list) and isinstance(value, list):
             known.extend(value)
-        elif value is not None or key not in state.logprobs:
-            state.logprobs[key] = _copied(value)
+        elif value is not None or key not in builder.logprobs:
+            builder.logprobs[key] = _copy_list(value)
 
 
-def _add_media(state: _ChoiceState, message: wire.Message) -> None:
+def _add_media(builder: _ChoiceBuilder, message: ChunkMessage) -> None:
     """Add audio, whose data and transcript come in pieces, and annotations."""
     if message.audio:
-        if state.audio is None:
-            state.audio = {}
+        if builder.audio is None:
+            builder.audio = {}
         for key, value in message.audio.items():
-            if key in _IN_PIECES and isinstance(value, str):
-                state.audio_pieces.setdefault(key, []).append(value)
-            elif value is not None or key not in state.audio:
-                state.audio[key] = value
-    state.annotations.extend(message.annotations or ())
+            if key in _AUDIO_PIECES and isinstance(value, str):
+                builder.audio_pieces.setdefault(key, []).append(value)
+            elif value is not None or key not in builder.audio:
+                builder.audio[key] = value
+    builder.annotations.extend(message.annotations or ())

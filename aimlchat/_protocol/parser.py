@@ -1,189 +1,138 @@
-"""The protocol of a stream without any I/O: bytes in, deltas out, a completion at the end."""
+"""`StreamParser`: when a stream is complete, and when it has failed."""
 
 from __future__ import annotations
 
+import enum
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from aimlchat._json import decode_json
-from aimlchat.completions import Choice, Completion
 from aimlchat.errors import AIMLChatError, ProtocolError, StreamInterruptedError, detach
 
-from . import chunks as wire
 from .accumulator import Accumulator
 from .api_errors import error_from_body, is_error_body
+from .chunks import DECODE_ERRORS, build_chunk_decoder, decode_plain_chunk, is_field_name
+from .lenient import parse_chunk
 from .sse import MAX_EVENT_BYTES, EventDecoder
-from .think_tags import may_use_tags
+from .whole import accumulate_body, decode_body
 
 if TYPE_CHECKING:
-    from aimlchat.completions import Delta
+    from aimlchat.completions import Completion, Delta
 
-__all__ = ["StreamParser", "parse_completion"]
+    from .chunks import Chunk
+
+__all__ = ["StreamParser"]
 
 _BOM = b"\xef\xbb\xbf"
 _WHITE_SPACE = b" \t\r\n"
-_DONE = b"[DONE]"
-_CLOSING = "think>"  # the end of either tag around inline reasoning
-# An upstream with more unknown keys than this gets no decoder of its own: they are not keys then.
+_DONE_MARKER = b"[DONE]"
+# A stream with more unknown keys than this has a new one in each chunk (keys used as data), and a
+# decoder for each set of them would never be used again.
 _MAX_EXTRA_KEYS = 16
-_MOST_MISSES = 16
+# Trying the plain decoder in vain costs as much as decoding the chunk, and a stream of tool calls
+# has nothing plain in it.
+_MAX_MISSES = 16
 
 
-def parse_completion(data: bytes, model: str = "", **facts: Any) -> Completion:
-    """Read the body of a whole completion; ``model`` is the one that was asked for.
+class State(enum.Enum):
+    """What a `StreamParser` reads next, and what it leads to.
 
-    ``facts`` are the fields of `Completion` that the body does not hold, as ``headers``. Raises
-    `APIError` for an error in the body, `ProtocolError` for a body that is not JSON, not an object,
-    or has no choice.
+    START: the kind of body is unknown, since only white space or a byte order mark has come.
+        → BODY at ``{`` or ``[``
+        → FAILED at ``<``, which is HTML or XML
+        → EVENTS at any other byte
+    EVENTS: events of any kind.
+        → PLAIN behind an event, if the next one is likely to be a plain chunk
+        → DONE at ``[DONE]`` behind a chunk
+        → FAILED at an error event, an event that is not a JSON object, or one that is too large.
+          Once every choice that began has its finish reason these are ignored instead: the answer
+          is finished, and nothing behind it can undo that.
+    PLAIN: as EVENTS, but the next event is first tried with the faster decoder of plain chunks.
+        → EVENTS if that was in vain too often
+    BODY: the rest of a body that is one JSON text and not an event stream.
+        → FAILED if it grows too large
+    DONE: nothing; what follows ``[DONE]`` is ignored.
+    CLOSED: nothing; the body has ended, and it was complete.
+    FAILED: nothing; `StreamParser.fault` is the reason, and every call raises a copy of it.
+
+    At the end of the body every state leads to CLOSED or FAILED, which are final. BODY is complete
+    if it is a whole completion. A stream is complete after ``[DONE]``, or if every choice that
+    began has its finish reason.
     """
-    chunk, raw = _whole_chunk(data)
-    if raw is data and (choice := _plain_choice(chunk, model)):
-        return Completion(
-            choices=(choice,),
-            usage=wire.usage_of(chunk.usage),
-            cost=wire.cost_of(chunk.meta, facts.get("headers")),
-            id=chunk.id or "",
-            model=chunk.model or "",
-            created=chunk.created,
-            raw=raw,
-            **facts,
-        )
-    whole = Accumulator(model)
-    _take_whole(whole, chunk, [], odd=raw is not data)
-    return whole.made(complete=True, raw=raw, **facts)
+
+    START = enum.auto()
+    EVENTS = enum.auto()
+    PLAIN = enum.auto()
+    BODY = enum.auto()
+    DONE = enum.auto()
+    CLOSED = enum.auto()
+    FAILED = enum.auto()
 
 
-def _plain_choice(chunk: wire.Chunk, model: str) -> Choice | None:
-    """Read the usual answer, one choice of text alone, without an accumulator; None for others."""
-    if chunk.event is not None or chunk.choices is None or len(chunk.choices) != 1:
-        return None
-    (choice,) = chunk.choices
-    said = choice.message
-    if (
-        said is None
-        or said.tool_calls
-        or said.function_call is not None
-        or said.audio
-        or said.annotations
-        or choice.logprobs is not None
-    ):
-        return None
-    text = said.content or ""
-    if _CLOSING in text and may_use_tags(model or chunk.model or ""):
-        return None
-    native = choice.finish_reason or None
-    return Choice(
-        index=choice.index or 0,
-        text=text,
-        reasoning=wire.reasoning_of(said),
-        refusal=said.refusal or None,
-        finish_reason=wire.finish_reason_of(native),
-        native_finish_reason=native,
-    )
-
-
-def _whole_chunk(data: bytes) -> tuple[wire.Chunk, bytes | dict[str, Any]]:
-    """Read a whole body; return also the body itself: as it came, or decoded if that was odd."""
-    chunk = wire.typed_whole(data)
-    if chunk is not None and chunk.choices and not chunk.error:
-        return chunk, data
-    body = decode_json(data)
-    if not isinstance(body, dict):
-        msg = f"the answer is not a JSON object: {data[:120]!r}"
-        raise ProtocolError(msg)
-    if is_error_body(body):
-        raise error_from_body(body)
-    chunk, _ = wire.chunk_from(body, whole=True)
-    if not chunk.choices:
-        msg = f"the answer has no choice: {data[:120]!r}"
-        raise ProtocolError(msg)
-    return chunk, body
-
-
-def _take_whole(content: Accumulator, chunk: wire.Chunk, deltas: list[Delta], *, odd: bool) -> None:
-    if not odd:
-        wire.as_stream(chunk)
-    content.take(chunk, deltas, odd=odd)
-    content.close(deltas)
+# As globals, since looking one up in the class for each chunk costs more.
+START, EVENTS, PLAIN, BODY, DONE, CLOSED, FAILED = State
 
 
 class StreamParser:
-    """Read a streamed completion, from bytes to deltas; no I/O, no clock, no asyncio.
+    """Parse a streamed completion from bytes to deltas, without I/O, clock or asyncio.
 
-    Any split of the same bytes gives the same text and the same end. ``model`` is the model that
-    was asked for; it decides whether ``<think>`` tags in the text are reasoning. Without it the
-    model that the server echoes decides.
+    Any split of the same bytes gives the same text and the same end. A stream is complete after
+    ``[DONE]`` behind at least one chunk, or once every choice that began has a finish reason. A
+    body that turns out to be one whole JSON completion is parsed as such.
 
-    A stream is complete at ``[DONE]`` after at least one chunk, or once every choice that began has
-    a finish reason. A body that turns out to be one whole JSON completion is read as such.
+    Args:
+        model: the requested model, which decides whether ``<think>`` tags in the text are
+            reasoning; without it the model that the server echoes decides.
     """
 
     def __init__(self, model: str = "") -> None:
+        self._state = START
         self._events = EventDecoder()
         self._content = Accumulator(model)
-        self._decode = wire.typed_decoder()
-        self._extra_keys: tuple[str, ...] = ()
-        self._extra: dict[str, Any] = {}
-        self._may_be_plain = False  # what comes next, as far as is known
-        self._misses = 0  # how often it was not
+        self._decode = build_chunk_decoder()
+        self._extra_keys: tuple[str, ...] = ()  # the unknown ones that `_decode` takes
+        self._extra: dict[str, Any] = {}  # the latest value of each unknown top-level key
+        self._misses = 0  # how often an event was expected to be plain and was not
         self._last_event = b""
-        self._start: bytes | None = b""  # None once it is known what kind of body this is
-        self._whole: bytearray | None = None  # the body, if it is a single JSON text
-        self._whole_raw: bytes | dict[str, Any] | None = None  # that body, once it was read
-        self._closed = False
+        self._prefix = b""  # what START has read
+        self._body = bytearray()  # what BODY has read
+        self._raw_body: bytes | dict[str, Any] | None = None  # that body, once it was decoded
+        # `DeltaStream` reads these for each chunk, so they are attributes and not properties.
         self.fault: AIMLChatError | None = None
-        """What went wrong; raised (as a copy) by the next `feed` or `close`."""
+        """Why the stream failed, without a traceback; None while it has not."""
         self.done = False
-        """Whether ``[DONE]`` has come: nothing that follows counts."""
+        """Whether ``[DONE]`` has come, after which nothing counts."""
         self.finished_choices = 0
         """How many choices have their finish reason; 0 while one that began lacks it."""
 
     def feed(self, data: bytes) -> list[Delta]:
-        """Take the next bytes of the body and return the deltas in them, often none.
+        """Take the next bytes of the body and return the deltas that they complete, often none.
 
-        A fault in the bytes does not take the deltas before it away: they are returned, and the
-        fault is raised at the next call. Raises `APIError` for an error event, `ProtocolError` for
-        what is not the wire format.
+        A fault in the bytes does not cost the deltas before it: they are returned, and the fault is
+        raised at the next call.
+
+        Raises:
+            APIError: an earlier event was an error.
+            ProtocolError: earlier bytes were not of the wire format.
         """
-        # Nearly always one read is one event, and that is a piece of text.
-        if self._may_be_plain and (event := self._events.single(data)):
+        # Nearly every read is one event, and nearly every event is a piece of text.
+        if self._state is PLAIN and (event := self._events.decode_single(data)):
             deltas: list[Delta] = []
             try:
-                if self._content.take_plain(wire.plain_chunk(event), deltas):
+                if self._content.add_plain(decode_plain_chunk(event), deltas):
                     self._last_event = event
                     return deltas
-            except wire.REFUSED:
+            except DECODE_ERRORS:
                 pass
             self._misses += 1
-            self._may_be_plain = False
-        return self._feed(data)
-
-    def _feed(self, data: bytes) -> list[Delta]:
-        deltas: list[Delta] = []
-        self._raise_fault()
-        if self._start is not None:
-            data = self._recognise(data)
-        if self._whole is not None:
-            self._whole += data
-            if len(self._whole) > MAX_EVENT_BYTES:
-                self._fail(ProtocolError(f"the answer is larger than {MAX_EVENT_BYTES:,} bytes"))
-            return deltas
-        if not data or self.done or self._closed:
-            return deltas
-        self._take(self._events.feed(data), deltas)
-        self.finished_choices = self._content.finished_choices
-        if self._events.fault is not None and not self.done and self.fault is None:
-            self._fail(self._events.fault)
-        if self.fault is not None:  # then nothing more will come
-            self._content.close(deltas)
-        return deltas
+            return self._feed(data, EVENTS)
+        return self._feed(data, self._state)
 
     def close(self) -> list[Delta]:
-        """Say that the body has ended, and return the deltas that were held back until now.
+        """Note the end of the body; return the deltas that were held back until now.
 
-        Raises `StreamInterruptedError` if the stream had not reached its end, besides what `feed`
-        raises.
+        Raises what `feed` raises, and `StreamInterruptedError` if the stream was not complete.
         """
         self._raise_fault()
         deltas = self.end()
@@ -191,167 +140,201 @@ class StreamParser:
         return deltas
 
     def end(self) -> list[Delta]:
-        """Do what `close` does, but leave what went wrong in `fault` instead of raising it."""
+        """Do what `close` does, but leave a fault in `fault` instead of raising it."""
         deltas: list[Delta] = []
-        if self._closed or self.fault is not None:
+        state = self._state
+        if state is CLOSED or state is FAILED:
             return deltas
-        self._closed = True
-        self._may_be_plain = False
-        if self._whole is not None:
-            self._read_whole(bytes(self._whole), deltas)
-            return deltas
-        if not self.done and (event := self._events.close()):
-            self._take_last(event, deltas)
-        self._content.close(deltas)
-        if not self._is_complete and self.fault is None:
-            self.fault = self._interruption()
+        if state is BODY:
+            state = self._parse_body(deltas)
+        else:
+            if state is not DONE and (event := self._events.close()):
+                state = self._read_last_event(event, deltas)
+            if state is not FAILED:
+                is_complete = state is DONE or self._content.finished_choices
+                state = CLOSED if is_complete else self._fail(self._build_interruption())
+        self._enter(state, deltas)
         return deltas
 
     @property
     def partial(self) -> Completion:
-        """All that has come so far."""
+        """The completion as far as it has been received; can be read at any time."""
         return self.partial_with()
 
-    def partial_with(self, **facts: Any) -> Completion:
-        """Return the same with those fields of `Completion` that the body does not hold."""
-        complete = self._closed and self.fault is None
-        return self._content.made(complete=complete, raw=self._raw(), **facts)
+    def partial_with(self, **fields: Any) -> Completion:
+        """Return `partial` with the fields of `Completion` that the body does not hold."""
+        return self._content.build(complete=self._state is CLOSED, raw=self._build_raw(), **fields)
 
     @property
     def completion(self) -> Completion:
-        """The completion, once `close` was called; before that `RuntimeError`, or the fault."""
+        """The whole completion, after `close`.
+
+        Raises `RuntimeError` before that, and the fault if the stream has failed.
+        """
         self._raise_fault()
-        if not self._closed:
-            msg = "the stream has not ended yet; .partial has what came so far"
+        if self._state is not CLOSED:
+            msg = "the stream has not ended: call close(), or read .partial"
             raise RuntimeError(msg)
         return self.partial
 
-    @property
-    def _is_complete(self) -> bool:
-        return self.done or self._content.finished_choices > 0
+    def _enter(self, state: State, deltas: list[Delta]) -> None:
+        """Change the state; in a final one, add the text that was held back to the deltas."""
+        self._state = state
+        self.done = self.done or state is DONE
+        if state is CLOSED or state is FAILED:
+            self._content.close(deltas)
 
-    def _take(self, events: list[bytes], deltas: list[Delta]) -> None:
-        """Take events up to the one that ends the stream, or is a fault."""
-        # What a chunk costs is spent here, so nothing is looked at twice that need not be.
-        take_plain, plain_chunk = self._content.take_plain, wire.plain_chunk
-        may_be_plain = self._may_be_plain
-        for event in events:
-            if may_be_plain:
+    def _feed(self, data: bytes, state: State) -> list[Delta]:
+        """Do what `feed` does for bytes of any kind; ``state`` is how to read them."""
+        deltas: list[Delta] = []
+        if state is START:
+            state, data = self._recognize(data)
+        if state is PLAIN or state is EVENTS:
+            state = self._read_events(data, state, deltas)
+            self.finished_choices = self._content.finished_choices
+        elif state is BODY:
+            state = self._collect_body(data)
+        elif self._state is FAILED:
+            self._raise_fault()
+        if state is not self._state:
+            self._enter(state, deltas)
+        return deltas
+
+    # The methods below read, and return the state that this leads to.
+
+    def _recognize(self, data: bytes) -> tuple[State, bytes]:
+        """Find out what kind of body this is; return also the bytes that are to be read now."""
+        data = (self._prefix + data).lstrip(_WHITE_SPACE)
+        body = data.removeprefix(_BOM).lstrip(_WHITE_SPACE)
+        if not body or (len(data) < len(_BOM) and _BOM.startswith(data)):
+            self._prefix = data[: len(_BOM)]
+            return START, b""
+        if body.startswith((b"{", b"[")):
+            return BODY, body
+        if body.startswith(b"<"):
+            msg = "expected an event stream, but the response body is HTML or XML"
+            return self._fail(ProtocolError(msg)), b""
+        return EVENTS, body
+
+    def _collect_body(self, data: bytes) -> State:
+        self._body += data
+        if len(self._body) > MAX_EVENT_BYTES:
+            msg = f"the response body exceeds {MAX_EVENT_BYTES:,} bytes"
+            return self._fail(ProtocolError(msg))
+        return BODY
+
+    def _parse_body(self, deltas: list[Delta]) -> State:
+        data = bytes(self._body)
+        try:
+            chunk, self._raw_body = decode_body(data)
+        except AIMLChatError as error:
+            return self._fail(error)
+        accumulate_body(self._content, chunk, deltas, lenient=self._raw_body is not data)
+        return CLOSED
+
+    def _read_events(self, data: bytes, state: State, deltas: list[Delta]) -> State:
+        """Read events up to the one that ends the stream or makes it fail."""
+        # Every chunk passes this loop, so it checks nothing twice.
+        add_plain = self._content.add_plain
+        is_plain = state is PLAIN
+        for event in self._events.feed(data):
+            if is_plain:
                 try:
-                    is_taken = take_plain(plain_chunk(event), deltas)
-                except wire.REFUSED:
-                    is_taken = False
-                if is_taken:
+                    is_added = add_plain(decode_plain_chunk(event), deltas)
+                except DECODE_ERRORS:
+                    is_added = False
+                if is_added:
                     self._last_event = event
                     continue
                 self._misses += 1
-            self._take_any(event, deltas)
-            if self.done or self.fault is not None:
-                self._may_be_plain = False
-                break
-            # A miss costs as much as decoding, and a stream of tool calls has nothing else.
-            may_be_plain = self._may_be_plain = (
-                self._misses < _MOST_MISSES and not self._extra_keys and self._content.is_settled
+            state = self._read_event(event, deltas)
+            if state is not EVENTS:
+                return state
+            is_plain = (
+                self._misses < _MAX_MISSES and not self._extra_keys and self._content.is_settled
             )
+        if self._events.fault is not None:
+            return self._fail(self._events.fault)
+        return PLAIN if is_plain else EVENTS
 
-    def _take_any(self, event: bytes, deltas: list[Delta]) -> None:
+    def _read_event(self, event: bytes, deltas: list[Delta]) -> State:
         try:
             chunk = self._decode(event)
-        except wire.REFUSED:
-            self._take_odd(event, deltas)
-            return
+        except DECODE_ERRORS:
+            return self._read_leniently(event, deltas)
         if chunk.error or (chunk.event is not None and chunk.event.error):
-            self._take_odd(event, deltas)
-            return
+            return self._read_leniently(event, deltas)
         self._last_event = event
         if self._extra_keys:
-            self._note_extra(chunk)
-        self._content.take(chunk, deltas)
+            self._keep_extra(chunk)
+        self._content.add(chunk, deltas)
+        return EVENTS
 
-    def _note_extra(self, chunk: wire.Chunk) -> None:
-        for place, key in enumerate(self._extra_keys):
-            value = getattr(chunk, f"extra_{place}")
-            if value is not msgspec.UNSET:
-                self._extra[key] = value
+    def _read_leniently(self, event: bytes, deltas: list[Delta]) -> State:
+        """Read an event that the decoder rejected: the end, an error, or a chunk of its own shape.
 
-    def _take_odd(self, event: bytes, deltas: list[Delta]) -> None:
-        """Take an event that is no plain chunk: the end, an error, a shape of its own, or junk."""
-        if not event.strip():
-            return
-        if event.strip() == _DONE:
-            if self._content.has_chunk:
-                self.done = True
-            else:
-                self._fail(ProtocolError("the stream ended before its first chunk"))
-            return
+        White space counts as an empty event, which is skipped.
+        """
+        text = event.strip()
+        if not text:
+            return EVENTS
+        if text == _DONE_MARKER:
+            is_fault = not self._content.has_chunk
+            return self._fail(ProtocolError("[DONE] came before a chunk")) if is_fault else DONE
         try:
             body = decode_json(event)
         except ProtocolError as error:
-            self._fail(error)
-            return
+            return self._fail(error)
         if not isinstance(body, dict):
-            self._fail(ProtocolError(f"an event is not a JSON object: {event[:120]!r}"))
-            return
+            return self._fail(ProtocolError(f"an event is not a JSON object: {event[:120]!r}"))
         self._last_event = event
-        for said in (body, body.get("event")):
-            if isinstance(said, dict) and is_error_body(said):
-                self._fail(error_from_body(said))
-                return
-        chunk, extra = wire.chunk_from(body)
+        for part in (body, body.get("event")):
+            if isinstance(part, dict) and is_error_body(part):
+                return self._fail(error_from_body(part))
+        chunk, extra = parse_chunk(body)
         self._extra |= extra
         self._widen_decoder(extra)
-        self._content.take(chunk, deltas, odd=True)
+        self._content.add(chunk, deltas, lenient=True)
+        return EVENTS
 
-    def _take_last(self, event: bytes, deltas: list[Delta]) -> None:
-        """Take an event that lacks its blank line; one that is cut off does not count."""
-        if event.strip() != _DONE:
+    def _read_last_event(self, event: bytes, deltas: list[Delta]) -> State:
+        """Read an event that lacks its blank line; one whose JSON was cut is ignored.
+
+        The WHATWG standard discards such an event, but gateways forget the last blank line.
+        """
+        if event.strip() != _DONE_MARKER:
             try:
                 if not isinstance(decode_json(event), dict):
-                    return
+                    return EVENTS
             except ProtocolError:
-                return
-        self._take([event], deltas)
+                return EVENTS
+        return self._read_event(event, deltas)
+
+    def _fail(self, error: AIMLChatError) -> State:
+        """Keep the error as the fault, unless the answer is finished already."""
+        if self._content.finished_choices:
+            return EVENTS
+        self.fault = detach(error)
+        return FAILED
+
+    def _keep_extra(self, chunk: Chunk) -> None:
+        for index, key in enumerate(self._extra_keys):
+            value = getattr(chunk, f"extra_{index}")
+            if value is not msgspec.UNSET:
+                self._extra[key] = value
 
     def _widen_decoder(self, extra: dict[str, Any]) -> None:
-        keys = tuple(sorted({*self._extra_keys, *filter(wire.can_be_field, extra)}))
+        """Let the decoder take these keys from now on, so that they cost the slow path once."""
+        keys = tuple(sorted({*self._extra_keys, *filter(is_field_name, extra)}))
         if keys != self._extra_keys and len(keys) <= _MAX_EXTRA_KEYS:
             self._extra_keys = keys
-            self._decode = wire.typed_decoder(keys)
+            self._decode = build_chunk_decoder(keys)
 
-    def _recognise(self, data: bytes) -> bytes:
-        """Tell by its first byte what kind of body this is; return what is to be read on."""
-        data = ((self._start or b"") + data).lstrip(_WHITE_SPACE)
-        body = data.removeprefix(_BOM).lstrip(_WHITE_SPACE)
-        if not body or (len(data) < len(_BOM) and _BOM.startswith(data)):
-            self._start = data[: len(_BOM)]
-            return b""
-        self._start = None
-        if body.startswith((b"{", b"[")):
-            self._whole = bytearray()
-            return body
-        if body.startswith(b"<"):
-            self._fail(ProtocolError("the answer is not an event stream, but HTML or XML"))
-            return b""
-        return body
-
-    def _read_whole(self, body: bytes, deltas: list[Delta]) -> None:
-        try:
-            chunk, self._whole_raw = _whole_chunk(body)
-        except AIMLChatError as error:
-            self.fault = detach(error)
-            return
-        _take_whole(self._content, chunk, deltas, odd=self._whole_raw is not body)
-
-    def _fail(self, error: AIMLChatError) -> None:
-        # A choice that has its finish reason is whole; what goes wrong behind it cannot undo that.
-        if not self._content.finished_choices:
-            self.fault = detach(error)
-
-    def _interruption(self) -> AIMLChatError:
+    def _build_interruption(self) -> StreamInterruptedError:
         if not self._last_event and not self._content.has_chunk:
-            return StreamInterruptedError("the stream ended without a single event")
+            return StreamInterruptedError("the stream ended before its first event")
         return StreamInterruptedError(
-            "the stream ended before its finish reason; .partial has what came"
+            "the stream ended without [DONE] or a finish reason; .partial has the text before that"
         )
 
     def _raise_fault(self) -> None:
@@ -360,13 +343,14 @@ class StreamParser:
             error.partial = self.partial
             raise error
 
-    def _raw(self) -> bytes | dict[str, Any]:
-        if self._whole_raw is not None:
-            return self._whole_raw
+    def _build_raw(self) -> bytes | dict[str, Any]:
+        """Return what `Completion.raw` gives; JSON text is parsed there, on access."""
+        if self._raw_body is not None:
+            return self._raw_body
         if not self._last_event:
             return dict(self._extra)
         if not self._extra and b'"event"' not in self._last_event:
-            return self._last_event  # parsed if anybody looks at it
+            return self._last_event
         body = decode_json(self._last_event)
         chunk = body["event"] if isinstance(body.get("event"), dict) else body
         return {**self._extra, **chunk}

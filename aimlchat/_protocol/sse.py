@@ -1,4 +1,4 @@
-"""Bytes to events, as the WHATWG standard for server-sent events says.
+"""From bytes to events, by the WHATWG standard for server-sent events.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
 """
@@ -10,47 +10,49 @@ from aimlchat.errors import ProtocolError
 __all__ = ["MAX_EVENT_BYTES", "EventDecoder"]
 
 MAX_EVENT_BYTES = 16 * 2**20
-"""The largest event that is accepted, in bytes of data; there is no smaller limit."""
+"""The size of the largest event that is accepted, in bytes of data."""
 
-# An event that is not finished yet is bounded with its field names and line ends.
-_MAX_BLOCK = MAX_EVENT_BYTES + 4096
+# The bound of an event that is still incomplete, which includes its field names and line ends.
+_MAX_BUFFER = MAX_EVENT_BYTES + 4096
 _BOM = b"\xef\xbb\xbf"
 _DATA = b"data: "
-_LF, _CR = b"\n\r"  # as numbers: to look for one is several times as fast as for b"\r"
+_DATA_SIZE = len(_DATA)
+_LF, _CR = b"\n\r"  # as integers: searching for one is several times as fast as for b"\r"
 
 
 class EventDecoder:
-    """Cut a stream of bytes into the data of its events; no I/O, any split of the bytes is fine.
+    """Splits a stream of bytes into the data of its events; any split of the bytes is fine.
 
-    The data stay bytes: the JSON decoder reads UTF-8 faster than Python decodes it, and broken
-    UTF-8 is for it to judge. Event names, ids and retry times are read over: this wire says all
-    it has to say in the data. Events with empty data are skipped.
+    The data stay bytes: the JSON decoder reads UTF-8 faster than Python decodes it, and judges
+    broken UTF-8. Event names, ids and retry times are ignored, since this API puts everything into
+    the data. Events with empty data are skipped.
     """
 
-    __slots__ = ("_after_cr", "_at_start", "_held", "_is_between", "fault")
+    __slots__ = ("_after_cr", "_at_boundary", "_at_start", "_buffer", "fault")
 
     def __init__(self) -> None:
         self.fault: ProtocolError | None = None
-        """Set once an event was too large; nothing comes after it."""
+        """Set after an event that was too large; no event comes after that."""
         # What has come since the last blank line. A bytearray grows in place, so that a large
         # event in many pieces costs time linear in its size.
-        self._held = bytearray()
+        self._buffer = bytearray()
         self._at_start = True
         self._after_cr = False
-        self._is_between = False  # whether whatever comes next begins an event
+        self._at_boundary = False  # whether the next byte begins an event
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take the next bytes and return the data of each event that they complete."""
         if self.fault:
             return []
-        events = self._cut(data)
-        self._is_between = not (self._held or self._after_cr or self._at_start or self.fault)
+        events = self._split(data)
+        self._at_boundary = not (self._buffer or self._after_cr or self._at_start or self.fault)
         return events
 
-    def single(self, data: bytes) -> bytes:
-        """Return the data of the event that these bytes are, if they are one of a single line.
+    def decode_single(self, data: bytes) -> bytes:
+        """Return the data of the event if these bytes are exactly one event of a single line.
 
-        As nearly every read of a stream is. Otherwise ``b""``: then they are for `feed`.
+        Nearly every read of a stream is that. Otherwise returns ``b""`` and changes nothing; the
+        bytes then belong to `feed`.
         """
         end = len(data) - 2
         if (
@@ -58,44 +60,44 @@ class EventDecoder:
             and _CR not in data
             and data[-1] == _LF
             and data[:6] == _DATA
-            and len(_DATA) < end < MAX_EVENT_BYTES
-            and self._is_between
+            and _DATA_SIZE < end < MAX_EVENT_BYTES
+            and self._at_boundary
         ):
             return data[6:end]
         return b""
 
     def close(self) -> bytes:
-        """Return the data of an event that still lacks its blank line; empty if there is none.
+        """Return the data of an event that still lacks its blank line; ``b""`` if there is none.
 
-        The standard throws such an event away. Gateways forget the last blank line, so the caller
-        may look whether the data are whole; nothing else of the stream is left after this.
+        The standard discards such an event, but gateways forget the last blank line, so the caller
+        may use it if it is whole. Nothing is left in the decoder after this.
         """
-        event = _data_of(bytes(self._held))
-        self._held.clear()
+        event = _join_data(bytes(self._buffer))
+        self._buffer.clear()
         return event if len(event) <= MAX_EVENT_BYTES else b""
 
-    def _cut(self, data: bytes) -> list[bytes]:
+    def _split(self, data: bytes) -> list[bytes]:
         if self._after_cr or _CR in data:
-            data = self._with_lf_only(data)
-        if self._held or self._at_start:
-            data = self._join(data)
+            data = self._normalize_line_ends(data)
+        if self._buffer or self._at_start:
+            data = self._take_buffer(data)
             if not data:
                 return []
         end = data.rfind(b"\n\n")
         if end < 0:
-            self._held += data
-            self._bound_unfinished(data)
+            self._buffer += data
+            self._bound_buffer(data)
             return []
-        if end + 2 == len(data):  # as nearly always: each read ends with an event
-            return self._events_in(data[:end])
+        if end + 2 == len(data):  # the usual case: a read ends with an event
+            return self._split_events(data[:end])
         rest = data[end + 2 :]
-        self._held += rest
-        events = self._events_in(data[:end])
-        self._bound_unfinished(rest)
+        self._buffer += rest
+        events = self._split_events(data[:end])
+        self._bound_buffer(rest)
         return events
 
-    def _with_lf_only(self, data: bytes) -> bytes:
-        """Turn CR and CRLF into LF; a CRLF may be cut in two by the border between two reads."""
+    def _normalize_line_ends(self, data: bytes) -> bytes:
+        """Turn CR and CRLF into LF; a CRLF may be split between two reads."""
         if self._after_cr and data.startswith(b"\n"):
             data = data[1:]
             if not data:
@@ -105,68 +107,68 @@ class EventDecoder:
             self._after_cr = data.endswith(b"\r")
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
-    def _events_in(self, blocks: bytes) -> list[bytes]:
-        """Return the data of whole events, with blank lines between them."""
+    def _split_events(self, blocks: bytes) -> list[bytes]:
+        """Return the data of whole events, which are separated by blank lines."""
         if blocks.startswith(_DATA) and len(blocks) < MAX_EVENT_BYTES:
-            # Nearly always each event is a single line of data: one split does for all of them.
+            # In the usual case each event is a single line of data, and one split does for all.
             events = blocks[len(_DATA) :].split(b"\n\n" + _DATA)
             if blocks.count(b"\n") == 2 * (len(events) - 1) and b"" not in events:
                 return events
         events = []
         for block in blocks.split(b"\n\n"):
-            event = _data_of(block)
+            event = _join_data(block)
             if len(event) > MAX_EVENT_BYTES:
-                self._give_up()
+                self._fail()
                 break
             if event:
                 events.append(event)
         return events
 
-    def _join(self, data: bytes) -> bytes:
-        """Return what was held with what came, or ``b""`` if that still lacks its blank line."""
-        held = self._held
-        # The blank line may lie across the border between the two.
-        border = 0 if self._at_start else len(held) - 1
-        held += data
+    def _take_buffer(self, data: bytes) -> bytes:
+        """Return the buffer with these bytes added, or ``b""`` if they complete no event yet."""
+        buffer = self._buffer
+        # The blank line may begin at the end of the buffer.
+        start = 0 if self._at_start else len(buffer) - 1
+        buffer += data
         if self._at_start and not self._skip_bom():
             return b""
-        if held.find(b"\n\n", border) < 0:
-            self._bound_unfinished(data)
+        if buffer.find(b"\n\n", start) < 0:
+            self._bound_buffer(data)
             return b""
-        joined = bytes(held)
-        held.clear()
+        joined = bytes(buffer)
+        buffer.clear()
         return joined
 
     def _skip_bom(self) -> bool:
-        """Drop a byte order mark at the very start; False while it is not known to be one."""
-        held = self._held
-        if len(held) < len(_BOM) and _BOM.startswith(held):
+        """Drop a byte order mark at the very start; return False while it is incomplete."""
+        buffer = self._buffer
+        if len(buffer) < len(_BOM) and _BOM.startswith(buffer):
             return False
-        if held.startswith(_BOM):
-            del held[: len(_BOM)]
+        if buffer.startswith(_BOM):
+            del buffer[: len(_BOM)]
         self._at_start = False
         return True
 
-    def _bound_unfinished(self, latest: bytes) -> None:
-        """Keep what waits for its blank line small; ``latest`` is what came of it just now."""
-        held = self._held
-        # A gateway that pings with comments, and no blank lines, for hours is not a large event:
-        # what comes before the first line of data says nothing, nor does the rest of a comment.
+    def _bound_buffer(self, latest: bytes) -> None:
+        """Keep the buffer small; ``latest`` are the bytes that were added to it just now."""
+        buffer = self._buffer
+        # A gateway that sends comments without blank lines for hours sends no large event: lines
+        # before the first line of data have no effect, nor has the rest of a comment.
         if b"\n" in latest:
-            while not held.startswith(b"data") and (end := held.find(b"\n")) >= 0:
-                del held[: end + 1]
-        if held.startswith(b":"):
-            del held[1:]
-        if len(held) > _MAX_BLOCK:
-            self._give_up()
+            while not buffer.startswith(b"data") and (end := buffer.find(b"\n")) >= 0:
+                del buffer[: end + 1]
+        if buffer.startswith(b":"):
+            del buffer[1:]
+        if len(buffer) > _MAX_BUFFER:
+            self._fail()
 
-    def _give_up(self) -> None:
-        self._held.clear()
+    def _fail(self) -> None:
+        self._buffer.clear()
         self.fault = ProtocolError(f"an event of the stream exceeds {MAX_EVENT_BYTES:,} bytes")
 
 
-def _data_of(block: bytes) -> bytes:
-    """Return the data of the event in these lines; ``b""`` if they hold none."""
+def _join_data(block: bytes) -> bytes:
+    """Return the data of the event in these lines; ``b""`` if it has none."""
     lines = []
     for line in block.split(b"\n"):
         if line.startswith(b"data:"):

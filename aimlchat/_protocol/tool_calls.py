@@ -1,7 +1,8 @@
-"""Tool calls put together from their fragments, however the wire numbers them.
+"""Tool calls assembled from fragments, however the wire numbers them.
 
-Seen from gateways: an index that is missing, starts at 1, or is the same for all calls; an id that
-comes late, or with every fragment; a name that is repeated with every fragment.
+Gateways were seen to send an ``index`` that is missing, that starts at 1, or that is the same for
+all calls; an ``id`` that comes late, with every fragment, or never; and a name that is repeated
+with every fragment.
 """
 
 from __future__ import annotations
@@ -13,54 +14,84 @@ from aimlchat.completions import ToolCallDelta
 from aimlchat.content import ToolCall
 
 if TYPE_CHECKING:
-    from .chunks import ToolFragment
+    from collections.abc import Iterable, KeysView
 
-__all__ = ["ToolCalls"]
+    from .chunks import ToolCallFragment
 
-_MARK = re.compile(r'["\\{}\[\]]')
+__all__ = ["ToolCallAssembler", "ToolCallIds"]
+
+_JSON_MARK = re.compile(r'["\\{}\[\]]')
 
 
-class _Call:
-    """A call in the making."""
+class ToolCallIds:
+    """Makes ids for the calls of one completion that the wire gave none.
 
-    __slots__ = ("arguments", "id", "looked_at", "name", "nesting", "place")
+    Args:
+        wire_ids: the ids that the wire gave, in any of the choices.
+    """
 
-    def __init__(self, place: int) -> None:
-        self.place = place
+    __slots__ = ("_counts", "_used")
+
+    def __init__(self, wire_ids: Iterable[str] = ()) -> None:
+        self._used = set(wire_ids)
+        self._counts: dict[str, int] = {}
+
+    def make(self, index: int) -> str:
+        """Return ``call_<index>``, or ``call_<index>_<n>`` if another call has that id already."""
+        id_ = base = f"call_{index}"
+        while id_ in self._used:
+            count = self._counts[base] = self._counts.get(base, 0) + 1
+            id_ = f"{base}_{count}"
+        self._used.add(id_)
+        return id_
+
+
+class _ToolCallBuilder:
+    """One call as far as it has been received."""
+
+    __slots__ = ("arguments", "id", "index", "name", "nesting", "scanned")
+
+    def __init__(self, index: int) -> None:
+        self.index = index  # in `Completion.tool_calls`
         self.id: str | None = None
         self.name: str | None = None
         self.arguments: list[str] = []
         self.nesting = _Nesting()
-        self.looked_at = 0  # how many fragments of the arguments `nesting` knows
+        self.scanned = 0  # how many fragments of the arguments `nesting` has read
 
 
-class ToolCalls:
+class ToolCallAssembler:
     """The tool calls of one choice."""
 
-    __slots__ = ("_by_id", "_by_index", "_calls")
+    __slots__ = ("_by_id", "_by_wire_index", "_calls")
 
     def __init__(self) -> None:
-        self._calls: list[_Call] = []
-        self._by_index: dict[int, _Call] = {}
-        self._by_id: dict[str, _Call] = {}
+        self._calls: list[_ToolCallBuilder] = []
+        self._by_wire_index: dict[int, _ToolCallBuilder] = {}
+        self._by_id: dict[str, _ToolCallBuilder] = {}
 
-    def take(self, fragment: ToolFragment, choice: int) -> ToolCallDelta | None:
-        """Add a fragment; None if it brings no text and does not announce a call.
+    @property
+    def wire_ids(self) -> KeysView[str]:
+        """The ids that the wire gave."""
+        return self._by_id.keys()
 
-        What has neither id nor name nor arguments announces nothing.
+    def add(self, fragment: ToolCallFragment, choice: int) -> ToolCallDelta | None:
+        """Add a fragment; return its delta, or None if it has no text and begins no call.
+
+        A fragment without an id, a name and arguments begins no call.
         """
         function = fragment.function
         name = (function and function.name) or None
         text = (function and function.arguments) or ""
-        call = self._call_for(fragment.index, fragment.id or None, name, text)
+        call = self._find_call(fragment.index, fragment.id or None, name, text)
         is_new = call is None
         if is_new and not (fragment.id or name or text):
             return None
         if call is None:
-            call = _Call(len(self._calls))
+            call = _ToolCallBuilder(len(self._calls))
             self._calls.append(call)
         if fragment.index is not None:
-            self._by_index[fragment.index] = call
+            self._by_wire_index[fragment.index] = call
         if fragment.id:
             call.id = fragment.id
             self._by_id[fragment.id] = call
@@ -69,77 +100,84 @@ class ToolCalls:
         if not (text or is_new):
             return None
         call.arguments.append(text)
-        return ToolCallDelta(text, choice, call.place, call.id, call.name)
+        return ToolCallDelta(text, choice, call.index, call.id, call.name)
 
-    def made(self, *, complete: bool) -> tuple[ToolCall, ...]:
-        """Return the calls so far; ``complete`` is whether the stream had reached its end."""
+    def build(self, ids: ToolCallIds, *, complete: bool) -> tuple[ToolCall, ...]:
+        """Build the calls so far; ``complete`` is whether the completion has reached its end."""
         return tuple(
             ToolCall(
-                call.id or f"call_{call.place}", call.name or "", "".join(call.arguments), complete
+                call.id or ids.make(call.index),
+                call.name or "",
+                "".join(call.arguments),
+                complete,
             )
             for call in self._calls
         )
 
-    def _call_for(
+    def _find_call(
         self, index: int | None, id_: str | None, name: str | None, text: str
-    ) -> _Call | None:
-        """Find the call that a fragment belongs to; None if it begins a new one."""
+    ) -> _ToolCallBuilder | None:
+        """Return the call that a fragment belongs to; None if it begins a new one."""
         if id_ and id_ in self._by_id:
             return self._by_id[id_]
         if index is None:
             call = self._calls[-1] if self._calls else None
         else:
-            call = self._by_index.get(index)
+            call = self._by_wire_index.get(index)
         if call is None:
             return None
         if id_:
-            # Another id at a known place is another call; the first id there is one that came late.
-            late = call.id is None and (name is None or name == call.name or call.name is None)
-            return call if late else None
+            # The first id at a known index comes late for its call; a second one is a new call.
+            is_late = call.id is None and (name is None or name == call.name or call.name is None)
+            return call if is_late else None
         if name is None or call.name is None:
             return call
         if name == call.name:
-            return None if _begins_anew(call, text) else call
-        # Either the name grows ("get", "get_weather"), or calls collide on one index.
+            return None if _begins_call(call, text) else call
+        # Either the name grows ("get", then "get_weather"), or two calls share one index.
         return call if name.startswith(call.name) and not any(call.arguments) else None
 
 
 class _Nesting:
-    """How deep in JSON a text ends that comes in pieces."""
+    """The depth of nesting at which JSON text ends that comes in pieces."""
 
-    __slots__ = ("_escaped", "_in_string", "depth")
+    __slots__ = ("_depth", "_in_string", "_is_escaped")
 
     def __init__(self) -> None:
-        self.depth = 0
+        self._depth = 0
         self._in_string = False
-        self._escaped = False
+        self._is_escaped = False
 
     def feed(self, text: str) -> None:
         """Take the next piece."""
-        at = 1 if self._escaped and text else 0
-        self._escaped = self._escaped and not text
-        while found := _MARK.search(text, at):
-            mark, at = found[0], found.end()
+        position = 1 if self._is_escaped and text else 0
+        self._is_escaped = self._is_escaped and not text
+        while found := _JSON_MARK.search(text, position):
+            mark, position = found[0], found.end()
             if mark == '"':
                 self._in_string = not self._in_string
             elif mark == "\\":
-                self._escaped = at == len(text)
-                at += 1
+                self._is_escaped = position == len(text)
+                position += 1
             elif not self._in_string:
-                self.depth += 1 if mark in "{[" else -1
+                self._depth += 1 if mark in "{[" else -1
 
     @property
     def is_closed(self) -> bool:
-        """Whether all that was opened is closed."""
-        return not self.depth and not self._in_string
+        """Whether every bracket and string that was opened is closed."""
+        return not self._depth and not self._in_string
 
 
-def _begins_anew(call: _Call, text: str) -> bool:
-    """Tell a call of the same function from a name that is repeated with every fragment."""
+def _begins_call(call: _ToolCallBuilder, text: str) -> bool:
+    """Return whether a fragment with the call's own name begins a second call of that function.
+
+    It does if the arguments so far are a whole object and the fragment opens another one;
+    otherwise the gateway repeats the name with every fragment.
+    """
     if not text.startswith("{") or not call.arguments[-1].endswith("}"):
         return False
-    # Each fragment is looked at once, however often this is asked.
-    for fragment in call.arguments[call.looked_at :]:
+    # Each fragment is scanned once, however often this is called.
+    for fragment in call.arguments[call.scanned :]:
         call.nesting.feed(fragment)
-    call.looked_at = len(call.arguments)
+    call.scanned = len(call.arguments)
     return call.nesting.is_closed

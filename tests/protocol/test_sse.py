@@ -22,7 +22,7 @@ def decoded(*pieces):
 
 def taken(decoder, piece):
     """Take a piece the quick way if that is possible."""
-    event = decoder.single(piece)
+    event = decoder.decode_single(piece)
     return [event] if event else decoder.feed(piece)
 
 
@@ -77,9 +77,9 @@ def test_an_event_is_handed_out_with_the_byte_that_completes_it():
 
 def test_one_line_of_data_and_a_blank_line_is_an_event_of_its_own():
     decoder = EventDecoder()
-    assert decoder.single(b"data: a\n\n") == b""  # a byte order mark might come first
+    assert decoder.decode_single(b"data: a\n\n") == b""  # a byte order mark might come first
     assert decoder.feed(b"data: a\n\n") == [b"a"]
-    assert decoder.single(b"data: b\n\n") == b"b"
+    assert decoder.decode_single(b"data: b\n\n") == b"b"
 
 
 @pytest.mark.parametrize(
@@ -104,23 +104,23 @@ def test_one_line_of_data_and_a_blank_line_is_an_event_of_its_own():
 def test_anything_else_is_not(data):
     decoder = EventDecoder()
     decoder.feed(b"data: a\n\n")
-    assert decoder.single(data) == b""
+    assert decoder.decode_single(data) == b""
 
 
 def test_an_event_that_is_too_large_is_none_of_its_own_nor_is_what_follows():
     decoder = EventDecoder()
     decoder.feed(b"data: a\n\n")
     large = b"data: " + b"b" * (MAX_EVENT_BYTES + 1) + b"\n\n"
-    assert decoder.single(large) == b""
+    assert decoder.decode_single(large) == b""
     assert decoder.feed(large) == []
-    assert decoder.single(b"data: c\n\n") == b""
+    assert decoder.decode_single(b"data: c\n\n") == b""
 
 
 @pytest.mark.parametrize("before", [b"data: a", b"data: a\r", b":"])
 def test_an_event_that_continues_another_is_not_of_its_own(before):
     decoder = EventDecoder()
     decoder.feed(b"data: a\n\n" + before)
-    assert decoder.single(b"data: b\n\n") == b""
+    assert decoder.decode_single(b"data: b\n\n") == b""
 
 
 @pytest.mark.parametrize("place", range(4))
@@ -247,7 +247,7 @@ def test_an_event_without_end_is_a_fault_before_it_fills_the_memory():
     for _ in range(17):
         decoder.feed(b"x" * 2**20)
     assert decoder.fault is not None
-    assert not decoder._held
+    assert not decoder._buffer
     assert decoder.feed(b"\n\ndata: a\n\n") == []
 
 
@@ -260,7 +260,7 @@ def test_comments_without_blank_lines_take_no_memory(before, line_end):
     decoder.feed(before)
     for _ in range(1000):
         decoder.feed(b": still here" + line_end)
-    assert len(decoder._held) < 100
+    assert len(decoder._buffer) < 100
     assert decoder.feed(b"data: b\n\n") == [b"b"]
 
 
@@ -269,7 +269,7 @@ def test_a_comment_without_end_takes_no_memory():
     decoder.feed(b": ")
     for _ in range(17):
         decoder.feed(b"x" * 2**20)
-        assert len(decoder._held) < 100
+        assert len(decoder._buffer) < 100
     assert decoder.feed(b"\ndata: a\n\n") == [b"a"]
     assert decoder.fault is None
 

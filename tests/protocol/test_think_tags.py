@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aimlchat._protocol.think_tags import InlineTags, may_use_tags
+from aimlchat._protocol.think_tags import ThinkTagSplitter, may_use_tags
 
 OPEN, CLOSE = "<think>", "</think>"
 
@@ -21,7 +21,7 @@ def by_definition(text):
 
 
 def split(*pieces):
-    tags = InlineTags()
+    tags = ThinkTagSplitter()
     pairs = [tags.feed(piece) for piece in pieces]
     pairs.append(tags.close())
     return "".join(pair[0] for pair in pairs), "".join(pair[1] for pair in pairs)
@@ -98,19 +98,19 @@ def test_long_texts_are_split_by_definition(pieces):
 
 
 def test_reasoning_is_handed_out_before_its_tag_is_closed():
-    tags = InlineTags()
+    tags = ThinkTagSplitter()
     assert tags.feed("<think>one two") == ("one two", "")
     assert tags.feed(" three") == (" three", "")
 
 
 def test_only_what_may_be_a_tag_is_held_back_from_an_answer():
-    tags = InlineTags()
+    tags = ThinkTagSplitter()
     assert tags.feed("one < two </thin") == ("", "one < two ")
     assert tags.feed("g>") == ("", "</thing>")
 
 
 def test_one_piece_may_hold_reasoning_and_answer():
-    assert InlineTags().feed("<think>a</think>b") == ("a", "b")
+    assert ThinkTagSplitter().feed("<think>a</think>b") == ("a", "b")
 
 
 @pytest.mark.parametrize(

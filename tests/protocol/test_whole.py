@@ -24,7 +24,7 @@ from aimlchat import (
     ToolCallDelta,
     Usage,
 )
-from aimlchat._protocol.parser import parse_completion
+from aimlchat._protocol.whole import parse_completion
 
 
 def body_of(message=None, **rest):

@@ -31,8 +31,8 @@ from aimlchat import (
     StreamParser,
 )
 from aimlchat._protocol.api_errors import error_from_response
-from aimlchat._protocol.chunks import models_of
-from aimlchat._protocol.parser import parse_completion
+from aimlchat._protocol.metadata import parse_models
+from aimlchat._protocol.whole import parse_completion
 
 OWN = Path(__file__).parent.parent / "data" / "wire"
 GIVEN = os.environ.get("AIMLCHAT_WIRE_SAMPLES")
@@ -266,7 +266,7 @@ def test_a_last_event_with_the_cost_is_read(chunk, sse, body, entry):
 def test_a_list_of_models_is_read(body, entry):
     items = json.loads(body)
     named = [item for item in items if "id" in item]
-    models = models_of({"data": items})
+    models = parse_models({"data": items})
     assert [model.id for model in models] == [item["id"] for item in named]
     for model, item in zip(models, named, strict=True):
         assert model.type == item.get("type", "")

@@ -1,0 +1,209 @@
+"""The dictionary path: reads a chunk from any JSON object, whatever the types in it.
+
+It is slower than the decoders in `chunks` and takes what they reject: a value of another type than
+promised, content as a list of parts, unknown top-level keys. A value that cannot be understood
+counts as absent, so that it never costs the text beside it. Each function names the case that it
+exists for.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from .chunks import Chunk, ChunkChoice, ChunkMessage, FunctionFragment, ToolCallFragment
+from .surrogates import mend_surrogates
+
+__all__ = [
+    "parse_chunk",
+    "read_dict",
+    "read_float",
+    "read_int",
+    "read_list",
+    "read_reasoning",
+    "read_text",
+]
+
+_KNOWN_KEYS = frozenset(Chunk.__struct_fields__)
+
+
+def read_text(value: Any) -> str | None:
+    """Return a string as it is and a number as text; None for any other value.
+
+    Gateways were seen to send a number as ``id`` or as ``content``.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return None
+
+
+def read_int(value: Any) -> int | None:
+    """Return an integer, also from a string of digits or a float; None for any other value.
+
+    Gateways were seen to send ``"index": "1"`` and ``"created": 1750000000.0``. A fraction is
+    dropped. NaN, infinity, a bool, and a string of more digits than Python converts (4,300) are
+    None.
+    """
+    if type(value) is int:
+        return value
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def read_float(value: Any) -> float | None:
+    """Return a finite number, also from a string; None for any other value.
+
+    Response headers hold the cost as text. NaN, infinity and a bool are None.
+    """
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def read_dict(value: Any) -> dict[str, Any]:
+    """Return the value if it is a JSON object, otherwise an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def read_list(value: Any) -> list[Any]:
+    """Return the value if it is a JSON array, otherwise an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def parse_chunk(body: dict[str, Any]) -> tuple[Chunk, dict[str, Any]]:
+    """Read a chunk, or the body of a whole completion; return it and its unknown top-level keys."""
+    choices = body.get("choices")
+    chunk = Chunk(
+        id=_read_identifier(body.get("id")),
+        model=_read_identifier(body.get("model")),
+        created=read_int(body.get("created")),
+        usage=_dict_or_none(body.get("usage")),
+        meta=_dict_or_none(body.get("meta")),
+        error=body.get("error"),
+        state=_dict_or_none(body.get("state")),
+    )
+    if isinstance(choices, list):
+        chunk.choices = [_parse_choice(choice) for choice in choices if isinstance(choice, dict)]
+    extra = {name: value for name, value in body.items() if name not in _KNOWN_KEYS}
+    if isinstance(body.get("event"), dict):
+        # Only one level of envelope exists; reading deeper ones could exhaust the stack.
+        chunk.event, inner_extra = parse_chunk({**body["event"], "event": None})
+        extra |= inner_extra
+    return chunk, extra
+
+
+def read_reasoning(message: ChunkMessage) -> str:
+    """Return the reasoning in a message once, whichever of its four names it has.
+
+    Gateways repeat it under a second name: ``reasoning_details`` repeats ``reasoning``, and some
+    send ``reasoning`` and ``reasoning_content`` side by side. An encrypted detail has no text.
+    """
+    if message.reasoning_content:
+        return message.reasoning_content
+    if message.reasoning:
+        return message.reasoning
+    if message.reasoning_details:
+        details = [
+            read_text(detail.get("text")) or read_text(detail.get("summary")) or ""
+            for detail in message.reasoning_details
+            if isinstance(detail, dict)
+        ]
+        if any(details):
+            return "".join(details)
+    return message.thinking or ""
+
+
+def _read_identifier(value: Any) -> str | None:
+    """Read text that no later chunk continues, so that a lone surrogate in it can be replaced."""
+    text = read_text(value)
+    return text and mend_surrogates(text)
+
+
+def _dict_or_none(value: Any) -> dict[str, Any] | None:
+    return value if isinstance(value, dict) else None
+
+
+def _parse_choice(choice: dict[str, Any]) -> ChunkChoice:
+    delta, message = choice.get("delta"), choice.get("message")
+    logprobs = choice.get("logprobs")
+    return ChunkChoice(
+        index=read_int(choice.get("index")),
+        delta=_parse_message(delta) if isinstance(delta, dict) else None,
+        message=_parse_message(message) if isinstance(message, dict) else None,
+        finish_reason=_read_identifier(choice.get("finish_reason")),
+        logprobs=logprobs if isinstance(logprobs, dict) else None,
+    )
+
+
+def _parse_message(message: dict[str, Any]) -> ChunkMessage:
+    content, audio = message.get("content"), message.get("audio")
+    thinking = ""
+    if isinstance(content, list):
+        content, thinking = _split_parts(content)
+    return ChunkMessage(
+        content=read_text(content),
+        reasoning_content=read_text(message.get("reasoning_content")),
+        reasoning=read_text(message.get("reasoning")),
+        refusal=read_text(message.get("refusal")),
+        tool_calls=[
+            _parse_fragment(fragment)
+            for fragment in read_list(message.get("tool_calls"))
+            if isinstance(fragment, dict)
+        ],
+        reasoning_details=read_list(message.get("reasoning_details")),
+        thinking=thinking or read_text(message.get("thinking")),
+        function_call=_parse_function(message.get("function_call")),
+        audio=audio if isinstance(audio, dict) else None,
+        annotations=read_list(message.get("annotations")),
+    )
+
+
+def _parse_fragment(fragment: dict[str, Any]) -> ToolCallFragment:
+    return ToolCallFragment(
+        index=read_int(fragment.get("index")),
+        id=_read_identifier(fragment.get("id")),
+        function=_parse_function(fragment.get("function")),
+    )
+
+
+def _parse_function(function: Any) -> FunctionFragment | None:
+    if not isinstance(function, dict):
+        return None
+    arguments = function.get("arguments")
+    if isinstance(arguments, dict | list):  # some gateways send them as JSON instead of as text
+        arguments = json.dumps(arguments)
+    return FunctionFragment(
+        name=_read_identifier(function.get("name")), arguments=read_text(arguments)
+    )
+
+
+def _split_parts(parts: list[Any]) -> tuple[str, str]:
+    """Return the text and the reasoning of content that is a list of parts.
+
+    Mistral's reasoning models send such content; their ``thinking`` is itself a list of text parts.
+    """
+    text: list[str] = []
+    reasoning: list[str] = []
+    for part in parts:
+        if isinstance(part, str):
+            text.append(part)
+            continue
+        kind = read_dict(part).get("type")
+        if kind in ("text", "output_text"):
+            text.append(read_text(part.get("text")) or "")
+        elif kind in ("thinking", "reasoning"):
+            thinking = part.get("thinking", part.get("reasoning", part.get("text")))
+            pieces = [read_dict(piece).get("text") for piece in read_list(thinking)] or [thinking]
+            reasoning += (read_text(piece) or "" for piece in pieces)
+    return "".join(text), "".join(reasoning)
