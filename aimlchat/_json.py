@@ -1,4 +1,4 @@
-"""JSON that no strict decoder takes, read for what it still says."""
+"""Lenient JSON: what strict decoders reject is read as far as it is readable."""
 
 from __future__ import annotations
 
@@ -11,42 +11,48 @@ from .errors import ProtocolError
 __all__ = ["decode_json"]
 
 _MAX_DEPTH = 64
-# A string, which may lack its end, or a bracket. Nothing in it backtracks, so it takes linear time.
+# A string, which may lack its closing quote, or a bracket. All quantifiers are possessive, so that
+# nothing backtracks and a search takes time linear in the size of the text.
 _JSON_STRUCTURE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 
 
 def decode_json(data: bytes) -> Any:
-    """Decode JSON as leniently as it can be done without guessing.
+    """Decode JSON as leniently as is possible without guessing.
 
-    Broken UTF-8 becomes U+FFFD; what is nested too deep for the stack becomes null; control
-    characters may stand in strings. Raises `ProtocolError` for what is not JSON.
+    Broken UTF-8 becomes U+FFFD, a byte order mark is dropped, control characters may stand in
+    strings, an integer of more than 4,300 digits becomes infinite, and what is nested too deeply
+    for Python's stack becomes null.
+
+    Raises:
+        ProtocolError: the data are not JSON.
     """
     text = data.decode("utf-8-sig", "replace")
     try:
         try:
-            return _loads(text)
+            return _load(text)
         except RecursionError:
-            return _loads(_pruned(text))
+            return _load(_prune(text))
     except (ValueError, RecursionError) as error:
         msg = f"not JSON ({error}): {text[:120]!r}"
-    # Not from within: a JSONDecodeError holds the whole text, and its frames the reader.
+    # Raised here and not in the except clause, since a JSONDecodeError in the context would keep
+    # the whole text alive, and its frames the caller.
     raise ProtocolError(msg)
 
 
-def _loads(text: str) -> Any:
-    return json.loads(text, strict=False, parse_int=_integer)
+def _load(text: str) -> Any:
+    return json.loads(text, strict=False, parse_int=_parse_integer)
 
 
-def _integer(digits: str) -> int | float:
-    """Read an integer; one of more digits than Python reads (4,300) is infinite, as 1e999 is."""
+def _parse_integer(digits: str) -> int | float:
+    """Parse an integer; one of more digits than `int` accepts is infinite, as 1e999 is."""
     try:
         return int(digits)
     except ValueError:
         return float(digits)
 
 
-def _pruned(text: str) -> str:
-    """Replace what lies deeper than any known key by null, so that the rest can be read."""
+def _prune(text: str) -> str:
+    """Replace what is nested deeper than any known key by null, so that the rest can be read."""
     kept: list[str] = []
     depth = position = 0
     for match in _JSON_STRUCTURE.finditer(text):

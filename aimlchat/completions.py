@@ -1,4 +1,4 @@
-"""What the API returns: completions, the deltas that they arrive in, and models."""
+"""What the API returns: completions, the deltas of a stream, and models."""
 
 from __future__ import annotations
 
@@ -33,27 +33,37 @@ __all__ = [
 
 
 CREDITS_PER_USD = 2_000_000
+"""The vendor's fixed rate between its credits and US dollars."""
 
 
-# Deltas are msgspec structs, not attrs classes: one is made for each chunk of a stream, and a
-# frozen attrs class takes several times as long to make. They hold strings and ints only, so
-# the cycle collector need not look at them.
+# Deltas are msgspec structs and not attrs classes: one is made for each chunk of a stream, and a
+# frozen attrs class takes several times as long to make. They hold only strings and integers, which
+# form no cycles, so the garbage collector does not have to track them.
 class ReasoningDelta(msgspec.Struct, frozen=True, gc=False):
-    """A piece of what the model thinks; never part of the answer."""
+    """A piece of the model's reasoning, which is never part of the answer.
+
+    ``text`` is never empty. ``choice`` is the index of the choice, 0 unless ``n`` is above 1.
+    """
 
     text: str
     choice: int = 0
 
 
 class AnswerDelta(msgspec.Struct, frozen=True, gc=False):
-    """A piece of the answer."""
+    """A piece of the answer.
+
+    ``text`` is never empty. ``choice`` is the index of the choice, 0 unless ``n`` is above 1.
+    """
 
     text: str
     choice: int = 0
 
 
 class RefusalDelta(msgspec.Struct, frozen=True, gc=False):
-    """A piece of the sentence in which the model declines."""
+    """A piece of the text with which the model refuses to answer.
+
+    ``text`` is never empty. ``choice`` is the index of the choice, 0 unless ``n`` is above 1.
+    """
 
     text: str
     choice: int = 0
@@ -62,9 +72,10 @@ class RefusalDelta(msgspec.Struct, frozen=True, gc=False):
 class ToolCallDelta(msgspec.Struct, frozen=True, gc=False):
     """A piece of the arguments of a tool call.
 
-    ``text`` is the fragment (JSON text); the first one of a call may be empty: it announces the
-    call. ``index`` is the call's place in ``Completion.tool_calls``, whatever the wire called it.
-    ``id`` and ``name`` are the best known so far, None until the wire has said.
+    ``text`` is a fragment of JSON. The first fragment of a call may be empty; it announces the
+    call. ``choice`` is the index of the choice, 0 unless ``n`` is above 1. ``index`` is the index
+    of the call in ``Choice.tool_calls``, whatever index the wire gave it. ``id`` and ``name`` are
+    the best known so far, None until the wire gave one; `ToolCall.id` is never None.
     """
 
     text: str
@@ -75,16 +86,19 @@ class ToolCallDelta(msgspec.Struct, frozen=True, gc=False):
 
 
 Delta = ReasoningDelta | AnswerDelta | ToolCallDelta | RefusalDelta
-"""One step of a stream: exactly one kind of text."""
+"""One step of a stream, with text of exactly one kind."""
 
 
-# Those below are frozen, and with slots each field of a frozen class costs a call to set.
+# Usage, Choice and Completion have many fields and no slots: attrs sets a field of a frozen class
+# through its __dict__ where it has one, and by a call for each field where it has slots.
 @attrs.frozen(slots=False)
 class Usage:
-    """Token counts as the server reported them; None where it gave none.
+    """Token counts as the server reported them; each is None if the server did not give it.
 
-    ``total_tokens`` is not always the sum of the two before it, and ``reasoning_tokens`` may exceed
-    ``completion_tokens``: some models count reasoning apart. ``raw`` is the wire's own object.
+    ``prompt_tokens`` is the input, ``completion_tokens`` the output. ``total_tokens`` is not always
+    their sum. ``reasoning_tokens`` is the part of the output that is reasoning, and may exceed
+    ``completion_tokens``, since some models count reasoning apart. ``cached_tokens`` is the part of
+    the input that came from the prompt cache. ``raw`` is the ``usage`` object of the response.
     """
 
     prompt_tokens: int | None = None
@@ -95,7 +109,7 @@ class Usage:
     raw: dict[str, Any] = attrs.field(factory=dict)
 
     def as_dict(self) -> dict[str, int | None]:
-        """Return the counts by name, without ``raw``."""
+        """Return the counts by their names, without ``raw``."""
         return {
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
@@ -107,10 +121,10 @@ class Usage:
 
 @attrs.frozen
 class Cost:
-    """What the server said that it charged; never an estimate from a price list.
+    """What the server reported as charged, in US dollars and in credits.
 
-    2,000,000 credits are one US dollar: where the wire names only one of the two, the other is
-    that one converted.
+    It is never an estimate from a price list. 2,000,000 credits are one US dollar; if the server
+    named only one of the two amounts, the other one is converted from it.
     """
 
     usd: float
@@ -119,7 +133,21 @@ class Cost:
 
 @attrs.frozen(slots=False)
 class Choice:
-    """One of the ``n`` answers to a request."""
+    """One of the ``n`` alternatives that a completion consists of.
+
+    Attributes:
+        index: its index among the choices, from 0.
+        text: the answer, ``""`` if there is none.
+        reasoning: what the model thought before it answered, ``""`` if there is none.
+        refusal: the text with which the model refused to answer, None if it did not.
+        tool_calls: the calls that the model asks for; the ids are unique within a completion.
+        finish_reason: ``stop``, ``length``, ``tool_calls`` or ``content_filter``, the wire's own
+            word if it fits none of these, and None if no finish reason came.
+        native_finish_reason: the finish reason as it stood in the response, such as ``end_turn``.
+        logprobs: the log probabilities as the wire gave them, None if there are none.
+        audio: the audio object (``data`` is base64), None if there is none.
+        annotations: the annotations, such as citations, as the wire gave them.
+    """
 
     index: int = 0
     text: str = ""
@@ -133,10 +161,10 @@ class Choice:
     annotations: list[Any] = attrs.field(factory=list)
 
 
-_NOTHING = Choice()
+_EMPTY_CHOICE = Choice()
 
 
-def _parsed(raw: bytes | dict[str, Any]) -> dict[str, Any]:
+def _parse_raw(raw: bytes | dict[str, Any]) -> dict[str, Any]:
     if isinstance(raw, dict):
         return raw
     body: dict[str, Any] = decode_json(raw)
@@ -145,12 +173,28 @@ def _parsed(raw: bytes | dict[str, Any]) -> dict[str, Any]:
 
 @attrs.frozen(slots=False)
 class Completion:
-    """A completion, whole or (on an error, or while it streams) as far as it has come.
+    """A completion: the whole one, or the part of it that has been received.
 
-    ``text``, ``reasoning``, ``tool_calls`` and their like are those of choice 0; ``choices`` has
-    all. ``model`` and ``id`` are what the server echoed, ``created`` is in seconds since the epoch.
-    ``inference_id`` is the vendor's name for this answer, ``client_request_id`` the one sent with
-    the request. ``headers`` are those of the answer.
+    A partial completion is what ``.partial`` of a stream, of a parser and of an error holds. Its
+    text ends where the stream did, fields that had not come yet have their defaults, and the
+    arguments of its tool calls cannot be read.
+
+    ``text``, ``reasoning``, ``refusal``, ``tool_calls`` and the finish reasons are those of choice
+    0; ``choices`` has all of them.
+
+    Attributes:
+        choices: the choices in the order of their index.
+        usage: the token counts, None if the server reported none.
+        cost: what the server reported as charged, None if it reported nothing.
+        id: the id that the server gave, ``""`` if it gave none.
+        model: the model that the server named, often the upstream's own name for it and not the
+            requested one; ``""`` if it named none.
+        created: the time at which the server says it was made, in seconds since the epoch, or None.
+        inference_id: the vendor's id of the call, from the response header ``x-inference-id``;
+            None if there was no such header.
+        client_request_id: the id that was sent with the request, None if there was none.
+        attempts: the attempts of the call, the successful one last.
+        headers: the response headers; empty without a response.
     """
 
     choices: tuple[Choice, ...] = ()
@@ -163,56 +207,63 @@ class Completion:
     client_request_id: str | None = None
     attempts: tuple[Attempt, ...] = ()
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
-    # The JSON text itself where it is known to be good: most callers never look at it.
-    _raw: bytes | dict[str, Any] = attrs.field(factory=dict, repr=False, eq=_parsed)
+    # JSON text that is known to be an object, or the object itself: most callers never read it, so
+    # text is parsed only on access.
+    _raw: bytes | dict[str, Any] = attrs.field(factory=dict, repr=False, eq=_parse_raw)
 
     @property
     def raw(self) -> dict[str, Any]:
-        """The body of a whole answer; of a streamed one its last chunk and all unknown keys.
+        """The body of the response; of a stream its last chunk plus every unknown top-level key.
 
-        Parsed on access.
+        JSON text is parsed at each access, so keep the result if you need it more than once.
         """
-        return _parsed(self._raw)
+        return _parse_raw(self._raw)
 
     @property
     def _first(self) -> Choice:
-        return next((choice for choice in self.choices if choice.index == 0), _NOTHING)
+        return next((choice for choice in self.choices if choice.index == 0), _EMPTY_CHOICE)
 
     @property
     def text(self) -> str:
-        """The answer; ``""`` if there was none."""
+        """The answer, ``""`` if there is none."""
         return self._first.text
 
     @property
     def reasoning(self) -> str:
-        """What the model thought before it answered; ``""`` if there was none."""
+        """What the model thought before it answered, ``""`` if there is none."""
         return self._first.reasoning
 
     @property
     def refusal(self) -> str | None:
-        """The sentence in which the model declined, or None."""
+        """The text with which the model refused to answer, None if it did not."""
         return self._first.refusal
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
-        """The calls that the model asks for."""
+        """The tool calls that the model asks for."""
         return self._first.tool_calls
 
     @property
     def finish_reason(self) -> str | None:
-        """``stop``, ``length``, ``tool_calls``, ``content_filter``, or the wire's own word."""
+        """``stop``, ``length``, ``tool_calls``, ``content_filter``, or the wire's own word.
+
+        None if no finish reason came.
+        """
         return self._first.finish_reason
 
     @property
     def native_finish_reason(self) -> str | None:
-        """The wire's ``finish_reason`` as it came, such as ``end_turn``."""
+        """The finish reason as it stood in the response, such as ``end_turn``."""
         return self._first.native_finish_reason
 
     def as_message(self) -> dict[str, Any]:
-        """Return choice 0 as an assistant message in OpenAI's form, to be sent back as history.
+        """Return choice 0 as an assistant message in OpenAI's form, for the next request.
 
-        Reasoning is left out: the API takes none back. Raises `ProtocolError` if a tool call was
-        cut off, since a history with half a call would be refused.
+        Reasoning is left out. A tool call has the id of `tool_calls`, which its result has to name.
+
+        Raises:
+            ProtocolError: a tool call was cut off with its stream. The API would reject a
+                conversation with an incomplete call.
         """
         cut = [call for call in self.tool_calls if not call.complete]
         if cut:
@@ -234,16 +285,25 @@ class Completion:
 
 
 def raw_body(completion: Completion) -> bytes | dict[str, Any]:
-    """Return `Completion.raw` without parsing it: the JSON text where that is known to be good."""
+    """Return `Completion.raw` without parsing it: as JSON text if the response was read as such."""
     return completion._raw  # noqa: SLF001 - a field of this module, kept from users
 
 
 @attrs.frozen
 class Model:
-    """One entry of ``GET /v1/models``.
+    """One model of ``GET /v1/models``; a field that the vendor leaves out is empty or None.
 
-    ``type`` is the endpoint that serves it, ``openai/chat-completions`` for chat. What the vendor
-    did not say is empty or None; ``raw`` is the whole entry. Lengths are in tokens.
+    Attributes:
+        id: the name that requests use.
+        aliases: other names that requests may use.
+        type: the endpoint that serves the model, ``openai/chat-completions`` for chat.
+        name: the name for people.
+        developer: who made the model.
+        description: a sentence or more about it.
+        context_length: the size of the context window, in tokens.
+        max_output: the most that the model may write for one request, in tokens.
+        capabilities: what the model can do, in the vendor's words.
+        raw: the whole entry as it came.
     """
 
     id: str

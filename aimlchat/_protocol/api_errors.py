@@ -1,4 +1,4 @@
-"""What the server says when it says no, from a status, headers and a body of any shape."""
+"""API errors: the `APIError` for a status, response headers and a body of any shape."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from aimlchat.errors import APIError, ProtocolError, error_for_status
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["error_from_body", "error_from_response", "is_error_body", "retry_after_of"]
+__all__ = ["error_from_body", "error_from_response", "is_error_body", "parse_retry_after"]
 
-# What an error inside a stream stands for, by the words of its code or type; the first match
+# The status that an error inside a stream implies, by a word in its code or type. The first match
 # counts, so that "insufficient_quota" is about money and "model_not_found" about the model.
-_STATUS_OF_WORDS = (
+_STATUS_BY_WORD = (
     ("overloaded", 529),
     ("rate_limit", 429),
     ("rate limit", 429),
@@ -33,19 +33,22 @@ _STATUS_OF_WORDS = (
     ("invalid", 400),
     ("bad_request", 400),
 )
-_ANY_SERVER_FAULT = 500
+_DEFAULT_STATUS = 500
+_ERROR_STATUS = re.compile(r"[45][0-9][0-9]")
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]*)?")
-_STATUS = re.compile(r"[45][0-9][0-9]")
-# The vendor's 403 for an empty account speaks of credits, limits, payment or billing.
+# A 403 means an empty account as often as a missing permission; only the message differs.
 _ABOUT_MONEY = re.compile(r"credit|exhausted|payment|billing|balance|quota|top up", re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-_MAX_TEXT = 300
+_MAX_MESSAGE = 300  # characters
+_MAX_DEPTH = 8  # of bodies in bodies; bounds the recursion for hostile ones
 
 
 def is_error_body(body: Mapping[str, Any]) -> bool:
-    """Return whether a JSON object is an error and not (a part of) a completion.
+    """Return whether a JSON object is an error, and not a chunk or a completion.
 
-    Some gateways answer 200, or send an event in the middle of a stream, with an error in it.
+    Gateways were seen to send an error with status 200, and as an event in the middle of a stream.
+    It is OpenAI's (``error``), Anthropic's (``"type": "error"``) or the vendor's own
+    (``statusCode`` beside ``message``).
     """
     if body.get("error"):
         return True
@@ -55,38 +58,50 @@ def is_error_body(body: Mapping[str, Any]) -> bool:
 
 
 def error_from_body(body: Mapping[str, Any]) -> APIError:
-    """Return the error that an error event in a stream, or in a 200, stands for."""
-    return _error(_implied_status(body), body)
+    """Return the error for an error event of a stream, or for an error body with status 200.
+
+    Its status is implied: the one in the body, or the one that its code or type stands for.
+    """
+    return _build_error(_imply_status(body), body)
 
 
 def error_from_response(
     status: int, data: bytes, headers: Mapping[str, str], now: float
 ) -> APIError:
-    """Return the error for an answer with an error status.
+    """Return the error for a response with an error status.
 
-    ``now`` is the time in seconds since the epoch, for a Retry-After that is a date.
+    Args:
+        status: the status of the response, which wins over one in the body.
+        data: the body, of any format.
+        headers: the response headers; their names are looked up in lower case.
+        now: the current time in seconds since the epoch, for a ``Retry-After`` that is a date.
     """
     try:
         body = decode_json(data)
     except ProtocolError:
         body = data.decode("utf-8", "replace")
-    error = _error(status, body)
+    error = _build_error(status, body)
     error.inference_id = headers.get("x-inference-id")
     error.request_id = error.request_id or headers.get("x-request-id")
-    error.retry_after = retry_after_of(headers, now)
+    error.retry_after = parse_retry_after(headers, now)
     return error
 
 
-def retry_after_of(headers: Mapping[str, str], now: float) -> float | None:
-    """Return how many seconds the server asks to wait (RFC 9110, section 10.2.3), or None."""
+def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Return the wait that the server asks for, in seconds, or None if it names none.
+
+    Reads ``retry-after-ms``, which is not standard but which OpenAI's own client reads first, then
+    ``Retry-After`` (RFC 9110, section 10.2.3) as a number of seconds or as a date. ``now`` is the
+    time in seconds since the epoch, which a date is compared with.
+    """
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        if _SECONDS.fullmatch(said := headers.get(name, "").strip()):
-            return float(said) * unit
+        if _SECONDS.fullmatch(value := headers.get(name, "").strip()):
+            return float(value) * unit
     return _seconds_until(headers.get("retry-after", ""), now)
 
 
 def _seconds_until(date: str, now: float) -> float | None:
-    from calendar import timegm  # noqa: PLC0415 - slow to import, seldom used
+    from calendar import timegm  # noqa: PLC0415 - slow to import, and rarely used
     from email.utils import parsedate_tz  # noqa: PLC0415
 
     try:
@@ -97,12 +112,12 @@ def _seconds_until(date: str, now: float) -> float | None:
         return None
 
 
-def _error(status: int, body: Any) -> APIError:
-    message = _message_in(body) or f"the server answered {status} without saying why"
+def _build_error(status: int, body: Any) -> APIError:
+    message = _find_message(body) or f"the server returned status {status} without a message"
     kind = error_for_status(status, out_of_credits=bool(_ABOUT_MONEY.search(message)))
-    facts = body if isinstance(body, dict) else {}
-    request_id = facts.get("requestId") or facts.get("request_id")
-    path = facts.get("path")
+    fields = body if isinstance(body, dict) else {}
+    request_id = fields.get("requestId") or fields.get("request_id")
+    path = fields.get("path")
     return kind(
         message,
         status=status,
@@ -112,41 +127,43 @@ def _error(status: int, body: Any) -> APIError:
     )
 
 
-def _message_in(body: Any, depth: int = 0) -> str:
-    """Return the innermost sentence: bodies nest upstream bodies, as objects and as JSON text."""
-    if depth > 8:  # noqa: PLR2004 - nobody nests like that in earnest
+def _find_message(body: Any, depth: int = 0) -> str:
+    """Return the innermost message: bodies nest upstream bodies, as objects and as JSON text."""
+    if depth > _MAX_DEPTH:
         return ""
     if isinstance(body, dict):
         for key in ("error", "message", "detail", "error_description"):
-            if message := _message_in(body.get(key), depth + 1):
+            if message := _find_message(body.get(key), depth + 1):
                 return message
         return ""
     if isinstance(body, list):
-        return "; ".join(filter(None, (_message_in(item, depth + 1) for item in body[:5])))
+        return "; ".join(filter(None, (_find_message(item, depth + 1) for item in body[:5])))
     if not isinstance(body, str):
         return ""
-    return _message_in_text(body.strip(), depth)
+    return _find_message_in_text(body.strip(), depth)
 
 
-def _message_in_text(text: str, depth: int) -> str:
+def _find_message_in_text(text: str, depth: int) -> str:
+    """Return the message in text that is a page of HTML, ends in JSON, or is the message itself."""
     if text.startswith("<"):
+        # The proxy in front of the API returns HTML with 502, 520 and 524.
         title = _TITLE.search(text[:10_000])
         words = " ".join(title[1].split()) if title else ""
-        return f"a page of HTML: {words[:_MAX_TEXT]}" if words else "a page of HTML"
+        return f"a page of HTML: {words[:_MAX_MESSAGE]}" if words else "a page of HTML"
     start = text.find("{")
     if start >= 0:
         try:
             inner, _ = json.JSONDecoder().raw_decode(text, start)
         except (ValueError, RecursionError):
-            return text[:_MAX_TEXT]
-        if message := _message_in(inner, depth + 1):
+            return text[:_MAX_MESSAGE]
+        if message := _find_message(inner, depth + 1):
             return message
-    return text[:_MAX_TEXT]
+    return text[:_MAX_MESSAGE]
 
 
-def _implied_status(body: Mapping[str, Any]) -> int:
-    said = body.get("error")
-    error: Mapping[str, Any] = said if isinstance(said, dict) else body
+def _imply_status(body: Mapping[str, Any]) -> int:
+    inner = body.get("error")
+    error: Mapping[str, Any] = inner if isinstance(inner, dict) else body
     codes = [
         body.get("statusCode"),
         error.get("statusCode"),
@@ -154,12 +171,12 @@ def _implied_status(body: Mapping[str, Any]) -> int:
         error.get("code"),
     ]
     for code in codes:
-        if isinstance(code, int | str) and _STATUS.fullmatch(str(code)):
+        if isinstance(code, int | str) and _ERROR_STATUS.fullmatch(str(code)):
             return int(code)
-    # A plain string as error has no type or code, so its own words have to do.
-    for said_kind in (error.get("code"), error.get("type"), said if isinstance(said, str) else ""):
-        kind = said_kind.lower() if isinstance(said_kind, str) else ""
-        for words, status in _STATUS_OF_WORDS:
-            if words in kind:
+    # An error that is a plain string has no code or type, so its text is searched instead.
+    for kind in (error.get("code"), error.get("type"), inner):
+        text = kind.lower() if isinstance(kind, str) else ""
+        for word, status in _STATUS_BY_WORD:
+            if word in text:
                 return status
-    return _ANY_SERVER_FAULT
+    return _DEFAULT_STATUS

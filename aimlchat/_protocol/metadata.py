@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["normalize_finish_reason", "parse_cost", "parse_models", "parse_usage"]
 
-# Claude's whole completions say "end_turn" where its streams say "stop"; Gemini writes in capitals.
+# Claude's whole completions have "end_turn" where its streams have "stop". Some upstreams write
+# these words in capitals, so they are compared in lower case.
 _FINISH_REASONS = {
     "stop": "stop",
     "end_turn": "stop",
@@ -30,7 +31,7 @@ _FINISH_REASONS = {
     "content_filter": "content_filter",
     "refusal": "content_filter",
 }
-_COUNTS_OF_PLAIN_USAGE = 3
+_PLAIN_USAGE_SIZE = 3  # a usage of the three counts and no other key
 
 
 def normalize_finish_reason(native: str | None) -> str | None:
@@ -52,8 +53,8 @@ def parse_usage(usage: Any) -> Usage | None:
     total = read_int(get("total_tokens"))
     if not (prompt or completion or total):
         return None
-    if len(usage) == _COUNTS_OF_PLAIN_USAGE and None not in (prompt, completion, total):
-        return Usage(prompt, completion, total, None, None, usage)  # there is no other key to read
+    if len(usage) == _PLAIN_USAGE_SIZE and None not in (prompt, completion, total):
+        return Usage(prompt, completion, total, None, None, usage)
     output_details = read_dict(get("completion_tokens_details") or get("output_tokens_details"))
     input_details = read_dict(get("prompt_tokens_details") or get("input_tokens_details"))
     return Usage(
