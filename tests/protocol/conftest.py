@@ -1,4 +1,4 @@
-"""Streams out of chunks, and a reader that takes them in pieces."""
+"""Fixtures that build streams from chunks, and parse them in pieces."""
 
 import json
 
@@ -10,9 +10,9 @@ from aimlchat import AIMLChatError, AnswerDelta, Completion, StreamParser
 
 @attrs.define
 class Reading:
-    """What came of a body: its deltas, and its completion or its error."""
+    """The result of parsing a body: its deltas, and its completion or its error."""
 
-    fed: list  # the deltas out of `feed`
+    fed: list  # the deltas that `feed` returned
     closed: list  # those that were held back until the end
     completion: Completion | None = None
     error: AIMLChatError | None = None
@@ -35,7 +35,7 @@ def read_pieces(pieces, model="openai/gpt-4o"):
     try:
         for piece in pieces:
             reading.fed += parser.feed(piece)
-        # As `close` does, but the deltas of a stream that was cut are to be looked at too.
+        # What `close` does, except that the deltas of an interrupted stream are not lost.
         reading.closed += parser.end()
         parser.close()
     except AIMLChatError as error:
@@ -52,19 +52,19 @@ def event_of(chunk):
 
 @pytest.fixture(scope="session")
 def sse():
-    """Return a function that makes a body of chunks: dictionaries, or bytes as they are."""
+    """Return a function that builds a body from chunks, which are dictionaries or bytes."""
     return lambda *chunks: b"".join(map(event_of, chunks))
 
 
 @pytest.fixture(scope="session")
 def read_bytes():
-    """Return a function that reads the pieces of a body to its end."""
+    """Return a function that parses the pieces of a body to its end."""
     return read_pieces
 
 
 @pytest.fixture(scope="session")
 def read():
-    """Return a function that reads chunks to their end."""
+    """Return a function that parses a stream of these chunks to its end."""
     return lambda *chunks, model="openai/gpt-4o": read_pieces(
         [b"".join(map(event_of, chunks))], model
     )
@@ -72,10 +72,10 @@ def read():
 
 @pytest.fixture(scope="session")
 def chunk():
-    """Return a function that makes a chunk of one choice: a delta's keys, and the choice's own."""
+    """Return a function that builds a chunk of one choice: a delta, and other top-level keys."""
 
-    def make(delta=None, *, index=0, finish=None, **top):
+    def build(delta=None, *, index=0, finish=None, **top):
         choice = {"index": index, "delta": delta or {}, "finish_reason": finish}
         return {"id": "c-1", "model": "m-1", "created": 1750000000, "choices": [choice]} | top
 
-    return make
+    return build

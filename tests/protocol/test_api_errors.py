@@ -1,4 +1,4 @@
-"""What an answer with an error status says, out of bodies of every shape."""
+"""API errors: from responses with an error status and bodies of every shape."""
 
 import copy
 import json
@@ -20,15 +20,17 @@ from aimlchat import (
     RateLimitError,
     ServerError,
 )
-from aimlchat._protocol.api_errors import error_from_response, retry_after_of
+from aimlchat._protocol.api_errors import error_from_response, parse_retry_after
 
 NOW = 1_750_000_000.0
 
 
-def refusal(status, body, **headers):
+def error_of(status, body, **headers):
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    sent = CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()})
-    return error_from_response(status, data, sent, NOW)
+    response_headers = CIMultiDict(
+        {name.replace("_", "-"): value for name, value in headers.items()}
+    )
+    return error_from_response(status, data, response_headers, NOW)
 
 
 @pytest.mark.parametrize(
@@ -56,14 +58,14 @@ def refusal(status, body, **headers):
         (600, APIError),
     ],
 )
-def test_the_status_decides_about_the_class(status, kind):
-    error = refusal(status, {"message": "No."})
+def test_the_status_decides_the_class(status, kind):
+    error = error_of(status, {"message": "No."})
     assert type(error) is kind
     assert error.status == status
     assert error.message == "No."
 
 
-def test_the_facts_of_the_vendors_own_body_are_kept():
+def test_the_fields_of_the_vendors_own_body_are_kept():
     body = {
         "message": "Pick another model.",
         "path": "/v1/chat/completions",
@@ -71,7 +73,7 @@ def test_the_facts_of_the_vendors_own_body_are_kept():
         "statusCode": "404",
         "timestamp": "2026-01-01T00:00:00.000Z",
     }
-    error = refusal(404, body, X_Inference_Id="inf-9")
+    error = error_of(404, body, X_Inference_Id="inf-9")
     assert type(error) is NotFoundError
     assert error.message == "Pick another model."
     assert error.path == "/v1/chat/completions"
@@ -82,8 +84,8 @@ def test_the_facts_of_the_vendors_own_body_are_kept():
 
 
 @pytest.mark.parametrize("status_code", [418, "418", None, [], "teapot"], ids=repr)
-def test_the_status_of_the_answer_wins_over_that_in_the_body(status_code):
-    error = refusal(400, {"message": "No.", "statusCode": status_code})
+def test_the_status_of_the_response_wins_over_that_in_the_body(status_code):
+    error = error_of(400, {"message": "No.", "statusCode": status_code})
     assert (type(error), error.status) == (BadRequestError, 400)
 
 
@@ -112,29 +114,29 @@ def test_the_status_of_the_answer_wins_over_that_in_the_body(status_code):
     ],
     ids=str,
 )
-def test_the_innermost_sentence_is_the_message(body):
-    assert refusal(400, body).message == "Too long."
+def test_the_innermost_message_is_found(body):
+    assert error_of(400, body).message == "Too long."
 
 
 def test_a_list_of_messages_is_joined():
-    error = refusal(400, {"message": ["n must be positive", "n must be an integer"]})
+    error = error_of(400, {"message": ["n must be positive", "n must be an integer"]})
     assert error.message == "n must be positive; n must be an integer"
 
 
 @pytest.mark.parametrize(
     "text", ['400 {"type":"error"', "Set {name} first.", "{", '{"a": 1} is odd', "{}"]
 )
-def test_a_sentence_with_a_brace_in_it_stays_whole(text):
-    assert refusal(400, {"message": text}).message == text
+def test_a_message_with_a_brace_in_it_is_kept_whole(text):
+    assert error_of(400, {"message": text}).message == text
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"null", b"{}", b"[]", b"7", b"true", b" ", b'{"message": 7}', b'{"error": {}}']
 )
-def test_a_body_that_says_nothing_gets_a_sentence_of_ours(body):
-    error = refusal(503, body)
+def test_a_body_without_a_message_gets_one_with_the_status(body):
+    error = error_of(503, body)
     assert type(error) is ServerError
-    assert error.message == "the server answered 503 without saying why"
+    assert error.message == "the server returned status 503 without a message"
 
 
 @pytest.mark.parametrize(
@@ -155,8 +157,8 @@ def test_a_body_that_says_nothing_gets_a_sentence_of_ours(body):
     ],
     ids=lambda value: str(value[:20]),
 )
-def test_a_page_of_html_is_named_by_its_title(page, message):
-    error = refusal(502, page)
+def test_the_message_of_a_page_of_html_is_its_title(page, message):
+    error = error_of(502, page)
     assert type(error) is ServerError
     assert error.message == message
     assert error.body == page.decode()
@@ -165,23 +167,23 @@ def test_a_page_of_html_is_named_by_its_title(page, message):
 @pytest.mark.parametrize(
     "body", [b"x" * 100_000, b"<title>" + b"x" * 5000 + b"</title>", {"message": "x" * 1000}]
 )
-def test_a_message_is_not_without_end(body):
-    assert len(refusal(500, body).message) <= 400
+def test_a_long_message_is_shortened(body):
+    assert len(error_of(500, body).message) <= 400
 
 
-def test_broken_utf8_is_shown_as_well_as_it_can_be():
-    assert refusal(500, b"a\xffb").message == "a\ufffdb"
-    assert refusal(500, b'{"message": "a\xffb"}').message == "a\ufffdb"
+def test_broken_utf8_in_a_message_is_replaced():
+    assert error_of(500, b"a\xffb").message == "a\ufffdb"
+    assert error_of(500, b'{"message": "a\xffb"}').message == "a\ufffdb"
 
 
 @pytest.mark.parametrize("depth", [100, 950, 100_000])
-def test_a_body_nested_without_end_is_an_error_of_its_status(depth):
+def test_a_body_that_is_nested_deeply_is_an_error_of_its_status(depth):
     for body in (
         b'{"error":' * depth + b'"m"' + b"}" * depth,
         b"[" * depth,
         b'{"message":"' + b"{" * depth + b'"}',
     ):
-        assert refusal(400, body).status == 400
+        assert error_of(400, body).status == 400
 
 
 @pytest.mark.parametrize(
@@ -196,22 +198,22 @@ def test_a_body_nested_without_end_is_an_error_of_its_status(depth):
     ],
 )
 def test_a_403_about_money_means_out_of_credits(message):
-    error = refusal(403, {"message": message})
+    error = error_of(403, {"message": message})
     assert (type(error), error.status) == (InsufficientCreditsError, 403)
 
 
 @pytest.mark.parametrize("message", ["This key may not use that model.", "Forbidden", ""])
 def test_any_other_403_means_not_allowed(message):
-    assert type(refusal(403, {"message": message})) is PermissionDeniedError
+    assert type(error_of(403, {"message": message})) is PermissionDeniedError
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 429, 500])
 def test_money_changes_no_other_status(status):
-    assert type(refusal(status, {"message": "credits, billing"})) is not InsufficientCreditsError
+    assert type(error_of(status, {"message": "credits, billing"})) is not InsufficientCreditsError
 
 
-def test_the_end_of_the_free_tier_is_a_rate_limit():
-    error = refusal(429, {"message": "Free-tier limit: come back later", "statusCode": "429"})
+def test_an_exhausted_free_tier_is_a_rate_limit():
+    error = error_of(429, {"message": "Free-tier limit: come back later", "statusCode": "429"})
     assert (type(error), error.status) == (RateLimitError, 429)
     assert error.message.startswith("Free-tier limit")
 
@@ -237,8 +239,8 @@ def test_the_end_of_the_free_tier_is_a_rate_limit():
     ],
     ids=str,
 )
-def test_the_wait_that_the_server_asks_for(headers, seconds):
-    assert retry_after_of(CIMultiDict(headers), NOW) == seconds
+def test_retry_after_is_read_in_seconds_milliseconds_and_as_a_date(headers, seconds):
+    assert parse_retry_after(CIMultiDict(headers), NOW) == seconds
     assert error_from_response(429, b"", CIMultiDict(headers), NOW).retry_after == seconds
 
 
@@ -247,28 +249,28 @@ def test_the_wait_that_the_server_asks_for(headers, seconds):
     | st.from_regex(r"\w{3}, \d\d? \w{3} \d{1,5} \d\d:\d\d:\d\d [A-Z+\-0-9]{0,6}")
 )
 @settings(max_examples=500, deadline=None)
-def test_any_wait_is_a_number_or_none(value):
-    seconds = retry_after_of({"retry-after": value}, NOW)
+def test_any_retry_after_is_a_number_or_none(value):
+    seconds = parse_retry_after({"retry-after": value}, NOW)
     assert seconds is None or seconds >= 0
 
 
 @given(st.integers(300, 999), st.binary(max_size=80))
 @settings(max_examples=300, deadline=None)
-def test_any_body_makes_an_error(status, body):
+def test_any_body_becomes_an_error(status, body):
     error = error_from_response(status, body, {}, NOW)
     assert isinstance(error, APIError)
     assert error.status == status
     assert error.message
 
 
-def test_the_request_id_may_come_in_a_header():
-    assert refusal(500, b"", X_Request_Id="r-1").request_id == "r-1"
-    assert refusal(500, {"requestId": "r-2"}, X_Request_Id="r-1").request_id == "r-2"
-    assert refusal(500, {"request_id": 7}).request_id == "7"
+def test_the_request_id_may_be_in_a_header():
+    assert error_of(500, b"", X_Request_Id="r-1").request_id == "r-1"
+    assert error_of(500, {"requestId": "r-2"}, X_Request_Id="r-1").request_id == "r-2"
+    assert error_of(500, {"request_id": 7}).request_id == "7"
 
 
-def test_the_sentence_has_the_status_and_the_ids():
-    error = refusal(
+def test_the_text_of_an_error_has_the_status_and_the_ids():
+    error = error_of(
         429,
         {"message": "Slow down.", "requestId": "req-7"},
         X_Inference_Id="inf-9",
@@ -279,8 +281,8 @@ def test_the_sentence_has_the_status_and_the_ids():
         assert fact in shown
 
 
-def test_a_refusal_can_be_pickled_and_copied():
-    error = refusal(429, {"message": "Slow down.", "requestId": "r"}, Retry_After="2")
+def test_an_error_can_be_pickled_and_copied():
+    error = error_of(429, {"message": "Slow down.", "requestId": "r"}, Retry_After="2")
     for again in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error), copy.copy(error)):
         assert type(again) is RateLimitError
         assert vars(again) == vars(error)

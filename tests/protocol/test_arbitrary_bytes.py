@@ -1,6 +1,5 @@
-"""Whatever the bytes, the parser returns, or raises what is in the tree; and takes linear time."""
+"""Whatever the bytes, the parser returns deltas or raises an error of the exception tree."""
 
-import cProfile
 import itertools
 import json
 
@@ -23,7 +22,7 @@ def nested(depth, around=b"null"):
     return b'{"x":' * depth + around + b"}" * depth
 
 
-# What a stream may be made of: what is right, what is nearly right, and what is not at all.
+# The parts that a stream is built from: valid ones, and odd ones from nearly valid to junk.
 VALID = [
     event(choice({"role": "assistant", "content": ""})),
     event(choice({"content": "One "})),
@@ -48,7 +47,7 @@ VALID = [
     b'{"choices":[{"message":{"content":"whole"},"finish_reason":"stop"}]}',
 ]
 ODD = [
-    event(b'{"choices":[{"delta":{"content":"\\ud83e"}}]}'),  # halves of an owl
+    event(b'{"choices":[{"delta":{"content":"\\ud83e"}}]}'),  # the two surrogates of an owl
     event(b'{"choices":[{"delta":{"content":"\\udd89"}}]}'),
     event(b'{"choices":[{"delta":{"tool_calls":[{"function":{"arguments":"\\ud83e"}}]}}]}'),
     event(b'{"id":"\\udfff","model":"\\ud800","choices":[{"delta":{"reasoning":"\\ud800"}}]}'),
@@ -92,16 +91,16 @@ PARTS = st.sampled_from(VALID) | st.sampled_from(ODD) | st.binary(max_size=12)
 BODIES = st.lists(PARTS, max_size=10).map(b"".join)
 LINE_ENDS = st.sampled_from([b"\n", b"\n", b"\r\n", b"\r"])
 MODELS = st.sampled_from(["", "openai/gpt-4o", "qwen3-32b"])
-PLACES = st.lists(st.integers(0, 2000), max_size=8)
+POSITIONS = st.lists(st.integers(0, 2000), max_size=8)
 
 
-def pieces_of(body, places):
-    ends = sorted({place % (len(body) + 1) for place in places} | {0, len(body)})
+def cut(body, positions):
+    ends = sorted({position % (len(body) + 1) for position in positions} | {0, len(body)})
     return [body[a:b] for a, b in itertools.pairwise(ends)]
 
 
 def read(pieces, model):
-    """Read as a caller does: return the deltas, the completion and the error."""
+    """Parse as a caller does; return the deltas, the completion and the error."""
     parser = StreamParser(model)
     deltas, error = [], None
     for call in (*(lambda piece=piece: parser.feed(piece) for piece in pieces), parser.close):
@@ -125,68 +124,65 @@ def read(pieces, model):
     return deltas, None, error
 
 
-def told(reading):
-    """What has to be the same for any split of the same bytes."""
+def summarize(reading):
+    """Return what has to be the same for any split of the same bytes."""
     deltas, completion, error = reading
     texts, names = {}, {}
     for delta in deltas:
-        place = type(delta), delta.choice, getattr(delta, "index", None)
-        texts[place] = texts.get(place, "") + delta.text
+        key = type(delta), delta.choice, getattr(delta, "index", None)
+        texts[key] = texts.get(key, "") + delta.text
         if isinstance(delta, ToolCallDelta):
-            names[place] = delta.id, delta.name
+            names[key] = delta.id, delta.name
     result = error.partial if completion is None else completion
-    # As text, since what is not a number is never equal to itself.
+    # As text, since NaN is not equal to itself.
     return texts, names, type(error), str(error), repr(result), repr(result.raw)
 
 
-# --- it returns or raises what is in the tree ----------------------------------------------------
-
-
-def check_splits(body, places, model=""):
-    whole = told(read([body], model))
-    assert told(read(pieces_of(body, places), model)) == whole
+def check_splits(body, positions, model=""):
+    whole = summarize(read([body], model))
+    assert summarize(read(cut(body, positions), model)) == whole
     if len(body) < 3000:
-        assert told(read([body[i : i + 1] for i in range(len(body))], model)) == whole
+        assert summarize(read([body[i : i + 1] for i in range(len(body))], model)) == whole
 
 
 class TestAnySplit:
-    """Of the same bytes any split gives the same text and the same end."""
+    """Any split of the same bytes gives the same text and the same end."""
 
-    @given(body=st.binary(max_size=300), places=PLACES, model=MODELS)
+    @given(body=st.binary(max_size=300), positions=POSITIONS, model=MODELS)
     @settings(max_examples=300, deadline=None)
-    def test_of_arbitrary_bytes(self, body, places, model):
-        check_splits(body, places, model)
+    def test_of_arbitrary_bytes(self, body, positions, model):
+        check_splits(body, positions, model)
 
-    @given(body=BODIES, line_end=LINE_ENDS, places=PLACES, model=MODELS)
+    @given(body=BODIES, line_end=LINE_ENDS, positions=POSITIONS, model=MODELS)
     @settings(max_examples=500, deadline=None)
-    def test_of_what_is_right_and_what_is_not(self, body, line_end, places, model):
-        check_splits(body.replace(b"\n", line_end), places, model)
+    def test_of_valid_and_odd_parts(self, body, line_end, positions, model):
+        check_splits(body.replace(b"\n", line_end), positions, model)
 
-    @given(parts=st.lists(st.sampled_from(VALID), min_size=1, max_size=12), places=PLACES)
+    @given(parts=st.lists(st.sampled_from(VALID), min_size=1, max_size=12), positions=POSITIONS)
     @settings(max_examples=200, deadline=None)
-    def test_of_events_that_are_right_in_any_order(self, parts, places):
-        check_splits(b"".join(parts), places, "")
+    def test_of_valid_events_in_any_order(self, parts, positions):
+        check_splits(b"".join(parts), positions, "")
 
     @given(
         text=st.text(
             st.characters(codec=None) | st.sampled_from("<>/think \n\ud83e\udd89"), max_size=40
         ),
-        places=PLACES,
-        borders=PLACES,
+        positions=POSITIONS,
+        cuts=POSITIONS,
         model=MODELS,
     )
     @settings(max_examples=200, deadline=None)
-    def test_of_any_text_in_any_number_of_deltas(self, text, places, borders, model):
-        events = [event(choice({"content": piece})) for piece in pieces_of(text, borders)]
-        check_splits(b"".join(events), places, model)
+    def test_of_any_text_in_any_number_of_deltas(self, text, positions, cuts, model):
+        events = [event(choice({"content": piece})) for piece in cut(text, cuts)]
+        check_splits(b"".join(events), positions, model)
 
     @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["unmarked", "marked"])
     @pytest.mark.parametrize("before", [b"", b"\n", b" "], ids=repr)
     @pytest.mark.parametrize("space", [b"", b"\n", b"\r\n", b" ", b" \n"], ids=repr)
     def test_of_a_stream_behind_a_byte_order_mark_and_white_space(self, before, mark, space):
         body = before + mark + space + VALID[1] + b"data: [DONE]\n\n"
-        for place in range(len(before + mark + space) + 9):
-            check_splits(body, [place])
+        for position in range(len(before + mark + space) + 9):
+            check_splits(body, [position])
 
     @pytest.mark.parametrize(
         "before", [b"", b"\n \n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n"], ids=repr
@@ -194,129 +190,23 @@ class TestAnySplit:
     @pytest.mark.parametrize(
         "body", [b"<!doctype html><title>502 Bad Gateway</title>", VALID[-1], b"{}", b"{", b"[]"]
     )
-    def test_of_a_body_that_is_no_stream(self, before, body):
+    def test_of_a_body_that_is_not_a_stream(self, before, body):
         body = before + body
-        for place in range(len(body)):
-            check_splits(body, [place])
+        for position in range(len(body)):
+            check_splits(body, [position])
 
 
 @pytest.mark.parametrize("part", [*VALID, *ODD], ids=lambda part: repr(part[:40]))
 class TestEveryPart:
-    """Each part by itself, behind a good event, and behind the finish reason."""
+    """Each part alone, behind a valid event, and behind the finish reason."""
 
     @pytest.mark.parametrize("before", [b"", VALID[1], VALID[1] + VALID[11]], ids=len)
-    def test_it_is_read_or_it_is_an_error_of_the_tree(self, part, before):
+    def test_a_part_is_read_or_raises_an_error_of_the_tree(self, part, before):
         check_splits(before + part, [len(before + part) // 2])
 
-    def test_behind_the_finish_reason_it_undoes_nothing(self, part):
+    def test_a_part_behind_the_finish_reason_undoes_nothing(self, part):
         _, completion, error = read([VALID[1] + VALID[11] + b"\n\n" + part], "openai/gpt-4o")
         if error is None:
             assert completion.text.startswith("One ")
-        else:  # another choice began, or the text of an error event came with one
+        else:  # the part begins another choice
             assert len(error.partial.choices) > 1
-
-
-# --- it takes linear time -----------------------------------------------------------------------
-
-
-def calls(pieces, model="qwen3-32b"):
-    """Count the function calls, those into C included, that it takes to read these pieces."""
-    parser = StreamParser(model)
-    profile = cProfile.Profile()
-    profile.enable()
-    try:
-        for piece in pieces:
-            parser.feed(piece)
-        parser.end()
-    finally:
-        profile.disable()
-    return sum(entry.callcount for entry in profile.getstats())
-
-
-def in_pieces(body, size):
-    return [body[i : i + size] for i in range(0, len(body), size)]
-
-
-def texts_in_pieces(text, size):
-    return [event(choice({"content": piece})) for piece in in_pieces(text, size)]
-
-
-def fragment(**function):
-    return event(choice({"tool_calls": [{"index": 0, "function": function}]}))
-
-
-LONG = {
-    "many small events": lambda n: [event(choice({"content": "word "}))] * n,
-    "many small events at once": lambda n: [event(choice({"content": "word "})) * n],
-    "many odd events": lambda n: [event(choice({"content": 7, "x": "\ud83e"}))] * n,
-    "many unknown keys": lambda n: [event(b'{"k%d":1,"choices":[]}' % i) for i in range(n)],
-    "many choices": lambda n: [event(choice({"content": "a"}, index=i)) for i in range(n)],
-    "one large event in small pieces": lambda n: in_pieces(
-        event(choice({"content": "a" * 16 * n})), 16
-    ),
-    "one large whole body in small pieces": lambda n: in_pieces(
-        b'{"choices":[{"message":{"content":"%s"}}]}' % (b"a" * 16 * n), 16
-    ),
-    "one event of many lines": lambda n: [b"data: {\n", *[b"data: \n"] * n, b"data: }\n\n"],
-    "lines of data without a blank line": lambda n: [b'data: {"x":1}\n'] * n,
-    "other lines without a blank line": lambda n: [b"event: x\n"] * n,
-    "one line without an end": lambda n: [b"x" * 16] * n,
-    "fragments of a tool call": lambda n: [fragment(name="f"), *[fragment(arguments="1,")] * n],
-    "fragments that repeat the name": lambda n: [fragment(name="f", arguments='{"a":')] * n,
-    "fragments that look like calls": lambda n: [
-        fragment(name="f", arguments='{"a":"'),
-        *[fragment(name="f", arguments="{}")] * n,
-    ],
-    "many tool calls": lambda n: [
-        event(choice({"tool_calls": [{"id": f"t{i}", "function": {"name": "f"}}]}))
-        for i in range(n)
-    ],
-    "a long thought in tags": lambda n: texts_in_pieces("<think>" + "hm, " * n, 4),
-    "white space before a tag": lambda n: texts_in_pieces("    " * n + "<think>", 4),
-    "white space in a tag": lambda n: texts_in_pieces("<think>a" + "    " * n + "b", 4),
-    "many beginnings of tags": lambda n: texts_in_pieces("<think>" + "</thi" * n, 3),
-    "halves of characters": lambda n: [event(choice({"content": "\ud83e"}))] * n,
-    "carriage returns": lambda n: [b"\r" * 16] * n,
-    "carriage returns and data in turn": lambda n: [b"data: {", *[b"\r", b"data: "] * n],
-    "white space only": lambda n: [b" "] * n,
-    "comments only": lambda n: [b": ping\n\n"] * n,
-    "comments without blank lines": lambda n: [b": ping\n"] * n,
-    "one comment without an end": lambda n: [b": ping"] * n,
-    "brackets without an end": lambda n: [event(b"[" * 16 * n)],
-    "an event nested deep": lambda n: [event(nested(16 * n))],
-    "bytes after the end": lambda n: [VALID[1] + b"data: [DONE]\n\n", *[VALID[1]] * n],
-    "junk after the finish reason": lambda n: [VALID[1] + VALID[11], *[event(b"junk")] * n],
-}
-
-
-@pytest.mark.parametrize("make", LONG.values(), ids=list(LONG))
-def test_twice_as_much_takes_twice_the_work(make):
-    size = 500
-    calls(make(size))  # what is made once is made now
-    once, twice = calls(make(size)), calls(make(2 * size))
-
-    assert twice <= 2.2 * once + 50
-
-
-@pytest.mark.parametrize("make", LONG.values(), ids=list(LONG))
-def test_twice_as_much_is_not_more_than_twice_as_much_json_to_decode(make, monkeypatch):
-    # A call into C counts as one however much it reads; decoding is the costly of them.
-    decode = json.loads
-    sizes = []
-
-    def counted(text, **options):
-        sizes.append(len(text))
-        return decode(text, **options)
-
-    monkeypatch.setattr(json, "loads", counted)
-    work = []
-    for size in (1000, 2000):  # so deep that no Python decodes brackets at the first try
-        sizes.clear()
-        pieces = make(size)
-        parser = StreamParser("qwen3-32b")
-        for piece in pieces:
-            parser.feed(piece)
-        parser.end()
-        work.append(sum(sizes))
-
-    assert work[1] <= 2.2 * work[0] + 500

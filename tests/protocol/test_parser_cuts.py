@@ -1,4 +1,4 @@
-"""In whatever pieces bytes come, they mean the same; and whatever they are, nothing breaks."""
+"""Any split of the same bytes gives the same result, and no bytes crash the parser."""
 
 import itertools
 import json
@@ -26,8 +26,8 @@ STREAMS = [
 KINDS = AnswerDelta, ReasoningDelta, RefusalDelta, ToolCallDelta
 
 
-def cut(body, places):
-    ends = sorted({place % (len(body) + 1) for place in places} | {0, len(body)})
+def cut(body, positions):
+    ends = sorted({position % (len(body) + 1) for position in positions} | {0, len(body)})
     return [body[a:b] for a, b in itertools.pairwise(ends)]
 
 
@@ -36,7 +36,7 @@ def joined(deltas, kind, choice):
 
 
 def check_text(reading):
-    """What is handed out is what the completion, or the partial, holds; and it can be printed."""
+    """Check that the deltas add up to the completion or the partial, and that they can be printed."""
     result = reading.completion or reading.error.partial
     assert result is not None
     assert isinstance(result.raw, dict)
@@ -63,7 +63,7 @@ def check_text(reading):
 
 @pytest.mark.parametrize(("body", "model"), STREAMS)
 class TestOwnStreams:
-    def test_bytes_one_at_a_time_mean_the_same(self, read_bytes, body, model):
+    def test_single_bytes_give_the_same_deltas_and_completion(self, read_bytes, body, model):
         whole = read_bytes([body], model)
         single = read_bytes([body[i : i + 1] for i in range(len(body))], model)
         assert whole.error is None
@@ -71,29 +71,33 @@ class TestOwnStreams:
         assert single.completion == whole.completion
         check_text(whole)
 
-    def test_any_pieces_mean_the_same(self, read_bytes, body, model):
+    def test_any_pieces_give_the_same_deltas_and_completion(self, read_bytes, body, model):
         whole = read_bytes([body], model)
 
         @given(st.lists(st.integers(0, 10_000), max_size=30))
         @settings(max_examples=30, deadline=None)
-        def check(places):
-            pieces = read_bytes(cut(body, places), model)
+        def check(positions):
+            pieces = read_bytes(cut(body, positions), model)
             assert pieces.deltas == whole.deltas
             assert pieces.completion == whole.completion
 
         check()
 
-    def test_line_ends_of_all_kinds_mean_the_same(self, read_bytes, body, model):
+    def test_line_ends_of_all_kinds_give_the_same_deltas_and_completion(
+        self, read_bytes, body, model
+    ):
         plain = body.replace(b"\r\n", b"\n")
         whole = read_bytes([plain], model)
         for end in (b"\r\n", b"\r"):
             other = plain.replace(b"\n", end)
             assert read_bytes([other], model).completion == whole.completion
-            for place in range(0, len(other), 7):
-                reading = read_bytes([other[:place], other[place:]], model)
+            for position in range(0, len(other), 7):
+                reading = read_bytes([other[:position], other[position:]], model)
                 assert reading.deltas == whole.deltas
 
-    def test_cut_short_at_any_byte_it_is_complete_or_interrupted(self, read_bytes, body, model):
+    def test_a_stream_that_is_cut_at_any_byte_is_complete_or_interrupted(
+        self, read_bytes, body, model
+    ):
         whole = read_bytes([body], model)
         for end in range(len(body)):
             reading = read_bytes([body[:end]], model)
@@ -106,7 +110,7 @@ class TestOwnStreams:
             assert [c.text for c in choices] == [c.text for c in whole.completion.choices]
             assert all(choice.finish_reason for choice in choices)
 
-    def test_without_its_end_it_is_interrupted(self, read_bytes, body, model):
+    def test_half_a_stream_is_interrupted(self, read_bytes, body, model):
         half = read_bytes([body[: len(body) // 2]], model)
         assert type(half.error) is StreamInterruptedError
 
@@ -116,7 +120,7 @@ class TestOwnStreams:
             assert read_bytes([body, tail], model).completion.text == whole.text
 
 
-def readable(body, pieces, read_bytes, model):
+def check_pieces(body, pieces, read_bytes, model):
     reading = read_bytes(pieces, model)
     check_text(reading)
     whole = read_bytes([body], model)
@@ -126,37 +130,37 @@ def readable(body, pieces, read_bytes, model):
 
 @given(
     body=st.binary(max_size=200),
-    places=st.lists(st.integers(0, 300), max_size=6),
+    positions=st.lists(st.integers(0, 300), max_size=6),
     model=st.sampled_from(["", "gpt-4o", "qwen3-32b"]),
 )
 @settings(max_examples=400, deadline=None)
-def test_arbitrary_bytes_are_no_crash(read_bytes, body, places, model):
-    readable(body, cut(body, places), read_bytes, model)
+def test_arbitrary_bytes_do_not_crash(read_bytes, body, positions, model):
+    check_pieces(body, cut(body, positions), read_bytes, model)
 
 
 @given(
     events=st.lists(st.binary(max_size=40), max_size=6),
-    places=st.lists(st.integers(0, 300), max_size=6),
+    positions=st.lists(st.integers(0, 300), max_size=6),
 )
 @settings(max_examples=300, deadline=None)
-def test_arbitrary_events_are_no_crash(read_bytes, events, places):
+def test_arbitrary_events_do_not_crash(read_bytes, events, positions):
     body = b"".join(b"data: %s\n\n" % event for event in events)
-    readable(body, cut(body, places), read_bytes, "")
+    check_pieces(body, cut(body, positions), read_bytes, "")
 
 
-@given(data=st.data(), places=st.lists(st.integers(0, 5000), max_size=4))
+@given(data=st.data(), positions=st.lists(st.integers(0, 5000), max_size=4))
 @settings(max_examples=600, deadline=None)
-def test_mutated_streams_are_no_crash(read_bytes, data, places):
+def test_mutated_streams_do_not_crash(read_bytes, data, positions):
     body, model = data.draw(st.sampled_from(STREAMS)).values
     mutated = bytearray(body)
     for _ in range(data.draw(st.integers(1, 4))):
-        place = data.draw(st.integers(0, len(mutated) - 1))
+        start = data.draw(st.integers(0, len(mutated) - 1))
         size = data.draw(st.integers(0, 9))
-        mutated[place : place + size] = data.draw(
+        mutated[start : start + size] = data.draw(
             st.binary(max_size=3)
             | st.sampled_from([b'"', b"{}", b"[]", b"null", b"7", b'"x":', b"\\ud83e", b"\n", b","])
         )
-    readable(bytes(mutated), cut(bytes(mutated), places), read_bytes, model)
+    check_pieces(bytes(mutated), cut(bytes(mutated), positions), read_bytes, model)
 
 
 VALUES = st.recursive(
@@ -179,7 +183,7 @@ VALUES = st.recursive(
 
 
 def mapping(**known):
-    """Make dictionaries with some of these keys, whose values are as promised or anything."""
+    """Build dictionaries with some of these keys, whose values are as documented or anything."""
     return st.fixed_dictionaries({}, optional={key: value | VALUES for key, value in known.items()})
 
 
@@ -232,40 +236,40 @@ EVENTS = (
 
 @given(events=st.lists(EVENTS, max_size=6), model=st.sampled_from(["", "gpt-4o", "qwen3-32b"]))
 @settings(max_examples=300, deadline=None)
-def test_chunks_with_anything_in_any_place_are_no_crash(read, events, model):
+def test_chunks_with_any_value_in_any_key_do_not_crash(read, events, model):
     check_text(read(*events, model=model))
 
 
 @given(body=CHUNK)
 @settings(max_examples=200, deadline=None)
-def test_a_whole_body_with_anything_in_any_place_is_no_crash(read_bytes, body):
+def test_a_whole_body_with_any_value_in_any_key_does_not_crash(read_bytes, body):
     reading = read_bytes([json.dumps(body).encode()], "")
     check_text(reading)
 
 
 @given(body=CHUNK)
 @settings(max_examples=150, deadline=None)
-def test_the_fast_and_the_tolerant_way_agree_on_a_whole_body(read_bytes, body):
-    plain = read_bytes([json.dumps(body).encode()], "")
-    odd = read_bytes([json.dumps(body | {"created": [0]}).encode()], "")
-    assert plain.deltas == odd.deltas
-    assert type(plain.error) is type(odd.error)
-    if plain.completion:
-        assert plain.completion.choices == odd.completion.choices
-        assert plain.completion.cost == odd.completion.cost
+def test_the_fast_and_the_lenient_path_agree_on_a_whole_body(read_bytes, body):
+    fast = read_bytes([json.dumps(body).encode()], "")
+    lenient = read_bytes([json.dumps(body | {"created": [0]}).encode()], "")
+    assert fast.deltas == lenient.deltas
+    assert type(fast.error) is type(lenient.error)
+    if fast.completion:
+        assert fast.completion.choices == lenient.completion.choices
+        assert fast.completion.cost == lenient.completion.cost
 
 
 @given(chunks=st.lists(CHUNK.filter(lambda body: not body.get("error")), max_size=5))
 @settings(max_examples=200, deadline=None)
-def test_the_fast_and_the_tolerant_decoder_agree(read, chunks):
-    plain = read(*chunks, b"[DONE]", model="gpt-4o")
-    # A time that is no number is refused by the fast decoder, and ignored by the other.
-    odd = read(*(body | {"created": [0]} for body in chunks), b"[DONE]", model="gpt-4o")
-    assert plain.deltas == odd.deltas
-    assert type(plain.error) is type(odd.error)
-    if plain.completion:
-        assert plain.completion.choices == odd.completion.choices
-        assert plain.completion.usage == odd.completion.usage
+def test_the_fast_and_the_lenient_path_agree_on_a_stream(read, chunks):
+    fast = read(*chunks, b"[DONE]", model="gpt-4o")
+    # The fast decoder rejects a time that is not a number, and the lenient path ignores it.
+    lenient = read(*(body | {"created": [0]} for body in chunks), b"[DONE]", model="gpt-4o")
+    assert fast.deltas == lenient.deltas
+    assert type(fast.error) is type(lenient.error)
+    if fast.completion:
+        assert fast.completion.choices == lenient.completion.choices
+        assert fast.completion.usage == lenient.completion.usage
 
 
 TAGS = st.sampled_from(["<think>", "</think>", "<", "think>", " "])
@@ -281,22 +285,22 @@ PLAIN = st.fixed_dictionaries({"choices": st.tuples(CHOICE)})
     model=st.sampled_from(["gpt-4o", "qwen3-32b"]),
 )
 @settings(max_examples=300, deadline=None)
-def test_plain_chunks_read_one_by_one_mean_what_they_mean_to_the_tolerant_decoder(
+def test_the_plain_and_the_lenient_path_agree_on_chunks_read_one_by_one(
     sse, read_bytes, chunk, chunks, model
 ):
-    # Once both choices have begun, and id and model are known, plain chunks have a decoder.
+    # Once both choices have begun, and id and model are known, plain chunks are tried first.
     opening = chunk({"content": "a"}), chunk({"content": "b"}, index=1)
-    plain = read_bytes([sse(*opening), *map(sse, chunks), sse(b"[DONE]")], model)
-    odd = [sse(body | {"created": [0]}) for body in (*opening, *chunks)]
-    odd = read_bytes([*odd, sse(b"[DONE]")], model)
-    assert plain.deltas == odd.deltas
-    assert type(plain.error) is type(odd.error)
-    if plain.completion:
-        assert plain.completion.choices == odd.completion.choices
-        assert plain.completion.usage == odd.completion.usage
+    fast = read_bytes([sse(*opening), *map(sse, chunks), sse(b"[DONE]")], model)
+    lenient = [sse(body | {"created": [0]}) for body in (*opening, *chunks)]
+    lenient = read_bytes([*lenient, sse(b"[DONE]")], model)
+    assert fast.deltas == lenient.deltas
+    assert type(fast.error) is type(lenient.error)
+    if fast.completion:
+        assert fast.completion.choices == lenient.completion.choices
+        assert fast.completion.usage == lenient.completion.usage
 
 
-def test_reading_a_parser_changes_nothing(read_bytes):
+def test_reading_the_partial_changes_nothing(read_bytes):
     body, model = STREAMS[0].values
     parser = StreamParser(model)
     deltas = []

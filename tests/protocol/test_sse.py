@@ -1,4 +1,4 @@
-"""Events out of bytes, by the rules of the WHATWG standard."""
+"""Events from bytes, by the rules of the WHATWG standard."""
 
 import itertools
 import re
@@ -13,21 +13,21 @@ from aimlchat._protocol.sse import MAX_EVENT_BYTES, EventDecoder
 
 def decoded(*pieces):
     decoder = EventDecoder()
-    events = [event for piece in pieces for event in taken(decoder, piece)]
+    events = [event for piece in pieces for event in feed(decoder, piece)]
     if last := decoder.close():
         events.append(last)
     assert decoder.fault is None
     return events
 
 
-def taken(decoder, piece):
-    """Take a piece the quick way if that is possible."""
+def feed(decoder, piece):
+    """Decode a piece as a single event if it is one, as the parser does."""
     event = decoder.decode_single(piece)
     return [event] if event else decoder.feed(piece)
 
 
 def by_the_standard(body):
-    """Read a whole body line by line; skip events with empty data.
+    """Decode a whole body line by line; skip events with empty data.
 
     Unlike the standard, keep a last event without its blank line.
     """
@@ -45,8 +45,8 @@ def by_the_standard(body):
     return events
 
 
-def cut(body, places):
-    ends = sorted({min(place, len(body)) for place in places} | {0, len(body)})
+def cut(body, positions):
+    ends = sorted({min(position, len(body)) for position in positions} | {0, len(body)})
     return [body[a:b] for a, b in itertools.pairwise(ends)]
 
 
@@ -69,15 +69,15 @@ def test_a_cr_ends_its_line_without_waiting_for_what_follows():
     assert EventDecoder().feed(b"data: a\r\r") == [b"a"]
 
 
-def test_an_event_is_handed_out_with_the_byte_that_completes_it():
+def test_an_event_is_returned_with_the_byte_that_completes_it():
     decoder = EventDecoder()
     assert decoder.feed(b"data: a\n") == []
     assert decoder.feed(b"\n") == [b"a"]
 
 
-def test_one_line_of_data_and_a_blank_line_is_an_event_of_its_own():
+def test_an_event_of_one_line_is_decoded_as_a_single_event():
     decoder = EventDecoder()
-    assert decoder.decode_single(b"data: a\n\n") == b""  # a byte order mark might come first
+    assert decoder.decode_single(b"data: a\n\n") == b""  # a byte order mark may still come
     assert decoder.feed(b"data: a\n\n") == [b"a"]
     assert decoder.decode_single(b"data: b\n\n") == b"b"
 
@@ -101,13 +101,13 @@ def test_one_line_of_data_and_a_blank_line_is_an_event_of_its_own():
         b"event: b\n\n",
     ],
 )
-def test_anything_else_is_not(data):
+def test_bytes_of_another_form_are_not_a_single_event(data):
     decoder = EventDecoder()
     decoder.feed(b"data: a\n\n")
     assert decoder.decode_single(data) == b""
 
 
-def test_an_event_that_is_too_large_is_none_of_its_own_nor_is_what_follows():
+def test_an_event_that_is_too_large_is_not_a_single_event_nor_are_those_after_it():
     decoder = EventDecoder()
     decoder.feed(b"data: a\n\n")
     large = b"data: " + b"b" * (MAX_EVENT_BYTES + 1) + b"\n\n"
@@ -117,16 +117,16 @@ def test_an_event_that_is_too_large_is_none_of_its_own_nor_is_what_follows():
 
 
 @pytest.mark.parametrize("before", [b"data: a", b"data: a\r", b":"])
-def test_an_event_that_continues_another_is_not_of_its_own(before):
+def test_bytes_that_continue_an_event_are_not_a_single_event(before):
     decoder = EventDecoder()
     decoder.feed(b"data: a\n\n" + before)
     assert decoder.decode_single(b"data: b\n\n") == b""
 
 
-@pytest.mark.parametrize("place", range(4))
-def test_a_byte_order_mark_is_dropped_wherever_it_is_cut(place):
+@pytest.mark.parametrize("position", range(4))
+def test_a_byte_order_mark_is_dropped_wherever_it_is_cut(position):
     body = b"\xef\xbb\xbfdata: a\n\n"
-    assert decoded(body[:place], body[place:]) == [b"a"]
+    assert decoded(body[:position], body[position:]) == [b"a"]
 
 
 def test_only_one_byte_order_mark_is_dropped():
@@ -137,7 +137,7 @@ def test_half_a_byte_order_mark_belongs_to_the_first_line():
     assert decoded(b"\xef\xbb", b"data: a\ndata: b\n\n") == [b"b"]
 
 
-def test_comments_are_read_over():
+def test_comments_are_ignored():
     assert decoded(b": ping\n\n:\n\ndata: a\n: in between\ndata: b\n\n: bye") == [b"a\nb"]
 
 
@@ -168,14 +168,14 @@ def test_a_line_of_data_without_a_colon_is_an_empty_line_of_data():
 @pytest.mark.parametrize(
     "line", [b"event: ping", b"id: 7", b"retry: 10", b"event", b"x", b"data2: x"]
 )
-def test_other_fields_are_read_over(line):
+def test_other_fields_are_ignored(line):
     assert decoded(line + b"\n\n" + line + b"\ndata: a\n" + line + b"\n\n") == [b"a"]
 
 
 @pytest.mark.parametrize(
     "line", [b" data: a", b"Data: a", b"DATA: a", b"data : a", b"dat", b"\tdata:a"]
 )
-def test_a_field_is_called_exactly_data(line):
+def test_only_a_field_named_exactly_data_counts(line):
     assert decoded(line + b"\n\ndata: b\n\n") == [b"b"]
 
 
@@ -189,12 +189,12 @@ def test_an_event_with_empty_data_is_skipped(empty):
     ["\u2028", "\u2029", "\u0085", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\0"],
     ids=ascii,
 )
-def test_what_only_looks_like_a_line_end_stays_in_the_data(separator):
+def test_other_separators_are_part_of_the_data(separator):
     data = f"a{separator}b{separator}{separator}c".encode()
     assert decoded(b"data: " + data + b"\n\n") == [data]
 
 
-def test_broken_utf8_stays_as_it_is():
+def test_broken_utf8_is_passed_on():
     assert decoded(b"data: \xff\xc3\n\n") == [b"\xff\xc3"]
 
 
@@ -220,7 +220,7 @@ def test_an_event_of_the_largest_size_is_accepted_in_pieces():
     assert events == [data]
 
 
-def test_an_event_of_the_largest_size_is_accepted_whole():
+def test_an_event_of_the_largest_size_is_accepted_in_one_piece():
     data = b"x" * MAX_EVENT_BYTES
     assert EventDecoder().feed(b"data: " + data + b"\n\n") == [data]
 
@@ -241,7 +241,7 @@ def test_a_larger_event_is_a_fault_that_names_the_limit(size):
     assert "16,777,216 bytes" in str(decoder.fault)
 
 
-def test_an_event_without_end_is_a_fault_before_it_fills_the_memory():
+def test_an_endless_event_is_a_fault_before_it_fills_the_memory():
     decoder = EventDecoder()
     decoder.feed(b"data: ")
     for _ in range(17):
@@ -264,7 +264,7 @@ def test_comments_without_blank_lines_take_no_memory(before, line_end):
     assert decoder.feed(b"data: b\n\n") == [b"b"]
 
 
-def test_a_comment_without_end_takes_no_memory():
+def test_an_endless_comment_takes_no_memory():
     decoder = EventDecoder()
     decoder.feed(b": ")
     for _ in range(17):
@@ -279,11 +279,11 @@ PIECES += [b"id: 1", b"\xef\xbb\xbf", b"\xef", b"\xe2\x80\xa8", b"dat", b"event:
 FRAGMENTS = st.lists(st.sampled_from(PIECES), max_size=25).map(b"".join)
 
 
-@given(body=FRAGMENTS | st.binary(max_size=60), places=st.lists(st.integers(0, 80), max_size=12))
-@example(body=b"\xef\xbb\xbf\xef\xbb\xbfdata: a\r\n\r\n", places=range(30))
+@given(body=FRAGMENTS | st.binary(max_size=60), positions=st.lists(st.integers(0, 80), max_size=12))
+@example(body=b"\xef\xbb\xbf\xef\xbb\xbfdata: a\r\n\r\n", positions=range(30))
 @settings(max_examples=1500, deadline=None)
-def test_any_split_gives_the_events_of_the_standard(body, places):
-    assert decoded(*cut(body, places)) == by_the_standard(body)
+def test_any_split_gives_the_events_of_the_standard(body, positions):
+    assert decoded(*cut(body, positions)) == by_the_standard(body)
 
 
 @given(body=FRAGMENTS)

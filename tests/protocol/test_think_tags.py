@@ -1,4 +1,4 @@
-"""Reasoning between tags at the start of the answer's text, wherever the text is cut."""
+"""Reasoning between tags at the start of the text, wherever the text is cut."""
 
 import itertools
 
@@ -12,7 +12,7 @@ OPEN, CLOSE = "<think>", "</think>"
 
 
 def by_definition(text):
-    """Split a whole text into its reasoning and its answer."""
+    """Split a whole text into reasoning and answer, as the rules are written down."""
     start = text.lstrip()
     if not start.startswith(OPEN):
         return "", text.removesuffix(CLOSE)
@@ -58,13 +58,13 @@ def split(*pieces):
         ("\u3000<think>\u3000a\u3000</think>\u3000b", "a", "b"),
     ],
 )
-def test_a_text_is_split_by_tags_at_its_start(text, reasoning, answer):
+def test_text_is_split_by_tags_at_its_start(text, reasoning, answer):
     assert by_definition(text) == (reasoning, answer)
     assert split(text) == (reasoning, answer)
 
 
 @pytest.mark.parametrize("length", range(1, 7))
-def test_every_short_text_is_split_by_definition_piece_by_piece(length):
+def test_every_short_text_is_split_by_the_definition(length):
     for pieces in itertools.product((OPEN, CLOSE, " ", "a", "<", "</th"), repeat=length):
         text = "".join(pieces)
         assert split(*pieces) == by_definition(text), pieces
@@ -75,10 +75,10 @@ def test_every_short_text_is_split_by_definition_piece_by_piece(length):
 @pytest.mark.parametrize(
     "text", [" <think> a </think> b", "<think>a</t</think>b<", "a</think>", "\n<think>a ", " <thin"]
 )
-def test_every_way_to_cut_a_text_gives_the_same(text):
+def test_every_cut_of_a_text_gives_the_same_split(text):
     for count in range(4):
-        for places in itertools.combinations(range(len(text) + 1), count):
-            ends = [0, *places, len(text)]
+        for positions in itertools.combinations(range(len(text) + 1), count):
+            ends = [0, *positions, len(text)]
             pieces = [text[a:b] for a, b in itertools.pairwise(ends)]
             assert split(*pieces) == by_definition(text), pieces
 
@@ -91,19 +91,19 @@ def test_every_way_to_cut_a_text_gives_the_same(text):
     )
 )
 @settings(max_examples=400, deadline=None)
-def test_long_texts_are_split_by_definition(pieces):
+def test_long_texts_are_split_by_the_definition(pieces):
     text = "".join(pieces)
     assert split(*pieces) == by_definition(text)
     assert split(*text) == by_definition(text)
 
 
-def test_reasoning_is_handed_out_before_its_tag_is_closed():
+def test_reasoning_is_returned_before_its_tag_is_closed():
     tags = ThinkTagSplitter()
     assert tags.feed("<think>one two") == ("one two", "")
     assert tags.feed(" three") == (" three", "")
 
 
-def test_only_what_may_be_a_tag_is_held_back_from_an_answer():
+def test_only_a_possible_tag_is_held_back_from_the_answer():
     tags = ThinkTagSplitter()
     assert tags.feed("one < two </thin") == ("", "one < two ")
     assert tags.feed("g>") == ("", "</thing>")

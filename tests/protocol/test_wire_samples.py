@@ -1,7 +1,7 @@
-"""Recorded answers against their manifest: our own, and a folder of others where there is one.
+"""Recorded responses against their manifest: those of this repository, and those of a folder.
 
-The environment variable ``AIMLCHAT_WIRE_SAMPLES`` names a folder with a ``manifest.json`` and the
-files that it lists: ``streams/``, ``completions/``, ``errors/`` and ``other/``.
+The environment variable ``AIMLCHAT_WIRE_SAMPLES`` may name a folder with a ``manifest.json`` and
+the files that it lists: ``streams/``, ``completions/``, ``errors/`` and ``other/``.
 """
 
 import asyncio
@@ -50,12 +50,12 @@ CLASSES = {
 }
 
 needs_samples = pytest.mark.skipif(
-    not GIVEN, reason="AIMLCHAT_WIRE_SAMPLES names no folder of recorded answers"
+    not GIVEN, reason="AIMLCHAT_WIRE_SAMPLES names no folder of recorded responses"
 )
 
 
 def entries(kind, folders=FOLDERS):
-    """Make a parameter of each file whose name begins so: its bytes, and its manifest's entry."""
+    """Return a parameter for each file of a kind: its bytes, and its entry in the manifest."""
     return [
         pytest.param((folder / entry["file"]).read_bytes(), entry, id=f"{name}-{entry['file']}")
         for name, folder in folders.items()
@@ -66,7 +66,7 @@ def entries(kind, folders=FOLDERS):
 
 def given_entries(kind):
     folders = {name: folder for name, folder in FOLDERS.items() if name == "given"}
-    nothing = pytest.mark.skip(reason="no recorded answers of this kind are given")
+    nothing = pytest.mark.skip(reason="the folder of recorded responses has none of this kind")
     return entries(kind, folders) or [pytest.param(b"", {}, id="none", marks=nothing)]
 
 
@@ -96,7 +96,7 @@ def odd_pieces(body):
 
 
 @needs_samples
-def test_the_folder_that_is_named_holds_all_its_manifest_lists():
+def test_the_named_folder_holds_every_file_of_its_manifest():
     manifest = json.loads((Path(GIVEN) / "manifest.json").read_text(encoding="utf-8"))
     assert manifest
     for entry in manifest:
@@ -105,24 +105,24 @@ def test_the_folder_that_is_named_holds_all_its_manifest_lists():
 
 @pytest.mark.parametrize(("body", "entry"), entries("streams/"))
 class TestStreams:
-    def test_read_whole(self, read_bytes, body, entry):
+    def test_a_body_in_one_piece(self, read_bytes, body, entry):
         reading = read_bytes([body], entry["model"])
         check(reading.completion, entry["expected"])
         assert reading.joined(AnswerDelta) == entry["expected"]["answer"]
         assert reading.joined(ReasoningDelta) == entry["expected"]["reasoning"]
 
-    def test_read_byte_by_byte(self, read_bytes, body, entry):
+    def test_a_body_byte_by_byte(self, read_bytes, body, entry):
         reading = read_bytes([body[i : i + 1] for i in range(len(body))], entry["model"])
         check(reading.completion, entry["expected"])
         assert reading.completion == read_bytes([body], entry["model"]).completion
 
-    def test_read_in_pieces_cut_at_random(self, read_bytes, body, entry):
+    def test_a_body_in_random_pieces(self, read_bytes, body, entry):
         whole = read_bytes([body], entry["model"])
 
         @given(st.randoms(use_true_random=False), st.integers(1, 40))
         @settings(max_examples=25, deadline=None)
-        def check_pieces(chance: random.Random, count):
-            ends = sorted(chance.randrange(len(body) + 1) for _ in range(count))
+        def check_pieces(rng: random.Random, count):
+            ends = sorted(rng.randrange(len(body) + 1) for _ in range(count))
             bounds = itertools.pairwise([0, *ends, len(body)])
             reading = read_bytes([body[a:b] for a, b in bounds], entry["model"])
             assert reading.deltas == whole.deltas
@@ -130,11 +130,11 @@ class TestStreams:
 
         check_pieces()
 
-    def test_read_with_trailing_bytes(self, read_bytes, body, entry):
+    def test_a_body_with_trailing_bytes(self, read_bytes, body, entry):
         for tail in (b"\n\n", b"\r\n\r\n: bye\r\n\r\n", b"\n\ndata: [DONE]\n\n", b"\n\ndata: [DO"):
             check(read_bytes([body, tail], entry["model"]).completion, entry["expected"])
 
-    def test_cut_short_its_text_is_a_beginning_of_the_whole(self, read_bytes, body, entry):
+    def test_the_text_of_a_cut_body_is_a_beginning_of_the_whole_text(self, read_bytes, body, entry):
         whole = read_bytes([body], entry["model"])
         for end in range(0, len(body), 1 + len(body) // 400):
             reading = read_bytes([body[:end]], entry["model"])
@@ -146,8 +146,8 @@ class TestStreams:
                 assert result.text == whole.completion.text
 
     @pytest.mark.parametrize("framing", ["chunked", "length", "close"])
-    async def test_read_over_a_socket_in_odd_pieces(self, body, entry, framing):
-        async def answer(_, writer):
+    async def test_a_body_over_a_socket_in_odd_pieces(self, body, entry, framing):
+        async def respond(_, writer):
             if framing == "chunked":
                 writer.write(CHUNKED)
             elif framing == "length":
@@ -163,46 +163,49 @@ class TestStreams:
             elif framing == "close":
                 writer.close()
 
-        async with serving(answer) as server, ChatSession("k", base_url=server.base_url) as session:
+        async with (
+            serving(respond) as server,
+            ChatSession("k", base_url=server.base_url) as session,
+        ):
             stream = session.stream("Hello", model=entry["model"])
             async with stream:
                 deltas = [delta async for delta in stream]
         check(stream.completion, entry["expected"])
-        answered = [d.text for d in deltas if isinstance(d, AnswerDelta) and d.choice == 0]
-        assert "".join(answered) == entry["expected"]["answer"]
+        pieces = [d.text for d in deltas if isinstance(d, AnswerDelta) and d.choice == 0]
+        assert "".join(pieces) == entry["expected"]["answer"]
 
 
 @pytest.mark.parametrize(("body", "entry"), entries("completions/"))
 class TestCompletions:
-    def test_read_whole(self, body, entry):
+    def test_a_body_in_one_piece(self, body, entry):
         completion = parse_completion(body, entry["model"])
         check(completion, entry["expected"])
         assert completion.raw == json.loads(body)
 
-    def test_read_as_a_stream(self, read_bytes, body, entry):
+    def test_a_body_instead_of_a_stream(self, read_bytes, body, entry):
         for pieces in ([body], list(odd_pieces(body)), [b"\n", body, b"\n"]):
             reading = read_bytes(pieces, entry["model"])
             check(reading.completion, entry["expected"])
             assert reading.joined(AnswerDelta) == entry["expected"]["answer"]
             assert reading.completion == parse_completion(body, entry["model"])
 
-    def test_read_as_the_only_event_it_is_no_crash(self, read_bytes, body, entry):
+    def test_a_body_as_the_only_event_does_not_crash(self, read_bytes, body, entry):
         event = b"data: " + json.dumps(json.loads(body)).encode() + b"\n\n"
         reading = read_bytes([event], entry["model"])
         assert (reading.error or reading.completion) is not None
 
-    def test_its_cost_is_what_its_meta_says(self, body, entry):
-        said = (json.loads(body).get("meta") or {}).get("usage") or {}
+    def test_the_cost_is_that_of_the_meta(self, body, entry):
+        usage = (json.loads(body).get("meta") or {}).get("usage") or {}
         cost = parse_completion(body, entry["model"]).cost
-        if "credits_used" in said:
-            assert cost.credits == said["credits_used"]
-            assert cost.usd == pytest.approx(said.get("usd_spent", cost.credits / 2_000_000))
+        if "credits_used" in usage:
+            assert cost.credits == usage["credits_used"]
+            assert cost.usd == pytest.approx(usage.get("usd_spent", cost.credits / 2_000_000))
         else:
             assert cost is None
 
     @pytest.mark.parametrize("framing", ["chunked", "length"])
-    async def test_read_over_a_socket_in_odd_pieces(self, body, entry, framing):
-        async def answer(_, writer):
+    async def test_a_body_over_a_socket_in_odd_pieces(self, body, entry, framing):
+        async def respond(_, writer):
             length = b"Content-Length: %d" % len(body)
             encoding = b"Transfer-Encoding: chunked" if framing == "chunked" else length
             writer.write(b"HTTP/1.1 201 Created\r\n%s\r\n\r\n" % encoding)
@@ -212,13 +215,16 @@ class TestCompletions:
             if framing == "chunked":
                 writer.write(http_chunk(b""))
 
-        async with serving(answer) as server, ChatSession("k", base_url=server.base_url) as session:
+        async with (
+            serving(respond) as server,
+            ChatSession("k", base_url=server.base_url) as session,
+        ):
             check(await session.complete("Hello", model=entry["model"]), entry["expected"])
             check(await session.stream("Hello", model=entry["model"]).collect(), entry["expected"])
 
 
 @pytest.mark.parametrize(("body", "entry"), given_entries("errors/"))
-def test_an_error_body_is_of_the_class_of_its_status(body, entry):
+def test_an_error_body_has_the_class_of_its_status(body, entry):
     stem = Path(entry["file"]).stem
     if stem[-3:].isdecimal():
         cases = [(int(stem[-3:]), body)]
@@ -226,26 +232,26 @@ def test_an_error_body_is_of_the_class_of_its_status(body, entry):
         rows = json.loads(body)
         cases = [(row["status"], json.dumps({"message": row["message"]}).encode()) for row in rows]
     assert cases
-    for status, said in cases:
-        error = error_from_response(status, said, {}, 0.0)
+    for status, data in cases:
+        error = error_from_response(status, data, {}, 0.0)
         assert type(error) is CLASSES[status]
         assert error.status == status
         assert error.message
         assert "{" not in error.message
-        facts = json.loads(said) if said.startswith(b"{") else {}
-        assert error.request_id == facts.get("requestId")
-        assert error.path == facts.get("path")
+        fields = json.loads(data) if data.startswith(b"{") else {}
+        assert error.request_id == fields.get("requestId")
+        assert error.path == fields.get("path")
 
 
 @pytest.mark.parametrize(("body", "entry"), given_entries("errors/"))
-def test_an_error_body_in_a_200_is_an_error(read_bytes, body, entry):
+def test_an_error_body_with_status_200_is_an_error(read_bytes, body, entry):
     assert isinstance(read_bytes([body]).error, AIMLChatError)
     with pytest.raises(AIMLChatError):
         parse_completion(body)
 
 
 @pytest.mark.parametrize(("body", "entry"), given_entries("other/"))
-def test_what_is_no_completion_is_an_error(read_bytes, body, entry):
+def test_a_body_that_is_not_a_completion_is_an_error(read_bytes, body, entry):
     assert isinstance(read_bytes([body]).error, AIMLChatError)
     with pytest.raises(AIMLChatError):
         parse_completion(body)
@@ -253,11 +259,11 @@ def test_what_is_no_completion_is_an_error(read_bytes, body, entry):
 
 @pytest.mark.parametrize(("body", "entry"), given_entries("other/stream-final"))
 def test_a_last_event_with_the_cost_is_read(chunk, sse, body, entry):
-    said = json.loads(body)
+    last = json.loads(body)
     parser = StreamParser()
-    parser.feed(sse(chunk({"content": "a"}, finish="stop"), said))
+    parser.feed(sse(chunk({"content": "a"}, finish="stop"), last))
     parser.close()
-    usage = said["meta"]["usage"]
+    usage = last["meta"]["usage"]
     assert parser.completion.cost == Cost(usage["usd_spent"], usage["credits_used"])
     assert parser.completion.text == "a"
 
