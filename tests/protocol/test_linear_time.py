@@ -95,7 +95,7 @@ LONG = {
 
 
 @pytest.mark.parametrize("make", LONG.values(), ids=list(LONG))
-def test_twice_the_input_takes_at_most_twice_the_count_calls(make):
+def test_twice_the_input_takes_at_most_twice_the_calls(make):
     size = 500
     count_calls(make(size))  # fills the caches
     once, twice = count_calls(make(size)), count_calls(make(2 * size))

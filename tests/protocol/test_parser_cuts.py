@@ -36,7 +36,7 @@ def joined(deltas, kind, choice):
 
 
 def check_text(reading):
-    """Check that the deltas add up to the completion or the partial, and that they can be printed."""
+    """Check that the deltas add up to the completion or partial, and that they are printable."""
     result = reading.completion or reading.error.partial
     assert result is not None
     assert isinstance(result.raw, dict)
