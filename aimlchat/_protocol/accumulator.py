@@ -142,7 +142,7 @@ class Accumulator:
             if choice.logprobs is not None:
                 _add_logprobs(builder, choice.logprobs)
             if choice.finish_reason and builder.finish_reason is None:
-                # More text may follow, so text that is held back stays so until `close`.
+                # More text may follow, so buffered text stays buffered until `close`.
                 builder.finish_reason = choice.finish_reason
                 self._unfinished -= 1
                 self.finished_choices = 0 if self._unfinished else len(self._choices)
@@ -176,7 +176,7 @@ class Accumulator:
         return True
 
     def close(self, deltas: list[Delta]) -> None:
-        """Add the deltas of the text that was held back; no chunk may follow."""
+        """Add the deltas of the text that is still buffered; no chunk may follow."""
         for (index, field), text in self._mender.close().items():
             message = ChunkMessage()
             if field in _MENDED_FIELDS:

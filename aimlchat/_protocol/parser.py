@@ -46,8 +46,8 @@ class State(enum.Enum):
         → PLAIN behind an event, if the next one is likely to be a plain chunk
         → DONE at ``[DONE]`` behind a chunk
         → FAILED at an error event, an event that is not a JSON object, or one that is too large.
-          Once every choice that began has its finish reason these are ignored instead: the answer
-          is finished, and nothing behind it can undo that.
+          Once every choice that began has its finish reason these are ignored instead: the
+          completion is whole, and nothing behind it can undo that.
     PLAIN: as EVENTS, but the next event is first tried with the faster decoder of plain chunks.
         → EVENTS if that was in vain too often
     BODY: the rest of a body that is one JSON text and not an event stream.
@@ -130,7 +130,7 @@ class StreamParser:
         return self._feed(data, self._state)
 
     def close(self) -> list[Delta]:
-        """Note the end of the body; return the deltas that were held back until now.
+        """Note the end of the body; return the deltas of the text that was still buffered.
 
         Raises what `feed` raises, and `StreamInterruptedError` if the stream was not complete.
         """
@@ -178,9 +178,8 @@ class StreamParser:
         return self.partial
 
     def _enter(self, state: State, deltas: list[Delta]) -> None:
-        """Change the state; in a final one, add the text that was held back to the deltas."""
+        """Change the state; in a final one, add the text that is still buffered to the deltas."""
         self._state = state
-        self.done = self.done or state is DONE
         if state is CLOSED or state is FAILED:
             self._content.close(deltas)
 
@@ -200,10 +199,10 @@ class StreamParser:
             self._enter(state, deltas)
         return deltas
 
-    # The methods below read, and return the state that this leads to.
+    # The methods below do not change the state: they return the one that the input leads to.
 
     def _recognize(self, data: bytes) -> tuple[State, bytes]:
-        """Find out what kind of body this is; return also the bytes that are to be read now."""
+        """Find out what kind of body this is; return also the bytes that are left to read."""
         data = (self._prefix + data).lstrip(_WHITE_SPACE)
         body = data.removeprefix(_BOM).lstrip(_WHITE_SPACE)
         if not body or (len(data) < len(_BOM) and _BOM.startswith(data)):
@@ -279,8 +278,8 @@ class StreamParser:
         if not text:
             return EVENTS
         if text == _DONE_MARKER:
-            is_fault = not self._content.has_chunk
-            return self._fail(ProtocolError("[DONE] came before a chunk")) if is_fault else DONE
+            self.done = self._content.has_chunk
+            return DONE if self.done else self._fail(ProtocolError("[DONE] came before a chunk"))
         try:
             body = decode_json(event)
         except ProtocolError as error:
@@ -311,7 +310,7 @@ class StreamParser:
         return self._read_event(event, deltas)
 
     def _fail(self, error: AIMLChatError) -> State:
-        """Keep the error as the fault, unless the answer is finished already."""
+        """Keep the error as the fault, unless the completion is whole already."""
         if self._content.finished_choices:
             return EVENTS
         self.fault = detach(error)

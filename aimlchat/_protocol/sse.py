@@ -33,7 +33,7 @@ class EventDecoder:
     def __init__(self) -> None:
         self.fault: ProtocolError | None = None
         """Set after an event that was too large; no event comes after that."""
-        # What has come since the last blank line. A bytearray grows in place, so that a large
+        # The bytes since the last blank line. A bytearray grows in place, so that a large
         # event in many pieces costs time linear in its size.
         self._buffer = bytearray()
         self._at_start = True

@@ -32,8 +32,8 @@ class ThinkTagSplitter:
     """Splits the text of one choice into reasoning and answer, wherever the text is cut.
 
     `feed` and `close` return a pair of the next reasoning and the next answer, both of which may be
-    empty. The beginning of a possible tag, and white space that may have to be dropped, is held
-    back.
+    empty. The beginning of a possible tag, and white space that may have to be dropped, is
+    buffered.
     """
 
     __slots__ = ("_has_reasoning", "_space", "_state", "_tag")
@@ -60,11 +60,11 @@ class ThinkTagSplitter:
             if text:
                 self._state = _ANSWER
         if self._state == _ANSWER:
-            text = self._hold_back_tag(text)
+            text = self._buffer_tag(text)
         return reasoning, text
 
     def close(self) -> tuple[str, str]:
-        """Return the text that was held back; no more may follow."""
+        """Return the text that is still buffered; no more may follow."""
         rest, self._tag = self._tag, ""
         if self._state == _REASONING:
             return (self._strip_reasoning(rest) if rest else ""), ""
@@ -92,14 +92,14 @@ class ThinkTagSplitter:
         """Split at the closing tag, if there is one, into reasoning and the text behind it."""
         end = text.find(_CLOSING)
         if end < 0:
-            return self._strip_reasoning(self._hold_back_tag(text)), ""
+            return self._strip_reasoning(self._buffer_tag(text)), ""
         reasoning = self._strip_reasoning(text[:end])
         self._space.clear()
         self._state = _GAP
         return reasoning, text[end + len(_CLOSING) :]
 
     def _strip_reasoning(self, text: str) -> str:
-        """Drop white space at the start; hold it back at the end, where it may have to go too."""
+        """Drop white space at the start; buffer it at the end, where it may have to be dropped."""
         core = text.rstrip()
         if not core:
             if self._has_reasoning:
@@ -112,8 +112,8 @@ class ThinkTagSplitter:
         self._has_reasoning = True
         return core.lstrip()
 
-    def _hold_back_tag(self, text: str) -> str:
-        """Hold back a beginning of the closing tag at the end of the text; return the rest."""
+    def _buffer_tag(self, text: str) -> str:
+        """Buffer a beginning of the closing tag at the end of the text; return the rest."""
         start = _find_partial_tag(text, _CLOSING)
         self._tag = text[start:]
         return text[:start]

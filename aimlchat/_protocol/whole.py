@@ -90,7 +90,7 @@ def accumulate_body(
 ) -> None:
     """Add a whole completion to the accumulator, and its text to the deltas.
 
-    Each ``message`` takes the place of a ``delta``. A ``delta`` beside it, which Perplexity's sonar
+    Each ``message`` replaces the ``delta``. A ``delta`` beside it, which Perplexity's sonar
     sends, repeats the message and is ignored.
     """
     for choice in chunk.choices or ():

@@ -13,7 +13,7 @@ class Reading:
     """The result of parsing a body: its deltas, and its completion or its error."""
 
     fed: list  # the deltas that `feed` returned
-    closed: list  # those that were held back until the end
+    closed: list  # those of the text that was buffered until the end
     completion: Completion | None = None
     error: AIMLChatError | None = None
 

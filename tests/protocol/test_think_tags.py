@@ -103,7 +103,7 @@ def test_reasoning_is_returned_before_its_tag_is_closed():
     assert tags.feed(" three") == (" three", "")
 
 
-def test_only_a_possible_tag_is_held_back_from_the_answer():
+def test_only_a_possible_tag_is_buffered():
     tags = ThinkTagSplitter()
     assert tags.feed("one < two </thin") == ("", "one < two ")
     assert tags.feed("g>") == ("", "</thing>")
