@@ -2,8 +2,7 @@
 
 It is slower than the decoders in `chunks` and takes what they reject: a value of another type than
 promised, content as a list of parts, unknown top-level keys. A value that cannot be understood
-counts as absent, so that it never costs the text beside it. Each function names the case that it
-exists for.
+counts as absent, so that the text beside it is not lost.
 """
 
 from __future__ import annotations

@@ -333,7 +333,7 @@ class StreamParser:
         if not self._last_event and not self._content.has_chunk:
             return StreamInterruptedError("the stream ended before its first event")
         return StreamInterruptedError(
-            "the stream ended without [DONE] or a finish reason; .partial has the text before that"
+            "the stream ended before [DONE] or its last finish reason; see .partial for what came"
         )
 
     def _raise_fault(self) -> None:
