@@ -20,7 +20,7 @@ from ._client.rate_limit import Gate
 from ._client.timers import Clock, Watchdog
 from ._client.transport import HEADER, Secret, Transport
 from ._payload.models import DEFAULT_MODEL
-from ._protocol.parser import parse_completion
+from ._protocol.whole import parse_completion
 from .errors import (
     AIMLChatError,
     APIError,

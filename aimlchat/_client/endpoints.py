@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aimlchat._json import decode_json
-from aimlchat._protocol.chunks import models_of
+from aimlchat._protocol.metadata import parse_models
 
 from .body import Body
 from .call import Call, Question
@@ -42,7 +42,7 @@ class Endpoints:
         """Return the models that the API offers. The endpoint takes no key, so none is sent."""
         request = Question("models", self._open_headers, method="GET")
         data = await self._answer(request, self._retry)
-        return models_of(decode_json(data))
+        return parse_models(decode_json(data))
 
     async def send(
         self, method: str, path: str, body: bytes | None = None, *, retry: RetryPolicy | None = None

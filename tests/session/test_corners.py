@@ -24,7 +24,7 @@ from aimlchat import (
     Timeouts,
 )
 from aimlchat._client.rate_limit import Gate
-from aimlchat._protocol.api_errors import retry_after_of
+from aimlchat._protocol.api_errors import parse_retry_after
 
 ONCE = RetryPolicy(attempts=1)
 
@@ -234,12 +234,12 @@ def test_a_date_without_a_zone_is_in_gmt(zone, monkeypatch):
     later = 3600 if zone == " +0100" else 0
     headers = {"retry-after": f"Tue, 14 Nov 2023 22:14:20{zone}"}
 
-    assert retry_after_of(headers, 1_700_000_000.0 - later) == 60
+    assert parse_retry_after(headers, 1_700_000_000.0 - later) == 60
 
 
 @pytest.mark.parametrize("said", ["1_0", "٣", "-1", "inf", "nan", "soon"])
 def test_a_retry_after_that_is_no_number_is_none(said):
-    assert retry_after_of({"retry-after": said}, 0.0) is None
+    assert parse_retry_after({"retry-after": said}, 0.0) is None
 
 
 async def test_choices_that_come_by_extra_are_waited_for_as_well(emulator):
