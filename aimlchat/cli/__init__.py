@@ -1,6 +1,6 @@
 """The command line, ``aimlchat``.
 
-It needs the ``cli`` extra (click and rich). Nothing of it is loaded before `main` runs.
+It needs the ``cli`` extra (click and rich). Importing this package loads neither.
 """
 
 from __future__ import annotations
@@ -8,34 +8,33 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
-__all__ = ["main"]
+from .exit_status import INTERRUPTED, USAGE_ERROR
 
-_CANNOT_START = 2
-_INTERRUPTED = 130
+__all__ = ["main"]
 
 
 def main() -> NoReturn:
-    """Run the command line on ``sys.argv``, and end the process with its exit status.
+    """Run the command line on ``sys.argv`` and exit the process with its status.
 
-    0: done. 1: it failed. 2: the command or its input is wrong, and nothing was sent. 130: Ctrl-C.
+    The statuses are 0 for success, and those of `aimlchat.cli.exit_status`.
     """
     try:
         _require_extra()
         from .program import program  # noqa: PLC0415
 
         program.main(prog_name="aimlchat")
-    except KeyboardInterrupt:  # so early that no command could take care of it
-        sys.exit(_INTERRUPTED)
+    except KeyboardInterrupt:  # Ctrl-C while the modules above were loading
+        sys.exit(INTERRUPTED)
 
 
 def _require_extra() -> None:
     try:
-        # rich is not used before there is something to print, but half an answer is too late to
-        # find out that it is missing.
+        # rich is used only once there is something to print. Look for it now, so that a missing
+        # package does not show in the middle of an answer.
         import click  # noqa: F401, PLC0415
         import rich  # noqa: F401, PLC0415
     except ImportError:
         sys.stderr.write(
             'aimlchat: the command line needs click and rich; run: pip install "aimlchat[cli]"\n'
         )
-        sys.exit(_CANNOT_START)
+        sys.exit(USAGE_ERROR)

@@ -1,4 +1,4 @@
-"""``python -m aimlchat.cli`` is ``aimlchat``."""
+"""Makes ``python -m aimlchat.cli`` the same as ``aimlchat``."""
 
 from . import main
 

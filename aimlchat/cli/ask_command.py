@@ -1,4 +1,4 @@
-"""``aimlchat ask``: one question, and its answer as it comes."""
+"""``aimlchat ask``: asks one question and prints the answer while it streams."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from aimlchat.completions import AnswerDelta, ReasoningDelta
 from aimlchat.content import Text
 from aimlchat.request import ChatRequest
 
-from .account import document, oddities, summary
-from .connection import Destination, destination_options
-from .question import image_from, prompt_from
-from .running import run
-from .terminal import Page, remark, write_json
+from .completion_report import build_document, format_summary, list_notices
+from .delta_printer import DeltaPrinter
+from .interrupts import run_interruptible
+from .prompt import load_image, read_prompt
+from .terminal import print_json, print_notice
+from .upstream import Upstream, upstream_options
 
 if TYPE_CHECKING:
     from aimlchat.completions import Completion
@@ -27,8 +28,8 @@ __all__ = ["command"]
 
 
 @attrs.frozen
-class Answered:
-    """A whole answer, and the seconds until the first of it came (None if nothing came)."""
+class TimedCompletion:
+    """A completion and the seconds until its first delta; None if it had no delta."""
 
     completion: Completion
     first_token: float | None
@@ -41,22 +42,20 @@ class Answered:
     metavar="ID",
     default=DEFAULT_MODEL,
     show_default=True,
-    help="Who answers; `aimlchat models` lists them.",
+    help="The model to ask; `aimlchat models` lists them.",
 )
-@click.option("--system", metavar="TEXT", help="Instructions that stand above the prompt.")
-@click.option(
-    "--image", "images", metavar="PATH|URL", multiple=True, help="A picture; may be repeated."
-)
+@click.option("--system", metavar="TEXT", help="The system prompt.")
+@click.option("--image", "images", metavar="PATH|URL", multiple=True, help="Image; repeatable.")
 @click.option(
     "--thinking",
     type=int,
     metavar="N",
-    help="Let the model think for up to N tokens, 1024 or more.",
+    help="Let the model think for up to N tokens, at least 1024.",
 )
-@click.option("--max-tokens", type=int, metavar="N", help="End the answer after N tokens.")
-@click.option("--no-reasoning", is_flag=True, help="Hide the reasoning; it is not switched off.")
+@click.option("--max-tokens", type=int, metavar="N", help="Cut the answer off after N tokens.")
+@click.option("--no-reasoning", is_flag=True, help="Hide the reasoning; this does not disable it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document at the end.")
-@destination_options
+@upstream_options
 def command(
     *,
     prompt: tuple[str, ...],
@@ -72,54 +71,52 @@ def command(
 ) -> None:
     """Ask one question and stream the answer.
 
-    PROMPT is one argument, in quotes. Without it, or with - in its place, the prompt is read from
-    standard input. With a prompt, standard input is only read if a - follows; its text then stands
-    below the prompt:
+    PROMPT is one argument, in quotes. Without PROMPT, or with - instead of it, the prompt is read
+    from standard input. With PROMPT, standard input is read only if - follows; its text is then
+    appended to the prompt:
 
         git diff | aimlchat ask "What is wrong with this?" -
 
-    On a terminal the reasoning is dimmed and the answer plain. Anything else, such as a pipe or a
-    file, gets the answer only, as plain text. Control characters in it are replaced by pictures of
-    them; --json has the exact text. Tokens, cost and anything odd are told on standard error.
+    A terminal shows the reasoning dimmed and the answer plain. A pipe or a file gets only the
+    answer, as plain text. Control characters are replaced by visible symbols; --json keeps the
+    exact text. Tokens, cost and notices are printed on standard error.
 
-    With --json there is a document on standard output if, and only if, the answer is complete.
+    With --json a document is printed if, and only if, the answer is complete.
     """
-    destination = Destination(base_url, emulator)
-    destination.require_key()
+    upstream = Upstream(base_url, emulator)
+    upstream.require_key()
     request = ChatRequest(model, system=system, thinking=thinking, max_tokens=max_tokens).user(
-        *map(image_from, images), Text(prompt_from(prompt))
+        *map(load_image, images), Text(read_prompt(prompt))
     )
-    page = None if as_json else Page(sys.stdout, reasoning=not no_reasoning)
-    answered = run(_ask(destination, request, page), page)
+    printer = None if as_json else DeltaPrinter(sys.stdout, reasoning=not no_reasoning)
+    timed = run_interruptible(_ask(upstream, request, printer), printer)
     if as_json:
-        write_json(document(answered.completion, reasoning=not no_reasoning))
-    _tell(answered, page, emulator=emulator)
+        print_json(build_document(timed.completion, reasoning=not no_reasoning))
+    elif printer and printer.has_printed and printer.is_terminal and sys.stderr.isatty():
+        click.echo(err=True)  # a blank line between the answer and the summary
+    for notice in list_notices(timed.completion):
+        print_notice(notice)
+    print_notice(format_summary(timed.completion, timed.first_token, emulator=emulator))
 
 
-async def _ask(destination: Destination, request: ChatRequest, page: Page | None) -> Answered:
+async def _ask(
+    upstream: Upstream, request: ChatRequest, printer: DeltaPrinter | None
+) -> TimedCompletion:
     first_token: float | None = None
-    async with destination.session() as session:
-        began = time.perf_counter()
+    async with upstream.open_session() as session:
+        start = time.perf_counter()
         try:
             async with session.stream(request) as stream:
                 async for delta in stream:
                     if first_token is None:
-                        first_token = time.perf_counter() - began
+                        first_token = time.perf_counter() - start
                     match delta:
-                        case ReasoningDelta(text, 0) if page:
-                            page.reasoning(text)
-                        case AnswerDelta(text, 0) if page:
-                            page.answer(text)
+                        case ReasoningDelta(text, 0) if printer:
+                            printer.print_reasoning(text)
+                        case AnswerDelta(text, 0) if printer:
+                            printer.print_answer(text)
         finally:
-            # Also after an error or Ctrl-C: what came stays, and the shell's prompt stands apart.
-            if page:
-                page.end()
-    return Answered(stream.completion, first_token)
-
-
-def _tell(answered: Answered, page: Page | None, *, emulator: bool) -> None:
-    if page and page.begun and page.on_terminal and sys.stderr.isatty():
-        click.echo(err=True)
-    for oddity in oddities(answered.completion):
-        remark(oddity)
-    remark(summary(answered.completion, answered.first_token, emulator=emulator))
+            # Also after an error or Ctrl-C, so that the shell's prompt starts on a line of its own.
+            if printer:
+                printer.close()
+    return TimedCompletion(stream.completion, first_token)

@@ -1,4 +1,4 @@
-"""``aimlchat batch``: a file of requests into a file of results."""
+"""``aimlchat batch``: answers a file of requests and writes a file of results."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ from aimlchat.batch import (
 )
 from aimlchat.policies import Timeouts
 
-from .board import Board, account
-from .connection import Destination, destination_options
-from .failures import Failure, InputFailure
-from .running import run as run_coroutine
-from .terminal import one_line
+from .batch_report import describe_outcome
+from .errors import CommandError, CommandInputError
+from .exit_status import FAILED
+from .interrupts import run_interruptible
+from .progress import ProgressDisplay
+from .terminal import to_one_line
+from .upstream import Upstream, upstream_options
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -34,13 +36,13 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_STANDARD = "-"
-_USUAL_CONCURRENCY = 32
-# A gateway that only pings must not keep a batch from its end; with retries a call may take long.
-_LONGEST_CALL_SECONDS = 3600.0
+_STANDARD_STREAM = "-"
+_DEFAULT_CONCURRENCY = 32
+# Of one call with all its attempts: a gateway that only sends pings must not keep a batch running.
+_CALL_DEADLINE_SECONDS = 3600.0
 
 
-def _concurrency(value: str) -> int | Literal["auto"]:
+def _parse_concurrency(value: str) -> int | Literal["auto"]:
     if value == "auto":
         return "auto"
     if not (value.isascii() and value.isdecimal() and int(value)):
@@ -50,8 +52,8 @@ def _concurrency(value: str) -> int | Literal["auto"]:
 
 
 @attrs.frozen
-class _Order:
-    """What the command line asks for."""
+class BatchJob:
+    """The files and options of one run. Raises `click.UsageError` for options that conflict."""
 
     source: str | IO[bytes]
     target: str | IO[bytes]
@@ -69,16 +71,17 @@ class _Order:
                 ("--budget-usd", self.budget_usd),
             ):
                 if value is not None:
-                    msg = f"{option} has no meaning for a batch on the server."
+                    msg = f"{option} cannot be combined with --server-side."
                     raise click.UsageError(msg)
             if not isinstance(self.target, str):
-                msg = "--server-side needs a file for its output: it resumes from that."
+                msg = "--server-side needs an output file: a later run resumes from it."
                 raise click.UsageError(msg)
         elif self.cancel:
-            msg = "--cancel ends a batch on the server: give --server-side, too."
+            msg = "--cancel ends a batch on the server: add --server-side."
             raise click.UsageError(msg)
 
-    def carry_out(self, session: ChatSession, board: Board) -> Awaitable[Summary]:
+    def run(self, session: ChatSession, progress: ProgressDisplay) -> Awaitable[Summary]:
+        """Run the batch from here or on the server, whichever the options ask for."""
         if self.server_side:
             return run_on_server(
                 session,
@@ -87,46 +90,46 @@ class _Order:
                 retry_failed=self.retry_failed,
                 model=self.model,
                 cancel=self.cancel,
-                on_progress=board.note,
+                on_progress=progress.update,
             )
         return run(
             session,
             self.source,
             self.target,
-            concurrency=self.concurrency or _USUAL_CONCURRENCY,
+            concurrency=self.concurrency or _DEFAULT_CONCURRENCY,
             budget_usd=self.budget_usd,
             retry_failed=self.retry_failed,
             model=self.model,
-            timeouts=Timeouts(deadline=_LONGEST_CALL_SECONDS),
-            on_progress=board.note,
+            timeouts=Timeouts(deadline=_CALL_DEADLINE_SECONDS),
+            on_progress=progress.update,
         )
 
 
 @click.command("batch")
 @click.argument("source", metavar="REQUESTS|-")
 @click.option(
-    "-o", "--output", "target", metavar="RESULTS|-", required=True, help="Where the results go."
+    "-o", "--output", "target", metavar="RESULTS|-", required=True, help="The file of results."
 )
 @click.option(
     "--concurrency",
-    type=_concurrency,
+    type=_parse_concurrency,
     metavar="N|auto",
-    help=f"How many are in flight at once; auto finds out. [default: {_USUAL_CONCURRENCY}]",
+    help=f"Requests in flight at once; auto adapts to the API. [default: {_DEFAULT_CONCURRENCY}]",
 )
-@click.option("--model", metavar="ID", help="Who answers the requests that name no model.")
+@click.option("--model", metavar="ID", help="The model of requests that name none.")
 @click.option(
     "--budget-usd",
     type=click.FloatRange(min=0, min_open=True),
     metavar="USD",
-    help="Begin no further request once this run was charged so much.",
+    help="Start no further request once this run has cost this much.",
 )
-@click.option("--retry-failed", is_flag=True, help="Do what failed in earlier runs again.")
+@click.option("--retry-failed", is_flag=True, help="Retry the failures of earlier runs.")
 @click.option(
-    "--server-side", is_flag=True, help="Hand them to the vendor's batch endpoint (Claude only)."
+    "--server-side", is_flag=True, help="Use the batch endpoint of the API (Claude models only)."
 )
-@click.option("--cancel", is_flag=True, help="With --server-side: end what runs there.")
-@click.option("--quiet", is_flag=True, help="Tell nothing but errors.")
-@destination_options
+@click.option("--cancel", is_flag=True, help="With --server-side: end the batches that run there.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@upstream_options
 def command(
     *,
     source: str,
@@ -141,20 +144,21 @@ def command(
     base_url: str | None,
     emulator: bool,
 ) -> None:
-    """Answer a file of requests, and write a file of results.
+    """Answer a file of requests and write a file of results.
 
-    REQUESTS has one JSON object a line: those of OpenAI's Batch API, whose body is sent as it
-    stands, or {"id": ..., "prompt": ...}, with more options of a request if you like. All of it is
-    checked before the first request is sent. RESULTS gets one line for each, as they come.
+    REQUESTS has one JSON object per line: a request in the format of OpenAI's Batch API, whose body
+    is sent unchanged, or {"id": ..., "prompt": ...} with further options of a request. The whole
+    file is checked before the first request is sent. RESULTS gets one line per request, in the
+    order in which they finish.
 
-    The results are the journal: run the same command again, after a crash or kill -9 too, and only
-    what is missing is done. Failures stay, until --retry-failed. Exit status: 0 if every request
-    has an answer, 1 if not, 2 if nothing was sent, 130 after Ctrl-C.
+    RESULTS is also the journal. Run the same command again, even after a crash or kill -9, and only
+    requests without a result are sent. Failures are not retried without --retry-failed. Exit
+    status: 0 if every request has an answer, 1 if not, 2 if nothing was sent, 130 after Ctrl-C.
     """
-    destination = Destination(base_url, emulator)
-    order = _Order(
-        source=_input(source) if source == _STANDARD else source,
-        target=_output() if target == _STANDARD else target,
+    upstream = Upstream(base_url, emulator)
+    job = BatchJob(
+        source=_read_stdin(source) if source == _STANDARD_STREAM else source,
+        target=_unbuffered_stdout() if target == _STANDARD_STREAM else target,
         concurrency=concurrency,
         model=model,
         budget_usd=budget_usd,
@@ -162,89 +166,98 @@ def command(
         server_side=server_side,
         cancel=cancel,
     )
-    destination.require_key()
+    upstream.require_key()
     try:
-        summary = run_coroutine(_run(destination, order, quiet=quiet))
+        summary = run_interruptible(_run(upstream, job, quiet=quiet))
     except BusyError as error:
-        raise InputFailure(str(error)) from error
+        raise CommandInputError(str(error)) from error
     except InputError as error:
-        raise (Failure if error.begun else InputFailure)(str(error)) from error
+        raise (CommandError if error.begun else CommandInputError)(str(error)) from error
     except OutputFileError as error:
-        raise _unwritten(error, order) from error
+        raise _save_unwritten(error, job) from error
     if not summary.is_success:
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(FAILED)
 
 
-async def _run(destination: Destination, order: _Order, *, quiet: bool) -> Summary:
-    board = Board(quiet=quiet)
-    async with destination.session() as session:
+async def _run(upstream: Upstream, job: BatchJob, *, quiet: bool) -> Summary:
+    progress = ProgressDisplay(quiet=quiet)
+    async with upstream.open_session() as session:
         try:
-            summary = await order.carry_out(session, board)
+            progress.latest = summary = await job.run(session, progress)
         except asyncio.CancelledError:
-            _tell_end(board, order, destination, quiet=quiet)
+            _print_outcome(progress, job, upstream, quiet=quiet)
             if not quiet:
-                click.echo(_how_to_resume(order), err=True)
+                click.echo(_describe_how_to_resume(job), err=True)
             raise
         except BaseException:
-            _tell_end(board, order, destination, quiet=quiet)
+            _print_outcome(progress, job, upstream, quiet=quiet)
             raise
-        board.latest = summary
-        _tell_end(board, order, destination, quiet=quiet)
+        _print_outcome(progress, job, upstream, quiet=quiet)
     return summary
 
 
-def _tell_end(board: Board, order: _Order, destination: Destination, *, quiet: bool) -> None:
-    board.end()
-    if quiet or board.latest is None:
+def _print_outcome(
+    progress: ProgressDisplay, job: BatchJob, upstream: Upstream, *, quiet: bool
+) -> None:
+    progress.close()
+    if quiet or progress.latest is None:
         return
-    for line in account(board.latest, emulator=destination.emulator):
-        click.echo(one_line(line), err=True)
-    if board.latest.is_out_of_budget:
-        line = f"The budget of ${order.budget_usd:g} is used up. Run the same command to go on."
+    for line in describe_outcome(progress.latest, emulator=upstream.emulator):
+        click.echo(to_one_line(line), err=True)
+    if progress.latest.is_out_of_budget:
+        line = f"The budget of ${job.budget_usd:g} is used up. To go on, run the same command."
         click.echo(line, err=True)
 
 
-def _how_to_resume(order: _Order) -> str:
-    if order.server_side:
+def _describe_how_to_resume(job: BatchJob) -> str:
+    if job.server_side:
         return (
-            "The batches go on at the server. To fetch their results, run the same command again;"
-            " to end them, add --cancel."
+            "The batches continue on the server. To fetch their results, run the same command"
+            " again; to end them, add --cancel."
         )
-    if isinstance(order.target, str):
-        return "What came is written. To go on, run the same command again."
-    return "What came is written. Standard output cannot be resumed from: give a file with -o."
+    if isinstance(job.target, str):
+        return "All results so far are written. To go on, run the same command again."
+    return (
+        "All results so far are written. A run that writes to standard output cannot be resumed:"
+        " give a file with -o."
+    )
 
 
-def _input(source: str) -> IO[bytes]:
+def _read_stdin(source: str) -> IO[bytes]:
     if sys.stdin is None or sys.stdin.isatty():
-        msg = f"{source} reads the requests from standard input, and nothing is piped into it."
+        msg = f"{source} reads the requests from standard input, but nothing is piped into it."
         raise click.UsageError(msg)
     return spooled(sys.stdin.buffer)
 
 
-def _output() -> IO[bytes]:
+def _unbuffered_stdout() -> IO[bytes]:
     sys.stdout.flush()
     buffered = sys.stdout.buffer
-    # A line that the system did not take must not wait in a buffer to come a second time.
+    # Without a buffer a line that could not be written is not kept and written a second time.
     raw: IO[bytes] = getattr(buffered, "raw", buffered)
     return raw
 
 
-def _unwritten(error: OutputFileError, order: _Order) -> Failure:
+def _save_unwritten(error: OutputFileError, job: BatchJob) -> CommandError:
+    """Save the results that did not fit into the output; return the error to show."""
     if not error.begun:
-        return InputFailure(str(error))
+        return CommandInputError(str(error))
     if not error.unwritten:
-        return Failure(str(error), "Make room, and run the same command again.")
+        return CommandError(str(error), "Free some space, then run the same command again.")
     try:
         with tempfile.NamedTemporaryFile(
             prefix="aimlchat-results-", suffix=".jsonl", delete=False
-        ) as kept:
-            kept.writelines(line for _, line in error.unwritten)
+        ) as saved:
+            saved.writelines(line for _, line in error.unwritten)
     except OSError:
-        return Failure(str(error), "Make room, and run the same command again: they are lost.")
-    where = order.target if isinstance(order.target, str) else "the output"
+        advice = (
+            "These results are lost. Free some space, then run the same command again:"
+            " their requests are sent again."
+        )
+        return CommandError(str(error), advice)
+    output = job.target if isinstance(job.target, str) else "the output"
     advice = (
-        f"These results are kept in {kept.name}. Make room, append them to {where},"
-        " and run the same command again."
+        f"These results are saved in {saved.name}. Free some space, append them to {output},"
+        " then run the same command again."
     )
-    return Failure(str(error), advice)
+    return CommandError(str(error), advice)

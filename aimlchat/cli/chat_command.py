@@ -1,4 +1,4 @@
-"""``aimlchat chat``: a conversation, one question after the other."""
+"""``aimlchat chat``: holds a conversation, one question per line."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from aimlchat.completions import AnswerDelta, ReasoningDelta
 from aimlchat.errors import AIMLChatError
 from aimlchat.request import ChatRequest
 
-from .account import oddities, summary
-from .connection import Destination, destination_options
-from .failures import INTERRUPTED, failure_of
-from .terminal import Page, end_interrupted_line, remark
+from .completion_report import format_summary, list_notices
+from .delta_printer import DeltaPrinter
+from .errors import to_command_error
+from .exit_status import INTERRUPTED
+from .terminal import end_interrupted_line, print_notice
+from .upstream import Upstream, upstream_options
 
 if TYPE_CHECKING:
     from aimlchat.iterators import DeltaStream
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_FORGET = "/new"
-_LEAVE = "/quit"
+_NEW_CONVERSATION = "/new"
+_QUIT = "/quit"
 
 
 @click.command("chat")
@@ -35,17 +37,17 @@ _LEAVE = "/quit"
     metavar="ID",
     default=DEFAULT_MODEL,
     show_default=True,
-    help="Who answers; `aimlchat models` lists them.",
+    help="The model to ask; `aimlchat models` lists them.",
 )
-@click.option("--system", metavar="TEXT", help="Instructions that stand above the conversation.")
+@click.option("--system", metavar="TEXT", help="The system prompt.")
 @click.option(
     "--thinking",
     type=int,
     metavar="N",
-    help="Let the model think for up to N tokens, 1024 or more.",
+    help="Let the model think for up to N tokens, at least 1024.",
 )
-@click.option("--no-reasoning", is_flag=True, help="Hide the reasoning; it is not switched off.")
-@destination_options
+@click.option("--no-reasoning", is_flag=True, help="Hide the reasoning; this does not disable it.")
+@upstream_options
 def command(
     *,
     model: str,
@@ -55,25 +57,25 @@ def command(
     base_url: str | None,
     emulator: bool,
 ) -> None:
-    """Talk with a model.
+    """Hold a conversation with a model.
 
-    Each line is a question, and the model knows what was said before. Ctrl-C stops an answer and
-    keeps what has come of it; at the prompt it leaves, as Ctrl-D and /quit do. /new forgets the
-    conversation. From a pipe each line is asked in turn, and the first failure ends it.
+    Each line is a question; the turns before it are sent along. Ctrl-C stops an answer and keeps
+    what has arrived of it. At the prompt Ctrl-C, Ctrl-D and /quit leave, and /new starts a new
+    conversation. If the questions come from a pipe, the first failure ends the command.
     """
-    destination = Destination(base_url, emulator)
-    destination.require_key()
+    upstream = Upstream(base_url, emulator)
+    upstream.require_key()
     start = ChatRequest(model, system=system, thinking=thinking)
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
-        session = runner.run(stack.enter_async_context(destination.session()))
+        session = runner.run(stack.enter_async_context(upstream.open_session()))
         try:
-            _talk(runner, session, start, reasoning=not no_reasoning, emulator=emulator)
+            _converse(runner, session, start, reasoning=not no_reasoning, emulator=emulator)
         finally:
             runner.run(stack.aclose())
 
 
-def _talk(
+def _converse(
     runner: asyncio.Runner,
     session: ChatSession,
     start: ChatRequest,
@@ -81,35 +83,36 @@ def _talk(
     reasoning: bool,
     emulator: bool,
 ) -> None:
-    said = start
-    while (question := _question()) is not None:
-        if question == _FORGET:
-            said = start
-            remark("The conversation is forgotten.")
+    conversation = start
+    while (question := _read_question()) is not None:
+        if question == _NEW_CONVERSATION:
+            conversation = start
+            print_notice("A new conversation starts.")
             continue
-        asked = said.user(question)
-        stream = session.stream(asked)
-        page = Page(sys.stdout, reasoning=reasoning)
+        request = conversation.user(question)
+        stream = session.stream(request)
+        printer = DeltaPrinter(sys.stdout, reasoning=reasoning)
         try:
-            runner.run(_show(stream, page))
+            runner.run(_print_stream(stream, printer))
         except KeyboardInterrupt:
-            if not page.begun:
+            if not printer.has_printed:
                 end_interrupted_line()
-            remark("Stopped.")
+            print_notice("Stopped.")
         except AIMLChatError as error:
             if not sys.stdin.isatty():
                 raise
-            failure_of(error).show()
+            to_command_error(error).show()
         else:
-            for oddity in oddities(stream.completion):
-                remark(oddity)
-            remark(summary(stream.completion, None, emulator=emulator))
-        # A question without an answer is none that the model has to know of.
-        said = asked.assistant(stream.partial.text) if stream.partial.text else said
+            for notice in list_notices(stream.completion):
+                print_notice(notice)
+            print_notice(format_summary(stream.completion, None, emulator=emulator))
+        # A question that got no answer is left out of the conversation.
+        if stream.partial.text:
+            conversation = request.assistant(stream.partial.text)
 
 
-def _question() -> str | None:
-    """Return the next line that says something; None at the end."""
+def _read_question() -> str | None:
+    """Return the next line that is not blank; None at the end of the input, or for ``/quit``."""
     while True:
         if sys.stdin.isatty():
             click.echo("> ", nl=False, err=True)
@@ -123,17 +126,17 @@ def _question() -> str | None:
                 click.echo(err=True)
             return None
         if question := line.strip():
-            return None if question == _LEAVE else question
+            return None if question == _QUIT else question
 
 
-async def _show(stream: DeltaStream, page: Page) -> None:
+async def _print_stream(stream: DeltaStream, printer: DeltaPrinter) -> None:
     try:
         async with stream:
             async for delta in stream:
                 match delta:
                     case ReasoningDelta(text, 0):
-                        page.reasoning(text)
+                        printer.print_reasoning(text)
                     case AnswerDelta(text, 0):
-                        page.answer(text)
+                        printer.print_answer(text)
     finally:
-        page.end()
+        printer.close()

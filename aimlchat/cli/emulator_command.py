@@ -1,19 +1,16 @@
-"""``aimlchat emulator``: the API on this machine."""
+"""``aimlchat emulator``: serves an emulator of the API on this machine."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
-import signal
 from typing import Literal
 
 import click
 
 from aimlchat.emulator import Emulator
 
-from .failures import Failure, reason_of
-from .running import run
+from .errors import CommandError, describe_os_error
+from .interrupts import listen_for_sigterm, run_interruptible
 
 __all__ = ["command"]
 
@@ -25,7 +22,7 @@ __all__ = ["command"]
     type=click.IntRange(0, 65535),
     default=8080,
     show_default=True,
-    help="The port; 0 takes one that is free.",
+    help="The port to listen on; 0 takes a free one.",
 )
 @click.option(
     "--pace",
@@ -33,14 +30,14 @@ __all__ = ["command"]
     default=0.02,
     show_default=True,
     metavar="SECONDS",
-    help="The time between two events of a stream; 0 is as fast as it goes.",
+    help="The time between two events of a stream; 0 sends them as fast as possible.",
 )
 @click.option(
     "--form",
     type=click.Choice(["flat", "enveloped"]),
     default="flat",
     show_default=True,
-    help="How Claude's streams are shaped: as today, or as until February 2026.",
+    help="The shape of Claude's streams: flat as today, enveloped as before February 2026.",
 )
 @click.option(
     "--chaos",
@@ -48,14 +45,14 @@ __all__ = ["command"]
     default=0.0,
     show_default=True,
     metavar="SHARE",
-    help="The share of chat requests, from 0 to 1, in which something goes wrong.",
+    help="The share of chat requests, from 0 to 1, that meet a fault.",
 )
 @click.option(
     "--seed",
     type=int,
     default=0,
     show_default=True,
-    help="Another number: other ids, other words, other things that go wrong.",
+    help="Another seed gives other ids, other texts and other faults.",
 )
 def command(
     *,
@@ -66,35 +63,34 @@ def command(
     chaos: float,
     seed: int,
 ) -> None:
-    """Serve the API on this machine until Ctrl-C, without a key.
+    """Serve an emulator of the API on this machine, until Ctrl-C.
 
-    It checks requests as the API does, and makes answers up out of the prompt. Any key will do,
-    and nothing is charged.
+    The emulator checks requests as the API does, and makes up answers from the prompt. It takes any
+    API key, and nothing is charged.
     """
     try:
         emulator = Emulator(host=host, port=port, pace=pace, form=form, chaos=chaos, seed=seed)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    run(_serve(emulator, f"{host}:{port}"))
+    run_interruptible(_serve(emulator, f"{host}:{port}"))
 
 
 async def _serve(emulator: Emulator, address: str) -> None:
-    stopped = asyncio.Event()
-    with contextlib.suppress(NotImplementedError):  # Windows has no such signal
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    stopped = listen_for_sigterm()
     try:
         await emulator.start()
     except OSError as error:
-        msg = f"cannot listen on {address}: {reason_of(error)}; choose another with --port"
-        raise Failure(msg) from error
+        reason = describe_os_error(error)
+        msg = f"cannot listen on {address}: {reason}; choose another with --port"
+        raise CommandError(msg) from error
     try:
-        _announce(emulator.base_url)
+        _print_variables(emulator.base_url)
         await stopped.wait()
     finally:
         await emulator.close()
 
 
-def _announce(base_url: str) -> None:
+def _print_variables(base_url: str) -> None:
     verb = "set" if os.name == "nt" else "export"
     click.echo(f"The emulator listens at {base_url}; Ctrl-C stops it. To use it from a shell:\n")
     click.echo(f"{verb} AIMLAPI_BASE_URL={base_url}")

@@ -1,4 +1,4 @@
-"""``aimlchat models``: what the API offers."""
+"""``aimlchat models``: lists the models of the API."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .connection import Destination, destination_options
-from .failures import Failure
-from .running import run
-from .terminal import one_line, write_json
+from .errors import CommandError
+from .interrupts import run_interruptible
+from .terminal import print_json, to_one_line
+from .upstream import Upstream, upstream_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,54 +19,58 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_CHAT = "chat-completions"
-_WIDEST = 1000
+# How the type of a chat model ends, as in "openai/chat-completions".
+_CHAT_TYPE = "chat-completions"
+# Columns; wider than any table, so that rich never cuts off an id.
+_TABLE_WIDTH = 1000
 
 
 @click.command("models")
-@click.argument("wanted", required=False, default="", metavar="[FILTER]")
-@click.option("--json", "as_json", is_flag=True, help="Print the entries as the API sends them.")
-@click.option("--all", "every_kind", is_flag=True, help="List more than the models for chat.")
-@destination_options
+@click.argument("pattern", required=False, default="", metavar="[FILTER]")
+@click.option("--json", "as_json", is_flag=True, help="Print the entries as the API sent them.")
+@click.option("--all", "all_types", is_flag=True, help="List models of every type, not only chat.")
+@upstream_options
 def command(
-    *, wanted: str, as_json: bool, every_kind: bool, base_url: str | None, emulator: bool
+    *, pattern: str, as_json: bool, all_types: bool, base_url: str | None, emulator: bool
 ) -> None:
     """List the models that the API offers; no key is needed.
 
-    FILTER keeps those whose id, alias, name or developer has it in it, whatever the case. A
-    terminal gets a table, anything else one id a line. If there is no such model, the exit status
-    is 1.
+    FILTER keeps the models with this text in their id, alias, name or developer; case does not
+    matter. A terminal gets a table, a pipe or a file one id per line. If no model matches, the
+    exit status is 1.
     """
-    offered = run(_offered(Destination(base_url, emulator)))
-    kept = [
+    models = [
         model
-        for model in sorted(offered, key=lambda model: model.id)
-        if (every_kind or model.type.endswith(_CHAT)) and _fits(model, wanted)
+        for model in run_interruptible(_fetch_models(Upstream(base_url, emulator)))
+        if (all_types or model.type.endswith(_CHAT_TYPE)) and _matches(model, pattern)
     ]
+    models.sort(key=lambda model: model.id)
     if as_json:
-        write_json([model.raw for model in kept])
+        print_json([model.raw for model in models])
     elif sys.stdout.isatty():
-        _print_table(kept, every_kind=every_kind)
+        _print_table(models, with_type=all_types)
     else:
-        sys.stdout.writelines(f"{one_line(model.id)}\n" for model in kept)
+        sys.stdout.writelines(f"{to_one_line(model.id)}\n" for model in models)
         sys.stdout.flush()
-    if not kept:
-        what = f"no model has {wanted!r} in its id, aliases, name or developer" if wanted else ""
-        raise Failure(what or "the API lists no such models", "" if every_kind else "Try --all.")
+    if not models:
+        msg = "the API lists no such models"
+        if pattern:
+            msg = f"no model has {pattern!r} in its id, aliases, name or developer"
+        raise CommandError(msg, "" if all_types else "To search models of every type, add --all.")
 
 
-async def _offered(destination: Destination) -> list[Model]:
-    async with destination.session(with_key=False) as session:
+async def _fetch_models(upstream: Upstream) -> list[Model]:
+    async with upstream.open_session(with_key=False) as session:
         return await session.models()
 
 
-def _fits(model: Model, wanted: str) -> bool:
-    said = (model.id, model.name, model.developer, *model.aliases)
-    return any(wanted.lower() in text.lower() for text in said)
+def _matches(model: Model, pattern: str) -> bool:
+    texts = (model.id, model.name, model.developer, *model.aliases)
+    return any(pattern.lower() in text.lower() for text in texts)
 
 
-def _print_table(models: Iterable[Model], *, every_kind: bool) -> None:
-    # Loaded here since only a terminal needs it.
+def _print_table(models: Iterable[Model], *, with_type: bool) -> None:
+    # Imported here because only a terminal needs it.
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
@@ -75,13 +79,12 @@ def _print_table(models: Iterable[Model], *, every_kind: bool) -> None:
     table.add_column("model")
     table.add_column("developer")
     table.add_column("context", justify="right")
-    if every_kind:
+    if with_type:
         table.add_column("endpoint")
     for model in models:
         context = f"{model.context_length:,}" if model.context_length else ""
-        cells = [model.id, model.developer, context, *([model.type] if every_kind else [])]
-        # As `Text`, in which rich looks for no markup.
-        table.add_row(*(Text(one_line(cell)) for cell in cells))
-    # An id is there to be copied: the table is as wide as it has to be, and a terminal that is
-    # narrower goes on in the next line, where rich would cut off the end.
-    Console(file=sys.stdout, force_terminal=True, width=_WIDEST).print(table)
+        cells = [model.id, model.developer, context, *([model.type] if with_type else [])]
+        # rich interprets markup in strings, but not in `Text`.
+        table.add_row(*(Text(to_one_line(cell)) for cell in cells))
+    # Ids are copied from the table: a narrow terminal wraps a line where rich would cut the id.
+    Console(file=sys.stdout, force_terminal=True, width=_TABLE_WIDTH).print(table)

@@ -1,4 +1,4 @@
-"""The command ``aimlchat``: it finds the subcommand, and turns what goes wrong into a status."""
+"""The command ``aimlchat``: loads its subcommands, and turns errors into exit statuses."""
 
 from __future__ import annotations
 
@@ -12,33 +12,34 @@ import click
 
 from aimlchat.errors import AIMLChatError
 
-from .failures import INTERRUPTED, Failure, failure_of, reason_of
+from .errors import CommandError, describe_os_error, to_command_error
+from .exit_status import FAILED, INTERRUPTED
 from .terminal import end_interrupted_line
 
 __all__ = ["program"]
 
-# The modules of the commands load aiohttp and more. `aimlchat --help` has to be quick, so what it
-# says about them stands here and not there.
+# Module and short help of each command. The help is kept here because the modules import aiohttp
+# and more, and `aimlchat --help` has to be fast.
 _COMMANDS = {
     "ask": ("ask_command", "Ask one question and stream the answer."),
-    "chat": ("chat_command", "Talk with a model, one question after the other."),
-    "batch": ("batch_command", "Answer a file of requests, resumable at any instant."),
+    "chat": ("chat_command", "Hold a conversation with a model."),
+    "batch": ("batch_command", "Answer a file of requests; a stopped run can be resumed."),
     "models": ("models_command", "List the models that the API offers."),
-    "serve": ("serve_command", "Serve a page to talk to a model, on this machine."),
-    "emulator": ("emulator_command", "Serve the API on this machine, without a key."),
+    "serve": ("serve_command", "Serve a chat page on this machine."),
+    "emulator": ("emulator_command", "Serve an emulator of the API on this machine."),
 }
 
 
-class Program(click.Group):
-    """A group that loads a command when it is called for."""
+class LazyGroup(click.Group):
+    """A group that imports the module of a command when the command is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the commands in the order of their use, not of the alphabet."""
+        """Return the names of the commands, the most used first."""
         del ctx
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load a command."""
+        """Import a command, or return None if there is none of this name."""
         del ctx
         if cmd_name not in _COMMANDS:
             return None
@@ -47,13 +48,13 @@ class Program(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without loading them."""
+        """Write the list of commands without importing them."""
         del ctx
         with formatter.section("Commands"):
-            formatter.write_dl([(name, about) for name, (_, about) in _COMMANDS.items()])
+            formatter.write_dl([(name, short_help) for name, (_, short_help) in _COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; whatever is not a bug becomes a message and an exit status."""
+        """Run the command; show every error that is not a bug as a message and an exit status."""
         _prepare_streams()
         try:
             return super().invoke(ctx)
@@ -61,18 +62,19 @@ class Program(click.Group):
             end_interrupted_line()
             raise click.exceptions.Exit(INTERRUPTED) from None
         except BrokenPipeError:
-            _give_up_output()
-            raise click.exceptions.Exit(1) from None
+            _redirect_stdout_to_devnull()
+            raise click.exceptions.Exit(FAILED) from None
         except AIMLChatError as error:
-            raise failure_of(error) from error
+            raise to_command_error(error) from error
         except OSError as error:
-            # Neither the network nor a file that was named: a full disk below standard output, say.
-            msg = f"the operating system says: {reason_of(error)}"
-            raise Failure(msg) from error
+            # Errors of the network and of named files were handled before. This one is of standard
+            # output, such as a full disk.
+            msg = f"the operating system reports: {describe_os_error(error)}"
+            raise CommandError(msg) from error
 
 
 def _prepare_streams() -> None:
-    """See to it that printing cannot fail for what is printed, nor for a stream that is closed."""
+    """Make printing safe from closed streams and from characters that they cannot encode."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by the shell, as in `aimlchat ask ... >&-`
@@ -81,43 +83,43 @@ def _prepare_streams() -> None:
             stream.reconfigure(errors="replace")
 
 
-def _give_up_output() -> None:
-    """Let Python's last flush of standard output go nowhere: whoever read it has left."""
+def _redirect_stdout_to_devnull() -> None:
+    """Redirect stdout to devnull so that Python's flush at exit cannot raise."""
     try:
-        number = sys.stdout.fileno()
-    except (OSError, ValueError):
+        stdout = sys.stdout.fileno()
+    except (OSError, ValueError):  # not a file, as in a test
         return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, number)
-    os.close(nowhere)
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, stdout)
+    os.close(devnull)
 
 
-def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001
-    if not wanted:
+def _print_version(ctx: click.Context, _: click.Parameter, requested: bool) -> None:  # noqa: FBT001
+    if not requested:
         return
     try:
         version = metadata.version("aimlchat")
     except metadata.PackageNotFoundError:
-        version = "(not installed, run from its sources)"
+        version = "(not installed, running from source)"
     click.echo(f"aimlchat {version}")
     ctx.exit()
 
 
-program = Program(
+program = LazyGroup(
     name="aimlchat",
-    help="""Chat with the models of the AI/ML API, streamed, with reasoning apart from the answer.
+    help="""Chat with the models of the AI/ML API. Answers are streamed, apart from the reasoning.
 
-    The key is read from AIMLAPI_API_KEY; get one at https://aimlapi.com/app/keys.
+    The API key is read from AIMLAPI_API_KEY; get one at https://aimlapi.com/app/keys.
 
-    Exit status: 0 done, 1 it failed, 2 the command or its input is wrong and nothing was sent,
-    130 Ctrl-C.""",
+    Exit status: 0 success; 1 failure, in whole or in part; 2 wrong usage or input, nothing was
+    sent; 130 Ctrl-C.""",
     params=[
         click.Option(
             ["--version"],
             is_flag=True,
             is_eager=True,
             expose_value=False,
-            callback=_version,
+            callback=_print_version,
             help="Show the version and exit.",
         )
     ],

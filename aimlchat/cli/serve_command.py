@@ -1,21 +1,13 @@
-"""``aimlchat serve``: a page to talk to a model."""
+"""``aimlchat serve``: serves a chat page on this machine."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import signal
-from typing import TYPE_CHECKING
-
 import click
 
-from .chat_page import Site
-from .connection import Destination, destination_options
-from .failures import Failure, failure_of, reason_of
-from .running import run
-
-if TYPE_CHECKING:
-    from aimlchat.errors import AIMLChatError
+from .chat_page import PageServer
+from .errors import CommandError, describe_os_error, to_command_error
+from .interrupts import listen_for_sigterm, run_interruptible
+from .upstream import Upstream, upstream_options
 
 __all__ = ["command"]
 
@@ -26,44 +18,39 @@ __all__ = ["command"]
     type=click.IntRange(0, 65535),
     default=8090,
     show_default=True,
-    help="The port; 0 takes one that is free.",
+    help="The port to listen on; 0 takes a free one.",
 )
-@destination_options
+@upstream_options
 def command(*, port: int, base_url: str | None, emulator: bool) -> None:
-    """Serve a page to talk to a model, on this machine only, until Ctrl-C.
+    """Serve a chat page on this machine only, until Ctrl-C.
 
-    Open the printed address in a browser. The key stays here; the page never gets it. What goes
-    wrong upstream is told here in more detail than on the page.
+    Open the printed URL in a browser. The API key stays in this process; the page never gets it.
+    Errors of the API are printed here in more detail than the page shows.
     """
-    destination = Destination(base_url, emulator)
-    destination.require_key()
-    run(_serve(destination, port))
+    upstream = Upstream(base_url, emulator)
+    upstream.require_key()
+    run_interruptible(_serve(upstream, port))
 
 
-async def _serve(destination: Destination, port: int) -> None:
-    stopped = asyncio.Event()
-    with contextlib.suppress(NotImplementedError):  # Windows has no such signal
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-    async with destination.session() as session:
-        site = Site(session, port=port, emulator=destination.emulator, on_failure=_tell)
+async def _serve(upstream: Upstream, port: int) -> None:
+    stopped = listen_for_sigterm()
+    async with upstream.open_session() as session:
+        server = PageServer(
+            session,
+            port=port,
+            emulator=upstream.emulator,
+            on_error=lambda error: to_command_error(error).show(),
+        )
         try:
-            await site.start()
+            await server.start()
         except OSError as error:
-            reason = reason_of(error)
+            reason = describe_os_error(error)
             msg = f"cannot listen on 127.0.0.1:{port}: {reason}; choose another with --port"
-            raise Failure(msg) from error
+            raise CommandError(msg) from error
         try:
-            _announce(site.url, emulator=destination.emulator)
+            click.echo(f"The chat page is at {server.url}; Ctrl-C stops it.")
+            if upstream.emulator:
+                click.echo("The emulator makes up the answers; nothing is charged.")
             await stopped.wait()
         finally:
-            await site.close()
-
-
-def _announce(url: str, *, emulator: bool) -> None:
-    click.echo(f"The chat page is at {url}; Ctrl-C stops it.")
-    if emulator:
-        click.echo("The emulator makes its answers up; nothing is charged.")
-
-
-def _tell(error: AIMLChatError) -> None:
-    failure_of(error).show()
+            await server.close()

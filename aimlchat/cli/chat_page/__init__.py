@@ -1,7 +1,7 @@
-"""The chat page behind ``aimlchat serve``: the page itself, and the server that answers it."""
+"""The chat page of ``aimlchat serve``, and the server behind it."""
 
 from __future__ import annotations
 
-from .site import Site
+from .page_server import PageServer
 
-__all__ = ["Site"]
+__all__ = ["PageServer"]

@@ -1,100 +1,108 @@
 'use strict';
-// The conversation: it lives in this page and goes to the server with each question.
+// The page: the conversation, the composer and the choice of a model. The conversation is kept in
+// the page and sent to the server with each question.
 
 const $ = id => document.getElementById(id);
-const CONVERSATION = 'aimlchat.conversation'; // this tab's
-const CHOICES = 'aimlchat.choices'; // everybody's
-const LONGEST_SPOKEN = 1000;
+const CONVERSATION_KEY = 'aimlchat.conversation'; // in the session storage of this tab
+const CHOICES_KEY = 'aimlchat.choices'; // in the local storage that all tabs share
+const MAX_ANNOUNCED_LENGTH = 1000;
 
 let turns = [];
 let isStopping = false;
-let offered = []; // the models
-let isListed = false;
+let models = [];
+let hasLoadedModels = false;
 
-const current = () => (turns.length && !turns.at(-1).isOver ? turns.at(-1) : null);
+const activeTurn = () => (turns.length && !turns.at(-1).hasEnded ? turns.at(-1) : null);
 
-const line = new Line('talk', {
-  opened: () => {
-    if (!$('line').hidden) say('Connected again.');
-    $('line').hidden = true;
-    if (!isListed) loadModels();
-    const turn = current();
+const connection = new ServerConnection('chat', {
+  onOpen: () => {
+    if (!$('disconnected').hidden) announce('Reconnected.');
+    $('disconnected').hidden = true;
+    if (!hasLoadedModels) loadModels();
+    const turn = activeTurn();
     if (!turn) return;
-    line.say(turn.isUnheard ? order(turn) : { type: 'follow', name: turn.facts.name, after: turn.facts.seen });
-    if (isStopping) line.say({ type: 'stop' });
+    const { answerId, lastFrame } = turn.data;
+    const follow = { type: 'follow', answer_id: answerId, after: lastFrame };
+    connection.send(turn.isUnconfirmed ? buildAskMessage(turn) : follow);
+    if (isStopping) connection.send({ type: 'stop' });
   },
-  heard: frame => {
-    const turn = current();
+  onFrame: frame => {
+    const turn = activeTurn();
     if (!turn) return;
-    const before = turn.facts.state;
-    turn.isUnheard = false;
-    turn.take(frame);
-    if (turn.facts.state !== before) changed(turn);
+    const before = turn.data.state;
+    turn.isUnconfirmed = false;
+    turn.apply(frame);
+    if (turn.data.state !== before) updatePage(turn);
   },
-  lost: () => {
-    if ($('line').hidden) say($('line').textContent);
-    $('line').hidden = false;
-    keepUp();
+  onLoss: () => {
+    if ($('disconnected').hidden) announce($('disconnected').textContent);
+    $('disconnected').hidden = false;
+    scrollToEnd();
   },
-  isAwaited: () => current() !== null,
+  isFrameExpected: () => activeTurn() !== null,
 });
 
 // --- asking and stopping -------------------------------------------------------------------------
 
 function ask(question) {
-  const turn = new Turn(keepUp, {
-    name: crypto.randomUUID(),
+  const turn = new Turn(scrollToEnd, {
+    answerId: crypto.randomUUID(),
     question,
     model: $('model').value || null,
     thinking: $('thinking').disabled ? null : Number($('thinking').value) || null,
   });
-  turn.isUnheard = true; // the server may not have heard of it yet: it can be asked again
-  add(turn);
-  line.say(order(turn));
-  changed(turn);
-  follow();
+  // Until the first frame the server may not have received the question: then it is sent again.
+  turn.isUnconfirmed = true;
+  addTurn(turn);
+  connection.send(buildAskMessage(turn));
+  updatePage(turn);
+  startFollowing();
 }
 
-function order({ facts }) {
-  const before = turns.slice(0, -1).map(({ facts: { question, answer } }) => ({ question, answer }));
-  const { name, question, model, thinking } = facts;
-  return { type: 'ask', name, question, model, thinking, turns: before };
+function buildAskMessage({ data }) {
+  const { answerId, question, model, thinking } = data;
+  const earlierTurns = turns.slice(0, -1).map(turn => ({
+    question: turn.data.question,
+    answer: turn.data.answer,
+  }));
+  return { type: 'ask', answer_id: answerId, question, model, thinking, turns: earlierTurns };
 }
 
 function stop() {
-  if (!current() || isStopping) return;
+  if (!activeTurn() || isStopping) return;
   isStopping = true;
   if (document.activeElement === $('stop')) $('question').focus();
   $('stop').disabled = true;
-  line.say({ type: 'stop' });
+  connection.send({ type: 'stop' });
 }
 
-function again(turn) {
-  if (current()) return;
+function retry(turn) {
+  if (activeTurn()) return;
   turns.splice(turns.indexOf(turn), 1);
-  turn.node.remove();
-  ask(turn.facts.question);
+  turn.element.remove();
+  ask(turn.data.question);
   $('question').focus();
 }
 
-function add(turn) {
+function addTurn(turn) {
   turns.push(turn);
-  turn.find('.again').addEventListener('click', () => again(turn));
-  $('turns').append(turn.node);
+  turn.find('.retry').addEventListener('click', () => retry(turn));
+  $('turns').append(turn.element);
 }
 
-function startAnew() {
+function startNewChat() {
   turns = [];
-  line.renew();
+  connection.reopen();
   $('turns').replaceChildren();
-  changed(null);
+  updatePage(null);
   $('question').focus();
 }
 
 // --- states --------------------------------------------------------------------------------------
 
-function changed(turn) {
-  const isBusy = current() !== null;
+// Updates the page after a change of state; `turn` is the turn that changed, or null.
+function updatePage(turn) {
+  const isBusy = activeTurn() !== null;
   const hadFocus = document.activeElement === $('stop') || document.activeElement === $('send');
   if (!isBusy) isStopping = false;
   $('empty').hidden = turns.length > 0;
@@ -102,62 +110,62 @@ function changed(turn) {
   $('send').hidden = isBusy;
   $('stop').hidden = !isBusy;
   $('stop').disabled = isStopping;
-  if (hadFocus) $('question').focus(); // a button that vanishes would take the focus with it
-  if (turn) announce(turn);
-  save();
+  if (hadFocus) $('question').focus(); // a button that is hidden loses the focus
+  if (turn) announceState(turn);
+  saveConversation();
 }
 
-// A screen reader hears of each state once, and of the answer when it is whole.
-function announce({ facts, answer }) {
-  const spoken = answer.home.cloneNode(true);
-  for (const bar of spoken.querySelectorAll('.bar')) bar.remove();
-  const text = spoken.textContent;
-  const isLong = text.length > LONGEST_SPOKEN;
-  const said = {
+// Lets a screen reader announce each state once, and the answer when it is complete.
+function announceState({ data, answerView }) {
+  const answer = answerView.element.cloneNode(true);
+  for (const bar of answer.querySelectorAll('.code-bar')) bar.remove();
+  const text = answer.textContent;
+  const rest = text.length > MAX_ANNOUNCED_LENGTH ? 'The rest is on the page.' : '';
+  const announcements = {
     waiting: 'Sent.',
-    thinking: 'The model thinks.',
-    answering: 'The model answers.',
-    done: `${facts.note} ${text.slice(0, LONGEST_SPOKEN)} ${isLong ? 'The rest is on the page.' : ''}`,
+    thinking: 'The model is thinking.',
+    answering: 'The model is answering.',
+    done: `${data.note} ${text.slice(0, MAX_ANNOUNCED_LENGTH)} ${rest}`,
     stopped: 'Stopped.',
-    failed: facts.note,
+    failed: data.note,
   };
-  say(said[facts.state].trim());
+  announce(announcements[data.state].trim());
 }
 
-function say(text) {
-  $('said').textContent = text;
+function announce(text) {
+  $('announcement').textContent = text;
 }
 
-// --- the end of the page in view, as long as its reader wants that ---------------------------------
+// --- scrolling: the page follows the answer until the user scrolls up ----------------------------
 
 let isFollowing = true;
-let lastY = 0;
+let lastScrollY = 0;
 
-function keepUp() {
+function scrollToEnd() {
   if (isFollowing) scrollTo(0, document.documentElement.scrollHeight);
-  $('latest').hidden = isFollowing || !current();
+  $('latest').hidden = isFollowing || !activeTurn();
 }
 
-function follow() {
+function startFollowing() {
   isFollowing = true;
-  keepUp();
+  scrollToEnd();
 }
 
 addEventListener('scroll', () => {
-  const below = document.documentElement.scrollHeight - innerHeight - scrollY;
-  if (below < 60) isFollowing = true;
-  else if (scrollY < lastY) isFollowing = false; // only who scrolls up wants to stay
-  lastY = scrollY;
-  $('latest').hidden = isFollowing || !current();
+  const distanceToEnd = document.documentElement.scrollHeight - innerHeight - scrollY;
+  if (distanceToEnd < 60) isFollowing = true;
+  else if (scrollY < lastScrollY) isFollowing = false; // only a user scrolls up
+  lastScrollY = scrollY;
+  $('latest').hidden = isFollowing || !activeTurn();
 }, { passive: true });
 
 setInterval(() => {
-  if (current()?.facts.state === 'thinking') current().paintClock();
+  if (activeTurn()?.data.state === 'thinking') activeTurn().renderThinkingTime();
 }, 1000);
 
 // --- the composer --------------------------------------------------------------------------------
 
-function fit() {
+function fitQuestionHeight() {
   const box = $('question');
   box.style.height = 'auto';
   box.style.height = `${box.scrollHeight}px`;
@@ -165,9 +173,9 @@ function fit() {
 
 function submit() {
   const question = $('question').value.trim();
-  if (!question || current()) return;
+  if (!question || activeTurn()) return;
   $('question').value = '';
-  fit();
+  fitQuestionHeight();
   ask(question);
 }
 
@@ -175,9 +183,9 @@ $('composer').addEventListener('submit', event => {
   event.preventDefault();
   submit();
 });
-$('question').addEventListener('input', fit);
+$('question').addEventListener('input', fitQuestionHeight);
 $('question').addEventListener('keydown', event => {
-  // An Enter that ends the writing of a Chinese or Japanese word sends nothing.
+  // In an input method for Chinese or Japanese, Enter ends a word and must not send.
   if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
   event.preventDefault();
   submit();
@@ -186,9 +194,9 @@ addEventListener('keydown', event => {
   if (event.key === 'Escape' && !event.isComposing && event.target.tagName !== 'SELECT') stop();
 });
 $('stop').addEventListener('click', stop);
-$('new').addEventListener('click', startAnew);
+$('new').addEventListener('click', startNewChat);
 $('latest').addEventListener('click', () => {
-  follow();
+  startFollowing();
   $('question').focus();
 });
 
@@ -196,70 +204,70 @@ $('latest').addEventListener('click', () => {
 
 async function loadModels() {
   const response = await fetch('models');
-  const { models, usual, emulator, problem } = await response.json();
-  isListed = !problem;
-  const wanted = $('model').value || choices().model || usual;
-  const unknown = { id: wanted, developer: problem ?? 'Others', thinks: true };
-  offered = models.some(({ id }) => id === wanted) ? models : [unknown, ...models];
-  const developers = [...new Set(offered.map(({ developer }) => developer))];
-  $('model').replaceChildren(...developers.map(group));
-  $('model').value = wanted;
+  const { models: listed, default_model: defaultModel, emulator, error } = await response.json();
+  hasLoadedModels = !error;
+  const selected = $('model').value || loadChoices().model || defaultModel;
+  const unlisted = { id: selected, developer: error ?? 'Others', takes_budget: true };
+  models = listed.some(({ id }) => id === selected) ? listed : [unlisted, ...listed];
+  const developers = [...new Set(models.map(({ developer }) => developer))];
+  $('model').replaceChildren(...developers.map(createModelGroup));
+  $('model').value = selected;
   $('emulator').hidden = !emulator;
-  chosen();
+  updateThinkingChoice();
 }
 
-function group(developer) {
-  const node = document.createElement('optgroup');
-  node.label = developer || 'Others';
-  for (const model of offered) {
-    if (model.developer === developer) node.append(new Option(model.id));
+function createModelGroup(developer) {
+  const group = document.createElement('optgroup');
+  group.label = developer || 'Others';
+  for (const model of models) {
+    if (model.developer === developer) group.append(new Option(model.id));
   }
-  return node;
+  return group;
 }
 
-function chosen() {
-  const model = offered.find(({ id }) => id === $('model').value);
-  $('thinking').disabled = !model?.thinks;
+function updateThinkingChoice() {
+  const model = models.find(({ id }) => id === $('model').value);
+  $('thinking').disabled = !model?.takes_budget;
   $('thinking').title = $('thinking').disabled ? 'This model takes no thinking budget.' : '';
 }
 
-function choices() {
-  return JSON.parse(localStorage.getItem(CHOICES) ?? '{}');
+function loadChoices() {
+  return JSON.parse(localStorage.getItem(CHOICES_KEY) ?? '{}');
 }
 
-function choose() {
-  chosen();
-  const taken = { model: $('model').value, thinking: $('thinking').value };
-  localStorage.setItem(CHOICES, JSON.stringify(taken));
+function saveChoices() {
+  updateThinkingChoice();
+  const choices = { model: $('model').value, thinking: $('thinking').value };
+  localStorage.setItem(CHOICES_KEY, JSON.stringify(choices));
 }
 
-$('model').addEventListener('change', choose);
-$('thinking').addEventListener('change', choose);
+$('model').addEventListener('change', saveChoices);
+$('thinking').addEventListener('change', saveChoices);
 
-// --- over a reload -------------------------------------------------------------------------------
+// --- reloads -------------------------------------------------------------------------------------
 
-function save() {
-  const draft = $('question').value;
+function saveConversation() {
+  const conversation = { draft: $('question').value, turns: turns.map(turn => turn.data) };
   try {
-    sessionStorage.setItem(CONVERSATION, JSON.stringify({ draft, turns: turns.map(turn => turn.facts) }));
+    sessionStorage.setItem(CONVERSATION_KEY, JSON.stringify(conversation));
   } catch (error) {
     console.warn('The conversation is too long to survive a reload.', error);
   }
 }
 
-function restore() {
-  const { draft = '', turns: kept = [] } = JSON.parse(sessionStorage.getItem(CONVERSATION) ?? '{}');
-  for (const facts of kept) add(new Turn(keepUp, facts));
-  // An answer that still runs is shown from its beginning.
-  if (current()) current().facts.seen = 0;
-  $('question').value = draft;
-  $('thinking').value = choices().thinking ?? $('thinking').value;
-  fit();
-  changed(null);
-  keepUp();
+function restoreConversation() {
+  const saved = JSON.parse(sessionStorage.getItem(CONVERSATION_KEY) ?? '{}');
+  for (const data of saved.turns ?? []) addTurn(new Turn(scrollToEnd, data));
+  // An answer that still streams is requested from its first frame.
+  if (activeTurn()) activeTurn().data.lastFrame = 0;
+  $('question').value = saved.draft ?? '';
+  $('thinking').value = loadChoices().thinking ?? $('thinking').value;
+  fitQuestionHeight();
+  updatePage(null);
+  scrollToEnd();
 }
 
-addEventListener('pagehide', save);
+addEventListener('pagehide', saveConversation);
 
-restore();
+restoreConversation();
 if (matchMedia('(hover: hover)').matches) $('question').focus();

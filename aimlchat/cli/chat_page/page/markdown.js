@@ -1,30 +1,32 @@
 'use strict';
-// Markdown into elements. What a model says can run nothing, for three reasons: HTML in it is shown
-// as text, the sanitizer lets only the elements of plain prose pass, and the page's policy runs no
-// script but its own.
+// Renders Markdown as elements. Nothing in the text of a model can run: the renderer shows HTML as
+// text, the sanitizer keeps only the elements of plain prose, and the content security policy runs
+// no script but those of the page.
 
-const HARMLESS = /^<\/?(?:b|br|code|del|em|i|kbd|mark|s|strong|sub|sup|u)\s*\/?>$/i;
-const SAFE = {
+// Tags without attributes that models use in Markdown, and that cannot do harm.
+const HARMLESS_TAG = /^<\/?(?:b|br|code|del|em|i|kbd|mark|s|strong|sub|sup|u)\s*\/?>$/i;
+const SANITIZER_OPTIONS = {
   ALLOWED_TAGS: `a b blockquote br code del em h1 h2 h3 h4 h5 h6 hr i kbd li mark ol p pre s strong
     sub sup table tbody td th thead tr u ul`.split(/\s+/),
   ALLOWED_ATTR: ['align', 'class', 'href', 'start', 'title'],
   ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
-  ADD_URI_SAFE_ATTR: ['align', 'start'], // else they would have to be addresses, too
+  ADD_URI_SAFE_ATTR: ['align', 'start'], // otherwise their values would have to be URLs, too
   ALLOW_ARIA_ATTR: false,
   ALLOW_DATA_ATTR: false,
   RETURN_DOM_FRAGMENT: true,
 };
 
-const escaped = text => text.replace(/[&<>"']/g, sign => `&#${sign.charCodeAt(0)};`);
+const escapeHtml = text => text.replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`);
 
 const markdown = new marked.Marked({
   renderer: {
     html: ({ text, block }) => {
-      if (HARMLESS.test(text.trim())) return text;
-      return block ? `<p>${escaped(text.trim()).replaceAll('\n', '<br>')}</p>` : escaped(text);
+      if (HARMLESS_TAG.test(text.trim())) return text;
+      if (!block) return escapeHtml(text);
+      return `<p>${escapeHtml(text.trim()).replaceAll('\n', '<br>')}</p>`;
     },
-    // A picture would be loaded from wherever the answer says, and tell that place of it.
-    image: ({ href, text }) => `<a href="${escaped(href)}">${escaped(text || href)}</a>`,
+    // A link: an image would be loaded at once, and tell its server that the answer was read.
+    image: ({ href, text }) => `<a href="${escapeHtml(href)}">${escapeHtml(text || href)}</a>`,
     checkbox: ({ checked }) => (checked ? '☑ ' : '☐ '),
   },
 });
@@ -36,77 +38,79 @@ DOMPurify.addHook('afterSanitizeAttributes', node => {
   }
 });
 
-// Shows a text that grows. Only blocks that have changed are made anew, so that a paragraph that
-// is finished stays selected, and where it is scrolled to.
-class Prose {
-  constructor(home) {
-    this.home = home;
+// Shows a growing Markdown text in an element. Only blocks that have changed are rendered again,
+// so that finished paragraphs keep their selection and their scroll position.
+class MarkdownView {
+  constructor(element) {
+    this.element = element;
     this.clear();
   }
 
   clear() {
     this.blocks = [];
     this.links = '';
-    this.home.replaceChildren();
+    this.element.replaceChildren();
   }
 
   show(text) {
     const tokens = markdown.lexer(text);
     const links = JSON.stringify(tokens.links);
-    if (links !== this.links) this.clear(); // a definition at the end changes what came before it
+    // A link definition at the end of a text changes the blocks before it.
+    if (links !== this.links) this.clear();
     this.links = links;
     const blocks = tokens.filter(token => token.type !== 'space' && token.type !== 'def');
-    let same = 0;
-    while (same < blocks.length && blocks[same].raw === this.blocks[same]) same += 1;
-    while (this.home.children.length > same) this.home.lastChild.remove();
-    for (const block of blocks.slice(same)) this.home.append(this.made(block));
+    let kept = 0;
+    while (kept < blocks.length && blocks[kept].raw === this.blocks[kept]) kept += 1;
+    while (this.element.children.length > kept) this.element.lastChild.remove();
+    for (const block of blocks.slice(kept)) this.element.append(this.renderBlock(block));
     this.blocks = blocks.map(block => block.raw);
   }
 
-  made(token) {
+  renderBlock(token) {
     const block = document.createElement('div');
-    block.append(DOMPurify.sanitize(markdown.parser([token]), SAFE));
+    block.append(DOMPurify.sanitize(markdown.parser([token]), SANITIZER_OPTIONS));
     for (const table of block.querySelectorAll('table')) {
-      const frame = framed(table, 'Table');
-      frame.className = 'wide';
+      wrapInScroller(table, 'Table').className = 'table';
     }
-    for (const pre of block.querySelectorAll('pre')) withCopy(pre);
+    for (const pre of block.querySelectorAll('pre')) addCodeBar(pre);
     return block;
   }
 }
 
-// A thing that scrolls sideways has to be reached by keyboard.
-function framed(node, label) {
-  const frame = document.createElement('div');
-  Object.assign(frame, { tabIndex: 0, role: 'group', ariaLabel: label });
-  node.replaceWith(frame);
-  frame.append(node);
-  return frame;
+// Wraps an element that may scroll sideways in a group that the keyboard can reach.
+function wrapInScroller(element, label) {
+  const scroller = document.createElement('div');
+  Object.assign(scroller, { tabIndex: 0, role: 'group', ariaLabel: label });
+  element.replaceWith(scroller);
+  scroller.append(element);
+  return scroller;
 }
 
-function withCopy(pre) {
+// Adds a bar with the language and a copy button above a code block.
+function addCodeBar(pre) {
   const language = /language-(\S+)/.exec(pre.firstElementChild?.className)?.[1] ?? '';
   const code = pre.textContent;
   const bar = document.createElement('div');
-  bar.className = 'bar';
-  bar.append(document.createElement('span'), copyButton(() => code, 'Copy code'));
+  bar.className = 'code-bar';
+  bar.append(document.createElement('span'), createCopyButton(code));
   bar.firstChild.textContent = language;
   const frame = document.createElement('div');
   frame.className = 'code';
   pre.replaceWith(frame);
   frame.append(bar, pre);
-  framed(pre, `Code ${language}`.trim());
+  wrapInScroller(pre, `Code ${language}`.trim());
 }
 
-function copyButton(text, label) {
+function createCopyButton(code) {
   const button = document.createElement('button');
-  Object.assign(button, { type: 'button', className: 'quiet', textContent: 'Copy' });
-  button.ariaLabel = label;
-  button.addEventListener('click', () => copy(text(), button));
+  Object.assign(button, { type: 'button', className: 'secondary', textContent: 'Copy' });
+  button.ariaLabel = 'Copy code';
+  button.addEventListener('click', () => copyText(code, button));
   return button;
 }
 
-async function copy(text, button) {
+// Copies a text, and shows in the button whether the browser allowed that.
+async function copyText(text, button) {
   try {
     await navigator.clipboard.writeText(text);
     button.textContent = 'Copied';

@@ -1,164 +1,170 @@
 'use strict';
-// One question and its answer: what is known of it, and how that looks.
+// One turn of the conversation: a question and its answer.
 
-const FINISHED = {
-  length: 'The answer was cut off at its limit of tokens.',
+const FINISH_NOTES = {
+  length: 'The answer was cut off at its token limit.',
   'content-filter': 'The answer was stopped by a content filter.',
 };
-const number = new Intl.NumberFormat('en');
+const FINAL_STATES = ['done', 'stopped', 'failed'];
+const numberFormat = new Intl.NumberFormat('en');
 
 class Turn {
-  // `facts` is plain data that survives a reload:
-  //   name, question, model, thinking   what was asked, and under which name
-  //   reasoning, answer                 what has come
-  //   state                             waiting thinking answering done stopped failed
-  //   seen                              the number of the last frame
-  //   began, thought                    when it was asked; for how many seconds the model thought
-  //   note, told                        what is odd about the end; model, usage, cost
-  // `painted` is called each time that it looks different.
-  constructor(painted, facts) {
-    this.painted = painted;
-    this.facts = {
-      reasoning: '', answer: '', state: 'waiting', seen: 0, began: Date.now(), thought: null,
-      note: '', told: null, ...facts,
+  // `data` is plain data that survives a reload:
+  //   answerId                            the id under which the server knows the answer
+  //   question, model, thinking           what was sent
+  //   reasoning, answer                   the text so far
+  //   state                               waiting, thinking, answering, done, stopped or failed
+  //   lastFrame                           the number of the last frame
+  //   startedAt                           when the question was sent, in ms since the epoch
+  //   thinkingSeconds                     for how long the model thought, null until it answers
+  //   note                                a sentence about the end: a cut, a stop or an error
+  //   metadata                            model, usage, cost and seconds of a finished answer
+  // `onRender` is called after each change of the turn's elements.
+  constructor(onRender, data) {
+    this.onRender = onRender;
+    this.data = {
+      reasoning: '', answer: '', state: 'waiting', lastFrame: 0, startedAt: Date.now(),
+      thinkingSeconds: null, note: '', metadata: null, ...data,
     };
-    this.node = document.getElementById('turn').content.cloneNode(true).firstElementChild;
-    this.find('.question').textContent = this.facts.question;
-    this.find('.who').textContent = this.facts.model ?? 'Model';
-    this.reasoning = new Prose(this.find('.reasoning .prose'));
-    this.answer = new Prose(this.find('.answer'));
-    this.find('.copy').addEventListener('click', event => copy(this.facts.answer, event.target));
-    this.paintSoon = atLeisure(() => this.paint());
-    this.paint();
+    this.element = document.getElementById('turn').content.cloneNode(true).firstElementChild;
+    this.find('.question').textContent = this.data.question;
+    this.find('.model-name').textContent = this.data.model ?? 'Model';
+    this.reasoningView = new MarkdownView(this.find('.reasoning .prose'));
+    this.answerView = new MarkdownView(this.find('.answer'));
+    this.find('.copy').addEventListener('click', event => copyText(this.data.answer, event.target));
+    this.renderSoon = throttleRendering(() => this.render());
+    this.render();
   }
 
   find(selector) {
-    return this.node.querySelector(selector);
+    return this.element.querySelector(selector);
   }
 
-  get isOver() {
-    return ['done', 'stopped', 'failed'].includes(this.facts.state);
+  get hasEnded() {
+    return FINAL_STATES.includes(this.data.state);
   }
 
-  // Takes a frame of the UI message stream.
-  take(frame) {
-    const facts = this.facts;
-    facts.seen = frame.number ?? facts.seen;
+  // Applies a frame of the UI message stream (docs/relay.md has a table of them).
+  apply(frame) {
+    const { data } = this;
+    data.lastFrame = frame.number ?? data.lastFrame;
     switch (frame.type) {
-      case 'start': // also when a page that was reloaded is shown all of it again
-        Object.assign(facts, { reasoning: '', answer: '', state: 'waiting', note: '' });
+      case 'start': // a page that was reloaded gets the whole answer again
+        Object.assign(data, { reasoning: '', answer: '', state: 'waiting', note: '' });
         break;
       case 'reasoning-delta':
-        facts.reasoning += frame.delta;
-        if (facts.state === 'waiting') this.enter('thinking');
+        data.reasoning += frame.delta;
+        if (data.state === 'waiting') this.enter('thinking');
         break;
       case 'text-delta':
-        facts.answer += frame.delta;
-        if (facts.state !== 'answering') this.enter('answering');
+        data.answer += frame.delta;
+        if (data.state !== 'answering') this.enter('answering');
         break;
       case 'finish':
-        facts.told = { ...frame.messageMetadata, seconds: this.age() };
-        facts.note = FINISHED[frame.finishReason] ?? (facts.answer ? '' : 'The model gave no answer.');
+        data.metadata = { ...frame.messageMetadata, seconds: this.secondsSinceStart() };
+        data.note = FINISH_NOTES[frame.finishReason] ?? '';
+        if (!data.answer) data.note ||= 'The model gave no answer.';
         this.enter('done');
         break;
       case 'abort':
-        facts.note = 'Stopped.';
+        data.note = 'Stopped.';
         this.enter('stopped');
         break;
       case 'error':
-        facts.note = frame.errorText;
-        // What came from upstream is a frame of the answer; what the server itself says is not.
-        if (frame.number) facts.note += ' The terminal of aimlchat serve says more.';
+        data.note = frame.errorText;
+        // Only errors of the API have a frame number, and only those are printed by the server.
+        if (frame.number) data.note += ' The terminal that runs aimlchat serve shows the details.';
         this.enter('failed');
     }
-    if (this.isOver) this.paint();
-    else this.paintSoon();
+    if (this.hasEnded) this.render();
+    else this.renderSoon();
   }
 
   enter(state) {
-    if (this.facts.state === 'thinking') this.facts.thought ??= this.age();
-    this.facts.state = state;
-    // The fold opens and closes by itself once each; else it is its reader's.
+    if (this.data.state === 'thinking') this.data.thinkingSeconds ??= this.secondsSinceStart();
+    this.data.state = state;
+    // The reasoning is opened and closed once each; otherwise it stays as the user leaves it.
     if (state === 'thinking') this.find('.reasoning').open = true;
     if (state === 'answering') this.find('.reasoning').open = false;
   }
 
-  age() {
-    return (Date.now() - this.facts.began) / 1000;
+  secondsSinceStart() {
+    return (Date.now() - this.data.startedAt) / 1000;
   }
 
-  paint() {
-    const { facts } = this;
-    this.node.dataset.state = facts.state;
-    this.find('.waiting').hidden = facts.state !== 'waiting';
-    this.paintReasoning();
-    this.answer.show(facts.answer);
-    this.find('.problem').hidden = facts.state !== 'failed';
-    this.find('.problem p').textContent = facts.note;
-    const about = this.summary();
-    this.find('footer').hidden = !this.isOver || !(about || facts.answer);
-    this.find('.facts').textContent = about;
-    this.find('.copy').hidden = !facts.answer;
-    this.painted();
+  render() {
+    const { data } = this;
+    this.element.dataset.state = data.state;
+    this.find('.waiting').hidden = data.state !== 'waiting';
+    this.renderReasoning();
+    this.answerView.show(data.answer);
+    this.find('.error').hidden = data.state !== 'failed';
+    this.find('.error p').textContent = data.note;
+    const summary = this.formatSummary();
+    this.find('footer').hidden = !this.hasEnded || !(summary || data.answer);
+    this.find('.turn-summary').textContent = summary;
+    this.find('.copy').hidden = !data.answer;
+    this.onRender();
   }
 
-  paintReasoning() {
-    const { facts } = this;
-    const fold = this.find('.reasoning');
-    fold.hidden = !facts.reasoning;
-    this.paintClock();
-    const prose = this.reasoning.home;
+  renderReasoning() {
+    const { data } = this;
+    this.find('.reasoning').hidden = !data.reasoning;
+    this.renderThinkingTime();
+    const prose = this.reasoningView.element;
     const isAtEnd = prose.scrollHeight - prose.scrollTop - prose.clientHeight < 30;
-    this.reasoning.show(facts.reasoning);
-    if (facts.state === 'thinking' && isAtEnd) prose.scrollTop = prose.scrollHeight;
+    this.reasoningView.show(data.reasoning);
+    if (data.state === 'thinking' && isAtEnd) prose.scrollTop = prose.scrollHeight;
   }
 
-  paintClock() {
-    const { state, thought } = this.facts;
-    const seconds = Math.round(state === 'thinking' ? this.age() : thought ?? 0);
-    this.find('summary').textContent =
-      state === 'thinking' ? `Thinking, ${seconds} s` : seconds ? `Thought for ${seconds} s` : 'Thought';
+  renderThinkingTime() {
+    const isThinking = this.data.state === 'thinking';
+    const elapsed = isThinking ? this.secondsSinceStart() : this.data.thinkingSeconds ?? 0;
+    const seconds = Math.round(elapsed);
+    const thought = seconds ? `Thought for ${seconds} s` : 'Thought';
+    this.find('.reasoning summary').textContent = isThinking ? `Thinking, ${seconds} s` : thought;
   }
 
-  summary() {
-    const { state, note, told } = this.facts;
+  formatSummary() {
+    const { state, note, metadata } = this.data;
     const parts = state === 'failed' ? [] : [note];
-    if (told) {
-      parts.push(told.model, tokens(told.usage), told.cost && dollars(told.cost.usd));
-      parts.push(`${told.seconds.toFixed(1)} s`);
+    if (metadata) {
+      const { model, usage, cost, seconds } = metadata;
+      parts.push(model, formatUsage(usage), cost && formatDollars(cost.usd));
+      parts.push(`${seconds.toFixed(1)} s`);
     }
     return parts.filter(Boolean).join(' · ');
   }
 }
 
-function tokens(usage) {
+function formatUsage(usage) {
   const counts = [
     [usage?.promptTokens, 'tokens in'],
     [usage?.completionTokens, 'out'],
     [usage?.reasoningTokens, 'of reasoning'],
   ];
   const known = counts.filter(([count]) => count != null);
-  return known.map(([count, what]) => `${number.format(count)} ${what}`).join(', ');
+  return known.map(([count, label]) => `${numberFormat.format(count)} ${label}`).join(', ');
 }
 
-function dollars(usd) {
+function formatDollars(usd) {
   if (usd > 0 && usd < 0.000001) return 'less than $0.000001';
   return `$${usd.toFixed(6).replace(/(\.\d\d\d*?)0+$/, '$1')}`;
 }
 
-// Returns a function that calls `paint` soon: once a frame at most, not at all while nobody looks,
-// and for a quarter of the time at most, so that a long answer leaves the page alive.
-function atLeisure(paint) {
-  let isDue = false;
-  let rest = 0;
+// Returns a function that calls `render` soon: at most once per animation frame, not while the tab
+// is hidden, and for at most a quarter of the time, so that a long answer does not block the page.
+function throttleRendering(render) {
+  let isScheduled = false;
+  let pause = 0; // in ms
   return () => {
-    if (isDue) return;
-    isDue = true;
+    if (isScheduled) return;
+    isScheduled = true;
     setTimeout(() => requestAnimationFrame(() => {
-      isDue = false;
-      const began = performance.now();
-      paint();
-      rest = 3 * (performance.now() - began);
-    }), rest);
+      isScheduled = false;
+      const start = performance.now();
+      render();
+      pause = 3 * (performance.now() - start);
+    }), pause);
   };
 }

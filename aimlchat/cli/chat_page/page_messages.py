@@ -1,0 +1,73 @@
+"""The messages that the chat page sends over its web socket."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from aimlchat.request import ChatRequest
+
+__all__ = ["AskMessage", "FollowMessage", "PageMessage", "StopMessage", "decode_message"]
+
+# Made up by the page; random, so that no two pages choose the same.
+_AnswerId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """An earlier question and its answer; ``answer`` is ``""`` if it failed or was stopped."""
+
+    question: str
+    answer: str
+
+
+class AskMessage(msgspec.Struct, frozen=True, tag_field="type", tag="ask"):
+    """Start an answer, or follow it from its start if its id is known already.
+
+    The second meaning lets a page that lost its connection before the first frame simply send its
+    message again.
+
+    ``model`` None is the default model. ``thinking`` is the budget in tokens, None for no thinking.
+    ``turns`` is the conversation so far, oldest first.
+    """
+
+    answer_id: _AnswerId
+    model: str | None
+    question: str
+    thinking: int | None = None
+    turns: tuple[Turn, ...] = ()
+
+    def to_request(self) -> ChatRequest:
+        """Return the request to send upstream.
+
+        It leaves out turns that have no answer: with two user messages in a row the model would
+        read the earlier question as part of the later one.
+        """
+        request = ChatRequest(self.model, thinking=self.thinking)
+        for turn in self.turns:
+            if turn.answer:
+                request = request.user(turn.question).assistant(turn.answer)
+        return request.user(self.question)
+
+
+class FollowMessage(msgspec.Struct, frozen=True, tag_field="type", tag="follow"):
+    """Go on with an answer behind frame number ``after``, the last one that the page has."""
+
+    answer_id: _AnswerId
+    after: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+class StopMessage(msgspec.Struct, frozen=True, tag_field="type", tag="stop"):
+    """Stop the answer.
+
+    The relay handles it while it sends an answer. One that arrives later has no effect.
+    """
+
+
+PageMessage = AskMessage | FollowMessage | StopMessage
+_DECODER: msgspec.json.Decoder[PageMessage] = msgspec.json.Decoder(PageMessage)
+
+
+def decode_message(data: str | bytes) -> PageMessage:
+    """Decode a message. Raises `msgspec.DecodeError` if it is not valid."""
+    return _DECODER.decode(data)

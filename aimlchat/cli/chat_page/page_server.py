@@ -1,0 +1,159 @@
+"""The HTTP server of the chat page, on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import WSCloseCode, web
+
+from aimlchat._payload.models import DEFAULT_MODEL
+from aimlchat.errors import AIMLChatError
+
+from .answer_registry import AnswerRegistry
+from .model_choices import list_model_choices
+from .origin_guard import add_security_headers, reject_other_sites
+from .page_connection import PageConnection
+from .page_html import build_page_html
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Self
+
+    from aimlchat.session import ChatSession
+
+__all__ = ["PageServer"]
+
+_HOST = "127.0.0.1"
+# Seconds between two pings of a web socket; a page that sends no pong is disconnected.
+_PING_INTERVAL = 30.0
+# Seconds to wait for a page to confirm a close. A browser takes milliseconds.
+_CLOSE_TIMEOUT = 0.5
+# The page sends the whole conversation with each question, and users paste whole files into it.
+_MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+
+
+class PageServer:
+    """Serves the chat page and its answers. The API key of the session never reaches the page.
+
+    Args:
+        session: sends the requests; the server never closes it.
+        port: the port on 127.0.0.1; 0 takes a free one.
+        emulator: whether the page says that its answers are made up.
+        grace: seconds for which an answer continues, or is kept, without a connected page.
+        on_error: called with each error of the API. The page shows such an error in general terms,
+            because its message may quote the key; the operator of the server wants all of it.
+    """
+
+    def __init__(
+        self,
+        session: ChatSession,
+        *,
+        port: int = 0,
+        emulator: bool = False,
+        grace: float = 60.0,
+        on_error: Callable[[AIMLChatError], object] = lambda _: None,
+    ) -> None:
+        self._session = session
+        self._port = port
+        self._emulator = emulator
+        self._on_error = on_error
+        self._answers = AnswerRegistry(grace)
+        self._model_choices: list[dict[str, Any]] = []
+        self._websockets: set[web.WebSocketResponse] = set()
+        self._last_page_load = float("-inf")
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def start(self) -> None:
+        """Start to listen. Raises `OSError` if the port is not available."""
+        app = web.Application(middlewares=[reject_other_sites])
+        app.on_response_prepare.append(add_security_headers)
+        app.add_routes(
+            [
+                web.get("/", self._serve_page),
+                web.get("/models", self._serve_models),
+                web.get("/chat", self._serve_websocket),
+            ]
+        )
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_CLOSE_TIMEOUT)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, _HOST, self._port).start()
+        except OSError:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+
+    async def close(self) -> None:
+        """Close the connections of the pages, end their answers, and stop. Safe to repeat."""
+        runner, self._runner = self._runner, None
+        if runner is None:
+            return
+        closings = (socket.close(code=WSCloseCode.GOING_AWAY) for socket in set(self._websockets))
+        await asyncio.gather(*closings)
+        await self._answers.close()
+        await runner.cleanup()
+
+    @property
+    def url(self) -> str:
+        """The URL of the page. Raises `RuntimeError` while the server does not run."""
+        if self._runner is None:
+            msg = "the server does not run: use `async with PageServer(...)`, or `await start()`"
+            raise RuntimeError(msg)
+        return f"http://{_HOST}:{self._runner.addresses[0][1]}/"
+
+    async def _serve_page(self, _: web.Request) -> web.Response:
+        self._last_page_load = asyncio.get_running_loop().time()
+        page = build_page_html()
+        return web.Response(
+            text=page.html,
+            content_type="text/html",
+            headers={"Content-Security-Policy": page.policy},
+        )
+
+    async def _serve_models(self, _: web.Request) -> web.Response:
+        error_sentence = None
+        if not self._model_choices:
+            try:
+                self._model_choices = list_model_choices(await self._session.models())
+            except AIMLChatError as error:
+                self._on_error(error)
+                error_sentence = "The list of models is not available at the moment."
+        return web.json_response(
+            {
+                "models": self._model_choices,
+                "default_model": DEFAULT_MODEL,
+                "emulator": self._emulator,
+                "error": error_sentence,
+            }
+        )
+
+    async def _serve_websocket(self, request: web.Request) -> web.WebSocketResponse:
+        websocket = web.WebSocketResponse(
+            heartbeat=_PING_INTERVAL,
+            timeout=_CLOSE_TIMEOUT,
+            max_msg_size=_MAX_MESSAGE_BYTES,
+            compress=False,
+        )
+        await websocket.prepare(request)
+        self._websockets.add(websocket)
+        connection = PageConnection(websocket, self._session, self._answers, self._on_error)
+        try:
+            await connection.serve()
+        finally:
+            self._websockets.discard(websocket)
+            await connection.abandon_answer(self._last_page_load)
+        return websocket

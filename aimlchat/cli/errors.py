@@ -1,0 +1,80 @@
+"""How a command fails: the message, the advice below it, and the exit status."""
+
+from __future__ import annotations
+
+import os
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from aimlchat.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    ConnectionFailedError,
+    InsufficientCreditsError,
+    InvalidRequestError,
+    NotFoundError,
+    RateLimitError,
+    RequestTimeoutError,
+    ServerError,
+    StreamInterruptedError,
+)
+
+from .exit_status import FAILED, USAGE_ERROR
+from .terminal import to_one_line
+
+if TYPE_CHECKING:
+    from aimlchat.errors import AIMLChatError
+
+__all__ = ["CommandError", "CommandInputError", "describe_os_error", "to_command_error"]
+
+_KEYS_URL = "https://aimlapi.com/app/keys"
+# The first class of which the error is an instance decides.
+_ADVICE: tuple[tuple[type[AIMLChatError], str], ...] = (
+    (AuthenticationError, f"Check the key in AIMLAPI_API_KEY; your keys are at {_KEYS_URL}"),
+    (InsufficientCreditsError, "Add credits to the account of this key, or use another key."),
+    (NotFoundError, "Check the model with `aimlchat models`, and the base URL (--base-url)."),
+    (RateLimitError, "Wait a little, then try again."),
+    (RequestTimeoutError, "Try again, or use a model that is less busy."),
+    (ConnectionFailedError, "Check the network, and the base URL if you gave one (--base-url)."),
+    (StreamInterruptedError, "The answer is not complete; try again."),
+    (ServerError, "The fault is on the server's side; try again later."),
+)
+
+
+class CommandError(click.ClickException):
+    """A command failed: one line that says why, and one line of advice or ``""``."""
+
+    exit_code = FAILED
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__(message)
+        self.advice = advice
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print message and advice on standard error, apart from the answer."""
+        click.echo(f"aimlchat: {to_one_line(self.message)}", file=file, err=True)
+        if self.advice:
+            click.echo(self.advice, file=file, err=True)
+
+
+class CommandInputError(CommandError):
+    """The options, the input or the environment cannot be used; no request was sent."""
+
+    exit_code = USAGE_ERROR
+
+
+def to_command_error(error: AIMLChatError) -> CommandError:
+    """Convert an error of the library to the one that the command line shows."""
+    if isinstance(error, InvalidRequestError | ConfigurationError):
+        return CommandInputError(str(error))
+    advice = next((advice for kind, advice in _ADVICE if isinstance(error, kind)), "")
+    attempts = f" (after {len(error.attempts)} attempts)" if len(error.attempts) > 1 else ""
+    return CommandError(f"{error}{attempts}", advice)
+
+
+def describe_os_error(error: OSError) -> str:
+    """Return the operating system's own message, without what the raising library added to it."""
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return error.strerror or str(error) or type(error).__name__
