@@ -1,4 +1,4 @@
-"""``aimlchat batch``: options, statuses, what is told, and terminals."""
+"""``aimlchat batch``: options, exit statuses, reports, and the progress display."""
 
 import asyncio
 import json
@@ -26,9 +26,9 @@ def batch(emulator, invoke, source, target):
     """Run ``aimlchat batch`` on the files of the test."""
 
     async def batch(*arguments, key="k", stdin=b"", source=source, target=target):
-        to = ("--base-url", emulator.base_url)
+        upstream = ("--base-url", emulator.base_url)
         return await invoke(
-            "batch", str(source), "-o", str(target), *to, *arguments, key=key, stdin=stdin
+            "batch", str(source), "-o", str(target), *upstream, *arguments, key=key, stdin=stdin
         )
 
     return batch
@@ -43,10 +43,10 @@ def ids_in(text):
     return sorted(json.loads(line)["custom_id"] for line in text.splitlines())
 
 
-# --- statuses and what is told -------------------------------------------------------------------
+# --- exit statuses and the report ----------------------------------------------------------------
 
 
-async def test_all_answered_is_status_0_and_told_in_a_line(batch, target):
+async def test_a_batch_with_all_answers_is_status_0_and_reported_in_one_line(batch, target):
     result = await batch()
     assert (result.exit_code, result.stdout) == (0, "")
     assert ids_in(target.read_text(encoding="utf-8")) == [0, 1, 2]
@@ -55,15 +55,15 @@ async def test_all_answered_is_status_0_and_told_in_a_line(batch, target):
     )
 
 
-async def test_again_nothing_is_sent_and_it_is_still_status_0(batch, emulator):
+async def test_a_second_run_sends_nothing_and_is_status_0(batch, emulator):
     await batch()
     result = await batch()
     assert result.exit_code == 0
-    assert "3 results stood in the output before." in result.stderr
+    assert "The output already had 3 results." in result.stderr
     assert len(emulator.requests) == 3
 
 
-async def test_failures_are_status_1_and_told_by_class(batch, emulator):
+async def test_failures_are_status_1_and_counted_by_class(batch, emulator):
     emulator.fail(status=400)
     emulator.fail(status=404)
     result = await batch("--concurrency", "1")
@@ -76,7 +76,7 @@ async def test_failures_are_status_1_and_told_by_class(batch, emulator):
 
 
 @pytest.mark.parametrize("line", ["no JSON", '{"id": 0, "prompt": "x"}'])
-async def test_a_line_that_is_wrong_is_status_2_and_nothing_is_sent(batch, emulator, source, line):
+async def test_an_invalid_line_is_status_2_and_nothing_is_sent(batch, emulator, source, line):
     with source.open("a", encoding="utf-8") as file:
         file.write(line)
     result = await batch()
@@ -85,27 +85,27 @@ async def test_a_line_that_is_wrong_is_status_2_and_nothing_is_sent(batch, emula
     assert emulator.requests == []
 
 
-async def test_an_output_that_cannot_be_written_is_status_2(batch, tmp_path):
+async def test_an_output_that_cannot_be_opened_is_status_2(batch, tmp_path):
     result = await batch(target=tmp_path / "missing" / "x.jsonl")
     assert result.exit_code == 2
     assert "cannot be written" in result.stderr
 
 
-async def test_a_key_that_is_refused_is_status_1(batch, emulator):
+async def test_a_rejected_key_is_status_1(batch, emulator):
     emulator.fail(status=401)
     result = await batch("--concurrency", "1")
     assert result.exit_code == 1
     assert "AIMLAPI_API_KEY" in result.stderr
 
 
-async def test_no_key_is_status_2(batch, emulator):
+async def test_a_missing_key_is_status_2(batch, emulator):
     result = await batch(key=None)
     assert result.exit_code == 2
     assert "AIMLAPI_API_KEY" in result.stderr
     assert emulator.requests == []
 
 
-async def test_a_budget_that_is_used_up_is_status_1_and_told(batch, emulator):
+async def test_a_used_up_budget_is_status_1_and_reported(batch, emulator):
     emulator.reply("Yes.", cost=1.0)
     result = await batch("--concurrency", "1", "--budget-usd", "0.5")
     assert result.exit_code == 1
@@ -113,7 +113,7 @@ async def test_a_budget_that_is_used_up_is_status_1_and_told(batch, emulator):
     assert "2 of 3 requests have no result yet." in result.stderr
 
 
-async def test_quiet_tells_nothing_but_errors(batch, emulator, source):
+async def test_quiet_prints_nothing_but_errors(batch, emulator, source):
     result = await batch("--quiet")
     assert (result.exit_code, result.stderr) == (0, "")
     source.write_text("no JSON", encoding="utf-8")
@@ -123,25 +123,25 @@ async def test_quiet_tells_nothing_but_errors(batch, emulator, source):
 # --- options -------------------------------------------------------------------------------------
 
 
-async def test_standard_input_and_output(batch, emulator):
+async def test_a_dash_is_standard_input_or_standard_output(batch):
     result = await batch(source="-", target="-", stdin='{"id": "a", "prompt": "A"}\n')
     assert result.exit_code == 0
     assert ids_in(result.stdout) == ["a"]
 
 
-async def test_a_model_for_lines_that_name_none(batch, emulator):
+async def test_the_model_option_is_for_lines_without_a_model(batch, emulator):
     await batch("--model", "openai/gpt-4o", "--concurrency", "auto")
     assert {request.body["model"] for request in emulator.requests} == {"openai/gpt-4o"}
 
 
-async def test_server_side_uses_the_vendors_endpoint(batch, emulator, target):
+async def test_server_side_uses_the_batch_endpoint(batch, emulator, target):
     result = await batch("--server-side")
     assert result.exit_code == 0
     assert {request.path for request in emulator.requests} == {"/v1/batches"}
     assert ids_in(target.read_text(encoding="utf-8")) == [0, 1, 2]
 
 
-async def test_with_the_emulator_nothing_is_charged(invoke, source, target):
+async def test_the_report_says_that_the_emulator_charges_nothing(invoke, source, target):
     result = await invoke("batch", str(source), "-o", str(target), "--emulator", key=None)
     assert result.exit_code == 0
     assert "nothing was charged" in result.stderr
@@ -159,13 +159,13 @@ async def test_with_the_emulator_nothing_is_charged(invoke, source, target):
         ("--server-side", "-o", "-"),
     ],
 )
-async def test_options_that_make_no_sense_are_status_2(batch, emulator, arguments):
+async def test_invalid_and_conflicting_options_are_status_2(batch, emulator, arguments):
     result = await batch(*arguments)
     assert result.exit_code == 2
     assert emulator.requests == []
 
 
-async def test_without_an_output_it_says_so(invoke, source):
+async def test_a_missing_output_option_is_named(invoke, source):
     result = await invoke("batch", str(source))
     assert result.exit_code == 2
     assert "--output" in result.stderr
@@ -175,106 +175,102 @@ async def test_without_an_output_it_says_so(invoke, source):
 
 
 @pytest.fixture
-def start_batch(start, emulator, source, target):
-    async def start_batch(*arguments, source=source, target=target, **how):
-        to = ("--base-url", emulator.base_url)
-        return await start(
-            "batch", str(source), "-o", str(target), *to, *arguments, AIMLAPI_API_KEY="k", **how
+def start_batch(start_process, emulator, source, target):
+    async def start_batch(*arguments, source=source, target=target, **options):
+        upstream = ("--base-url", emulator.base_url)
+        paths = (str(source), "-o", str(target))
+        return await start_process(
+            "batch", *paths, *upstream, *arguments, AIMLAPI_API_KEY="k", **options
         )
 
     return start_batch
 
 
-SLOWLY = "import aimlchat.cli.board as board; board._LINE_SECONDS = 0.05"
+LINE_EVERY_50_MS = "from aimlchat.cli import progress; progress._SECONDS_BETWEEN_LINES = 0.05"
 
 
-async def never_answered(emulator, count):
-    """Let some requests be answered, and all others wait for ever."""
+def answer_only(emulator, count):
+    """Let the emulator answer so many of the three requests, and leave the others open."""
     for _ in range(count):
         emulator.reply("Yes.", cost=0.25)
     for _ in range(3 - count):
         emulator.reply("never sent", fault=Stall(before="head"))
 
 
-async def test_a_pipe_gets_a_plain_line_now_and_then(start_batch, emulator):
-    await never_answered(emulator, 2)
-    process = await start_batch("--concurrency", "3", before=SLOWLY)
-    err = b""
-    async with asyncio.timeout(30):
-        while b"2 of 3" not in err:
-            err += await process.process.stderr.readline()
+async def test_a_pipe_gets_a_plain_progress_line_every_few_seconds(start_batch, emulator):
+    answer_only(emulator, 2)
+    process = await start_batch("--concurrency", "3", before=LINE_EVERY_50_MS)
+    err = await process.read_stderr_until("2 of 3")
     process.interrupt()
-    status, _, rest = await process.end()
+    status, _, rest = await process.wait()
     assert status == 130
-    text = err.decode()
     assert re.search(
-        r"^2 of 3 · [\d.]+/s · 0 failed · \d+ tokens · \$0.5000 · .* left$", text, re.MULTILINE
+        r"^2 of 3 · [\d.]+/s · 0 failed · \d+ tokens · \$0.5000 · .* left$", err, re.MULTILINE
     )
-    assert "\x1b" not in text + rest
+    assert "\x1b" not in err + rest
 
 
-async def test_ctrl_c_keeps_what_has_come_and_says_how_to_resume(start_batch, emulator, target):
-    await never_answered(emulator, 2)
+async def test_ctrl_c_keeps_the_results_and_says_how_to_resume(start_batch, emulator, target):
+    answer_only(emulator, 2)
     process = await start_batch("--concurrency", "3")
-    async with asyncio.timeout(30):
-        while not target.exists() or target.read_bytes().count(b"\n") < 2:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)  # another process writes it, without a word to this one
+    # Another process writes the file, so there is no event to wait for.
+    while not target.exists() or target.read_bytes().count(b"\n") < 2:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
     process.interrupt()
-    status, out, err = await process.end()
+    status, out, err = await process.wait()
     assert (status, out) == (130, "")
     assert "2 answered" in err
     assert "To go on, run the same command again." in err
     assert "Traceback" not in err
     assert len(ids_in(target.read_text(encoding="utf-8"))) == 2
     process = await start_batch("--quiet")
-    assert (await process.end())[0] == 0
+    assert (await process.wait())[0] == 0
     assert ids_in(target.read_text(encoding="utf-8")) == [0, 1, 2]
 
 
-async def test_a_terminal_sees_a_bar_that_is_gone_at_the_end(start_batch, emulator):
-    await never_answered(emulator, 2)
+async def test_a_terminal_shows_a_bar_that_is_removed_at_the_end(start_batch, emulator):
+    answer_only(emulator, 2)
     process = await start_batch("--concurrency", "3", terminal="all")
-    async with asyncio.timeout(30):
-        seen = (await process.read_until("2 of 3 ")).decode()
+    before = await process.read_until("2 of 3 ")
     process.type(b"\x03")
-    status, out, _ = await process.end()
+    status, out, _ = await process.wait()
     assert status == 130
-    assert "━" in seen + out
+    assert "━" in before
     plain = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", out)
     for part in ("/s ", "0 failed", "tokens", "$0.5000", "left"):
         assert part in plain
     assert "To go on, run the same command again." in plain
-    # The cursor that the bar hid is back, and the last line of the bar was wiped away.
+    # The hidden cursor is shown again, and the last line of the bar is erased.
     assert out.count("\x1b[?25l") == out.count("\x1b[?25h") == 1
     assert "\x1b[2K" in out.rpartition("━")[2]
 
 
 async def test_a_dumb_terminal_gets_no_escape_codes_from_a_batch(start_batch):
     process = await start_batch(terminal="all", TERM="dumb")
-    status, out, _ = await process.end()
+    status, out, _ = await process.wait()
     assert status == 0
     assert "\x1b" not in out
 
 
-async def test_a_reader_of_the_results_that_leaves_ends_it(start_batch, emulator, source):
+async def test_the_batch_ends_when_the_reader_of_its_results_leaves(start_batch, emulator, source):
     write_prompts(source, 500)
     process = await start_batch("--quiet", "--concurrency", "1", target="-")
     await process.read_until("custom_id")
-    process.process._transport.get_pipe_transport(1).close()
+    process.close_stdout()
     assert await process.process.stderr.read() == b""
     assert await process.process.wait() == 1
     assert len(emulator.requests) < 500
 
 
-async def test_a_pipe_as_input_is_read_to_its_end_first(start_batch, emulator, target):
+async def test_a_pipe_can_be_the_input(start_batch, emulator, target):
     process = await start_batch("--quiet", source="-", stdin=b'{"id": "a", "prompt": "A"}\n')
-    assert (await process.end())[0] == 0
+    assert (await process.wait())[0] == 0
     assert ids_in(target.read_text(encoding="utf-8")) == ["a"]
 
 
-async def test_standard_input_that_is_a_terminal_is_no_input(start_batch):
+async def test_a_terminal_cannot_be_the_input(start_batch):
     process = await start_batch(source="-", terminal="all")
-    status, out, _ = await process.end()
+    status, out, _ = await process.wait()
     assert status == 2
     assert "standard input" in out
 
@@ -284,16 +280,15 @@ async def test_ctrl_c_leaves_a_batch_on_the_server_and_the_next_run_fetches_it(
 ):
     emulator._service.batches.looks = 1000
     process = await start_batch("--server-side")
-    async with asyncio.timeout(30):
-        while not any(request.method == "GET" for request in emulator.requests):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    while not any(request.method == "GET" for request in emulator.requests):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)  # the emulator has no event for it
     process.interrupt()
-    status, _, err = await process.end()
+    status, _, err = await process.wait()
     assert status == 130
-    assert "The batches go on at the server." in err
+    assert "The batches continue on the server." in err
     for batch in emulator._service.batches._batches.values():
         batch.looks_left = 0
     process = await start_batch("--server-side", "--quiet")
-    assert (await process.end())[0] == 0
+    assert (await process.wait())[0] == 0
     assert ids_in(target.read_text(encoding="utf-8")) == [0, 1, 2]
     assert sum(request.method == "POST" for request in emulator.requests) == 1

@@ -1,81 +1,81 @@
-"""``aimlchat chat``: from a pipe, and on a terminal as a person uses it."""
+"""``aimlchat chat`` with questions from a pipe, and on a terminal."""
 
 import pytest
 
 
 @pytest.fixture
-def start_chat(start, emulator):
-    async def start_chat(*arguments, **rest):
-        return await start(
+def start_chat(start_process, emulator):
+    async def start_chat(*arguments, **options):
+        return await start_process(
             "chat",
             "--base-url",
             emulator.base_url,
             *arguments,
-            **{"AIMLAPI_API_KEY": "test-key", **rest},
+            **{"AIMLAPI_API_KEY": "test-key", **options},
         )
 
     return start_chat
 
 
-def said(request):
+def messages_of(request):
     return [(message["role"], message["content"]) for message in request.body["messages"]]
 
 
-async def test_each_line_of_a_pipe_is_a_question_and_the_model_knows_those_before(
+async def test_each_line_of_a_pipe_is_a_question_and_is_sent_with_the_turns_before_it(
     start_chat, emulator
 ):
     emulator.reply("Rayleigh.")
     emulator.reply("Red.")
     process = await start_chat(stdin=b"Why is it blue?\n\nAnd at dusk?\n")
-    status, out, err = await process.end()
+    status, out, err = await process.wait()
 
     assert (status, out) == (0, "Rayleigh.\nRed.\n")
     assert err.count("tokens out") == 2
-    assert said(emulator.requests[1]) == [
+    assert messages_of(emulator.requests[1]) == [
         ("user", "Why is it blue?"),
         ("assistant", "Rayleigh."),
         ("user", "And at dusk?"),
     ]
 
 
-async def test_new_forgets_the_conversation(start_chat, emulator):
+async def test_new_starts_a_new_conversation(start_chat, emulator):
     process = await start_chat("--system", "Be brief.", stdin=b"One\n/new\nTwo\n/quit\nThree\n")
-    status, _, _ = await process.end()
+    status, _, _ = await process.wait()
 
     assert status == 0
-    assert said(emulator.requests[1]) == [("system", "Be brief."), ("user", "Two")]
+    assert messages_of(emulator.requests[1]) == [("system", "Be brief."), ("user", "Two")]
     assert len(emulator.requests) == 2
 
 
-async def test_a_failure_ends_a_pipe_with_status_1(start_chat, emulator):
+async def test_with_a_pipe_the_first_failure_ends_the_command_with_status_1(start_chat, emulator):
     emulator.fail(status=400, message="No such thing.")
     process = await start_chat(stdin=b"One\nTwo\n")
-    status, out, err = await process.end()
+    status, out, err = await process.wait()
 
     assert (status, out) == (1, "")
     assert "No such thing." in err
     assert len(emulator.requests) == 1
 
 
-async def test_without_a_key_nothing_is_asked(start_chat, emulator):
+async def test_without_a_key_nothing_is_sent(start_chat, emulator):
     process = await start_chat(stdin=b"One\n", AIMLAPI_API_KEY="")
-    status, _, err = await process.end()
+    status, _, err = await process.wait()
 
     assert status == 2
     assert "AIMLAPI_API_KEY" in err
     assert emulator.requests == []
 
 
-async def test_a_wrong_option_is_told_before_anything_is_asked(start_chat, emulator):
+async def test_an_invalid_option_is_reported_before_anything_is_sent(start_chat, emulator):
     process = await start_chat("--thinking", "5", stdin=b"One\n")
-    status, _, err = await process.end()
+    status, _, err = await process.wait()
 
     assert status == 2
     assert "1024" in err
     assert emulator.requests == []
 
 
-async def test_on_a_terminal_a_failure_is_told_and_the_talk_goes_on(start_chat, emulator):
+async def test_on_a_terminal_the_conversation_continues_after_a_failure(start_chat, emulator):
     emulator.fail(status=400, message="No such thing.")
     emulator.reply("Here I am.")
     process = await start_chat(terminal="all")
@@ -85,14 +85,16 @@ async def test_on_a_terminal_a_failure_is_told_and_the_talk_goes_on(start_chat, 
     process.type(b"Two\n")
     await process.read_until("Here I am.")
     process.type(b"/quit\n")
-    status, _, _ = await process.end()
+    status, _, _ = await process.wait()
 
     assert status == 0
-    assert said(emulator.requests[1]) == [("user", "Two")]
+    assert messages_of(emulator.requests[1]) == [("user", "Two")]
 
 
-async def test_ctrl_c_stops_an_answer_and_keeps_what_has_come(start_chat, emulator, stuck):
-    stuck(("content", "The answer is"))
+async def test_ctrl_c_stops_an_answer_and_keeps_the_text_so_far(
+    start_chat, emulator, reply_and_hang
+):
+    reply_and_hang(("content", "The answer is"))
     process = await start_chat(terminal="all")
     await process.read_until("> ")
     process.type(b"One\n")
@@ -103,21 +105,21 @@ async def test_ctrl_c_stops_an_answer_and_keeps_what_has_come(start_chat, emulat
     process.type(b"Two\n")
     await process.read_until("More.")
     process.type(b"\x04")
-    status, _, _ = await process.end()
+    status, _, _ = await process.wait()
 
     assert status == 0
-    assert said(emulator.requests[1]) == [
+    assert messages_of(emulator.requests[1]) == [
         ("user", "One"),
         ("assistant", "The answer is"),
         ("user", "Two"),
     ]
 
 
-async def test_ctrl_c_at_the_prompt_leaves_with_status_130(start_chat):
+async def test_ctrl_c_at_the_prompt_ends_the_command_with_status_130(start_chat):
     process = await start_chat(terminal="all")
     await process.read_until("> ")
     process.type(b"\x03")
-    status, out, err = await process.end()
+    status, out, err = await process.wait()
 
     assert status == 130
     assert "Traceback" not in out + err

@@ -1,4 +1,4 @@
-"""``aimlchat emulator``."""
+"""``aimlchat emulator``: its output, its options and its end."""
 
 import json
 import re
@@ -9,47 +9,49 @@ import aiohttp
 import pytest
 
 
-async def base_url_of(process):
-    out = (await process.read_until("AIMLAPI_API_KEY=emulator\n")).decode()
+async def read_base_url(process):
+    out = await process.read_until("AIMLAPI_API_KEY=emulator\n")
     return re.search(r"^export AIMLAPI_BASE_URL=(\S+)$", out, re.MULTILINE)[1]
 
 
 @pytest.fixture
-async def started(start):
-    return await start("emulator", "--port", "0", "--pace", "0")
+async def process(start_process):
+    return await start_process("emulator", "--port", "0", "--pace", "0")
 
 
-async def test_it_prints_where_it_is_as_lines_for_a_shell(started):
-    url = await base_url_of(started)
+async def test_the_base_url_is_printed_as_lines_for_a_shell(process):
+    url = await read_base_url(process)
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/v1", url)
-    assert f"listens at {url}" in started.seen.decode()
+    assert f"listens at {url}" in process.output.decode()
 
 
-async def test_the_printed_variables_are_all_that_ask_needs(started, start):
-    out = (await started.read_until("AIMLAPI_API_KEY=emulator\n")).decode()
+async def test_ask_needs_only_the_printed_variables(process, start_process):
+    out = await process.read_until("AIMLAPI_API_KEY=emulator\n")
     variables = dict(re.findall(r"^export (\w+)=(\S+)$", out, re.MULTILINE))
-    status, answer, _ = await (await start("ask", "Why is the sky blue?", **variables)).end()
+    status, answer, _ = await (
+        await start_process("ask", "Why is the sky blue?", **variables)
+    ).wait()
     assert status == 0
     assert "blue" in answer
 
 
-async def test_ctrl_c_stops_it_with_status_130(started):
-    await base_url_of(started)
-    started.interrupt()
-    status, _, err = await started.end()
+async def test_ctrl_c_stops_the_emulator_with_status_130(process):
+    await read_base_url(process)
+    process.interrupt()
+    status, _, err = await process.wait()
     assert (status, err) == (130, "")
 
 
-async def test_whoever_tells_it_to_end_gets_status_0(started):
-    await base_url_of(started)
-    started.process.send_signal(signal.SIGTERM)
-    status, _, err = await started.end()
+async def test_sigterm_stops_the_emulator_with_status_0(process):
+    await read_base_url(process)
+    process.process.send_signal(signal.SIGTERM)
+    status, _, err = await process.wait()
     assert (status, err) == (0, "")
 
 
-async def test_it_stops_in_the_middle_of_an_answer(start):
-    process = await start("emulator", "--port", "0", "--pace", "3600")
-    url = await base_url_of(process)
+async def test_ctrl_c_stops_the_emulator_in_the_middle_of_an_answer(start_process):
+    process = await start_process("emulator", "--port", "0", "--pace", "3600")
+    url = await read_base_url(process)
     body = {"model": "gpt-4o", "stream": True, "messages": [{"role": "user", "content": "Why?"}]}
     headers = {"Authorization": "Bearer k"}
     async with (
@@ -58,13 +60,13 @@ async def test_it_stops_in_the_middle_of_an_answer(start):
     ):
         await response.content.readany()
         process.interrupt()
-        assert (await process.end())[0] == 130
+        assert (await process.wait())[0] == 130
 
 
-async def test_a_port_in_use_is_one_clear_line(start):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        status, out, err = await (await start("emulator", "--port", str(port))).end()
+async def test_a_port_in_use_is_an_error_in_one_line(start_process):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        status, out, err = await (await start_process("emulator", "--port", str(port))).wait()
     assert (status, out) == (1, "")
     assert err == (
         f"aimlchat: cannot listen on 127.0.0.1:{port}: Address already in use;"
@@ -83,14 +85,14 @@ async def test_a_port_in_use_is_one_clear_line(start):
         ("extra",),
     ],
 )
-async def test_wrong_options_have_status_2(invoke, arguments):
+async def test_invalid_options_are_status_2(invoke, arguments):
     assert (await invoke("emulator", *arguments)).exit_code == 2
 
 
 @pytest.mark.parametrize("form", ["flat", "enveloped"])
-async def test_the_form_of_the_streams_of_claude_can_be_chosen(start, form):
-    process = await start("emulator", "--port", "0", "--form", form, "--pace", "0")
-    url = await base_url_of(process)
+async def test_the_form_option_sets_the_shape_of_claude_s_streams(start_process, form):
+    process = await start_process("emulator", "--port", "0", "--form", form, "--pace", "0")
+    url = await read_base_url(process)
     body = {
         "model": "anthropic/claude-3.7-sonnet",
         "stream": True,
@@ -106,26 +108,26 @@ async def test_the_form_of_the_streams_of_claude_can_be_chosen(start, form):
 
 
 @pytest.mark.parametrize("chaos", ["1.5", "-1", "nan"])
-async def test_a_share_of_chaos_that_is_none_is_one_clear_line(invoke, chaos):
-    done = await invoke("emulator", "--chaos", chaos)
-    assert done.exit_code == 2
-    assert "it takes the share of requests with a fault, from 0 to 1\n" in done.stderr
+async def test_an_invalid_share_of_chaos_is_an_error_in_one_line(invoke, chaos):
+    result = await invoke("emulator", "--chaos", chaos)
+    assert result.exit_code == 2
+    assert "it takes the share of requests with a fault, from 0 to 1\n" in result.stderr
 
 
-async def test_chaos_is_served_the_same_for_the_same_seed(start):
-    async def answers():
-        # A seed whose first answers do not hang.
+async def test_the_same_seed_gives_the_same_faults(start_process):
+    async def responses():
+        # With this seed none of the first responses hangs.
         options = ("--port", "0", "--pace", "0", "--chaos", "0.5", "--seed", "368")
-        url = await base_url_of(await start("emulator", *options))
+        url = await read_base_url(await start_process("emulator", *options))
         async with aiohttp.ClientSession() as http:
-            return [await kind_of_answer(http, url) for _ in range(8)]
+            return [await classify_response(http, url) for _ in range(8)]
 
-    first = await answers()
-    assert first == await answers()
-    assert {"application/json", "text/html", "no answer"} <= set(first)
+    first = await responses()
+    assert first == await responses()
+    assert {"application/json", "text/html", "no response"} <= set(first)
 
 
-async def kind_of_answer(http, url):
+async def classify_response(http, url):
     body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Why?"}]}
     headers = {"Authorization": "Bearer k"}
     try:
@@ -133,4 +135,4 @@ async def kind_of_answer(http, url):
             await response.read()
             return response.content_type if response.ok else response.status
     except aiohttp.ClientError:
-        return "no answer"
+        return "no response"

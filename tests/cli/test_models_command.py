@@ -1,10 +1,10 @@
-"""``aimlchat models``."""
+"""``aimlchat models``: the filter, JSON, the table and the key."""
 
 import json
 
 import pytest
 
-LISTED = {
+MODELS = {
     "object": "list",
     "data": [
         {
@@ -22,49 +22,49 @@ LISTED = {
 
 @pytest.fixture
 def models(emulator, invoke):
-    async def models(*arguments, listed=LISTED):
-        emulator.fail(status=200, body=listed)
+    async def models(*arguments, body=MODELS):
+        emulator.fail(status=200, body=body)
         return await invoke("models", "--base-url", emulator.base_url, *arguments, key=None)
 
     return models
 
 
-async def test_a_pipe_gets_one_id_a_line_of_the_models_for_chat(models):
+async def test_a_pipe_gets_the_ids_of_the_chat_models_one_per_line(models):
     result = await models()
     assert result.exit_code == 0
     assert result.stdout == "[red]␛[2J evil\nopenai/gpt-4o\n"
     assert result.stderr == ""
 
 
-async def test_all_lists_every_kind(models):
+async def test_all_lists_models_of_every_type(models):
     assert (await models("--all")).stdout.splitlines()[1] == "flux/dev"
 
 
-@pytest.mark.parametrize("wanted", ["GPT", "open ai", "openai/gpt-4o", "gpt-4O"])
-async def test_a_filter_looks_into_id_alias_name_and_developer(models, wanted):
-    assert (await models(wanted)).stdout == "openai/gpt-4o\n"
+@pytest.mark.parametrize("pattern", ["GPT", "open ai", "openai/gpt-4o", "gpt-4O"])
+async def test_the_filter_matches_id_alias_name_and_developer(models, pattern):
+    assert (await models(pattern)).stdout == "openai/gpt-4o\n"
 
 
-async def test_json_prints_the_entries_as_they_came(models):
+async def test_json_prints_the_entries_as_the_api_sent_them(models):
     result = await models("--json", "gpt")
-    assert json.loads(result.stdout) == [LISTED["data"][0]]
+    assert json.loads(result.stdout) == [MODELS["data"][0]]
 
 
-async def test_no_such_model_is_a_failure_that_is_told(models):
+async def test_a_filter_without_a_match_is_status_1(models):
     result = await models("flux")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "no model has 'flux'" in result.stderr
     assert "--all" in result.stderr
 
 
-async def test_an_empty_list_is_told(models):
-    result = await models("--all", listed={"data": []})
+async def test_an_empty_list_is_status_1(models):
+    result = await models("--all", body={"data": []})
     assert result.exit_code == 1
     assert result.stderr == "aimlchat: the API lists no such models\n"
 
 
-async def test_a_list_that_is_none_is_a_failure(models):
-    result = await models(listed="<html>")
+async def test_an_invalid_list_is_status_1(models):
+    result = await models(body="<html>")
     assert result.exit_code == 1
     assert result.stderr.startswith("aimlchat: ")
 
@@ -76,15 +76,17 @@ async def test_no_key_is_needed_and_none_is_sent(invoke, emulator, key):
     assert "Authorization" not in emulator.requests[0].headers
 
 
-async def test_the_emulator_lists_its_own(invoke):
+async def test_the_emulator_lists_its_own_models(invoke):
     result = await invoke("models", "--emulator", "sonnet", key=None)
     assert "anthropic/claude-3.7-sonnet" in result.stdout.splitlines()
 
 
-async def test_a_terminal_gets_a_table(start, emulator):
-    emulator.fail(status=200, body=LISTED)
-    process = await start("models", "--all", "--base-url", emulator.base_url, terminal="stdout")
-    status, out, _ = await process.end()
+async def test_a_terminal_gets_a_table(start_process, emulator):
+    emulator.fail(status=200, body=MODELS)
+    process = await start_process(
+        "models", "--all", "--base-url", emulator.base_url, terminal="stdout"
+    )
+    status, out, _ = await process.wait()
     assert status == 0
     header, evil, flux, gpt = out.splitlines()
     assert "developer" in header
@@ -93,10 +95,10 @@ async def test_a_terminal_gets_a_table(start, emulator):
     assert gpt.split() == ["openai/gpt-4o", "Open", "AI", "128,000", "openai/chat-completions"]
 
 
-async def test_a_narrow_terminal_cuts_no_id(start, emulator):
-    process = await start(
+async def test_a_narrow_terminal_does_not_cut_ids(start_process, emulator):
+    process = await start_process(
         "models", "--base-url", emulator.base_url, terminal="stdout", COLUMNS="30"
     )
-    _, out, _ = await process.end()
+    _, out, _ = await process.wait()
     assert "…" not in out
     assert "google/gemini-3-flash-preview  Google         1,000,000\r\n" in out

@@ -1,17 +1,17 @@
-"""``aimlchat`` itself: its help, its version, and how little it loads for them."""
+"""``aimlchat`` itself: its help, its version, and what it imports for them."""
 
 import pytest
 
-SAY_WHAT_WAS_LOADED = """
+PRINT_IMPORTED_MODULES = """
 import atexit, sys
 atexit.register(lambda: print(*sorted(sys.modules), file=sys.stderr))
 """
-SLOW = ("aiohttp", "rich.console", "aimlchat.session", "aimlchat.emulator.server")
+SLOW_MODULES = ("aiohttp", "rich.console", "aimlchat.session", "aimlchat.emulator.server")
 
 COMMANDS = ["ask", "chat", "batch", "models", "serve", "emulator"]
 
 
-async def test_help_lists_the_commands_in_the_order_of_their_use(invoke):
+async def test_help_lists_the_most_used_commands_first(invoke):
     result = await invoke("--help")
     assert result.exit_code == 0
     commands = result.stdout.partition("Commands:\n")[2].splitlines()
@@ -25,37 +25,39 @@ async def test_every_command_has_help(invoke, command):
     assert result.stdout.startswith(f"Usage: aimlchat {command} ")
 
 
-async def test_the_help_of_ask_says_what_a_pipe_gets_and_when_input_is_read(invoke):
+async def test_the_help_of_ask_explains_pipes_and_standard_input(invoke):
     text = " ".join((await invoke("ask", "--help")).stdout.split())
-    assert "gets the answer only" in text
-    assert "standard input is only read if a - follows" in text
+    assert "gets only the answer" in text
+    assert "standard input is read only if - follows" in text
     assert "anthropic/claude-3.7-sonnet" in text
 
 
-async def test_version(invoke):
+async def test_version_prints_name_and_version(invoke):
     result = await invoke("--version")
     assert result.exit_code == 0
     assert result.stdout.startswith("aimlchat ")
 
 
-async def test_an_unknown_command_is_named(invoke):
+async def test_an_unknown_command_is_named_in_the_error(invoke):
     result = await invoke("nonsense")
     assert result.exit_code == 2
     assert "nonsense" in result.stderr
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("nonsense",)])
-async def test_nothing_slow_is_loaded_before_it_is_needed(start, arguments):
-    _, _, err = await (await start(*arguments, before=SAY_WHAT_WAS_LOADED)).end()
-    loaded = err.split()
-    assert "click" in loaded
-    assert not set(SLOW) & set(loaded)
+async def test_help_and_version_import_no_slow_module(start_process, arguments):
+    process = await start_process(*arguments, before=PRINT_IMPORTED_MODULES)
+    _, _, err = await process.wait()
+    imported = err.split()
+    assert "click" in imported
+    assert not set(SLOW_MODULES) & set(imported)
 
 
-async def test_a_pipe_does_not_wait_for_rich(start, emulator):
-    process = await start(
+async def test_output_into_a_pipe_does_not_import_rich(start_process, emulator):
+    process = await start_process(
         *("ask", "--base-url", emulator.base_url, "Why?"),
-        before=SAY_WHAT_WAS_LOADED,
+        before=PRINT_IMPORTED_MODULES,
         AIMLAPI_API_KEY="k",
     )
-    assert "rich.console" not in (await process.end())[2].split()
+    _, _, err = await process.wait()
+    assert "rich.console" not in err.split()

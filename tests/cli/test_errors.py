@@ -1,9 +1,9 @@
-"""What an error becomes: a line, advice, and a status."""
+"""The message, the advice and the exit status of each error."""
 
 import pytest
 
 from aimlchat import errors
-from aimlchat.cli.failures import failure_of, reason_of
+from aimlchat.cli.errors import describe_os_error, to_command_error
 
 
 @pytest.mark.parametrize(
@@ -19,21 +19,23 @@ from aimlchat.cli.failures import failure_of, reason_of
         (errors.NotFoundError("no", status=404), 1, "aimlchat models"),
         (errors.RateLimitError("no", status=429), 1, "Wait"),
         (errors.ServerError("no", status=529), 1, "server's side"),
-        (errors.RequestTimeoutError("no", phase="idle"), 1, "Ask again"),
+        (errors.RequestTimeoutError("no", phase="idle"), 1, "Try again"),
         (errors.ConnectionFailedError("no"), 1, "--base-url"),
         (errors.StreamInterruptedError("no"), 1, "not complete"),
     ],
 )
 def test_every_error_has_a_status_and_most_have_advice(error, status, advice):
-    failure = failure_of(error)
-    assert failure.message == str(error)
-    assert failure.exit_code == status
-    assert advice in failure.advice
-    assert bool(advice) == bool(failure.advice)
+    shown = to_command_error(error)
+    assert shown.message == str(error)
+    assert shown.exit_code == status
+    assert advice in shown.advice
+    assert bool(advice) == bool(shown.advice)
 
 
-def test_the_reason_is_the_system_s_own_words():
-    assert reason_of(OSError(2, "while doing this or that")) == "No such file or directory"
-    assert reason_of(OSError(-2, "Name or service not known")) == "Name or service not known"
-    assert reason_of(OSError("odd")) == "odd"
-    assert reason_of(OSError()) == "OSError"
+def test_an_os_error_is_described_by_the_system_s_own_message():
+    assert describe_os_error(OSError(2, "while doing this or that")) == "No such file or directory"
+    assert (
+        describe_os_error(OSError(-2, "Name or service not known")) == "Name or service not known"
+    )
+    assert describe_os_error(OSError("odd")) == "odd"
+    assert describe_os_error(OSError()) == "OSError"

@@ -1,0 +1,120 @@
+"""How reasoning and answer are printed on a terminal and on a pipe."""
+
+import io
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aimlchat.cli.delta_printer import DeltaPrinter
+
+DIM, RESET = "\x1b[2m", "\x1b[0m"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def print_deltas(*deltas, on=io.StringIO, reasoning=True):
+    """Print deltas, pairs of a kind and a text; return the output."""
+    stream = on()
+    printer = DeltaPrinter(stream, reasoning=reasoning)
+    for kind, text in deltas:
+        getattr(printer, f"print_{kind}")(text)
+    printer.close()
+    return stream.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def _terminal_with_styles(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+
+def test_a_pipe_gets_only_the_answer():
+    assert print_deltas(("reasoning", "hm"), ("answer", "Yes.")) == "Yes.\n"
+
+
+def test_a_terminal_gets_dimmed_reasoning_a_blank_line_and_the_plain_answer():
+    text = print_deltas(("reasoning", "hm"), ("answer", "Yes."), on=Terminal)
+    assert text == f"{DIM}hm{RESET}\n\nYes.\n"
+
+
+def test_reasoning_can_be_hidden_on_a_terminal():
+    text = print_deltas(("reasoning", "hm"), ("answer", "Yes."), on=Terminal, reasoning=False)
+    assert text == "Yes.\n"
+
+
+def test_a_dumb_terminal_gets_no_escape_codes(monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    text = print_deltas(("reasoning", "hm"), ("answer", "Yes."), on=Terminal)
+    assert text == "hm\n\nYes.\n"
+
+
+def test_blank_lines_surround_reasoning_in_the_middle_of_an_answer():
+    deltas = [("answer", "a"), ("reasoning", "b"), ("answer", "c")]
+    assert print_deltas(*deltas, on=Terminal) == f"a\n\n{DIM}b{RESET}\n\nc\n"
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\n\n\n"])
+def test_the_output_ends_with_exactly_one_newline(ending):
+    assert print_deltas(("answer", f"Yes.{ending}")) == "Yes.\n"
+
+
+def test_no_text_leaves_no_empty_line():
+    assert print_deltas() == ""
+    assert print_deltas(("answer", "\n")) == ""
+
+
+def test_newlines_between_reasoning_and_answer_become_one_blank_line():
+    deltas = [("reasoning", "hm\n\n\n"), ("answer", "\n\n"), ("answer", "\nYes.")]
+    assert print_deltas(*deltas, on=Terminal) == f"{DIM}hm{RESET}\n\nYes.\n"
+
+
+def test_blank_lines_and_indentation_within_the_answer_are_kept():
+    deltas = [("answer", "  a\n"), ("answer", "\n"), ("answer", "\n    b  "), ("answer", " c")]
+    assert print_deltas(*deltas) == "  a\n\n\n    b   c\n"
+
+
+@given(st.text(alphabet="ab \n\t[]", max_size=30), st.lists(st.integers(0, 30), max_size=6))
+def test_the_output_does_not_depend_on_how_the_text_is_cut_into_deltas(text, cuts):
+    borders = sorted({0, len(text), *(min(cut, len(text)) for cut in cuts)})
+    deltas = [("answer", text[start:end]) for start, end in pairwise(borders)]
+    inner = text.strip("\n")
+    assert print_deltas(*deltas) == (f"{inner}\n" if inner else "")
+
+
+@pytest.mark.parametrize(
+    "text", ["[bold]x[/bold] [red]", ":smile:", "3.14 'x' http://a.b", "x\t y "]
+)
+def test_rich_does_not_interpret_the_text(text):
+    assert print_deltas(("reasoning", text), on=Terminal) == f"{DIM}{text}{RESET}\n"
+    assert print_deltas(("answer", text), on=Terminal) == f"{text}\n"
+
+
+def test_long_lines_are_neither_wrapped_nor_trimmed(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    text = "word " * 30
+    assert print_deltas(("reasoning", text), on=Terminal) == f"{DIM}{text}{RESET}\n"
+    assert print_deltas(("answer", text), on=Terminal) == f"{text}\n"
+
+
+def test_each_delta_is_flushed_at_once():
+    flushed = []
+
+    class Stream(Terminal):
+        def flush(self):
+            flushed.append(self.getvalue())
+
+    printer = DeltaPrinter(Stream(), reasoning=True)
+    printer.print_reasoning("a")
+    assert flushed[-1] == f"{DIM}a{RESET}"
+    printer.print_answer("b")
+    assert flushed[-1].endswith("b")
+
+
+def test_control_characters_are_replaced_in_reasoning_and_answer():
+    deltas = [("reasoning", "\x1b[31mred"), ("answer", "a\r\nb\x07")]
+    assert print_deltas(*deltas, on=Terminal) == f"{DIM}␛[31mred{RESET}\n\na\nb␇\n"
+    assert print_deltas(*deltas) == "a\nb␇\n"

@@ -1,0 +1,94 @@
+"""The prompt and the images of ``aimlchat ask``: arguments, standard input, files and URLs."""
+
+import pytest
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
+
+
+def sent_prompt(emulator):
+    (request,) = emulator.requests
+    content = request.body["messages"][-1]["content"]
+    return content if isinstance(content, str) else content[-1]["text"]
+
+
+@pytest.mark.parametrize("arguments", [(), ("-",)])
+async def test_without_an_argument_standard_input_is_the_prompt(ask, emulator, arguments):
+    await ask(*arguments, stdin="Why is\nthe sky blue?\n")
+    assert sent_prompt(emulator) == "Why is\nthe sky blue?"
+
+
+async def test_a_dash_after_the_prompt_appends_standard_input(ask, emulator):
+    await ask("What is wrong?", "-", stdin="log 1\nlog 2\n")
+    assert sent_prompt(emulator) == "What is wrong?\n\nlog 1\nlog 2"
+
+
+async def test_a_prompt_without_a_dash_leaves_standard_input_unread(ask, emulator):
+    await ask("What is wrong?", stdin="log")
+    assert sent_prompt(emulator) == "What is wrong?"
+
+
+async def test_standard_input_is_utf_8_and_a_byte_order_mark_is_removed(ask, emulator):
+    await ask(stdin="\ufeffWarum? é 青".encode())
+    assert sent_prompt(emulator) == "Warum? é 青"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "message"),
+    [
+        ((), b"", "the prompt is empty"),
+        ((" \n",), b"", "the prompt is empty"),
+        ((), b"\xff\xfe", "standard input is not UTF-8 text"),
+        (("\udcff",), b"", "the prompt is not valid UTF-8 text"),
+    ],
+)
+async def test_an_empty_or_undecodable_prompt_is_an_error_in_one_line(
+    ask, emulator, arguments, stdin, message
+):
+    result = await ask(*arguments, stdin=stdin)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert emulator.requests == []
+
+
+async def test_a_prompt_of_several_arguments_is_a_usage_error(ask, emulator):
+    result = await ask("Why", "is", "the", "sky", "blue?")
+    assert result.exit_code == 2
+    assert "put it in quotes" in result.stderr
+    assert emulator.requests == []
+
+
+# --- images --------------------------------------------------------------------------------------
+
+
+async def test_images_are_read_from_files_or_given_as_urls(ask, emulator, tmp_path):
+    image_file = tmp_path / "image_file.txt"
+    image_file.write_bytes(PNG)
+    url = "https://example.org/a.png"
+    await ask("--model", "openai/gpt-4o", "--image", str(image_file), "--image", url, "What is it?")
+    content = emulator.requests[0].body["messages"][-1]["content"]
+    assert [part["type"] for part in content] == ["image_url", "image_url", "text"]
+    assert content[0]["image_url"]["url"].startswith("data:image/png;base64,")
+    assert content[1]["image_url"]["url"] == url
+
+
+async def test_an_image_that_cannot_be_read_is_an_error_in_one_line(ask, emulator, tmp_path):
+    missing = tmp_path / "missing.png"
+    result = await ask("--image", str(missing), "What is it?")
+    assert result.exit_code == 2
+    assert (
+        result.stderr
+        == f"aimlchat: --image {missing}: it cannot be read: No such file or directory\n"
+    )
+    assert emulator.requests == []
+
+
+@pytest.mark.parametrize("content", [b"", b"just text", b"\x00\x01\x02"])
+async def test_a_file_that_is_no_image_is_an_error_in_one_line(ask, emulator, tmp_path, content):
+    path = tmp_path / "file.png"
+    path.write_bytes(content)
+    result = await ask("--image", str(path), "What is it?")
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"aimlchat: --image {path}: ")
+    assert result.stderr.count("\n") == 1
+    assert emulator.requests == []

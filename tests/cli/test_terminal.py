@@ -1,0 +1,41 @@
+"""Text made safe for a terminal, and JSON."""
+
+import json
+
+import pytest
+
+from aimlchat.cli.terminal import print_json, replace_controls, to_one_line
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[31mred\x1b[0m", "␛[31mred␛[0m"),
+        ("\x1b]0;title\x07", "␛]0;title␇"),
+        ("a\x08b\x00c\x7f", "a␈b␀c␡"),
+        ("\x9b31m\x90", "\ufffd31m\ufffd"),
+        ("a\r\nb\rc", "a\nbc"),
+        ("half \ud83d", "half \ufffd"),
+        ("tab\tand\nnewline, é, 青, 🙂", "tab\tand\nnewline, é, 青, 🙂"),
+    ],
+)
+def test_control_characters_become_visible(text, shown):
+    assert replace_controls(text) == shown
+
+
+def test_lines_are_joined_and_cleaned():
+    assert to_one_line(" a\n b\r\n\tc\x1b ") == "a b c␛"
+
+
+@pytest.mark.parametrize("value", ["\x1b\x7f\x9b\n", "\ud83d", "é 🙂 \u2028"])
+def test_json_is_exact_but_has_no_control_characters(value, capsys):
+    print_json({"text": value})
+    out = capsys.readouterr().out
+    assert json.loads(out) == {"text": value}
+    assert not {"\x1b", "\x7f", "\x9b"} & set(out)
+    assert out.endswith("}\n")
+
+
+def test_json_leaves_letters_readable(capsys):
+    print_json("é 🙂")
+    assert capsys.readouterr().out == '"é 🙂"\n'
