@@ -1,16 +1,16 @@
-"""Only this machine's browser, and of the pages in it only our own."""
+"""The server answers its own page and no other web site."""
 
 import aiohttp
 import pytest
 
-from aimlchat.cli.chat_page.guard import is_ours
+from aimlchat.cli.chat_page.origin_guard import is_own_page
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8090", "localhost:8090", "[::1]:80", "LocalHost"])
-def test_loopback_is_ours_by_each_of_its_names(host):
-    assert is_ours([host], [], is_socket=False)
-    assert is_ours([host], [f"http://{host}"], is_socket=False)
-    assert is_ours([host], [f"http://{host}"], is_socket=True)
+def test_each_name_of_loopback_is_accepted(host):
+    assert is_own_page([host], [], is_websocket=False)
+    assert is_own_page([host], [f"http://{host}"], is_websocket=False)
+    assert is_own_page([host], [f"http://{host}"], is_websocket=True)
 
 
 @pytest.mark.parametrize(
@@ -25,9 +25,9 @@ def test_loopback_is_ours_by_each_of_its_names(host):
         "",
     ],
 )
-def test_another_name_is_not_ours_even_where_it_leads_here(host):
-    assert not is_ours([host], [], is_socket=False)
-    assert not is_ours([host], [f"http://{host}"], is_socket=True)
+def test_another_host_name_is_rejected(host):
+    assert not is_own_page([host], [], is_websocket=False)
+    assert not is_own_page([host], [f"http://{host}"], is_websocket=True)
 
 
 @pytest.mark.parametrize(
@@ -42,36 +42,38 @@ def test_another_name_is_not_ours_even_where_it_leads_here(host):
         "",
     ],
 )
-def test_a_page_of_another_origin_is_not_ours(origin):
-    assert not is_ours(["127.0.0.1:8090"], [origin], is_socket=False)
-    assert not is_ours(["127.0.0.1:8090"], [origin], is_socket=True)
+def test_another_origin_is_rejected(origin):
+    assert not is_own_page(["127.0.0.1:8090"], [origin], is_websocket=False)
+    assert not is_own_page(["127.0.0.1:8090"], [origin], is_websocket=True)
 
 
-def test_a_web_socket_without_an_origin_is_no_browsers():
-    assert not is_ours(["localhost:8090"], [], is_socket=True)
+def test_a_web_socket_without_an_origin_is_rejected():
+    assert not is_own_page(["localhost:8090"], [], is_websocket=True)
 
 
 @pytest.mark.parametrize("hosts", [[], ["localhost:8090", "localhost:8090"]])
-def test_there_is_one_host(hosts):
-    assert not is_ours(hosts, [], is_socket=False)
+def test_requests_without_exactly_one_host_are_rejected(hosts):
+    assert not is_own_page(hosts, [], is_websocket=False)
 
 
-def test_there_is_one_origin_at_most():
-    assert not is_ours(["localhost"], ["http://localhost", "http://localhost"], is_socket=False)
+def test_a_second_origin_is_rejected():
+    assert not is_own_page(
+        ["localhost"], ["http://localhost", "http://localhost"], is_websocket=False
+    )
 
 
-PATHS = ("", "models", "talk", "nothing-here")
+PATHS = ("", "models", "chat", "unknown")
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_another_site_is_refused_everywhere(visitor, path):
-    async with visitor.get(path, Origin="https://evil.example") as response:
+async def test_every_path_rejects_another_origin(browser, path):
+    async with browser.get(path, Origin="https://evil.example") as response:
         assert response.status == 403
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_another_name_is_refused_everywhere(visitor, path):
-    async with visitor.get(path, Host="rebound.example") as response:
+async def test_every_path_rejects_another_host_name(browser, path):
+    async with browser.get(path, Host="rebound.example") as response:
         assert response.status == 403
 
 
@@ -80,22 +82,22 @@ async def test_another_name_is_refused_everywhere(visitor, path):
     [{"Origin": "https://evil.example"}, {"Host": "rebound.example"}, {}],
     ids=["origin", "host", "no origin"],
 )
-async def test_a_foreign_web_socket_is_refused(visitor, emulator, headers):
-    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-        async with visitor._http.ws_connect(f"{visitor.url}talk", headers=headers):
+async def test_a_web_socket_of_another_site_is_rejected(browser, emulator, headers):
+    with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+        async with browser.http.ws_connect(f"{browser.url}chat", headers=headers):
             pass
-    assert refused.value.status == 403
+    assert caught.value.status == 403
     assert emulator.requests == []
 
 
-async def test_the_page_may_come_through_a_tunnel_from_another_port(visitor):
-    async with visitor.get("", Host="localhost:9999", Origin="http://localhost:9999") as response:
+async def test_the_page_may_be_reached_through_a_tunnel_from_another_port(browser):
+    async with browser.get("", Host="localhost:9999", Origin="http://localhost:9999") as response:
         assert response.status == 200
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_no_other_page_gets_hold_of_a_response(visitor, path):
-    async with visitor.get(path) as response:
+async def test_every_response_has_the_headers_that_keep_other_pages_out(browser, path):
+    async with browser.get(path) as response:
         headers = response.headers
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert "default-src 'none'" in headers["Content-Security-Policy"]

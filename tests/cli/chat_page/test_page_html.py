@@ -1,4 +1,4 @@
-"""The page is one document that loads nothing and runs nothing but itself."""
+"""The page is one document, and its policy allows only its own styles and scripts."""
 
 import base64
 import hashlib
@@ -7,72 +7,74 @@ from importlib import resources
 
 import pytest
 
-from aimlchat.cli.chat_page.document import document
+from aimlchat.cli.chat_page.page_html import build_page_html
 
 VENDOR = resources.files("aimlchat.cli.chat_page") / "page" / "vendor"
 
 
-def hashes(tag):
-    inlined = re.findall(rf"<{tag}>(.*?)</{tag}>", document().html, re.DOTALL)
+def hash_inlined(tag):
+    inlined = re.findall(rf"<{tag}>(.*?)</{tag}>", build_page_html().html, re.DOTALL)
     digests = (hashlib.sha256(text.encode()).digest() for text in inlined)
     return [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
 
 
-def directives():
-    parts = (part.split() for part in document().policy.split("; "))
+def parse_policy():
+    parts = (part.split() for part in build_page_html().policy.split("; "))
     return {name: values for name, *values in parts}
 
 
 @pytest.mark.parametrize("tag", ["script", "style"])
-def test_each_script_and_style_is_allowed_by_its_hash_and_nothing_else_is(tag):
-    assert directives()[f"{tag}-src"] == hashes(tag)
-    assert len(hashes(tag)) == {"script": 6, "style": 1}[tag]
+def test_the_policy_allows_each_script_and_style_by_its_hash(tag):
+    assert parse_policy()[f"{tag}-src"] == hash_inlined(tag)
+    assert len(hash_inlined(tag)) == {"script": 6, "style": 1}[tag]
 
 
-def test_the_policy_allows_nothing_else():
-    policy = directives()
+def test_the_policy_allows_nothing_from_elsewhere():
+    policy = parse_policy()
 
     assert policy["default-src"] == ["'none'"]
     assert policy["connect-src"] == ["'self'"]
     assert policy["img-src"] == ["data:"]
     assert policy["require-trusted-types-for"] == ["'script'"]
     assert policy["trusted-types"] == ["dompurify"]
-    assert "unsafe" not in document().policy
+    assert "unsafe" not in build_page_html().policy
 
 
-def test_nothing_is_loaded_from_anywhere():
-    without_code = re.sub(r"<(script|style)>.*?</\1>", "", document().html, flags=re.DOTALL)
+def test_the_document_loads_nothing():
+    without_code = re.sub(r"<(script|style)>.*?</\1>", "", build_page_html().html, flags=re.DOTALL)
 
     assert not re.search(r"<script|\ssrc=|@import|rel=\"?stylesheet", without_code)
     assert re.findall(r'href="(\w+:)', without_code) == ["data:"]
     assert not re.search(r"\son\w+=|style=", without_code)
 
 
-def test_no_script_ends_before_its_end():
-    """An HTML parser ends a script at these words, wherever in it they stand."""
+def test_no_script_contains_a_script_tag():
+    """Even in a string or a comment, such a tag would end the inlined script."""
     page = resources.files("aimlchat.cli.chat_page") / "page"
     for script in (*page.glob("*.js"), *VENDOR.glob("*.js")):
         assert not re.search(r"</?script", script.read_text(encoding="utf-8"), re.IGNORECASE)
 
 
 @pytest.mark.parametrize(
-    ("package", "file", "licence"),
+    ("package", "file", "license_text"),
     [
         ("marked", "marked.umd.js", "Permission is hereby granted, free of charge"),
         ("dompurify", "purify.min.js", "Apache License"),
     ],
 )
-def test_what_others_wrote_has_its_licence_and_its_noted_version(package, file, licence):
+def test_vendored_packages_have_their_license_and_the_version_in_the_readme(
+    package, file, license_text
+):
     readme = VENDOR.joinpath("README.md").read_text(encoding="utf-8")
     version = re.search(rf"`{package}`.*?\| ([\d.]+) \|", readme)[1]
 
     banner = VENDOR.joinpath(file).read_text(encoding="utf-8")[:300]
     assert re.search(rf"{package} v?{re.escape(version)} ", banner, re.IGNORECASE)
-    assert licence in VENDOR.joinpath(f"LICENSE-{package}").read_text(encoding="utf-8")
+    assert license_text in VENDOR.joinpath(f"LICENSE-{package}").read_text(encoding="utf-8")
 
 
-async def test_the_page_is_served_with_its_policy(visitor):
-    async with visitor.get() as response:
+async def test_the_page_is_served_with_its_policy(browser):
+    async with browser.get() as response:
         assert response.headers["Content-Type"] == "text/html; charset=utf-8"
-        assert response.headers["Content-Security-Policy"] == document().policy
-        assert await response.text() == document().html
+        assert response.headers["Content-Security-Policy"] == build_page_html().policy
+        assert await response.text() == build_page_html().html
