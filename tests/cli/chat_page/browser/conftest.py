@@ -1,11 +1,16 @@
-"""The page in a real browser: Chromium, driven by Selenium, at a real ``aimlchat serve``."""
+"""The page in a real browser: Chromium, driven by Selenium, with a real ``aimlchat serve``."""
 
-import contextlib
+import functools
+import json
 import os
+import queue
 import re
 import shutil
-import socket
+import subprocess
+import sys
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from selenium import webdriver
@@ -13,11 +18,13 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-PATIENCE = 30  # seconds; only a test that fails waits that long
+SOURCES = str(Path(__file__).parents[4])
+# Seconds; only a test that hangs waits so long.
+PATIENCE = 60
 
 
-def found(*names):
-    """Return the path of a program; without it skip, but fail where nothing may be missing."""
+def find_program(*names):
+    """Return the path of a program. Without it skip the test, but fail on a build server."""
     path = next(filter(None, map(shutil.which, names)), None)
     if path is None:
         reason = f"{names[0]} is not installed"
@@ -28,20 +35,65 @@ def found(*names):
 @pytest.fixture(scope="session")
 def driver():
     options = webdriver.ChromeOptions()
-    options.binary_location = found("chromium", "chromium-browser", "google-chrome")
-    # In a container there is no sandbox to be had, nor much shared memory.
+    options.binary_location = find_program("chromium", "chromium-browser", "google-chrome")
+    # A container has no sandbox and little shared memory.
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(found("chromedriver"))
+    service = webdriver.ChromeService(find_program("chromedriver"))
     driver = webdriver.Chrome(options=options, service=service)
     driver.set_window_size(1000, 800)
     yield driver
     driver.quit()
 
 
-class Chat:
-    """The chat page, as somebody who sits in front of it."""
+class ServeProcess:
+    """A running ``aimlchat serve``."""
+
+    def __init__(self, *arguments, **environment) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "aimlchat.cli", "serve", "--port", "0", *arguments],
+            env=os.environ | {"PYTHONPATH": SOURCES, "NO_COLOR": "1"} | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    @functools.cached_property
+    def url(self):
+        """The URL that the process prints."""
+        guard = threading.Timer(PATIENCE, self.process.kill)  # would end the wait for the line
+        guard.start()
+        try:
+            return re.search(r"http://\S+/", self.process.stdout.readline())[0]
+        finally:
+            guard.cancel()
+
+    def end(self):
+        self.process.terminate()
+        try:
+            self.process.communicate(timeout=PATIENCE)
+        finally:
+            self.process.kill()
+
+
+@pytest.fixture
+def serve():
+    """Start ``aimlchat serve`` as a process."""
+    processes = []
+
+    def serve(*arguments, **environment):
+        processes.append(ServeProcess(*arguments, **environment))
+        return processes[-1]
+
+    yield serve
+    for process in processes:
+        process.end()
+
+
+class ChatPage:
+    """The chat page in the browser, with what a user does on it and sees of it."""
 
     def __init__(self, driver, url) -> None:
         self.driver = driver
@@ -49,50 +101,49 @@ class Chat:
         self.open()
 
     def open(self):
-        """Load the page in the tab that is in front."""
+        """Load the page in the current tab."""
         self.driver.get(self.url)
-        self.until(lambda: self.one("#model").get_attribute("value"))
+        self.wait_until(lambda: self.find("#model").get_attribute("value"))
 
-    def until(self, condition):
-        """Wait until a condition holds, and return what it gave."""
+    def wait_until(self, condition):
+        """Wait until a condition holds, and return its value."""
         wait = WebDriverWait(self.driver, PATIENCE, poll_frequency=0.02)
         return wait.until(lambda _: condition())
 
-    def one(self, selector):
+    def find(self, selector):
         return self.driver.find_element(By.CSS_SELECTOR, selector)
 
-    def texts(self, selector):
-        elements = self.driver.find_elements(By.CSS_SELECTOR, selector)
-        return [element.text for element in elements]
+    def find_all(self, selector):
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
-    def js(self, code, *arguments):
+    def texts(self, selector):
+        return [element.text for element in self.find_all(selector)]
+
+    def run_script(self, code, *arguments):
         return self.driver.execute_script(code, *arguments)
 
     def type(self, *keys):
-        self.one("#question").send_keys(*keys)
+        self.find("#question").send_keys(*keys)
 
     def ask(self, question):
         self.type(question, Keys.ENTER)
 
     def states(self):
-        return [
-            turn.get_attribute("data-state")
-            for turn in self.driver.find_elements(By.CSS_SELECTOR, ".turn")
-        ]
+        return [turn.get_attribute("data-state") for turn in self.find_all(".turn")]
 
-    def is_(self, state):
+    def wait_for_state(self, state):
         """Wait until the last turn is in a state."""
-        self.until(lambda: self.states()[-1:] == [state])
+        self.wait_until(lambda: self.states()[-1:] == [state])
 
-    def answers(self, text):
+    def wait_for_answer(self, text):
         """Wait until the last answer is this text."""
-        self.until(lambda: self.texts(".answer")[-1:] == [text])
+        self.wait_until(lambda: self.texts(".answer")[-1:] == [text])
 
-    def focus(self):
+    def focused_id(self):
         return self.driver.switch_to.active_element.get_attribute("id")
 
-    def complaints(self):
-        """Return what the browser's console says since the last time."""
+    def console_messages(self):
+        """Return what the browser's console has printed since the last call."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
 
@@ -100,98 +151,87 @@ class Chat:
 def open_chat(driver):
     """Open the page of a server."""
     driver.get_log("browser")
-    yield lambda url: Chat(driver, url)
+    yield lambda url: ChatPage(driver, url)
     driver.get("about:blank")
 
 
 @pytest.fixture
 def chat(open_chat, serve, aimlchat_emulator, key):
-    """The page with the emulator of the test behind it, which can be scripted."""
-    command = serve("--base-url", aimlchat_emulator.base_url, AIMLAPI_API_KEY=key)
-    return open_chat(command.url)
+    """The page, with an emulator as upstream that the test can script."""
+    process = serve("--base-url", aimlchat_emulator.base_url, AIMLAPI_API_KEY=key)
+    return open_chat(process.url)
 
 
 @pytest.fixture
-def outcome(chat, aimlchat_emulator):
-    """Wait until the emulator knows how the last request went."""
+def wait_for_outcome(chat, aimlchat_emulator):
+    """Wait until the emulator knows how its last response ended, and return that."""
     requests = aimlchat_emulator.requests
-    return lambda: chat.until(lambda: requests and requests[-1].outcome)
+    return lambda: chat.wait_until(lambda: requests and requests[-1].outcome)
 
 
-class Cable:
-    """A connection to a server that can be cut, and mended, in between."""
+@pytest.fixture
+def reply_and_hang(aimlchat_emulator):
+    """Let the emulator send a text at once, and then nothing for an hour."""
+
+    def reply_and_hang(text="One two", reasoning=""):
+        deltas = [{"reasoning_content": reasoning}] if reasoning else []
+        deltas += [{"content": text}] if text else []
+        chunks = [{"id": "c", "choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+        events = b"".join(b"data: %b\n\n" % json.dumps(chunk).encode() for chunk in chunks)
+        aimlchat_emulator.reply(events=[events, "never sent"], pace=3600)
+
+    return reply_and_hang
+
+
+class StepwiseUpstream:
+    """An API that streams one answer, each delta when the test says so."""
 
     def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
-        self._target = 0
-        self._is_cut = False
-        self._sockets = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.request_count = 0
+        self._pieces = queue.SimpleQueue()
+        upstream = self
 
-    def lead_to(self, url):
-        self._target = int(re.search(r":(\d+)/", url)[1])
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_error(404)  # the page then offers only the default model
 
-    def cut(self):
-        """Close all connections without a word, and take no new ones."""
-        self._is_cut = True
-        for end in self._sockets:
-            with contextlib.suppress(OSError):  # it has ended already
-                end.shutdown(socket.SHUT_RDWR)
+            def do_POST(self):
+                upstream.request_count += 1
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(200)
+                self.send_header("Content-Type", "text/event-stream")
+                self.end_headers()
+                while (piece := upstream._pieces.get()) is not None:
+                    self.wfile.write(piece)
 
-    def mend(self):
-        self._is_cut = False
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def send(self, kind, text):
+        """Send one delta, such as ("content", "Hello")."""
+        self._send_choice({"index": 0, "delta": {kind: text}})
+
+    def finish(self):
+        self._send_choice({"index": 0, "delta": {}, "finish_reason": "stop"})
+        self._pieces.put(b"data: [DONE]\n\n")
+        self._pieces.put(None)
 
     def close(self):
-        self.cut()
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        self._pieces.put(None)
+        self._server.shutdown()
+        self._server.server_close()
 
-    def _accept(self):
-        with contextlib.suppress(OSError):  # the end of the listener
-            while True:
-                here, _ = self._listener.accept()
-                self._sockets.append(here)
-                if self._is_cut:
-                    here.close()
-                else:
-                    self._join(here)
-
-    def _join(self, here):
-        try:
-            there = socket.create_connection(("127.0.0.1", self._target))
-        except ConnectionRefusedError:
-            here.close()
-            return
-        self._sockets.append(there)
-        for ends in ((here, there), (there, here)):
-            threading.Thread(target=self._carry, args=ends, daemon=True).start()
-
-    def _carry(self, source, target):
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                target.sendall(data)
-        with contextlib.suppress(OSError):
-            target.shutdown(socket.SHUT_WR)
+    def _send_choice(self, choice):
+        chunk = {"id": "c", "model": "m", "choices": [choice]}
+        self._pieces.put(b"data: %b\n\n" % json.dumps(chunk).encode())
 
 
 @pytest.fixture
-def cable():
-    cable = Cable()
-    yield cable
-    cable.close()
-    for end in cable._sockets:
-        end.close()
-
-
-@pytest.fixture
-def start(cable, serve, aimlchat_emulator, key):
-    """Start a server at the far end of the cable."""
-
-    def start():
-        command = serve("--base-url", aimlchat_emulator.base_url, AIMLAPI_API_KEY=key)
-        cable.lead_to(command.url)
-        return command
-
-    return start
+def stepwise_upstream():
+    upstream = StepwiseUpstream()
+    yield upstream
+    upstream.close()

@@ -1,12 +1,13 @@
-"""Asking and being answered, by mouse and keyboard."""
+"""Questions and answers, by mouse and keyboard."""
 
 import pytest
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
-WATCH = """
-window.seen = [];
-new MutationObserver(() => seen.push({
+# Records what the page shows at each change of its elements.
+RECORD_CHANGES = """
+window.changes = [];
+new MutationObserver(() => changes.push({
   open: document.querySelector('.reasoning').open,
   reasoning: document.querySelector('.reasoning .prose').textContent.length,
   answer: document.querySelector('.answer').textContent.length,
@@ -14,78 +15,101 @@ new MutationObserver(() => seen.push({
 """
 
 
-def test_reasoning_grows_in_an_open_fold_which_closes_when_the_answer_grows(open_chat, serve):
+def test_an_answer_of_the_emulator_is_shown_with_its_reasoning_and_its_summary(open_chat, serve):
     chat = open_chat(serve("--emulator").url)
-    assert chat.one("#emulator").is_displayed()
-    chat.js(WATCH)
+    assert chat.find("#emulator").is_displayed()
 
     chat.ask("Why is the sky blue?")
-    chat.is_("done")
+    chat.wait_for_state("done")
 
-    seen = chat.js("return seen")
-    thinking = [moment for moment in seen if moment["reasoning"] and not moment["answer"]]
-    answering = [moment for moment in seen if moment["answer"]]
-    assert len({moment["reasoning"] for moment in thinking if moment["open"]}) > 5
-    assert len({moment["answer"] for moment in answering if not moment["open"]}) > 5
-    assert not [moment for moment in answering if moment["open"]]
     assert "Rayleigh scattering" in chat.texts(".answer strong")
     assert chat.texts(".answer li")
-    assert chat.one("summary").text.startswith("Thought")
-    chat.one("summary").click()
-    assert "scatters light" in chat.one(".reasoning .prose").text
-    facts = chat.one(".facts").text
-    assert all(word in facts for word in ("claude", "tokens in", "out", "$0.00", " s"))
-    assert chat.complaints() == []
+    assert chat.find("summary").text.startswith("Thought")
+    chat.find("summary").click()
+    assert "scatters light" in chat.find(".reasoning .prose").text
+    summary = chat.find(".turn-summary").text
+    assert all(word in summary for word in ("claude", "tokens in", "out", "$0.00", " s"))
+    assert chat.console_messages() == []
 
 
-def test_several_turns_go_upstream_as_one_conversation(chat, aimlchat_emulator):
+def test_the_reasoning_is_open_while_it_grows_and_closed_while_the_answer_grows(
+    open_chat, serve, stepwise_upstream, key
+):
+    process = serve("--base-url", stepwise_upstream.base_url, AIMLAPI_API_KEY=key)
+    chat = open_chat(process.url)
+    chat.run_script(RECORD_CHANGES)
+    chat.ask("Why?")
+
+    for kind, selector in (("reasoning_content", ".reasoning .prose"), ("content", ".answer")):
+        for count in range(1, 7):
+            stepwise_upstream.send(kind, "word ")
+            text = "word " * count
+            chat.wait_until(
+                lambda selector=selector, text=text: (
+                    chat.find(selector).get_attribute("textContent").strip() == text.strip()
+                )
+            )
+    stepwise_upstream.finish()
+    chat.wait_for_state("done")
+
+    changes = chat.run_script("return changes")
+    thinking = [change for change in changes if change["reasoning"] and not change["answer"]]
+    answering = [change for change in changes if change["answer"]]
+    assert len({change["reasoning"] for change in thinking if change["open"]}) == 6
+    assert len({change["answer"] for change in answering if not change["open"]}) == 6
+    assert not [change for change in answering if change["open"]]
+
+
+def test_earlier_turns_are_sent_with_each_question(chat, aimlchat_emulator):
     for answer in ("Hello Ada.", "You are Ada."):
         aimlchat_emulator.reply(answer)
 
     chat.ask("I am Ada.")
-    chat.is_("done")
+    chat.wait_for_state("done")
     chat.ask("Who am I?")
-    chat.answers("You are Ada.")
+    chat.wait_for_answer("You are Ada.")
 
     assert chat.texts(".question") == ["I am Ada.", "Who am I?"]
-    said = [
+    messages = [
         (message["role"], message["content"])
         for message in aimlchat_emulator.requests[-1].body["messages"]
     ]
-    assert [role for role, _ in said] == ["user", "assistant", "user"]
-    assert "Hello Ada." in str(said[1])
+    assert [role for role, _ in messages] == ["user", "assistant", "user"]
+    assert "Hello Ada." in str(messages[1])
 
 
-def test_the_page_follows_the_answer_until_its_reader_scrolls_up(chat, think):
-    def below():
-        return chat.js("return document.documentElement.scrollHeight - innerHeight - scrollY")
+def test_the_page_follows_the_answer_until_the_user_scrolls_up(chat, reply_and_hang):
+    def distance_to_end():
+        return chat.run_script(
+            "return document.documentElement.scrollHeight - innerHeight - scrollY"
+        )
 
-    think("A paragraph.\n\n" * 80)
+    reply_and_hang("A paragraph.\n\n" * 80)
     chat.ask("Why?")
-    chat.until(lambda: "A paragraph." in chat.one(".answer").text)
-    chat.until(lambda: below() < 1)
-    assert not chat.one("#latest").is_displayed()
+    chat.wait_until(lambda: "A paragraph." in chat.find(".answer").text)
+    chat.wait_until(lambda: distance_to_end() < 1)
+    assert not chat.find("#latest").is_displayed()
 
-    chat.js("scrollBy(0, -500)")
-    chat.until(lambda: chat.one("#latest").is_displayed())
-    assert below() > 400
-    chat.one("#latest").click()
-    chat.until(lambda: below() < 1)
-    assert chat.focus() == "question"
-    assert not chat.one("#latest").is_displayed()
+    chat.run_script("scrollBy(0, -500)")
+    chat.wait_until(lambda: chat.find("#latest").is_displayed())
+    assert distance_to_end() > 400
+    chat.find("#latest").click()
+    chat.wait_until(lambda: distance_to_end() < 1)
+    assert chat.focused_id() == "question"
+    assert not chat.find("#latest").is_displayed()
 
 
-def test_model_and_thinking_budget_are_chosen_and_stay_chosen(chat, aimlchat_emulator):
-    model, thinking = Select(chat.one("#model")), Select(chat.one("#thinking"))
+def test_the_chosen_model_and_thinking_budget_are_sent_and_remembered(chat, aimlchat_emulator):
+    model, thinking = Select(chat.find("#model")), Select(chat.find("#thinking"))
     assert "deepseek/deepseek-r1" in [option.text for option in model.options]
     assert thinking.first_selected_option.text == "Think 2k tokens"
     thinking.select_by_value("4096")
     chat.ask("Why?")
-    chat.is_("done")
+    chat.wait_for_state("done")
     model.select_by_visible_text("openai/gpt-4o")
-    assert not chat.one("#thinking").is_enabled()
+    assert not chat.find("#thinking").is_enabled()
     chat.ask("Why?")
-    chat.until(lambda: chat.states() == ["done", "done"])
+    chat.wait_until(lambda: chat.states() == ["done", "done"])
 
     posts = [request.body for request in aimlchat_emulator.requests if request.method == "POST"]
     assert posts[0]["thinking"]["budget_tokens"] == 4096
@@ -93,73 +117,75 @@ def test_model_and_thinking_budget_are_chosen_and_stay_chosen(chat, aimlchat_emu
     assert "thinking" not in posts[1]
 
     chat.driver.refresh()
-    chat.until(lambda: chat.one("#model").get_attribute("value") == "openai/gpt-4o")
-    assert chat.one("#thinking").get_attribute("value") == "4096"
+    chat.wait_until(lambda: chat.find("#model").get_attribute("value") == "openai/gpt-4o")
+    assert chat.find("#thinking").get_attribute("value") == "4096"
 
 
-def test_a_failure_is_said_and_can_be_tried_again(chat, aimlchat_emulator):
+def test_a_failed_question_shows_the_error_and_can_be_retried(chat, aimlchat_emulator):
     aimlchat_emulator.fail(status=401, message="Something with a key.")
     aimlchat_emulator.reply("Now it works.")
 
     chat.ask("Why?")
-    chat.is_("failed")
-    assert "cannot sign in" in chat.one(".problem").text
+    chat.wait_for_state("failed")
+    assert "cannot sign in" in chat.find(".error").text
     assert "Something with a key" not in chat.driver.page_source
-    chat.one(".again").click()
-    chat.answers("Now it works.")
+    chat.find(".retry").click()
+    chat.wait_for_answer("Now it works.")
 
     assert chat.texts(".question") == ["Why?"]
-    assert chat.focus() == "question"
+    assert chat.focused_id() == "question"
 
 
-def test_enter_sends_shift_enter_does_not_and_the_focus_stays(chat, aimlchat_emulator):
+def test_enter_sends_and_shift_enter_starts_a_new_line(chat, aimlchat_emulator):
     aimlchat_emulator.reply("Yes.")
 
     chat.type("One", Keys.SHIFT + Keys.ENTER, Keys.NULL, "two")
     assert chat.states() == []
-    height = chat.one("#question").size["height"]
+    height = chat.find("#question").size["height"]
     chat.type(Keys.ENTER)
-    chat.answers("Yes.")
+    chat.wait_for_answer("Yes.")
 
     assert chat.texts(".question") == ["One\ntwo"]
-    assert chat.one("#question").get_attribute("value") == ""
-    assert chat.one("#question").size["height"] < height
-    assert chat.focus() == "question"
+    assert chat.find("#question").get_attribute("value") == ""
+    assert chat.find("#question").size["height"] < height
+    assert chat.focused_id() == "question"
 
 
-@pytest.mark.parametrize("how", ["Escape", "the button"])
+@pytest.mark.parametrize("how", ["Escape", "button"])
 @pytest.mark.parametrize("reasoning", ["", "Let me think."], ids=["answering", "thinking"])
-def test_stop_keeps_what_came_and_closes_the_upstream(chat, outcome, think, how, reasoning):
-    think("" if reasoning else "One two", reasoning)
+def test_stop_keeps_the_text_and_closes_the_upstream_connection(
+    chat, wait_for_outcome, reply_and_hang, how, reasoning
+):
+    reply_and_hang("" if reasoning else "One two", reasoning)
     chat.ask("Why?")
-    chat.is_("thinking" if reasoning else "answering")
+    chat.wait_for_state("thinking" if reasoning else "answering")
 
     if how == "Escape":
         chat.type(Keys.ESCAPE)
     else:
-        chat.one("#stop").click()
-    chat.is_("stopped")
+        chat.find("#stop").click()
+    chat.wait_for_state("stopped")
 
-    assert outcome() == "left"
-    assert chat.one("footer").text.startswith("Stopped.")
-    assert chat.focus() == "question"
-    assert chat.one("#send").is_displayed()
-    # Thoughts that led to no answer are all there is: they stay in view.
-    assert chat.one(".reasoning .prose").is_displayed() == bool(reasoning)
+    assert wait_for_outcome() == "left"
+    assert chat.find("footer").text.startswith("Stopped.")
+    assert chat.focused_id() == "question"
+    assert chat.find("#send").is_displayed()
+    # Reasoning without an answer stays open.
+    assert chat.find(".reasoning .prose").is_displayed() == bool(reasoning)
 
 
-def test_a_new_chat_in_the_middle_of_an_answer_closes_the_upstream(
-    chat, outcome, aimlchat_emulator, think
+def test_a_new_chat_during_an_answer_closes_the_upstream_connection(
+    chat, wait_for_outcome, aimlchat_emulator, reply_and_hang
 ):
-    think()
+    reply_and_hang()
     aimlchat_emulator.reply("Afresh.")
     chat.ask("Why?")
-    chat.is_("answering")
+    chat.wait_for_state("answering")
 
-    chat.one("#new").click()
+    chat.find("#new").click()
     assert chat.states() == []
-    assert outcome() == "left"
+    assert wait_for_outcome() == "left"
     chat.ask("And now?")
-    chat.answers("Afresh.")
+    chat.wait_for_answer("Afresh.")
 
     assert len(aimlchat_emulator.requests[-1].body["messages"]) == 1

@@ -1,7 +1,6 @@
-"""What an answer may not do: run, load, or look like the page itself."""
+"""Nothing in an answer can run a script or load anything."""
 
 import pytest
-from selenium.webdriver.common.by import By
 
 HOSTILE = """<script>window.hacked = 1</script>
 
@@ -32,24 +31,24 @@ HOSTILE = """<script>window.hacked = 1</script>
 """
 
 
-@pytest.mark.parametrize("place", ["answer", "reasoning"])
-def test_nothing_in_an_answer_runs_or_loads(chat, aimlchat_emulator, place):
+@pytest.mark.parametrize("part", ["answer", "reasoning"])
+def test_nothing_in_an_answer_runs_or_loads(chat, aimlchat_emulator, part):
     there = aimlchat_emulator.base_url
     hostile = HOSTILE.replace("THERE", there)
-    said = {"text": hostile} if place == "answer" else {"text": "Yes.", "reasoning": hostile}
-    aimlchat_emulator.reply(**said)
+    reply = {"text": hostile} if part == "answer" else {"text": "Yes.", "reasoning": hostile}
+    aimlchat_emulator.reply(**reply)
     chat.ask(HOSTILE)
-    chat.is_("done")
-    if place == "reasoning":
-        chat.one("summary").click()
+    chat.wait_for_state("done")
+    if part == "reasoning":
+        chat.find("summary").click()
 
-    prose = ".answer" if place == "answer" else ".reasoning .prose"
-    assert "the end" in chat.one(prose).text
-    assert "<script>window.hacked = 1</script>" in chat.one(prose).text
-    for link in chat.driver.find_elements(By.CSS_SELECTOR, f"{prose} a[href]"):
+    prose = ".answer" if part == "answer" else ".reasoning .prose"
+    assert "the end" in chat.find(prose).text
+    assert "<script>window.hacked = 1</script>" in chat.find(prose).text
+    for link in chat.find_all(f"{prose} a[href]"):
         assert link.get_attribute("href").startswith(there)
         assert link.get_attribute("rel") == "noopener noreferrer"
-    inside = chat.js(
+    inside = chat.run_script(
         "return [...document.querySelector(arguments[0]).querySelectorAll('*')]"
         ".flatMap(node => [node.localName, ...node.getAttributeNames()])",
         prose,
@@ -57,27 +56,27 @@ def test_nothing_in_an_answer_runs_or_loads(chat, aimlchat_emulator, place):
     forbidden = "script img svg math style iframe form input details base link object embed"
     assert not set(forbidden.split()) & set(inside)
     assert not [name for name in inside if name.startswith("on")]
-    assert chat.js("return window.hacked") is None
-    assert not [one.path for one in aimlchat_emulator.requests if "steal" in one.path]
+    assert chat.run_script("return window.hacked") is None
+    assert not [request.path for request in aimlchat_emulator.requests if "steal" in request.path]
 
 
-def test_even_what_got_past_the_renderer_would_not_get_past_the_sanitizer(chat):
-    clean = chat.js(
+def test_the_sanitizer_alone_removes_scripts_and_handlers(chat):
+    clean = chat.run_script(
         """
-        const home = document.createElement('div');
-        home.append(DOMPurify.sanitize(arguments[0], SAFE));
-        return home.querySelectorAll('[href], [src], [onerror], [onclick], script, img').length;
+        const element = document.createElement('div');
+        element.append(DOMPurify.sanitize(arguments[0], SANITIZER_OPTIONS));
+        return element.querySelectorAll('[href], [src], [onerror], [onclick], script, img').length;
         """,
         '<img src=x onerror="hacked=1"><a href="javascript:hacked=2" onclick="hacked=3">x</a>'
         "<script>hacked=4</script><svg><a xlink:href='javascript:hacked=5'>x</a></svg>",
     )
 
     assert clean == 0
-    assert chat.js("return window.hacked") is None
+    assert chat.run_script("return window.hacked") is None
 
 
-def test_even_what_got_past_the_sanitizer_would_neither_run_nor_load(chat, aimlchat_emulator):
-    refused = chat.js(
+def test_the_content_security_policy_alone_blocks_scripts_and_requests(chat, aimlchat_emulator):
+    script_errors = chat.run_script(
         """
         const node = document.createElement('p');
         return [
@@ -96,7 +95,7 @@ def test_even_what_got_past_the_sanitizer_would_neither_run_nor_load(chat, aimlc
         f"{aimlchat_emulator.base_url}/steal",
     )
 
-    assert refused == ["TypeError"] * 3
+    assert script_errors == ["TypeError"] * 3
     assert blocked == f"{aimlchat_emulator.base_url}/steal"
-    assert chat.js("return window.hacked") is None
-    assert not [one.path for one in aimlchat_emulator.requests if "steal" in one.path]
+    assert chat.run_script("return window.hacked") is None
+    assert not [request.path for request in aimlchat_emulator.requests if "steal" in request.path]

@@ -1,94 +1,180 @@
-"""A page that is loaded again, leaves, or loses its connection."""
+"""The page when it is reloaded or closed, and when it loses its connection."""
 
-import signal
+import contextlib
+import re
+import socket
+import threading
 
 import pytest
 from selenium.webdriver.common.keys import Keys
+
+
+class Cable:
+    """A connection between the browser and a server that can be cut and mended."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
+        self._target_port = 0
+        self._is_cut = False
+        self._sockets = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def connect_to(self, url):
+        self._target_port = int(re.search(r":(\d+)/", url)[1])
+
+    def cut(self):
+        """Break all connections, and refuse new ones."""
+        self._is_cut = True
+        for end in self._sockets:
+            with contextlib.suppress(OSError):  # it has ended already
+                end.shutdown(socket.SHUT_RDWR)
+
+    def mend(self):
+        self._is_cut = False
+
+    def close(self):
+        self.cut()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for end in self._sockets:
+            end.close()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):  # the listener was closed
+            while True:
+                near, _ = self._listener.accept()
+                self._sockets.append(near)
+                if self._is_cut:
+                    near.close()
+                else:
+                    self._join(near)
+
+    def _join(self, near):
+        try:
+            far = socket.create_connection(("127.0.0.1", self._target_port))
+        except ConnectionRefusedError:
+            near.close()
+            return
+        self._sockets.append(far)
+        for ends in ((near, far), (far, near)):
+            threading.Thread(target=self._forward, args=ends, daemon=True).start()
+
+    def _forward(self, source, target):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture
+def cable():
+    cable = Cable()
+    yield cable
+    cable.close()
+
+
+@pytest.fixture
+def serve_behind_cable(cable, serve, key):
+    """Start a server at the far end of the cable."""
+
+    def serve_behind_cable(base_url):
+        process = serve("--base-url", base_url, AIMLAPI_API_KEY=key)
+        cable.connect_to(process.url)
+        return process
+
+    return serve_behind_cable
 
 
 def test_a_reload_keeps_the_conversation_and_the_draft(chat, aimlchat_emulator):
     aimlchat_emulator.reply("It **scatters**.", reasoning="Light.")
     aimlchat_emulator.reply("Red.")
     chat.ask("Why?")
-    chat.is_("done")
-    before = chat.one(".turn").text
+    chat.wait_for_state("done")
+    before = chat.find(".turn").text
     chat.type("And at sun")
 
     chat.driver.refresh()
 
-    chat.until(lambda: chat.texts(".turn") == [before])
+    chat.wait_until(lambda: chat.texts(".turn") == [before])
     chat.type("set?", Keys.ENTER)
-    chat.answers("Red.")
+    chat.wait_for_answer("Red.")
     assert chat.texts(".question") == ["Why?", "And at sunset?"]
     assert len(aimlchat_emulator.requests[-1].body["messages"]) == 3
 
 
-def test_a_reload_in_the_middle_of_an_answer_goes_on_with_it(chat, aimlchat_emulator, think):
-    think("One two", "Let me think.")
+def test_after_a_reload_an_unfinished_answer_continues(chat, aimlchat_emulator, reply_and_hang):
+    reply_and_hang("One two", "Let me think.")
     chat.ask("Why?")
-    chat.is_("answering")
-    before = chat.until(lambda: chat.one(".answer").text)
+    chat.wait_for_state("answering")
+    before = chat.wait_until(lambda: chat.find(".answer").text)
 
     chat.driver.refresh()
 
-    chat.is_("answering")
-    chat.answers(before)
-    assert chat.one("summary").text.startswith("Thought")
+    chat.wait_for_state("answering")
+    chat.wait_for_answer(before)
+    assert chat.find("summary").text.startswith("Thought")
     posts = [request for request in aimlchat_emulator.requests if request.method == "POST"]
     assert [request.outcome for request in posts] == [None]
     chat.type(Keys.ESCAPE)
-    chat.is_("stopped")
+    chat.wait_for_state("stopped")
 
 
-@pytest.mark.parametrize("how", ["closed", "sent elsewhere"])
-def test_a_tab_that_leaves_closes_the_upstream(chat, outcome, think, how):
-    think()
-    home = chat.driver.current_window_handle
+@pytest.mark.parametrize("how", ["closed", "navigated away"])
+def test_closing_a_tab_closes_the_upstream_connection(chat, wait_for_outcome, reply_and_hang, how):
+    reply_and_hang()
+    first_tab = chat.driver.current_window_handle
     chat.driver.switch_to.new_window("tab")
     try:
         chat.open()
         chat.ask("Why?")
-        chat.is_("answering")
+        chat.wait_for_state("answering")
         chat.driver.close() if how == "closed" else chat.driver.get("about:blank")
-        assert outcome() == "left"
+        assert wait_for_outcome() == "left"
     finally:
         if how != "closed":
             chat.driver.close()
-        chat.driver.switch_to.window(home)
+        chat.driver.switch_to.window(first_tab)
 
 
-def test_a_lost_connection_loses_no_text(open_chat, cable, start, aimlchat_emulator):
-    start()
+def test_a_lost_connection_loses_no_text(open_chat, cable, serve_behind_cable, stepwise_upstream):
+    serve_behind_cable(stepwise_upstream.base_url)
     chat = open_chat(cable.url)
-    whole = " ".join(str(number) for number in range(300))
-    aimlchat_emulator.reply(whole, pace=0.01)
 
     chat.ask("Count.")
-    chat.until(lambda: "20" in chat.one(".answer").text.split())
+    stepwise_upstream.send("content", "1 2 3")
+    chat.wait_for_answer("1 2 3")
     cable.cut()
-    chat.until(lambda: chat.one("#line").is_displayed())
+    chat.wait_until(lambda: chat.find("#disconnected").is_displayed())
+    stepwise_upstream.send("content", " 4 5 6")
     assert chat.states() == ["answering"]
     cable.mend()
-    chat.until(lambda: not chat.one("#line").is_displayed())
-    chat.answers(whole)
+    chat.wait_until(lambda: not chat.find("#disconnected").is_displayed())
+    chat.wait_for_answer("1 2 3 4 5 6")
+    stepwise_upstream.send("content", " 7")
+    stepwise_upstream.finish()
+    chat.wait_for_state("done")
 
-    assert len([one for one in aimlchat_emulator.requests if one.method == "POST"]) == 1
+    assert chat.find(".answer").text == "1 2 3 4 5 6 7"
+    assert stepwise_upstream.request_count == 1
 
 
-def test_a_server_that_was_started_anew_leaves_the_page_with_what_it_had(
-    open_chat, cable, start, think
+def test_after_a_restart_of_the_server_the_page_keeps_its_text(
+    open_chat, cable, serve_behind_cable, aimlchat_emulator, reply_and_hang
 ):
-    think()
-    command = start()
+    reply_and_hang()
+    process = serve_behind_cable(aimlchat_emulator.base_url)
     chat = open_chat(cable.url)
     chat.ask("Why?")
-    chat.is_("answering")
-    before = chat.until(lambda: chat.one(".answer").text)
-    command.end(signal.SIGTERM)
-    start()
+    chat.wait_for_state("answering")
+    before = chat.wait_until(lambda: chat.find(".answer").text)
+    process.end()
+    serve_behind_cable(aimlchat_emulator.base_url)
 
-    chat.is_("failed")
-    assert "started anew" in chat.one(".problem").text
-    assert chat.one(".answer").text == before
+    chat.wait_for_state("failed")
+    assert "restarted" in chat.find(".error").text
+    assert chat.find(".answer").text == before
     chat.ask("And now?")
-    chat.is_("done")
+    chat.wait_for_state("done")
