@@ -10,7 +10,6 @@ import attrs
 import click
 
 from aimlchat._payload.models import DEFAULT_MODEL
-from aimlchat.completions import AnswerDelta, ReasoningDelta
 from aimlchat.content import Text
 from aimlchat.request import ChatRequest
 
@@ -45,7 +44,7 @@ class TimedCompletion:
     help="The model to ask; `aimlchat models` lists them.",
 )
 @click.option("--system", metavar="TEXT", help="The system prompt.")
-@click.option("--image", "images", metavar="PATH|URL", multiple=True, help="Image; repeatable.")
+@click.option("--image", "images", metavar="PATH|URL", multiple=True, help="An image; repeatable.")
 @click.option(
     "--thinking",
     type=int,
@@ -110,11 +109,8 @@ async def _ask(
                 async for delta in stream:
                     if first_token is None:
                         first_token = time.perf_counter() - start
-                    match delta:
-                        case ReasoningDelta(text, 0) if printer:
-                            printer.print_reasoning(text)
-                        case AnswerDelta(text, 0) if printer:
-                            printer.print_answer(text)
+                    if printer:
+                        printer.print_delta(delta)
         finally:
             # Also after an error or Ctrl-C, so that the shell's prompt starts on a line of its own.
             if printer:

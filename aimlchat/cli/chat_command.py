@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from aimlchat._payload.models import DEFAULT_MODEL
-from aimlchat.completions import AnswerDelta, ReasoningDelta
 from aimlchat.errors import AIMLChatError
 from aimlchat.request import ChatRequest
 
@@ -133,10 +132,6 @@ async def _print_stream(stream: DeltaStream, printer: DeltaPrinter) -> None:
     try:
         async with stream:
             async for delta in stream:
-                match delta:
-                    case ReasoningDelta(text, 0):
-                        printer.print_reasoning(text)
-                    case AnswerDelta(text, 0):
-                        printer.print_answer(text)
+                printer.print_delta(delta)
     finally:
         printer.close()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aimlchat.completions import AnswerDelta, ReasoningDelta
+
 from .terminal import replace_controls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Literal, TextIO
+
+    from aimlchat.completions import Delta
 
     Kind = Literal["reasoning", "answer"]
 
@@ -28,7 +32,7 @@ class DeltaPrinter:
         self.is_terminal = stream.isatty()
         self._stream = stream
         shows_reasoning = self.is_terminal and reasoning
-        self._print_dimmed = _dimmed_writer(stream) if shows_reasoning else None
+        self._write_dimmed = _dimmed_writer(stream) if shows_reasoning else None
         self._kind: Kind | None = None  # of the text printed last
         self._pending_newlines = 0
 
@@ -37,14 +41,13 @@ class DeltaPrinter:
         """Whether any text was printed."""
         return self._kind is not None
 
-    def print_reasoning(self, text: str) -> None:
-        """Print reasoning dimmed, or nothing where reasoning is not shown."""
-        if self._print_dimmed is not None:
-            self._print("reasoning", text, self._print_dimmed)
-
-    def print_answer(self, text: str) -> None:
-        """Print a part of the answer."""
-        self._print("answer", text, self._write)
+    def print_delta(self, delta: Delta) -> None:
+        """Print the text of a delta of choice 0, if it is reasoning or answer and shown here."""
+        match delta:
+            case ReasoningDelta(text, 0) if self._write_dimmed is not None:
+                self._print("reasoning", text, self._write_dimmed)
+            case AnswerDelta(text, 0):
+                self._print("answer", text, self._write)
 
     def close(self) -> None:
         """End the last line, if any text was printed."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .chat_models import is_chat_model
 from .errors import CommandError
 from .interrupts import run_interruptible
 from .terminal import print_json, to_one_line
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-# How the type of a chat model ends, as in "openai/chat-completions".
-_CHAT_TYPE = "chat-completions"
 # Columns; wider than any table, so that rich never cuts off an id.
 _TABLE_WIDTH = 1000
 
@@ -42,7 +41,7 @@ def command(
     models = [
         model
         for model in run_interruptible(_fetch_models(Upstream(base_url, emulator)))
-        if (all_types or model.type.endswith(_CHAT_TYPE)) and _matches(model, pattern)
+        if (all_types or is_chat_model(model)) and _matches(model, pattern)
     ]
     models.sort(key=lambda model: model.id)
     if as_json:

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aimlchat.cli.delta_printer import DeltaPrinter
+from aimlchat.completions import AnswerDelta, ReasoningDelta, RefusalDelta
 
+CLASSES = {"reasoning": ReasoningDelta, "answer": AnswerDelta}
 DIM, RESET = "\x1b[2m", "\x1b[0m"
 
 
@@ -18,11 +20,11 @@ class Terminal(io.StringIO):
 
 
 def print_deltas(*deltas, on=io.StringIO, reasoning=True):
-    """Print deltas, pairs of a kind and a text; return the output."""
+    """Print deltas, given as pairs of a kind and a text; return the output."""
     stream = on()
     printer = DeltaPrinter(stream, reasoning=reasoning)
     for kind, text in deltas:
-        getattr(printer, f"print_{kind}")(text)
+        printer.print_delta(CLASSES[kind](text))
     printer.close()
     return stream.getvalue()
 
@@ -60,6 +62,15 @@ def test_blank_lines_surround_reasoning_in_the_middle_of_an_answer():
 @pytest.mark.parametrize("ending", ["", "\n", "\n\n\n"])
 def test_the_output_ends_with_exactly_one_newline(ending):
     assert print_deltas(("answer", f"Yes.{ending}")) == "Yes.\n"
+
+
+def test_refusals_and_other_choices_are_not_printed():
+    stream = Terminal()
+    printer = DeltaPrinter(stream, reasoning=True)
+    for delta in (RefusalDelta("No."), AnswerDelta("a", 1), ReasoningDelta("b", 1)):
+        printer.print_delta(delta)
+    printer.close()
+    assert stream.getvalue() == ""
 
 
 def test_no_text_leaves_no_empty_line():
@@ -108,9 +119,9 @@ def test_each_delta_is_flushed_at_once():
             flushed.append(self.getvalue())
 
     printer = DeltaPrinter(Stream(), reasoning=True)
-    printer.print_reasoning("a")
+    printer.print_delta(ReasoningDelta("a"))
     assert flushed[-1] == f"{DIM}a{RESET}"
-    printer.print_answer("b")
+    printer.print_delta(AnswerDelta("b"))
     assert flushed[-1].endswith("b")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aimlchat.cli.chat_models import is_chat_model
 from aimlchat.errors import InvalidRequestError
 from aimlchat.request import ChatRequest
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["list_model_choices"]
 
-# How the type of a chat model ends, as in "openai/chat-completions".
-_CHAT_TYPE = "chat-completions"
 # Any budget within the limits does for the test below.
 _VALID_BUDGET = 2048
 
@@ -29,7 +28,7 @@ def list_model_choices(models: Iterable[Model]) -> list[dict[str, Any]]:
             "takes_budget": _takes_thinking_budget(model.id),
         }
         for model in sorted(models, key=lambda model: model.id)
-        if model.type.endswith(_CHAT_TYPE)
+        if is_chat_model(model)
     ]
 
 

@@ -1,0 +1,15 @@
+"""Which of the models that the API lists are chat models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aimlchat.completions import Model
+
+__all__ = ["is_chat_model"]
+
+
+def is_chat_model(model: Model) -> bool:
+    """Return whether a model is for chat: its type is like "openai/chat-completions" then."""
+    return model.type.endswith("chat-completions")
