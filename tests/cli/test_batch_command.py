@@ -212,10 +212,8 @@ async def test_a_pipe_gets_a_plain_progress_line_every_few_seconds(start_batch, 
 
 async def test_ctrl_c_keeps_the_results_and_says_how_to_resume(start_batch, emulator, target):
     answer_only(emulator, 2)
-    process = await start_batch("--concurrency", "3")
-    # Another process writes the file, so there is no event to wait for.
-    while not target.exists() or target.read_bytes().count(b"\n") < 2:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
+    process = await start_batch("--concurrency", "3", before=LINE_EVERY_50_MS)
+    await process.read_stderr_until("2 of 3")
     process.interrupt()
     status, out, err = await process.wait()
     assert (status, out) == (130, "")

@@ -1,4 +1,4 @@
-"""The models that the page listings, and what the server never sends to it."""
+"""The models that the page offers, and what the server never sends to the page."""
 
 from aimlchat._payload.models import DEFAULT_MODEL
 
