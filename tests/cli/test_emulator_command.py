@@ -28,9 +28,8 @@ async def test_the_base_url_is_printed_as_lines_for_a_shell(process):
 async def test_ask_needs_only_the_printed_variables(process, start_process):
     out = await process.read_until("AIMLAPI_API_KEY=emulator\n")
     variables = dict(re.findall(r"^export (\w+)=(\S+)$", out, re.MULTILINE))
-    status, answer, _ = await (
-        await start_process("ask", "Why is the sky blue?", **variables)
-    ).wait()
+    ask = await start_process("ask", "Why is the sky blue?", **variables)
+    status, answer, _ = await ask.wait()
     assert status == 0
     assert "blue" in answer
 

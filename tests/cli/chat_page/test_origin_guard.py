@@ -57,9 +57,8 @@ def test_requests_without_exactly_one_host_are_rejected(hosts):
 
 
 def test_a_second_origin_is_rejected():
-    assert not is_own_page(
-        ["localhost"], ["http://localhost", "http://localhost"], is_websocket=False
-    )
+    origins = ["http://localhost", "http://localhost"]
+    assert not is_own_page(["localhost"], origins, is_websocket=False)
 
 
 PATHS = ("", "models", "chat", "unknown")

@@ -84,9 +84,7 @@ def test_light_and_dark_colors_have_enough_contrast(chat, scheme):
         )
         assert is_light == ink_is_darker == (scheme == "light")
         for color, background, minimum in MIN_CONTRASTS:
-            assert chat.run_script(LUMINANCE + CONTRAST, color, background) >= minimum, (
-                color,
-                background,
-            )
+            contrast = chat.run_script(LUMINANCE + CONTRAST, color, background)
+            assert contrast >= minimum, (color, background)
     finally:
         chat.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
