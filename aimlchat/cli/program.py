@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import os
 import sys
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import Any
 
 import click
 
+from aimlchat._version import __version__
 from aimlchat.errors import AIMLChatError
 
 from .errors import CommandError, describe_os_error, to_command_error
@@ -94,34 +95,13 @@ def _redirect_stdout_to_devnull() -> None:
     os.close(devnull)
 
 
-def _print_version(ctx: click.Context, _: click.Parameter, requested: bool) -> None:  # noqa: FBT001
-    if not requested:
-        return
-    try:
-        version = metadata.version("aimlchat")
-    except metadata.PackageNotFoundError:
-        version = "(not installed, running from source)"
-    click.echo(f"aimlchat {version}")
-    ctx.exit()
-
-
-program = LazyGroup(
-    name="aimlchat",
-    help="""Chat with the models of the AI/ML API. Answers are streamed, apart from the reasoning.
+@click.group("aimlchat", cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def program() -> None:
+    """Chat with the models of the AI/ML API. Answers are streamed, apart from the reasoning.
 
     The API key is read from AIMLAPI_API_KEY; get one at https://aimlapi.com/app/keys.
 
     Exit status: 0 success; 1 failure, in whole or in part; 2 wrong usage or input, nothing was
-    sent; 130 Ctrl-C.""",
-    params=[
-        click.Option(
-            ["--version"],
-            is_flag=True,
-            is_eager=True,
-            expose_value=False,
-            callback=_print_version,
-            help="Show the version and exit.",
-        )
-    ],
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+    sent; 130 Ctrl-C.
+    """

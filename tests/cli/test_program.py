@@ -2,6 +2,8 @@
 
 import pytest
 
+from aimlchat._version import __version__
+
 PRINT_IMPORTED_MODULES = """
 import atexit, sys
 atexit.register(lambda: print(*sorted(sys.modules), file=sys.stderr))
@@ -35,7 +37,7 @@ async def test_the_help_of_ask_explains_pipes_and_standard_input(invoke):
 async def test_version_prints_name_and_version(invoke):
     result = await invoke("--version")
     assert result.exit_code == 0
-    assert result.stdout.startswith("aimlchat ")
+    assert result.stdout == f"aimlchat {__version__}\n"
 
 
 async def test_an_unknown_command_is_named_in_the_error(invoke):
