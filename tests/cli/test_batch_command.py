@@ -276,7 +276,7 @@ async def test_a_terminal_cannot_be_the_input(start_batch):
 async def test_ctrl_c_leaves_a_batch_on_the_server_and_the_next_run_fetches_it(
     start_batch, emulator, target
 ):
-    emulator._service.batches.looks = 1000
+    emulator._service.batches.polls = 1000
     process = await start_batch("--server-side")
     while not any(request.method == "GET" for request in emulator.requests):  # noqa: ASYNC110
         await asyncio.sleep(0.01)  # the emulator has no event for it
@@ -285,7 +285,7 @@ async def test_ctrl_c_leaves_a_batch_on_the_server_and_the_next_run_fetches_it(
     assert status == 130
     assert "The batches continue on the server." in err
     for batch in emulator._service.batches._batches.values():
-        batch.looks_left = 0
+        batch.polls_left = 0
     process = await start_batch("--server-side", "--quiet")
     assert (await process.wait())[0] == 0
     assert ids_in(target.read_text(encoding="utf-8")) == [0, 1, 2]

@@ -67,7 +67,7 @@ async def test_a_page_without_the_list_of_models_asks_the_default_model(browser,
     ("fields", "message"),
     [
         ({"thinking": 10}, "1024"),
-        ({"thinking": 2048, "model": "openai/gpt-4o"}, "has no thinking parameter"),
+        ({"thinking": 2048, "model": "openai/gpt-4o"}, "no thinking parameter"),
     ],
 )
 async def test_after_an_invalid_request_the_page_can_ask_again(browser, emulator, fields, message):
