@@ -8,9 +8,9 @@ the other has begun.
 from __future__ import annotations
 
 from .errors import BatchError, BusyError, InputError, OutputFileError
+from .input_file import spooled
 from .run import run
 from .server_side import run_on_server
-from .source import spooled
 from .summary import Summary
 
 __all__ = [

@@ -10,11 +10,11 @@ from typing import IO, TYPE_CHECKING
 
 import msgspec
 
-from .entries import DIGEST_SIZE
 from .errors import BusyError, InputError, OutputFileError
-from .ledger import FAILED, IN_INPUT, IN_OUTPUT, Ledger, key_of
-from .locks import lock
-from .source import considerate
+from .file_lock import lock
+from .input_file import considerate
+from .input_lines import DIGEST_SIZE
+from .known_ids import FAILED, IN_INPUT, IN_OUTPUT, Ledger, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,13 +11,13 @@ import attrs
 
 from aimlchat.errors import AIMLChatError
 
-from .entries import Asked
 from .errors import InputError
+from .input_file import Plan, Source
+from .input_lines import Asked
 from .journal import Sink, open_sink
-from .ledger import ON_SERVER, Ledger, key_of
-from .register import Register
-from .results import failure_line, success_line
-from .source import Plan, Source
+from .known_ids import ON_SERVER, Ledger, key_of
+from .result_lines import failure_line, success_line
+from .server_batches import Register
 from .summary import Summary, Tally
 from .writer import Writer
 

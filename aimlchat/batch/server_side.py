@@ -9,11 +9,11 @@ import msgspec
 
 from aimlchat.errors import BadRequestError, ConfigurationError
 
-from . import endpoint
-from .ledger import IN_INPUT, IN_OUTPUT, key_of
-from .register import Batch, Register
-from .results import line_of_message
+from . import batches_api
+from .known_ids import IN_INPUT, IN_OUTPUT, key_of
+from .result_lines import line_of_message
 from .run import Job, opened
+from .server_batches import Batch, Register
 from .summary import Summary, Tally
 from .writer import Writer
 
@@ -112,7 +112,7 @@ class _Desk:
         """Ask the server to end all batches."""
         for batch in self._register.batches():
             try:
-                await endpoint.cancel(self._session, batch.id)
+                await batches_api.cancel(self._session, batch.id)
             except BadRequestError:
                 # It is over already, and its results wait: who looks will see.
                 continue
@@ -122,7 +122,7 @@ class _Desk:
         delay = _FIRST_POLL
         while True:
             for batch in tuple(self._register.batches()):
-                results = await endpoint.look(self._session, batch.id)
+                results = await batches_api.look(self._session, batch.id)
                 if results is not None:
                     self._write(batch, results)
                     self._writer.finish()
@@ -136,7 +136,7 @@ class _Desk:
 
     async def _create(self, requests: list[bytes], members: list[tuple[str | int, str]]) -> None:
         async def create() -> None:
-            batch_id = await endpoint.create(self._session, requests)
+            batch_id = await batches_api.create(self._session, requests)
             self._register.add(Batch(batch_id, members))
 
         # Not to be cancelled halfway: a batch whose id nobody has noted would be paid for in vain.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from aimlchat.completions import Cost, Usage
 
-    from .source import Plan
+    from .input_file import Plan
 
 __all__ = ["Summary", "Tally"]
 

@@ -9,8 +9,8 @@ import pytest
 
 from aimlchat import ChatSession
 from aimlchat.batch import InputError, run
-from aimlchat.batch.ledger import Ledger
-from aimlchat.batch.source import Source
+from aimlchat.batch.input_file import Source
+from aimlchat.batch.known_ids import Ledger
 
 GPT = "openai/gpt-4o"
 CLAUDE = "anthropic/claude-sonnet-4"

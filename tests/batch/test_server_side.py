@@ -6,7 +6,7 @@ import json
 import pytest
 
 from aimlchat import BadRequestError, ChatSession, ConfigurationError, NotFoundError, ServerError
-from aimlchat.batch import InputError, endpoint, run, run_on_server
+from aimlchat.batch import InputError, batches_api, run, run_on_server
 from aimlchat.batch import server_side as server
 from aimlchat.emulator import Emulator
 
@@ -288,4 +288,4 @@ async def test_a_stream_is_no_output_for_it(session, emulator, files):
 )
 async def test_the_emulator_refuses_what_the_endpoint_would(session, requests):
     with pytest.raises(BadRequestError, match="requests"):
-        await endpoint.create(session, [json.dumps(r).encode() for r in requests])
+        await batches_api.create(session, [json.dumps(r).encode() for r in requests])

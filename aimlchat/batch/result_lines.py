@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aimlchat.completions import Completion
     from aimlchat.errors import AIMLChatError
 
-    from .entries import Asked
+    from .input_lines import Asked
 
 __all__ = ["MISSING_ANSWER", "failure_line", "line_of_message", "success_line"]
 

@@ -5,7 +5,7 @@ import tracemalloc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimlchat.batch.ledger import FAILED, IN_INPUT, IN_OUTPUT, Ledger, key_of
+from aimlchat.batch.known_ids import FAILED, IN_INPUT, IN_OUTPUT, Ledger, key_of
 
 KEYS = st.integers(1, 2**64 - 1) | st.integers(1, 40)
 

@@ -10,14 +10,14 @@ from typing import IO, TYPE_CHECKING, NoReturn, TypeVar
 
 import attrs
 
-from .entries import entry_of
 from .errors import InputError
-from .ledger import FAILED, IN_INPUT, IN_OUTPUT, ON_SERVER, Ledger, key_of
+from .input_lines import entry_of
+from .known_ids import FAILED, IN_INPUT, IN_OUTPUT, ON_SERVER, Ledger, key_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from .entries import Entry
+    from .input_lines import Entry
 
 __all__ = ["TURN", "Plan", "Source", "considerate", "spooled"]
 
