@@ -1,14 +1,14 @@
-"""A file of requests into a file of results, which is also the journal that a run resumes from.
+"""Answer a file of requests: one line of input, one line of results.
 
-`run` sends the requests from here, many at once; `run_on_server` hands them to the vendor's own
-batch endpoint. Both read the same input and write the same output, and either can go on with what
-the other has begun.
+`run` sends the requests from this machine, many at once; `run_on_server` hands them to the vendor's
+batch endpoint. Both read the same input and write the same output, which is also the journal that
+the next run resumes from: either function can continue what the other has begun.
 """
 
 from __future__ import annotations
 
 from .errors import BatchError, BusyError, InputError, OutputFileError
-from .input_file import spooled
+from .input_file import make_seekable
 from .run import run
 from .server_side import run_on_server
 from .summary import Summary
@@ -19,7 +19,7 @@ __all__ = [
     "InputError",
     "OutputFileError",
     "Summary",
+    "make_seekable",
     "run",
     "run_on_server",
-    "spooled",
 ]

@@ -1,10 +1,13 @@
-"""The vendor's batch endpoint: create, look, cancel."""
+"""The vendor's batch endpoint: create a batch, fetch its results, cancel it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from aimlchat._json import decode_json
+from aimlchat._protocol.surrogates import mend_surrogates
 from aimlchat.errors import ProtocolError
 from aimlchat.policies import RetryPolicy
 from aimlchat.session import endpoints_of
@@ -12,54 +15,91 @@ from aimlchat.session import endpoints_of
 if TYPE_CHECKING:
     from aimlchat.session import ChatSession
 
-__all__ = ["cancel", "create", "look"]
+__all__ = ["FetchedResults", "cancel_batch", "create_batch", "fetch_results"]
 
 _PATH = "batches"
-# The states in which no results will come any more.
-_OVER = frozenset({"cancelled", "canceled", "failed", "expired"})
+# The states of a batch that has ended without results.
+_ENDED = ("cancelled", "canceled", "failed", "expired")
 
 
-async def create(session: ChatSession, requests: list[bytes]) -> str:
-    """Hand over requests, each an object of ``custom_id`` and ``params``; return the batch's id.
+@attrs.frozen
+class FetchedResults:
+    """The results of a batch: dictionaries with ``custom_id`` and, as a rule, ``result``.
 
-    It is tried once, since a second try could make, and bill, a second batch; only where a reused
-    connection dies before a byte of the answer is it sent again. Raises an `AIMLChatError`.
+    ``unreadable`` is the number of those that are not JSON, or have no ``custom_id``.
+    """
+
+    results: list[dict[str, Any]]
+    unreadable: int = 0
+
+
+async def create_batch(session: ChatSession, requests: list[bytes]) -> str:
+    """Create a batch and return its id.
+
+    There is one attempt only: a second one could create, and bill, a second batch. The exception is
+    a reused connection that breaks before the first byte of the response.
+
+    Args:
+        session: sends the request.
+        requests: the requests in JSON, each an object with ``custom_id`` and ``params``.
+
+    Raises an `AIMLChatError`.
     """
     body = b'{"requests":[' + b",".join(requests) + b"]}"
-    said = decode_json(
-        await endpoints_of(session).send("POST", _PATH, body, retry=RetryPolicy(attempts=1))
-    )
-    if not isinstance(said, dict) or not isinstance(said.get("id"), str):
-        msg = "the answer to a new batch has no id"
+    data = await endpoints_of(session).send("POST", _PATH, body, retry=RetryPolicy(attempts=1))
+    response = decode_json(data)
+    batch_id = response.get("id") if isinstance(response, dict) else None
+    if type(batch_id) not in (str, int) or batch_id == "":
+        msg = (
+            "the response to a new batch has no id, so its results cannot be fetched; the requests"
+            " may be charged, and are sent again in the next run. The response begins with"
+            f" {data[:120].decode('utf-8', 'replace')!r}"
+        )
         raise ProtocolError(msg)
-    return str(said["id"])
+    return mend_surrogates(str(batch_id))
 
 
-async def look(session: ChatSession, batch_id: str) -> list[dict[str, Any]] | None:
-    """Return the results of a batch; None while it runs, nothing if it ended without any.
+async def fetch_results(session: ChatSession, batch_id: str) -> FetchedResults | None:
+    """Return the results of a batch: None while it runs, no results if it ended without any.
 
-    Each result has ``custom_id`` and ``result``. Raises an `AIMLChatError`. Cancelling is safe.
+    Raises an `AIMLChatError`. Cancelling is safe.
     """
     data = await endpoints_of(session).send("GET", f"{_PATH}?batch_id={batch_id}")
-    said = _documents(data)
-    if said and all(isinstance(one, dict) and "custom_id" in one for one in said):
-        return said
-    if len(said) == 1 and isinstance(said[0], dict):
-        return [] if said[0].get("status") in _OVER else None
-    msg = f"what the server says about the batch {batch_id} is neither its state nor results"
+    documents = _parse_documents(data)
+    results = [
+        document for document in documents if isinstance(document, dict) and "custom_id" in document
+    ]
+    if results:
+        return FetchedResults(results, unreadable=len(documents) - len(results))
+    if len(documents) == 1 and isinstance(documents[0], dict):
+        return FetchedResults([]) if documents[0].get("status") in _ENDED else None
+    msg = (
+        f"the response about the batch {batch_id} holds neither its state nor its results;"
+        " run the same command again to fetch them"
+    )
     raise ProtocolError(msg)
 
 
-async def cancel(session: ChatSession, batch_id: str) -> None:
-    """Ask for the end of a batch; what is finished keeps its result, and its price.
+async def cancel_batch(session: ChatSession, batch_id: str) -> None:
+    """Cancel a batch. Requests that have finished keep their results, and are charged.
 
-    Raises an `AIMLChatError`: a `BadRequestError` for a batch that is over.
+    Raises an `AIMLChatError`: a `BadRequestError` for a batch that has ended.
     """
     await endpoints_of(session).send("POST", f"{_PATH}/cancel/{batch_id}", b"{}")
 
 
-def _documents(data: bytes) -> list[Any]:
+def _parse_documents(data: bytes) -> list[Any]:
+    """Parse one JSON document, an array of them, or JSON lines; a broken line becomes None."""
     try:
-        return [decode_json(data)]
+        document = decode_json(data)
     except ProtocolError:
-        return [decode_json(line) for line in data.splitlines() if line.strip()]
+        return [_parse_line(line) for line in data.splitlines() if line.strip()]
+    return document if isinstance(document, list) else [document]
+
+
+def _parse_line(line: bytes) -> Any:
+    # A broken line must not hide the results around it, which have been paid for.
+    try:
+        return decode_json(line)
+    except ProtocolError:
+        return None

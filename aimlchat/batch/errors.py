@@ -1,4 +1,4 @@
-"""What can go wrong with the files of a batch."""
+"""The errors about the files of a batch."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ __all__ = ["BatchError", "BusyError", "InputError", "OutputFileError"]
 
 
 class BatchError(AIMLChatError):
-    """The files of a batch are not as they have to be."""
+    """A file of a batch cannot be used."""
 
 
 class InputError(BatchError, ValueError):
-    """A line of the input, or of the output that is there already, cannot be used.
+    """The input, or the output of an earlier run, cannot be read.
 
-    ``line`` is its number, counted from 1; 0 where it is not about one line. ``begun`` is whether
-    anything was sent: only if the input was changed meanwhile.
+    ``line`` is the number of the line at fault, counted from 1; 0 if the error is not about one
+    line. ``begun`` is whether requests had been sent: only if the input was changed during the run.
     """
 
     def __init__(
@@ -29,14 +29,15 @@ class InputError(BatchError, ValueError):
 
 
 class BusyError(BatchError):
-    """Another run writes to this output; nothing was sent."""
+    """Another run is writing to this output; nothing was sent."""
 
 
 class OutputFileError(BatchError, OSError):
     """The output cannot be written.
 
-    ``unwritten`` has the results that came and could not be written: pairs of an id and its line,
-    with the line feed, to be kept somewhere else. ``begun`` is whether anything was sent.
+    ``unwritten`` holds the results that were received and could not be written: pairs of a custom
+    id and its line, line feed included. Store them elsewhere; appended to the output, they count.
+    ``begun`` is whether requests had been sent.
     """
 
     def __init__(

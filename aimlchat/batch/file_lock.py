@@ -1,33 +1,34 @@
-"""One writer a file, on every system."""
+"""An exclusive lock on an open file, which the system releases when its process ends."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-__all__ = ["lock"]
+__all__ = ["lock_file"]
 
-# Windows locks bytes and not files, and nobody may read them meanwhile: so one that is never there.
-_FAR_BEHIND = 1 << 40
+# Windows locks bytes instead of files, and others cannot read a locked byte: lock one far beyond
+# the end of the file.
+_LOCKED_BYTE = 1 << 40
 
 if sys.platform == "win32":
     import msvcrt
 
-    def lock(file: int) -> bool:
-        """Lock an open file until it is closed; return False if somebody else has."""
-        os.lseek(file, _FAR_BEHIND, os.SEEK_SET)
+    def lock_file(descriptor: int) -> bool:
+        """Lock an open file until it is closed; return False if another process holds the lock."""
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
         try:
-            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         except OSError:
             return False
         return True
 else:
     import fcntl
 
-    def lock(file: int) -> bool:
-        """Lock an open file until it is closed; return False if somebody else has."""
+    def lock_file(descriptor: int) -> bool:
+        """Lock an open file until it is closed; return False if another process holds the lock."""
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True

@@ -1,4 +1,4 @@
-"""The input: lines that are read twice, to check all of them before the first is sent."""
+"""The input: lines that are read twice, so that all are checked before the first is sent."""
 
 from __future__ import annotations
 
@@ -6,31 +6,30 @@ import asyncio
 import shutil
 import tempfile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NoReturn, TypeVar
+from typing import IO, TYPE_CHECKING, NoReturn
 
 import attrs
 
+from .cooperative import LINES_PER_TURN
 from .errors import InputError
-from .input_lines import entry_of
-from .known_ids import FAILED, IN_INPUT, IN_OUTPUT, ON_SERVER, Ledger, key_of
+from .input_lines import parse_line
+from .known_ids import FAILED, IN_INPUT, IN_OUTPUT, ON_SERVER, KnownIds, hash_id
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
 
-    from .input_lines import Entry
+    from .input_lines import InputRequest
 
-__all__ = ["TURN", "Plan", "Source", "considerate", "spooled"]
+__all__ = ["CheckedInput", "InputFile", "make_seekable"]
 
-_T = TypeVar("_T")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# So many lines take about a millisecond; then whatever else the loop has to do gets its turn.
-TURN = 200
 
 
-def spooled(stream: IO[bytes]) -> IO[bytes]:
-    """Return the stream itself if it can be read twice, else a copy of it in a temporary file.
+def make_seekable(stream: IO[bytes]) -> IO[bytes]:
+    """Return the stream if it can be read twice, else a copy of it in a temporary file.
 
-    Reads to the end and blocks until then. The copy is deleted when it is closed.
+    A stream that has to be copied is read to its end, which blocks until then. The temporary file
+    is deleted when it is closed.
     """
     if stream.seekable():
         return stream
@@ -40,123 +39,134 @@ def spooled(stream: IO[bytes]) -> IO[bytes]:
     return copy
 
 
-async def considerate(items: Iterator[_T]) -> AsyncIterator[_T]:
-    """Yield the items, and let others have their turn in between."""
-    for count, item in enumerate(items, 1):
-        yield item
-        if count % TURN == 0:
-            await asyncio.sleep(0)
-
-
 @attrs.frozen
-class Plan:
-    """What the check of the input has found; ``todo`` has a byte for each line, 1 if it is to do.
+class CheckedInput:
+    """What the check of the input has found.
 
-    ``total`` counts the requests; ``before`` those whose result stood in the output already,
-    ``failed_before`` the failures among these.
+    ``pending`` has a byte for each line, 1 if its request has to be sent. ``total`` is the number
+    of requests; ``before`` of those that already have a result in the output, ``failed_before`` of
+    the failures among them.
     """
 
-    todo: bytearray
+    pending: bytearray
     total: int
     before: int
     failed_before: int
 
 
-class Source:
-    """The input while it is open: a path, or a stream that can be read twice."""
+class InputFile:
+    """The open input: a path, or a stream that can be read twice."""
 
-    def __init__(self, given: str | Path | IO[bytes], model: str) -> None:
+    def __init__(self, source: str | Path | IO[bytes], model: str) -> None:
         self.path: Path | None = None
-        if isinstance(given, str | Path):
-            self.name = str(given)
-            self.path = Path(given).resolve()
+        if isinstance(source, str | Path):
+            self.name = str(source)
+            self.path = Path(source).resolve()
             try:
                 self._file: IO[bytes] = self.path.open("rb")
             except OSError as error:
-                msg = f"{given} cannot be read: {error.strerror}"
+                msg = f"{source} cannot be read: {error.strerror}"
                 raise InputError(msg) from error
         else:
             self.name = "the input"
-            self._file = spooled(given)
-        self._is_owned = self._file is not given
+            self._file = make_seekable(source)
+        self._is_owned = self._file is not source
         self._start = self._file.tell()
         self._model = model
 
     def close(self) -> None:
-        """Close what was opened here."""
+        """Close the file, unless it is the caller's own stream."""
         if self._is_owned:
             self._file.close()
 
-    async def check(self, ledger: Ledger, *, server_side: bool, retry_failed: bool) -> Plan:
-        """Read all of it, note its ids in the ledger, and return what there is to do.
+    async def check(
+        self, known_ids: KnownIds, *, server_side: bool, retry_failed: bool
+    ) -> CheckedInput:
+        """Read and check every line, and add its id to the known ones.
 
-        Raises `InputError` for the first line that is broken, repeats an id, or asks for something
-        else than what the output has under its id. Cancelling is safe.
+        Raises `InputError` for the first line that is broken, repeats an id, or is not the request
+        whose result the output holds under its id. Cancelling is safe.
         """
-        todo, total, before, failed_before = bytearray(), 0, 0, 0
-        for number, entry in self._entries():
-            if number % TURN == 0:
+        pending, total, before, failed_before = bytearray(), 0, 0, 0
+        for number, request in self._parse_lines():
+            if number % LINES_PER_TURN == 0:
                 await asyncio.sleep(0)
-            if entry is None:
+            if request is None:
                 continue
-            self._check_body(number, entry, server_side=server_side)
-            key, digest = key_of(entry.custom_id), entry.digest()
-            known = ledger.flags(key)
-            if known & IN_INPUT:
-                self._raise_repeated(number, entry.custom_id)
-            again = retry_failed and known & FAILED
-            if known and not again and ledger.is_changed(key, digest):
-                self._raise_changed(number, entry.custom_id)
-            ledger.note(key, IN_INPUT, digest)
-            is_done = known & IN_OUTPUT and not again
+            digest = self._check(number, request, server_side=server_side)
+            key = hash_id(request.custom_id)
+            flags = known_ids.get_flags(key)
+            if flags & IN_INPUT:
+                self._raise_repeated(number, request.custom_id)
+            is_retried = retry_failed and flags & FAILED
+            if flags and not is_retried and known_ids.has_changed(key, digest):
+                self._raise_changed(number, request.custom_id)
+            known_ids.add(key, IN_INPUT, digest)
+            is_done = flags & IN_OUTPUT and not is_retried
             total += 1
             before += bool(is_done)
-            failed_before += bool(is_done and known & FAILED)
-            todo.extend(bytes(number - 1 - len(todo)))
-            todo.append(not is_done and not known & ON_SERVER)
-        return Plan(todo, total, before, failed_before)
+            failed_before += bool(is_done and flags & FAILED)
+            pending.extend(bytes(number - 1 - len(pending)))
+            pending.append(not is_done and not flags & ON_SERVER)
+        return CheckedInput(pending, total, before, failed_before)
 
-    def missing(self, plan: Plan, ledger: Ledger) -> Iterator[tuple[int, Entry, bytes] | None]:
-        """Yield each request that is to do, between the number of its line and its digest.
+    def read_pending(
+        self, checked: CheckedInput, known_ids: KnownIds
+    ) -> Iterator[tuple[int, InputRequest, bytes] | None]:
+        """Yield the pending requests, each with the number of its line and its digest.
 
-        Now and then it yields None: it is time to let others have their turn. Raises `InputError`
-        if the input is not what was checked: no id is to be done twice.
+        Every `LINES_PER_TURN` lines without a pending request it yields None, so that the caller
+        can yield to the event loop. Marks the requests as sent; raises `InputError` if the input
+        has changed since it was checked, so that no id is sent twice.
         """
-        for number, entry in self._entries(plan.todo):
-            if entry is None:
+        for number, request in self._parse_lines(checked.pending):
+            if request is None:
                 yield None
                 continue
-            digest = entry.digest()
-            if not ledger.take(key_of(entry.custom_id), digest):
-                raise self._error(number, "it was changed while it was read", begun=True)
-            yield number, entry, digest
+            digest = request.compute_digest()
+            if not known_ids.mark_sent(hash_id(request.custom_id), digest):
+                raise self._error(
+                    number,
+                    "the line was changed during the run; leave the input as it is, and run the"
+                    " same command again",
+                    begun=True,
+                )
+            yield number, request, digest
 
-    def _entries(self, todo: bytearray | None = None) -> Iterator[tuple[int, Entry | None]]:
-        """Yield what stands in each line; of those with nothing to do only each `TURN`-th."""
+    def _parse_lines(
+        self, pending: bytearray | None = None
+    ) -> Iterator[tuple[int, InputRequest | None]]:
+        """Yield the number and the request of each line, or of the pending ones.
+
+        The request is None for every `LINES_PER_TURN`-th line if it has none; other lines without a
+        request are skipped.
+        """
         self._file.seek(self._start)
         for number, line in enumerate(self._file, 1):
-            is_wanted = todo is None or (number <= len(todo) and todo[number - 1])
+            is_pending = pending is None or (number <= len(pending) and pending[number - 1])
             text = line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
-            if not is_wanted or text.isspace() or not text:
-                if number % TURN == 0:
+            if not is_pending or text.isspace() or not text:
+                if number % LINES_PER_TURN == 0:
                     yield number, None
                 continue
             try:
-                entry = entry_of(text, self._model)
+                request = parse_line(text, self._model)
             except ValueError as error:
-                raise self._error(number, str(error), begun=todo is not None) from error
-            yield number, entry
+                raise self._error(number, str(error), begun=pending is not None) from error
+            yield number, request
 
-    def _check_body(self, number: int, entry: Entry, *, server_side: bool) -> None:
+    def _check(self, number: int, request: InputRequest, *, server_side: bool) -> bytes:
+        """Check that a request can be sent, and return its digest."""
         try:
-            (entry.params if server_side else entry.body)()
+            (request.build_params if server_side else request.build_body)()
+            return request.compute_digest()
         except ValueError as error:
-            raise self._error(number, f"the request {entry.custom_id!r}: {error}") from error
+            raise self._error(number, f"the request {request.custom_id!r}: {error}") from error
 
     def _raise_changed(self, number: int, custom_id: str | int) -> NoReturn:
         msg = (
-            f"the request {custom_id!r} is another one (or has another model) than the one whose"
-            " result stands in the output; give it another id, or write to another output"
+            f"the request {custom_id!r} is not the one (or is for another model) whose result the"
+            " output holds; give it another id, or write to another output"
         )
         raise self._error(number, msg)
 
@@ -164,8 +174,8 @@ class Source:
         self._file.seek(self._start)
         for first, line in enumerate(self._file, 1):
             text = line.removeprefix(_BYTE_ORDER_MARK).strip()
-            if text and str(entry_of(text, "").custom_id) == str(custom_id):
-                msg = f"the id {custom_id!r} stands in line {first} already"
+            if text and str(parse_line(text, "").custom_id) == str(custom_id):
+                msg = f"line {first} already has the id {custom_id!r}; give each request its own id"
                 raise self._error(number, msg)
 
     def _error(self, number: int, problem: str, *, begun: bool = False) -> InputError:

@@ -1,4 +1,4 @@
-"""A line of the input: a body as it is to be sent, or a prompt."""
+"""A line of the input: a body to be sent as it is, or a prompt with options."""
 
 from __future__ import annotations
 
@@ -12,68 +12,83 @@ from aimlchat._client.prepare import RawRequest
 from aimlchat.errors import InvalidRequestError
 from aimlchat.request import ChatRequest
 
-__all__ = ["DIGEST_SIZE", "Asked", "Entry", "entry_of"]
+from .known_ids import DIGEST_SIZE
 
-DIGEST_SIZE = 16
+__all__ = ["BatchRequest", "InputRequest", "parse_line"]
 
 _URLS = ("/v1/chat/completions", "/chat/completions")
 _SERVER_URLS = (*_URLS, "/v1/messages", "/messages", "/v1/batches")
 _SERVER_ROLES = ("user", "assistant")
-# The vendor's batch endpoint takes no request without a limit.
-_MAX_TOKENS_ON_SERVER = 4096
+# The vendor's batch endpoint refuses a request without a limit.
+_DEFAULT_MAX_TOKENS_ON_SERVER = 4096
 _OPTIONS = frozenset(field.alias for field in attrs.fields(ChatRequest)) - {
     "messages",
     "dialect",
     "client_request_id",
 }
-# Sorted keys: a file that was written anew by another tool asks for the same.
-_canonical = msgspec.json.Encoder(order="deterministic").encode
+# With sorted keys, a file that another tool has rewritten still holds the same requests.
+_encode_canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
 @attrs.frozen
-class Asked(RawRequest):
-    """A body on its way, and what its result is filed under."""
+class BatchRequest(RawRequest):
+    """A body to be sent, with the id and the digest that its result is stored under."""
 
     custom_id: str | int = ""
     digest: str = ""
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """What a line asks for: ``content`` is its body, or a prompt and the options beside it."""
+class InputRequest(msgspec.Struct, frozen=True):
+    """A request of the input.
+
+    ``content`` is the body, or, if ``is_prompt``, the prompt and the options beside it. ``url`` is
+    the path that the line names.
+    """
 
     custom_id: str | int
     content: dict[str, Any]
-    is_plain: bool
+    is_prompt: bool
     url: str
 
-    def digest(self) -> bytes:
-        """Return what tells this request from another one, whoever is going to answer it."""
-        return blake2b(_canonical(self.content), digest_size=DIGEST_SIZE).digest()
+    def compute_digest(self) -> bytes:
+        """Return the digest of the content, whether it is sent from here or by the server.
 
-    def body(self) -> dict[str, Any]:
-        """Return the body for `complete_many`.
-
-        Raises `ValueError` (an `InvalidRequestError` is one) for what cannot be sent.
+        Raises `ValueError` for content that cannot be encoded.
         """
-        if self.is_plain:
-            return self._request().payload()
+        try:
+            encoded = _encode_canonical(self.content)
+        except (OverflowError, RecursionError) as error:
+            msg = f"it cannot be encoded as JSON: {error}"
+            raise ValueError(msg) from error
+        return blake2b(encoded, digest_size=DIGEST_SIZE).digest()
+
+    def build_body(self) -> dict[str, Any]:
+        """Return the body for `ChatSession.complete_many`.
+
+        Raises `ValueError`, of which `InvalidRequestError` is one, for what cannot be sent.
+        """
+        if self.is_prompt:
+            return self._build_request().payload()
         _check_url(self.url, _URLS)
         if self.content.get("stream"):
             _refuse("the body asks for a stream; leave out `stream`")
         return self.content
 
-    def params(self) -> dict[str, Any]:
-        """Return the body for the vendor's batch endpoint, which takes Claude's dialect only.
+    def build_params(self) -> dict[str, Any]:
+        """Return the body for the vendor's batch endpoint, which takes Anthropic's format only.
 
         Raises `ValueError` for what cannot be sent there.
         """
         model = str(self.content.get("model"))
         if "claude" not in model.lower():
-            _refuse(f"the vendor's batch endpoint only has Claude, not {model}")
-        if self.is_plain:
-            request = self._request().options(dialect="anthropic")
+            _refuse(
+                f"the vendor's batch endpoint only has Claude, not {model}; name a Claude model, or"
+                " run without server-side batches"
+            )
+        if self.is_prompt:
+            request = self._build_request().options(dialect="anthropic")
             if request.max_tokens is None and request.thinking is None:
-                request = request.options(max_tokens=_MAX_TOKENS_ON_SERVER)
+                request = request.options(max_tokens=_DEFAULT_MAX_TOKENS_ON_SERVER)
             return request.payload()
         _check_url(self.url, _SERVER_URLS)
         for message in self.content["messages"]:
@@ -81,73 +96,86 @@ class Entry(msgspec.Struct, frozen=True):
             if role not in _SERVER_ROLES:
                 _refuse(
                     f"a message's role is {role!r}; the vendor's batch endpoint takes Anthropic's"
-                    " form: user and assistant, and the system prompt in `system`"
+                    " format: give the roles user and assistant, and the system prompt in `system`"
                 )
         if "max_tokens" not in self.content:
-            _refuse("the vendor's batch endpoint needs `max_tokens` in the body")
+            _refuse("the vendor's batch endpoint needs `max_tokens` in the body; add it")
         return {name: value for name, value in self.content.items() if name != "stream"}
 
-    def _request(self) -> ChatRequest:
+    def _build_request(self) -> ChatRequest:
         options = {name: value for name, value in self.content.items() if name != "prompt"}
         return ChatRequest(**options).user(self.content["prompt"])
 
 
-def entry_of(line: bytes, model: str) -> Entry:
-    """Read a line; ``model`` is for one that names none.
+def parse_line(line: bytes, model: str) -> InputRequest:
+    """Parse a line of the input.
 
-    Raises `ValueError` for what is no request.
+    Args:
+        line: JSON, either in the format of OpenAI's Batch API or a prompt with options.
+        model: the model of a line that names none.
+
+    Raises `ValueError` for a line that is not a request.
     """
     try:
-        said = msgspec.json.decode(line)
+        value = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        msg = f"it is not JSON: {error}"
+        msg = f"the line is not JSON: {error}"
         raise ValueError(msg) from error
-    if not isinstance(said, dict):
-        _refuse(f"it is {type(said).__name__}, not an object with custom_id and body")
-    if "body" in said:
-        return _with_body(said, model)
-    if "prompt" not in said:
-        _refuse("it has neither a `body` (with `custom_id`) nor a `prompt` (with `id`)")
-    return _plain(said, model)
+    except RecursionError as error:
+        msg = "the line is nested too deeply to be read"
+        raise ValueError(msg) from error
+    if not isinstance(value, dict):
+        _refuse(
+            f"the line holds a {type(value).__name__}, not an object; give `custom_id` and `body`,"
+            " or `id` and `prompt`"
+        )
+    if "body" in value:
+        return _parse_body_line(value, model)
+    if "prompt" not in value:
+        _refuse("the line has neither a `body` (with `custom_id`) nor a `prompt` (with `id`)")
+    return _parse_prompt_line(value, model)
 
 
-def _with_body(said: dict[str, Any], model: str) -> Entry:
-    custom_id = _checked_id(said.get("custom_id"), "custom_id")
-    method, url, body = said.get("method", "POST"), said.get("url", _URLS[0]), said["body"]
+def _parse_body_line(fields: dict[str, Any], model: str) -> InputRequest:
+    custom_id = _check_id(fields.get("custom_id"), "custom_id")
+    method, url, body = fields.get("method", "POST"), fields.get("url", _URLS[0]), fields["body"]
     if method != "POST":
-        _refuse(f"its method is {method!r}; only POST is sent")
+        _refuse(f"the `method` is {method!r}; give POST, or leave it out")
     if not isinstance(url, str):
-        _refuse("its url is no text")
+        _refuse(f"the `url` is not text; give {_URLS[0]}, or leave it out")
     if not isinstance(body, dict):
-        _refuse("its body is not an object")
+        _refuse("the `body` is not an object; give a model and messages")
     if not isinstance(body.get("messages"), list):
-        _refuse("its body has no list of messages")
+        _refuse("the `body` has no list of `messages`")
     if body.get("model") is None:
         body["model"] = model
-    return Entry(custom_id, body, is_plain=False, url=url)
+    return InputRequest(custom_id, body, is_prompt=False, url=url)
 
 
-def _plain(said: dict[str, Any], model: str) -> Entry:
-    custom_id = _checked_id(said.pop("id", None), "id")
-    if not isinstance(said["prompt"], str) or not said["prompt"].strip():
-        _refuse("its prompt is no text, or empty")
-    unknown = said.keys() - _OPTIONS - {"prompt"}
+def _parse_prompt_line(fields: dict[str, Any], model: str) -> InputRequest:
+    custom_id = _check_id(fields.pop("id", None), "id")
+    if not isinstance(fields["prompt"], str) or not fields["prompt"].strip():
+        _refuse("the `prompt` is empty or not text; for other content give a `body`")
+    unknown = fields.keys() - _OPTIONS - {"prompt"}
     if unknown:
-        _refuse(f"{', '.join(sorted(unknown))}: a prompt has no such option")
-    if said.get("model") is None:
-        said["model"] = model
-    return Entry(custom_id, said, is_plain=True, url=_URLS[0])
+        _refuse(
+            f"{', '.join(sorted(unknown))}: a prompt has no such option; remove it, or send it in"
+            " `extra`"
+        )
+    if fields.get("model") is None:
+        fields["model"] = model
+    return InputRequest(custom_id, fields, is_prompt=True, url=_URLS[0])
 
 
-def _checked_id(custom_id: Any, name: str) -> str | int:
+def _check_id(custom_id: Any, name: str) -> str | int:
     if isinstance(custom_id, bool) or not isinstance(custom_id, str | int) or custom_id == "":
-        _refuse(f"its {name} is {custom_id!r}; give a text or a whole number")
+        _refuse(f"the `{name}` is {custom_id!r}; give text or a whole number")
     return custom_id
 
 
-def _check_url(url: str, known: tuple[str, ...]) -> None:
-    if url not in known:
-        _refuse(f"its url is {url!r}; only {known[0]} is sent")
+def _check_url(url: str, accepted: tuple[str, ...]) -> None:
+    if url not in accepted:
+        _refuse(f"the `url` is {url!r}; give {accepted[0]}, or leave it out")
 
 
 def _refuse(problem: str) -> NoReturn:

@@ -1,132 +1,103 @@
-"""The output: results in whole lines, and what they tell the next run."""
+"""The output file: results in whole lines, from which the next run resumes."""
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
-from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from aimlchat._json import decode_json
+from aimlchat.errors import ProtocolError
+
+from .cooperative import iterate_cooperatively
 from .errors import BusyError, InputError, OutputFileError
-from .file_lock import lock
-from .input_file import considerate
-from .input_lines import DIGEST_SIZE
-from .known_ids import FAILED, IN_INPUT, IN_OUTPUT, Ledger, key_of
+from .file_lock import lock_file
+from .known_ids import FAILED, IN_INPUT, IN_OUTPUT, KnownIds, hash_id, parse_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-__all__ = ["Journal", "Pipe", "Sink", "open_sink"]
+__all__ = ["Journal", "describe_os_error"]
 
-# Windows would write CR LF, and read no further than a Ctrl-Z.
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-_PERMISSIONS = 0o666  # less the umask
-_OPENING = b'{"custom_id":'
-_ROOM = bytes(4096)
+# Without O_BINARY, Windows would write CR LF, and stop reading at a Ctrl-Z.
+_OPEN_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+_MODE = 0o666  # less the umask
+_LINE_START = b'{"custom_id":'
+_PROBE = bytes(4096)
 
 
 class _Result(msgspec.Struct):
-    """As much of a result as the next run has to know."""
+    """The part of a result that the next run needs."""
 
     custom_id: str | int
     error: msgspec.Raw = msgspec.Raw(b"null")
-    digest: str = ""
+    digest: Any = ""
 
     @property
     def has_failed(self) -> bool:
         return bytes(self.error) != b"null"
 
 
-_result_of = msgspec.json.Decoder(_Result).decode
-
-
-class Pipe:
-    """An output that cannot be read again: standard output, a pipe, a device."""
-
-    path: Path | None = None
-
-    def __init__(self, file: IO[bytes], *, owned: bool) -> None:
-        self._file = file
-        self._is_owned = owned
-        self._written = 0
-
-    async def read(self, ledger: Ledger) -> None:
-        """Read nothing: there is nothing to resume from."""
-
-    async def prepare(self, ledger: Ledger, *, retry_failed: bool) -> None:
-        """Do nothing."""
-
-    def append(self, line: bytes) -> None:
-        """Write a line at once. Raises `OSError`; then only the same line can follow."""
-        while self._written < len(line):
-            count: int | None = self._file.write(memoryview(line)[self._written :])
-            if count is None:
-                raise BlockingIOError(errno.EAGAIN, "nobody reads it fast enough")
-            self._written += count
-        self._file.flush()
-        self._written = 0
-
-    def sync(self) -> None:
-        """Do nothing: no later run reads it."""
-
-    def close(self) -> None:
-        """Close it if it was opened here."""
-        if self._is_owned:
-            self._file.close()
+_decode_result = msgspec.json.Decoder(_Result).decode
 
 
 class Journal:
-    """A file of results, locked for this run alone.
+    """A file of results, locked for this run.
 
-    Each line is written by one call of the system: whoever kills this process leaves whole lines,
-    save perhaps the last, which the next run completes or takes away.
+    Each line is written by one system call. A process that is killed leaves whole lines behind,
+    except perhaps for the last one, which the next run completes or removes.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = _locked(path)
+        self._file = _open_and_lock(path)
         self._size = os.fstat(self._file).st_size
         self._is_torn = False
         self._tail = b""
+        """The last line as it was read, if it has no line feed."""
 
-    async def read(self, ledger: Ledger) -> None:
-        """Note the results in the ledger; nothing is written.
+    async def read(self, known_ids: KnownIds) -> None:
+        """Add the ids of all results to the known ones; the file is not changed.
 
-        Raises `InputError` for a line that is no result, or an id that stands twice. Cancelling is
-        safe.
+        Raises `InputError` for a line that is not a result, or repeats an id. Cancelling is safe.
         """
-        async for number, line in considerate(self._lines()):
+        async for number, line in iterate_cooperatively(self._read_lines()):
             if not line.endswith(b"\n"):
                 self._tail = line
-                if not _is_whole(line):
+                if not self._is_result(line):
                     self._check_torn(number)
                     return
-            result = self._result(number, line)
-            key = key_of(result.custom_id)
-            if ledger.flags(key):
-                msg = f"{self.path}, line {number}: the id {result.custom_id!r} stands there twice"
+            result = self._parse(number, line)
+            key = hash_id(result.custom_id)
+            if known_ids.get_flags(key):
+                msg = (
+                    f"{self.path}, line {number}: an earlier line already has the id"
+                    f" {result.custom_id!r}; delete one of the two"
+                )
                 raise InputError(msg, line=number)
-            known = IN_OUTPUT | FAILED if result.has_failed else IN_OUTPUT
-            ledger.note(key, known, _digest_of(result))
+            flags = IN_OUTPUT | FAILED if result.has_failed else IN_OUTPUT
+            known_ids.add(key, flags, parse_digest(result.digest))
 
-    async def prepare(self, ledger: Ledger, *, retry_failed: bool) -> None:
-        """Repair the last line, take out failures that are done again, and see if there is room.
+    async def prepare(self, known_ids: KnownIds, *, retry_failed: bool) -> None:
+        """Make the file ready for the first result.
 
-        Raises `OutputFileError`. Cancelling leaves the file as it was, or as it was to be.
+        Repairs the last line, removes the failures that are to be sent again if ``retry_failed``,
+        and checks that the disk has room. Raises `OutputFileError`. Cancelling is safe: the file is
+        either as it was or ready.
         """
         try:
             self._repair()
             if retry_failed:
-                await self._rewrite(ledger)
-            self._probe()
+                await self._remove_failures(known_ids)
+            self._check_room()
         except OSError as error:
-            raise _cannot_write(self.path, error) from error
+            raise describe_os_error(self.path, error) from error
 
     def append(self, line: bytes) -> None:
-        """Write a line at once, whole or not at all. Raises `OSError`."""
+        """Write a line to the end, whole or not at all. Raises `OSError`."""
         self._trim()
         rest = memoryview(line)
         try:
@@ -138,11 +109,11 @@ class Journal:
         self._size += len(line)
 
     def sync(self) -> None:
-        """Have the system put all of it on the disk. Raises `OSError`."""
+        """Have the system write the file to the disk. Raises `OSError`."""
         os.fsync(self._file)
 
     def close(self) -> None:
-        """Leave whole lines, sync and unlock it."""
+        """Remove a torn line, sync the file and unlock it."""
         try:
             self._trim()
             self.sync()
@@ -150,112 +121,129 @@ class Journal:
             os.close(self._file)
 
     def _trim(self) -> None:
+        """Remove the part of a line that a failed write has left."""
         if self._is_torn:
             os.ftruncate(self._file, self._size)
             self._is_torn = False
 
-    def _lines(self) -> Iterator[tuple[int, bytes]]:
+    def _read_lines(self) -> Iterator[tuple[int, bytes]]:
         os.lseek(self._file, 0, os.SEEK_SET)
         with open(self._file, "rb", closefd=False) as file:
             yield from enumerate(file, 1)
 
-    def _result(self, number: int, line: bytes) -> _Result:
+    def _parse(self, number: int, line: bytes) -> _Result:
         try:
-            return _result_of(line)
+            return _decode_result(line)
+        except RecursionError:
+            return self._parse_nested(number, line)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            msg = (
-                f"{self.path}, line {number}: it is no result of a batch ({error}); nothing was"
-                " changed, so give the output of the earlier run, or a new file"
-            )
-            raise InputError(msg, line=number) from error
+            raise self._error(number, error) from error
+
+    def _parse_nested(self, number: int, line: bytes) -> _Result:
+        """Parse a result whose body is nested too deeply for the fast decoder."""
+        try:
+            document = decode_json(line)
+        except ProtocolError as error:
+            raise self._error(number, error) from error
+        fields = document if isinstance(document, dict) else {}
+        custom_id = fields.get("custom_id")
+        if not isinstance(custom_id, str | int) or isinstance(custom_id, bool):
+            raise self._error(number, "it has no custom_id")
+        failure = b"null" if fields.get("error") is None else b"{}"
+        return _Result(custom_id, msgspec.Raw(failure), fields.get("digest"))
+
+    def _error(self, number: int, reason: object) -> InputError:
+        msg = (
+            f"{self.path}, line {number}: the line is not a result of a batch ({reason}); the file"
+            " was not changed. Give the output of the earlier run, or a new file"
+        )
+        return InputError(msg, line=number)
+
+    def _is_result(self, line: bytes) -> bool:
+        try:
+            self._parse(0, line)
+        except InputError:
+            return False
+        return True
 
     def _check_torn(self, number: int) -> None:
-        """Make sure that the last line is one of ours before it is taken away."""
-        # A file system that lost its power may leave zeros, and a killed probe does.
-        beginning = self._tail.rstrip(b"\0")[: len(_OPENING)]
-        if not _OPENING.startswith(beginning):
-            self._result(number, self._tail)
+        """Raise `InputError` unless the last line is the beginning of a result."""
+        # Zeros are what a file system may leave after a power failure, and a probe that was killed.
+        beginning = self._tail.rstrip(b"\0")[: len(_LINE_START)]
+        if not _LINE_START.startswith(beginning):
+            self._parse(number, self._tail)
 
     def _repair(self) -> None:
+        """Complete the last line if only its line feed is missing, else remove it."""
         if not self._tail:
             return
-        if _is_whole(self._tail):
+        if self._is_result(self._tail):
             self.append(b"\n")
         else:
             self._size -= len(self._tail)
             os.ftruncate(self._file, self._size)
         self._tail = b""
 
-    async def _rewrite(self, ledger: Ledger) -> None:
-        """Put a copy without the failures that the input has again in the place of the file."""
-        again = FAILED | IN_INPUT
+    async def _remove_failures(self, known_ids: KnownIds) -> None:
+        """Replace the file by a copy without the failures whose ids the input has again."""
+        retried = FAILED | IN_INPUT
         temporary = self.path.with_name(f"{self.path.name}.new")
-        dropped = 0
+        removed = 0
         with temporary.open("wb") as copy:
-            async for number, line in considerate(self._lines()):
-                key = key_of(self._result(number, line).custom_id)
-                if ledger.flags(key) & again == again:
-                    ledger.clear(key, FAILED | IN_OUTPUT)
-                    dropped += 1
+            async for number, line in iterate_cooperatively(self._read_lines()):
+                key = hash_id(self._parse(number, line).custom_id)
+                if known_ids.get_flags(key) & retried == retried:
+                    known_ids.clear_flags(key, FAILED | IN_OUTPUT)
+                    removed += 1
                 else:
                     copy.write(line)
             copy.flush()
             os.fsync(copy.fileno())
-        if not dropped:
+        if not removed:
             temporary.unlink()
             return
         shutil.copymode(self.path, temporary)
-        before = self._file
-        if os.name == "nt":  # where no file can be replaced that somebody has open
-            os.close(before)
+        replaced = self._file
+        if os.name == "nt":  # Windows cannot replace a file that is open
+            os.close(replaced)
         temporary.replace(self.path)
         _sync_folder(self.path.parent)
-        # Who came in between has it now, with all results in it, and this run ends here.
-        self._file = _locked(self.path)
+        # A run that has locked the new file first finds all results in it; then this run ends here.
+        self._file = _open_and_lock(self.path)
         if os.name != "nt":
-            os.close(before)
+            os.close(replaced)
         self._size = os.fstat(self._file).st_size
 
-    def _probe(self) -> None:
-        """Find out now whether the disk is full, and not when the first answer was paid for."""
+    def _check_room(self) -> None:
+        """Find out that the disk is full now, not when the first completion has been paid for."""
         size = self._size
         try:
-            self.append(_ROOM)
+            self.append(_PROBE)
         finally:
             self._size, self._is_torn = size, True
             self._trim()
 
 
-Sink = Journal | Pipe
+def describe_os_error(path: Path, error: OSError) -> OutputFileError:
+    """Return the error for an output that could not be opened or prepared."""
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return OutputFileError(f"{path} cannot be written: {reason}; nothing was sent")
 
 
-def open_sink(target: str | Path | IO[bytes]) -> Sink:
-    """Open the output: a journal if it is a file, which is locked; else whatever it is.
+def _open_and_lock(path: Path) -> int:
+    """Open a file, which is created if it does not exist, and lock it.
 
-    Raises `OutputFileError`, and `BusyError` if another run has it.
+    Raises `BusyError` if another run has locked it.
     """
-    if not isinstance(target, str | Path):
-        return Pipe(target, owned=False)
-    path = Path(target).resolve()
-    try:
-        if path.exists() and not path.is_file() and not path.is_dir():
-            return Pipe(path.open("wb", buffering=0), owned=True)
-        return Journal(path)
-    except OSError as error:
-        raise _cannot_write(path, error) from error
-
-
-def _locked(path: Path) -> int:
-    """Open a file that may be there already, and lock it."""
     while True:
-        file = os.open(path, _FLAGS, _PERMISSIONS)
-        has_lock = lock(file)
-        # Another run may have put a new file in its place before it was locked.
+        file = os.open(path, _OPEN_FLAGS, _MODE)
+        has_lock = lock_file(file)
+        # Another run may have replaced the file between the opening and the lock.
         if has_lock and _is_at(file, path):
             return file
         os.close(file)
         if not has_lock:
-            msg = f"another run is writing to {path}; wait for its end, or stop it"
+            msg = f"another run is writing to {path}; wait until it ends, or stop it"
             raise BusyError(msg)
 
 
@@ -266,25 +254,8 @@ def _is_at(file: int, path: Path) -> bool:
         return False
 
 
-def _is_whole(line: bytes) -> bool:
-    try:
-        _result_of(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return False
-    return True
-
-
-def _digest_of(result: _Result) -> bytes:
-    """Return the digest that stands in a result; of one that another tool wrote there is none."""
-    try:
-        digest = bytes.fromhex(result.digest)
-    except ValueError:
-        return b""
-    return digest if len(digest) == DIGEST_SIZE else b""
-
-
 def _sync_folder(folder: Path) -> None:
-    """Have the new name put on the disk as well, where a folder can be opened."""
+    """Have the system write a new name to the disk, where it can open a folder."""
     if os.name == "nt":
         return
     file = os.open(folder, os.O_RDONLY)
@@ -292,8 +263,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(file)
     finally:
         os.close(file)
-
-
-def _cannot_write(path: Path, error: OSError) -> OutputFileError:
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    return OutputFileError(f"{path} cannot be written: {reason}; nothing was sent")

@@ -1,102 +1,135 @@
-"""Which ids are known, in a few bytes each."""
+"""What is known of each custom id, in a few bytes per id."""
 
 from __future__ import annotations
 
 from array import array
 from hashlib import blake2b
+from typing import Any
 
-__all__ = ["FAILED", "IN_INPUT", "IN_OUTPUT", "ON_SERVER", "TAKEN", "Ledger", "key_of"]
+__all__ = [
+    "DIGEST_SIZE",
+    "FAILED",
+    "IN_INPUT",
+    "IN_OUTPUT",
+    "ON_SERVER",
+    "SENT",
+    "KnownIds",
+    "hash_id",
+    "parse_digest",
+]
+
+DIGEST_SIZE = 16
+"""The length of the digest of a request, in bytes."""
 
 IN_OUTPUT = 1
-"""A result stands in the output."""
+"""The output holds a result for it."""
 FAILED = 2
-"""It is a failure."""
+"""That result is a failure."""
 IN_INPUT = 4
 """The input has a line for it."""
 ON_SERVER = 8
-"""A batch on the server has it."""
-TAKEN = 16
+"""It is part of a batch on the server."""
+SENT = 16
 """It was sent in this run."""
 _FLAGS = 31
 
-_FIRST_SIZE = 1024
-_BYTES = 8
-_FULL = 0.7
+_INITIAL_SLOTS = 1024
+_SLOT_BYTES = 8
+_MAX_LOAD = 0.7
 
 
-def key_of(custom_id: str | int) -> int:
-    """Return the id in 64 bits; a number is the same id as its digits."""
+def hash_id(custom_id: str | int) -> int:
+    """Return the key of a custom id: 64 bits, never 0. A number has the key of its digits."""
     return int.from_bytes(blake2b(str(custom_id).encode(), digest_size=8).digest(), "big") or 1
 
 
-class Ledger:
-    """A hash table in two arrays: 64 bits for an id, 59 for its request and 5 for what is known.
+def parse_digest(text: Any) -> bytes:
+    """Return the digest that a file holds in hexadecimal; empty if it holds no valid one.
 
-    That is 23 to 46 bytes an id, where a set of the ids would take hundreds. Among a million ids
-    two share their 64 bits in one case of 37 million, which is then told as a duplicate id: no
-    result is lost by it.
+    Files that other tools have written have no digest; then changes cannot be detected.
+    """
+    try:
+        digest = bytes.fromhex(text)
+    except (TypeError, ValueError):
+        return b""
+    return digest if len(digest) == DIGEST_SIZE else b""
+
+
+class KnownIds:
+    """A hash table from ids to flags and digests, held in two arrays of 64-bit integers.
+
+    A slot of the first array is the hash of an id; the same slot of the second array is 59 bits of
+    the digest of its request and 5 flags. That takes 23 to 46 bytes per id; a set of the ids would
+    take hundreds. The chance that any two of a million ids share a hash is 1 in 37 million; the
+    collision is reported as a duplicate id, and no result is lost.
     """
 
     def __init__(self) -> None:
-        self._mask = _FIRST_SIZE - 1
-        self._keys = array("Q", bytes(_FIRST_SIZE * _BYTES))
-        self._values = array("Q", bytes(_FIRST_SIZE * _BYTES))
+        self._mask = _INITIAL_SLOTS - 1
+        self._keys = array("Q", bytes(_INITIAL_SLOTS * _SLOT_BYTES))
+        self._values = array("Q", bytes(_INITIAL_SLOTS * _SLOT_BYTES))
         self._count = 0
 
-    def flags(self, key: int) -> int:
-        """Return what is known of an id; 0 is nothing."""
-        return self._values[self._place(key)] & _FLAGS
+    def get_flags(self, key: int) -> int:
+        """Return the flags of an id; 0 if it is unknown."""
+        return self._values[self._find_slot(key)] & _FLAGS
 
-    def is_changed(self, key: int, digest: bytes) -> bool:
-        """Return whether another request was noted under this id; none noted is no other one."""
-        noted = self._values[self._place(key)] & ~_FLAGS
-        return noted not in (0, _bits(digest))
+    def has_changed(self, key: int, digest: bytes) -> bool:
+        """Return whether the digest of an id is known and differs from this one."""
+        known = self._values[self._find_slot(key)] & ~_FLAGS
+        return known not in (0, _truncate(digest))
 
-    def note(self, key: int, flags: int, digest: bytes = b"") -> None:
-        """Add to what is known of an id; ``digest`` is that of its request."""
-        place = self._place(key)
-        if not self._keys[place]:
-            if self._count > self._mask * _FULL:
+    def add(self, key: int, flags: int, digest: bytes = b"") -> None:
+        """Set flags of an id, and the digest of its request if one is given."""
+        slot = self._find_slot(key)
+        if not self._keys[slot]:
+            if self._count > self._mask * _MAX_LOAD:
                 self._grow()
-                place = self._place(key)
-            self._keys[place] = key
+                slot = self._find_slot(key)
+            self._keys[slot] = key
             self._count += 1
-        self._values[place] |= flags
+        self._values[slot] |= flags
         if digest:
-            self._values[place] = self._values[place] & _FLAGS | _bits(digest)
+            self._values[slot] = self._values[slot] & _FLAGS | _truncate(digest)
 
-    def take(self, key: int, digest: bytes) -> bool:
-        """Take a request of the input; return False if it is another one, or was taken before."""
-        place = self._place(key)
-        value = self._values[place]
-        if value & (IN_INPUT | TAKEN) != IN_INPUT or value & ~_FLAGS != _bits(digest):
+    def mark_sent(self, key: int, digest: bytes) -> bool:
+        """Set `SENT` for a request of the input.
+
+        Returns False, and changes nothing, if it was sent before or is not the request that the
+        input had under this id.
+        """
+        slot = self._find_slot(key)
+        value = self._values[slot]
+        if value & (IN_INPUT | SENT) != IN_INPUT or value & ~_FLAGS != _truncate(digest):
             return False
-        self._values[place] = value | TAKEN
+        self._values[slot] = value | SENT
         return True
 
-    def clear(self, key: int, flags: int) -> None:
-        """Take back some of what is known of an id."""
-        self._values[self._place(key)] &= ~flags
+    def clear_flags(self, key: int, flags: int) -> None:
+        """Clear flags of an id."""
+        self._values[self._find_slot(key)] &= ~flags
 
-    def _place(self, key: int) -> int:
+    def _find_slot(self, key: int) -> int:
+        """Return the slot of a key, or the empty slot in which it belongs."""
         keys, mask = self._keys, self._mask
-        place = key & mask
-        while (there := keys[place]) and there != key:
-            place = (place + 1) & mask
-        return place
+        slot = key & mask
+        while (occupant := keys[slot]) and occupant != key:
+            slot = (slot + 1) & mask
+        return slot
 
     def _grow(self) -> None:
         keys, values = self._keys, self._values
         size = len(keys) * 2
         self._mask = size - 1
-        self._keys = array("Q", bytes(size * _BYTES))
-        self._values = array("Q", bytes(size * _BYTES))
+        self._keys = array("Q", bytes(size * _SLOT_BYTES))
+        self._values = array("Q", bytes(size * _SLOT_BYTES))
         for key, value in zip(keys, values, strict=True):
             if key:
-                place = self._place(key)
-                self._keys[place] = key
-                self._values[place] = value
+                slot = self._find_slot(key)
+                self._keys[slot] = key
+                self._values[slot] = value
 
 
-def _bits(digest: bytes) -> int:
-    return int.from_bytes(digest[:_BYTES], "big") & ~_FLAGS
+def _truncate(digest: bytes) -> int:
+    """Return the bits of a digest that fit beside the flags."""
+    return int.from_bytes(digest[:_SLOT_BYTES], "big") & ~_FLAGS

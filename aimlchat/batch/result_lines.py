@@ -1,4 +1,4 @@
-"""The lines of the output, in the form of OpenAI's Batch API and with what a bill needs."""
+"""The lines of the output: the format of OpenAI's Batch API, and what a bill needs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from aimlchat._json import decode_json
+from aimlchat._protocol.chunks import cost_of, usage_of
 from aimlchat._protocol.surrogates import mend_surrogates
 from aimlchat.completions import Cost, Usage, raw_body
 from aimlchat.errors import APIError
@@ -16,27 +18,43 @@ if TYPE_CHECKING:
     from aimlchat.completions import Completion
     from aimlchat.errors import AIMLChatError
 
-    from .input_lines import Asked
+    from .input_lines import BatchRequest
 
-__all__ = ["MISSING_ANSWER", "failure_line", "line_of_message", "success_line"]
+__all__ = ["ServerResult", "encode_completion", "encode_failure", "encode_server_result"]
 
-MISSING_ANSWER = "MissingAnswer"
 _OK = 200
+_MISSING_ANSWER = "MissingAnswer"
+"""The code of a result on the server that holds neither a message nor an error."""
 _MAX_DEPTH = 64
+# 640 digits, the lowest limit that Python's conversion of integers to text can be set to.
+_MAX_INTEGER_BITS = 2126
 
 
-def success_line(asked: Asked, completion: Completion) -> bytes:
-    """Return the result of a call that went well."""
+class ServerResult(msgspec.Struct, frozen=True):
+    """A result of a batch on the server: its line, and what is counted of it.
+
+    ``error`` is the code of its error, None for a success.
+    """
+
+    line: bytes
+    error: str | None = None
+    usage: Usage | None = None
+    cost: Cost | None = None
+
+
+def encode_completion(request: BatchRequest, completion: Completion) -> bytes:
+    """Return the line of a call that has succeeded."""
     response = {
         "status_code": _OK,
         "request_id": completion.inference_id,
-        "body": _body(completion),
+        "body": _get_body(completion),
     }
-    return _line(
-        asked.custom_id,
-        asked.digest,
+    usage = completion.usage
+    return _encode_line(
+        request.custom_id,
+        request.digest,
         response=response,
-        usage=completion.usage,
+        usage=None if usage is None else usage.as_dict(),
         cost=completion.cost,
         attempts=len(completion.attempts),
         inference_id=completion.inference_id,
@@ -44,131 +62,134 @@ def success_line(asked: Asked, completion: Completion) -> bytes:
     )
 
 
-def failure_line(asked: Asked, error: AIMLChatError) -> bytes:
-    """Return the result of a call that failed; the code is the name of the error's class."""
-    said: dict[str, Any] = {"code": type(error).__name__, "message": str(error)}
+def encode_failure(request: BatchRequest, error: AIMLChatError) -> bytes:
+    """Return the line of a call that has failed; its code is the name of the error's class."""
+    facts: dict[str, Any] = {"code": type(error).__name__, "message": str(error)}
     if isinstance(error, APIError):
-        said |= {"status_code": error.status, "request_id": error.request_id}
-    return _line(
-        asked.custom_id,
-        asked.digest,
-        error=said,
+        facts |= {"status_code": error.status, "request_id": error.request_id}
+    return _encode_line(
+        request.custom_id,
+        request.digest,
+        error=facts,
         attempts=len(error.attempts),
         inference_id=error.inference_id if isinstance(error, APIError) else None,
-        client_request_id=asked.client_request_id,
+        client_request_id=request.client_request_id,
     )
 
 
-def line_of_message(
-    custom_id: str | int, digest: str, batch_id: str, result: dict[str, Any]
-) -> tuple[bytes, str | None, Usage, Cost | None]:
-    """Return the result of a request in a batch on the server, with what has to be counted of it.
+def encode_server_result(
+    custom_id: str | int, digest: str, batch_id: str, result: Any
+) -> ServerResult:
+    """Return the line of a request in a batch on the server, whatever its result holds.
 
-    That is its line, the code of its error (None if it went well), its tokens and its cost. The
-    body is Anthropic's message, as it came.
+    The body of a success is Anthropic's message as it came. Anything else in the place of the
+    message may have been paid for as well: the line of that failure keeps it as its body.
     """
-    message = result.get("message")
-    if result.get("type") != "succeeded" or not isinstance(message, dict):
-        code = str(result.get("type") or MISSING_ANSWER)
-        error = {"code": code, "message": _reason(result)}
-        line = _line(custom_id, digest, error=error, attempts=1, batch_id=batch_id)
-        return line, code, Usage(), None
-    usage, cost = _usage(message), _cost(message)
-    response = {"status_code": _OK, "request_id": message.get("id"), "body": message}
-    line = _line(
-        custom_id, digest, response=response, usage=usage, cost=cost, attempts=1, batch_id=batch_id
+    if not isinstance(result, dict):
+        result = {"message": result}
+    kind, message = result.get("type"), result.get("message")
+    is_success = kind == "succeeded" or not isinstance(kind, str)
+    if not is_success or not isinstance(message, dict):
+        code = _MISSING_ANSWER if is_success or not kind else mend_surrogates(kind)
+        line = _encode_line(
+            custom_id,
+            digest,
+            response=None if message is None else {"status_code": _OK, "body": message},
+            error={"code": code, "message": _find_error_message(result, code)},
+            attempts=1,
+            batch_id=batch_id,
+        )
+        return ServerResult(line, code)
+    meta = message.get("meta")
+    usage = usage_of(message.get("usage")) or Usage()
+    cost = cost_of(meta) if isinstance(meta, dict) else None
+    line = _encode_line(
+        custom_id,
+        digest,
+        response={"status_code": _OK, "request_id": message.get("id"), "body": message},
+        usage=_count_with_total(usage),
+        cost=cost,
+        attempts=1,
+        batch_id=batch_id,
     )
-    return line, None, usage, cost
+    return ServerResult(line, None, usage, cost)
 
 
-def _line(
+def _encode_line(
     custom_id: str | int,
     digest: str,
     *,
     response: dict[str, Any] | None = None,
     error: dict[str, Any] | None = None,
-    usage: Usage | None = None,
+    usage: dict[str, int | None] | None = None,
     cost: Cost | None = None,
     **facts: Any,
 ) -> bytes:
-    # The journal knows a torn line by its beginning: the id has to stay in front.
+    # The journal recognizes a torn line by its beginning: the id has to come first.
     result = {
         "custom_id": custom_id,
         "response": response,
         "error": error,
-        "usage": usage and _counts(usage),
+        "usage": usage,
         "cost": cost and {"usd": cost.usd, "credits": cost.credits},
         **facts,
         "digest": digest,
     }
     try:
         return msgspec.json.encode(result) + b"\n"
-    except (UnicodeEncodeError, RecursionError):
-        # Half an emoji, or a body that is nested to exhaust the stack; the rest was paid for.
-        return json.dumps(_encodable(result), allow_nan=False).encode() + b"\n"
+    except (ValueError, OverflowError, RecursionError):
+        # A lone surrogate, an integer of too many digits, or a body that is nested too deeply. The
+        # result has been paid for, so write as much of it as JSON can hold.
+        return json.dumps(_make_encodable(result), allow_nan=False).encode() + b"\n"
 
 
-def _body(completion: Completion) -> msgspec.Raw | dict[str, Any]:
-    """Return the body as the bytes that came, if they can stand in a line: parsing costs more."""
-    raw = raw_body(completion)  # bytes only of a whole answer, known to be JSON
+def _get_body(completion: Completion) -> msgspec.Raw | dict[str, Any]:
+    """Return the body as the bytes that came, if they can be part of a line: parsing costs more."""
+    raw = raw_body(completion)  # bytes only of a whole completion, known to be JSON
     if isinstance(raw, bytes) and raw.isascii() and b"\n" not in raw and b"\r" not in raw:
         return msgspec.Raw(raw)
     return completion.raw
 
 
-def _counts(usage: Usage) -> dict[str, int | None]:
-    return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.total_tokens,
-        "reasoning_tokens": usage.reasoning_tokens,
-        "cached_tokens": usage.cached_tokens,
-    }
-
-
-def _encodable(value: Any, depth: int = 0) -> Any:
+def _make_encodable(value: Any, depth: int = 0) -> Any:
+    """Return a copy of a value in which null replaces what JSON cannot hold."""
     if isinstance(value, str):
         return mend_surrogates(value)
-    if isinstance(value, float) and not math.isfinite(value):
+    if depth > _MAX_DEPTH or _is_unwritable_number(value):
         return None
-    if depth > _MAX_DEPTH:
-        return None
+    if isinstance(value, msgspec.Raw):
+        return _make_encodable(decode_json(bytes(value)), depth)
     if isinstance(value, dict):
-        return {mend_surrogates(name): _encodable(item, depth + 1) for name, item in value.items()}
+        return {
+            mend_surrogates(name): _make_encodable(item, depth + 1) for name, item in value.items()
+        }
     if isinstance(value, list):
-        return [_encodable(item, depth + 1) for item in value]
+        return [_make_encodable(item, depth + 1) for item in value]
     return value
 
 
-def _reason(result: dict[str, Any]) -> str:
-    """Find the innermost sentence of an error, which the vendor wraps several times."""
+def _is_unwritable_number(value: Any) -> bool:
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    return isinstance(value, int) and value.bit_length() > _MAX_INTEGER_BITS
+
+
+def _count_with_total(usage: Usage) -> dict[str, int | None]:
+    """Return the counts of an Anthropic message, which has no total, with their total."""
+    counts = usage.as_dict()
+    prompt, completion = usage.prompt_tokens, usage.completion_tokens
+    if usage.total_tokens is None and prompt is not None and completion is not None:
+        counts["total_tokens"] = prompt + completion
+    return counts
+
+
+def _find_error_message(result: dict[str, Any], code: str) -> str:
+    """Return the innermost message of an error, which the vendor wraps several times."""
     inner: Any = result.get("error")
     while isinstance(inner, dict):
         if isinstance(inner.get("message"), str):
             return str(inner["message"])
         inner = inner.get("error")
-    return f"the server says no more than {result.get('type')!r}"
-
-
-def _usage(message: dict[str, Any]) -> Usage:
-    said = message.get("usage")
-    counts = said if isinstance(said, dict) else {}
-
-    def count(name: str) -> int | None:
-        value = counts.get(name)
-        return value if isinstance(value, int) else None
-
-    sent, written = count("input_tokens"), count("output_tokens")
-    total = None if sent is None or written is None else sent + written
-    return Usage(sent, written, total, cached_tokens=count("cache_read_input_tokens"), raw=counts)
-
-
-def _cost(message: dict[str, Any]) -> Cost | None:
-    meta = message.get("meta")
-    said = meta.get("usage") if isinstance(meta, dict) else None
-    if not isinstance(said, dict) or not isinstance(said.get("usd_spent"), int | float):
-        return None
-    usd = float(said["usd_spent"])
-    credits_used = said.get("credits_used")
-    # 2,000,000 credits are one dollar, as in `aimlchat.completions.Cost`.
-    return Cost(usd, float(credits_used) if credits_used is not None else usd * 2_000_000)
+    if code == _MISSING_ANSWER:
+        return "the result on the server holds no message; send the request again"
+    return f"the server gives no reason beyond {code!r}"

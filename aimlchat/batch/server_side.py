@@ -1,4 +1,4 @@
-"""A file of requests, handed to the vendor's own batch endpoint."""
+"""A file of requests, answered by the vendor's batch endpoint."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
-from aimlchat.errors import BadRequestError, ConfigurationError
+from aimlchat.errors import (
+    AIMLChatError,
+    BadRequestError,
+    ConfigurationError,
+    NotFoundError,
+    ProtocolError,
+)
 
-from . import batches_api
-from .known_ids import IN_INPUT, IN_OUTPUT, key_of
-from .result_lines import line_of_message
-from .run import Job, opened
-from .server_batches import Batch, Register
-from .summary import Summary, Tally
-from .writer import Writer
+from .batches_api import cancel_batch, create_batch, fetch_results
+from .files import BatchFiles, open_files
+from .known_ids import IN_INPUT, IN_OUTPUT, hash_id
+from .result_lines import encode_server_result
+from .server_batches import ServerBatch, ServerBatches
+from .summary import ProgressReporter, Summary
+from .writer import ResultWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,10 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = ["run_on_server"]
 
-_MOST_BYTES = 32 * 1024 * 1024
-_FIRST_POLL = 0.5
-_SLOWEST_POLL = 30.0
-_PATIENCE = 1.5
+_MAX_BATCH_BYTES = 32 * 1024 * 1024
+_FIRST_DELAY = 0.5
+_MAX_DELAY = 30.0
+_DELAY_GROWTH = 1.5
 
 
 async def run_on_server(
@@ -42,126 +48,183 @@ async def run_on_server(
     cancel: bool = False,
     on_progress: Callable[[Summary], object] | None = None,
 ) -> Summary:
-    """Have the requests of a file done by the vendor's batch endpoint, which only has Claude.
+    """Have the vendor's batch endpoint, which only has Claude, answer the requests of a file.
 
-    The files are those of `run`, and the results' bodies are Anthropic's messages. The batches are
-    made first, each noted beside the output in ``TARGET.batches``, and then polled, every half a
-    minute in the end; the next run finds them there. What a batch did not answer stays to be done.
+    The files are those of `run`; the body of a result is an Anthropic message. First the batches
+    are created, and each is recorded beside the output in ``TARGET.batches``, where the next run
+    finds it. Then they are polled, at first often and in the end every 30 seconds. A request that a
+    batch leaves without a result is sent again by the next run.
 
     Args:
-        session: what asks.
+        session: sends the requests to the batch endpoint.
         source: as for `run`.
         target: a path.
         retry_failed: as for `run`.
         model: as for `run`.
-        batch_size: how many requests go into one batch at most; no more than 32 MiB do.
-        cancel: begin nothing, but cancel what is on the server, and write what it had finished.
-        on_progress: called with a `Summary` after each result, and each look at the server.
+        batch_size: the maximum number of requests in a batch; its maximum size is 32 MiB.
+        cancel: create no batch, but cancel those on the server, and write what they had finished.
+        on_progress: called with a `Summary` at the start, after each result and after each poll.
 
-    Raises what `run` raises. Cancelling is safe: the batches go on at the server.
+    Raises what `run` raises; also `ProtocolError` or `NotFoundError`, once all other batches are
+    written, if the server does not give the results of a batch. Cancelling is safe: the batches
+    continue on the server.
     """
-    async with opened(
-        session, source, target, model, retry_failed=retry_failed, server_side=True
-    ) as job:
-        if job.sink.path is None:
-            msg = f"a batch on the server needs a file for its output, and {target} is none"
+    async with open_files(
+        source, target, model or session.model, retry_failed=retry_failed, server_side=True
+    ) as files:
+        if files.output.path is None:
+            msg = f"server-side batches need a file as their output, and {target} is not a file"
             raise ConfigurationError(msg)
-        tally = Tally(job.plan, on_progress)
-        desk = _Desk(session, job, Register(job.sink.path), tally)
+        progress = ProgressReporter(files.checked, on_progress)
+        server_run = _ServerRun(session, files, ServerBatches(files.output.path), progress)
         if cancel:
-            await desk.cancel()
+            await server_run.cancel_batches()
         else:
-            await desk.hand_in(batch_size)
-        await desk.collect()
-        return tally.summary()
+            await server_run.create_batches(batch_size)
+        await server_run.collect_results()
+        return progress.summarize()
 
 
-class _Desk:
-    """Where batches are handed in and collected."""
+class _ServerRun:
+    """One run over the batches on the server."""
 
-    def __init__(self, session: ChatSession, job: Job, register: Register, tally: Tally) -> None:
+    def __init__(
+        self,
+        session: ChatSession,
+        files: BatchFiles,
+        batches: ServerBatches,
+        progress: ProgressReporter,
+    ) -> None:
         self._session = session
-        self._job = job
-        self._register = register
-        self._tally = tally
-        self._writer = Writer(job.sink)
+        self._files = files
+        self._batches = batches
+        self._progress = progress
+        self._writer = ResultWriter(files.output)
+        self._unreadable: dict[str, AIMLChatError] = {}
+        """Why the results of a batch could not be read, by its id."""
 
-    async def hand_in(self, batch_size: int) -> None:
-        """Make batches of all that is to do."""
+    async def create_batches(self, batch_size: int) -> None:
+        """Create batches of all pending requests."""
         requests: list[bytes] = []
         members: list[tuple[str | int, str]] = []
         size = 0
-        for found in self._job.source.missing(self._job.plan, self._job.ledger):
+        for found in self._files.input.read_pending(self._files.checked, self._files.known_ids):
             if found is None:
                 await asyncio.sleep(0)
                 continue
-            _, entry, digest = found
-            # The vendor's own rule for ids is narrow; these fit every id.
-            name = f"{key_of(entry.custom_id):016x}"
-            request = msgspec.json.encode({"custom_id": name, "params": entry.params()})
-            if requests and (len(requests) >= batch_size or size + len(request) > _MOST_BYTES):
+            _, request, digest = found
+            server_id = _build_server_id(hash_id(request.custom_id))
+            encoded = msgspec.json.encode(
+                {"custom_id": server_id, "params": request.build_params()}
+            )
+            if requests and (len(requests) >= batch_size or size + len(encoded) > _MAX_BATCH_BYTES):
                 await self._create(requests, members)
                 requests, members, size = [], [], 0
-            requests.append(request)
-            members.append((entry.custom_id, digest.hex()))
-            size += len(request)
+            requests.append(encoded)
+            members.append((request.custom_id, digest.hex()))
+            size += len(encoded)
         if requests:
             await self._create(requests, members)
 
-    async def cancel(self) -> None:
-        """Ask the server to end all batches."""
-        for batch in self._register.batches():
+    async def cancel_batches(self) -> None:
+        """Ask the server to cancel all batches."""
+        for batch in self._batches.read():
             try:
-                await batches_api.cancel(self._session, batch.id)
+                await cancel_batch(self._session, batch.id)
             except BadRequestError:
-                # It is over already, and its results wait: who looks will see.
-                continue
+                continue  # it has ended, and its results are fetched next
 
-    async def collect(self) -> None:
-        """Look at the batches until all are over, and write their results."""
-        delay = _FIRST_POLL
-        while True:
-            for batch in tuple(self._register.batches()):
-                results = await batches_api.look(self._session, batch.id)
-                if results is not None:
-                    self._write(batch, results)
-                    self._writer.finish()
-                    self._job.sink.sync()
-                    self._register.remove(batch.id)
-            if not self._register.path.exists():
-                return
-            self._tally.tell()
+    async def collect_results(self) -> None:
+        """Poll the batches until all have ended, and write their results."""
+        delay = _FIRST_DELAY
+        while await self._collect_finished():
+            self._progress.report()
             await asyncio.sleep(delay)
-            delay = min(delay * _PATIENCE, _SLOWEST_POLL)
+            delay = min(delay * _DELAY_GROWTH, _MAX_DELAY)
+        if self._unreadable:
+            raise next(iter(self._unreadable.values()))
+
+    async def _collect_finished(self) -> bool:
+        """Write the results of the batches that have ended; return whether any is still running."""
+        is_any_running = False
+        for batch in tuple(self._batches.read()):
+            if batch.id in self._unreadable:
+                continue
+            try:
+                is_any_running |= not await self._collect(batch)
+            except (ProtocolError, NotFoundError) as error:
+                # The results of the other batches have been paid for: fetch them first.
+                self._unreadable[batch.id] = error
+        return is_any_running
 
     async def _create(self, requests: list[bytes], members: list[tuple[str | int, str]]) -> None:
-        async def create() -> None:
-            batch_id = await batches_api.create(self._session, requests)
-            self._register.add(Batch(batch_id, members))
+        async def create_and_record() -> None:
+            batch_id = await create_batch(self._session, requests)
+            self._batches.add(ServerBatch(batch_id, members))
 
-        # Not to be cancelled halfway: a batch whose id nobody has noted would be paid for in vain.
-        task = asyncio.ensure_future(create())
+        # A cancellation must not come between the two steps: the results of a batch whose id is not
+        # recorded would be paid for and never fetched.
+        task = asyncio.ensure_future(create_and_record())
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError:
             await task
             raise
 
-    def _write(self, batch: Batch, results: list[dict[str, Any]]) -> None:
-        members = {
-            f"{key_of(custom_id):016x}": (custom_id, digest) for custom_id, digest in batch.members
-        }
-        for answer in results:
-            member, result = members.pop(str(answer["custom_id"]), None), answer.get("result")
-            if member is None or not isinstance(result, dict) or result.get("type") == "canceled":
-                continue  # nobody here asked for it, or nobody has answered it: it stays to be done
+    async def _collect(self, batch: ServerBatch) -> bool:
+        """Write the results of a batch, and delete its record; return False if it is running."""
+        fetched = await fetch_results(self._session, batch.id)
+        if fetched is None:
+            return False
+        missing = self._write(batch, fetched.results)
+        self._writer.finish()
+        self._files.output.sync()
+        if missing and fetched.unreadable:
+            msg = (
+                f"the results of the batch {batch.id} are damaged (unreadable lines:"
+                f" {fetched.unreadable}, requests without a result: {missing}); all others are"
+                " written. Run the same command again to fetch the rest; if that does not help,"
+                f" delete the line of the batch from {self._batches.path} to have these requests"
+                " sent, and charged, again"
+            )
+            raise ProtocolError(msg)
+        self._batches.remove(batch.id)
+        return True
+
+    def _write(self, batch: ServerBatch, results: list[dict[str, Any]]) -> int:
+        """Write the results of a batch; return how many of its requests are not among them."""
+        members = {hash_id(custom_id): (custom_id, digest) for custom_id, digest in batch.members}
+        for fetched in results:
+            key, result = _parse_server_id(fetched["custom_id"]), fetched.get("result")
+            member = members.pop(key, None)
+            if member is None or _is_unanswered(result):
+                continue
             custom_id, digest = member
-            key = key_of(custom_id)
-            known = self._job.ledger.flags(key)
-            if known & IN_OUTPUT:
-                continue  # written by a run that was killed before it could forget the batch
-            line, error, usage, cost = line_of_message(custom_id, digest, batch.id, result)
-            self._writer.write(custom_id, line)
-            self._job.ledger.note(key, IN_OUTPUT)
-            if known & IN_INPUT:
-                self._tally.add(error, usage, cost)
+            flags = self._files.known_ids.get_flags(key)
+            if flags & IN_OUTPUT:
+                continue  # written by a run that was killed before it deleted the batch's record
+            written = encode_server_result(custom_id, digest, batch.id, result)
+            self._writer.write(custom_id, written.line)
+            self._files.known_ids.add(key, IN_OUTPUT)
+            if flags & IN_INPUT:
+                self._progress.add(written.error, written.usage, written.cost)
+        return len(members)
+
+
+def _is_unanswered(result: Any) -> bool:
+    """Return whether a result says that its request was not answered; it is then sent again."""
+    return result is None or (isinstance(result, dict) and result.get("type") == "canceled")
+
+
+def _build_server_id(key: int) -> str:
+    """Return the id of a request in its batch: the vendor's rule for ids is narrower than ours."""
+    return f"{key:016x}"
+
+
+def _parse_server_id(server_id: Any) -> int:
+    """Return the key of a request from its id in the batch; 0, which is no key, if it has none."""
+    try:
+        # An id of decimal digits may come back as a number.
+        return int(str(server_id), 16) if isinstance(server_id, str | int) else 0
+    except ValueError:
+        return 0

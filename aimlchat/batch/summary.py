@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import attrs
+
+from aimlchat._client.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from aimlchat.completions import Cost, Usage
 
-    from .input_file import Plan
+    from .input_file import CheckedInput
 
-__all__ = ["Summary", "Tally"]
+__all__ = ["ProgressReporter", "Summary"]
 
 
 @attrs.frozen
 class Summary:
     """What became of the requests of the input, so far or in the end.
 
-    - ``total``: the requests of the input. ``before``: those whose result stood in the output when
-      this run began; ``failed_before``: the failures among them, which nobody tries again.
-    - ``done``: those that ended in this run; ``failed``: the failures among them; ``errors``: how
-      many of these there were of each class, by its name.
-    - ``tokens`` and ``usd``: what the server said that this run took.
+    - ``total``: the requests of the input.
+    - ``before``: those that already had a result in the output when this run began;
+      ``failed_before``: the failures among them, which this run does not send again.
+    - ``done``: those that ended in this run; ``failed``: the failures among them; ``errors``: the
+      number of failures by the name of the error's class.
+    - ``tokens`` and ``usd``: what this run used, as the server reported it.
     - ``seconds``: since the run began to send.
-    - ``is_out_of_budget``: whether it was stopped by ``budget_usd``.
+    - ``is_out_of_budget``: whether ``budget_usd`` stopped the run.
     """
 
     total: int = 0
@@ -44,71 +46,62 @@ class Summary:
 
     @property
     def left(self) -> int:
-        """How many have no result yet."""
+        """How many requests have no result yet."""
         return self.total - self.before - self.done
 
     @property
     def is_success(self) -> bool:
-        """Whether every request of the input has an answer in the output."""
+        """Whether the output holds a result without an error for every request of the input."""
         return not (self.left or self.failed or self.failed_before)
 
     @property
     def rate(self) -> float:
-        """How many ended each second."""
+        """How many requests ended per second."""
         return self.done / self.seconds if self.seconds > 0 else 0.0
 
     @property
     def seconds_left(self) -> float | None:
-        """How long it takes at this rate; None where nothing has ended yet."""
+        """The time that the rest takes at this rate; None if no request has ended yet."""
         return self.left / self.rate if self.rate else None
 
 
-class Tally:
-    """Counts results as they are written, and tells who wants to know."""
+class ProgressReporter:
+    """Counts results as they are written, and passes a `Summary` to ``on_progress``."""
 
     def __init__(
         self,
-        plan: Plan,
+        checked: CheckedInput,
         on_progress: Callable[[Summary], object] | None,
         time: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._plan = plan
+        self._checked = checked
         self._on_progress = on_progress
         self._time = time
         self._start = time()
-        self._done = 0
-        self._errors: Counter[str] = Counter()
-        self._tokens = 0
-        self._usd = 0.0
-        self.tell()
+        self._tally = Tally()
+        self.report()
 
     def add(self, error: str | None, usage: Usage | None = None, cost: Cost | None = None) -> None:
-        """Count a result: the class of its error or None, and what it took."""
-        self._done += 1
-        if error is not None:
-            self._errors[error] += 1
-        if usage is not None:
-            self._tokens += usage.total_tokens or 0
-        if cost is not None:
-            self._usd += cost.usd
-        self.tell()
+        """Count a result, and report; ``error`` is the class of its error, None for a success."""
+        self._tally.add(error=error, usage=usage, cost=cost)
+        self.report()
 
-    def tell(self) -> None:
-        """Tell how far it has come."""
+    def report(self) -> None:
+        """Report the progress so far."""
         if self._on_progress is not None:
-            self._on_progress(self.summary())
+            self._on_progress(self.summarize())
 
-    def summary(self, *, is_out_of_budget: bool = False) -> Summary:
-        """Return what was counted."""
+    def summarize(self, *, is_out_of_budget: bool = False) -> Summary:
+        """Return the totals so far."""
         return Summary(
-            total=self._plan.total,
-            before=self._plan.before,
-            failed_before=self._plan.failed_before,
-            done=self._done,
-            failed=self._errors.total(),
-            errors=dict(self._errors),
-            tokens=self._tokens,
-            usd=self._usd,
+            total=self._checked.total,
+            before=self._checked.before,
+            failed_before=self._checked.failed_before,
+            done=self._tally.done,
+            failed=self._tally.failed,
+            errors=self._tally.errors,
+            tokens=self._tally.tokens,
+            usd=self._tally.usd,
             seconds=self._time() - self._start,
             is_out_of_budget=is_out_of_budget,
         )

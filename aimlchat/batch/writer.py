@@ -1,4 +1,4 @@
-"""Between the answers and the output: what cannot be written is kept until it can be."""
+"""The writer of results: it keeps what the output does not take, until it does."""
 
 from __future__ import annotations
 
@@ -9,52 +9,54 @@ from typing import TYPE_CHECKING
 from .errors import OutputFileError
 
 if TYPE_CHECKING:
-    from .journal import Sink
+    from .output import Output
 
-__all__ = ["Writer"]
+__all__ = ["ResultWriter"]
 
 
-class Writer:
-    """Writes results, and holds those for which there is no room.
+class ResultWriter:
+    """Writes results to the output, and keeps those that it could not write.
 
-    ``has_failed`` is whether the output has ever failed: then no further call should begin. Each
-    result that still comes is a new try to write all that is held.
+    Each further result is a new attempt to write all that is kept.
     """
 
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
-        self._held: deque[tuple[str | int, bytes]] = deque()
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._unwritten: deque[tuple[str | int, bytes]] = deque()
         self._reason = ""
 
     @property
     def has_failed(self) -> bool:
-        """Whether the output has failed."""
+        """Whether the output has ever failed; then no further request should be sent."""
         return bool(self._reason)
 
     def write(self, custom_id: str | int, line: bytes) -> None:
-        """Write a result, or hold it. Raises `BrokenPipeError` if nobody reads the output."""
-        self._held.append((custom_id, line))
+        """Write a result, or keep it if that fails.
+
+        Raises `BrokenPipeError` if the reader of the output has left.
+        """
+        self._unwritten.append((custom_id, line))
         self._flush()
 
     def finish(self) -> None:
-        """Write what is still held; raises `OutputFileError` if that fails."""
+        """Write what is kept. Raises `OutputFileError` if the output has ever failed."""
         self._flush()
         if not self._reason:
             return
-        name = self._sink.path or "the output"
+        name = self._output.path or "the output"
         msg = f"{name} cannot be written: {self._reason}; no further request was sent"
-        if self._held:
-            ids = ", ".join(repr(custom_id) for custom_id, _ in self._held)
+        if self._unwritten:
+            ids = ", ".join(repr(custom_id) for custom_id, _ in self._unwritten)
             msg += f", and the results of these could not be written: {ids}"
-        raise OutputFileError(msg, unwritten=tuple(self._held), begun=True)
+        raise OutputFileError(msg, unwritten=tuple(self._unwritten), begun=True)
 
     def _flush(self) -> None:
-        while self._held:
+        while self._unwritten:
             try:
-                self._sink.append(self._held[0][1])
+                self._output.append(self._unwritten[0][1])
             except BrokenPipeError:
                 raise
             except OSError as error:
                 self._reason = os.strerror(error.errno) if error.errno else str(error)
                 return
-            self._held.popleft()
+            self._unwritten.popleft()

@@ -1,4 +1,4 @@
-"""Files of requests, an emulator that answers them, and sessions that send them."""
+"""Input and output files, and sessions with an emulator that answers the requests."""
 
 import json
 import os
@@ -8,18 +8,21 @@ from pathlib import Path
 import pytest
 
 from aimlchat import ChatSession, RetryPolicy
+from aimlchat.batch import InputError, run
 from aimlchat.emulator import Emulator
+
+GPT = "openai/gpt-4o"
 
 
 class Files:
-    """An input and an output in a folder of the test's own."""
+    """An input and an output in a folder of the test."""
 
     def __init__(self, folder: Path) -> None:
         self.source = folder / "requests.jsonl"
         self.target = folder / "results.jsonl"
 
     def write(self, *lines) -> None:
-        """Write the input: what is no bytes as JSON."""
+        """Write the input: bytes as they are, anything else as JSON."""
         self.source.write_bytes(
             b"".join(
                 line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n"
@@ -27,8 +30,19 @@ class Files:
             )
         )
 
-    def prompts(self, count) -> None:
+    def write_prompts(self, count) -> None:
         self.write(*({"id": f"row-{n}", "prompt": f"Question {n}"} for n in range(count)))
+
+    @staticmethod
+    def build_body_line(custom_id, text="Hi", **body) -> dict:
+        """Return an input line in the format of OpenAI's Batch API."""
+        messages = [{"role": "user", "content": text}]
+        return {
+            "custom_id": custom_id,
+            "method": "POST",
+            "url": "/v1/chat/completions",
+            "body": {"model": GPT, "messages": messages, **body},
+        }
 
     @property
     def results(self) -> list[dict]:
@@ -44,8 +58,20 @@ def files(tmp_path):
     return Files(tmp_path)
 
 
+@pytest.fixture
+def get_input_error(session, files):
+    """Return a function that runs the batch and returns the `InputError` that it raises."""
+
+    async def get(**options):
+        with pytest.raises(InputError) as caught:
+            await run(session, files.source, files.target, **options)
+        return caught.value
+
+    return get
+
+
 @pytest.fixture(autouse=True)
-def _no_settings_of_this_machine(monkeypatch):
+def _clear_environment(monkeypatch):
     for name in set(os.environ):
         if re.match(r"AIML|.*_proxy$", name, re.IGNORECASE):
             monkeypatch.delenv(name)

@@ -1,8 +1,9 @@
-"""``kill -9`` at any instant: nothing is lost, nothing is done twice that was written."""
+"""``kill -9`` at any instant: no result is lost, and no request with a result is sent again."""
 
 import json
 import os
 import random
+import select
 import subprocess
 import sys
 import time
@@ -10,20 +11,35 @@ from collections import Counter
 
 import pytest
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="there is neither fork nor kill -9")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither fork nor kill -9")
 
-LINES = 2000
-KILLS = 50
-AT_ONCE = 16
-# Most of a run would be the imports: so one process does them, and each run is a fork of it, which
-# then is `aimlchat batch` as any other. It tells the fork's id, and later its exit status.
-NURSERY = """
+CONCURRENCY = 16
+# The imports would take most of the time of a run. So one process does them once, and each run of
+# `aimlchat batch` is a fork of it. For each line on its standard input it starts a run, and prints
+# first the process id of the run and then its exit status. The line may hold two numbers: the run
+# then kills itself after so many writes to the output, and so many bytes of the next one.
+FORK_SERVER = """
 import os, sys
 import aimlchat.batch, aimlchat.cli.batch_command, aimlchat.cli.program
-for _ in sys.stdin:
+
+def kill_in_write(writes, length):
+    write = os.write
+    def count(file, data):
+        nonlocal writes
+        if bytes(data[:1]) in (b"{", b"\\0"):  # a result, or the probe for room
+            if not writes:
+                write(file, data[:length])
+                os.kill(os.getpid(), 9)
+            writes -= 1
+        return write(file, data)
+    os.write = count
+
+for line in sys.stdin:
     child = os.fork()
     if not child:
         from aimlchat.cli import main
+        if line.strip():
+            kill_in_write(*map(int, line.split()))
         os.close(0)
         main()
     print(child, flush=True)
@@ -32,12 +48,12 @@ for _ in sys.stdin:
 """
 
 
-class Nursery:
+class ForkServer:
     def __init__(self, files, base_url) -> None:
         arguments = ("batch", str(files.source), "-o", str(files.target), "--quiet")
-        arguments += ("--base-url", base_url, "--concurrency", str(AT_ONCE))
+        arguments += ("--base-url", base_url, "--concurrency", str(CONCURRENCY))
         self._process = subprocess.Popen(
-            [sys.executable, "-c", NURSERY, *arguments],
+            [sys.executable, "-c", FORK_SERVER, *arguments],
             env=os.environ | {"AIMLAPI_API_KEY": "k"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -52,59 +68,65 @@ class Nursery:
         assert self._process.wait() == 0
         self._process.stdout.close()
 
-    def start(self) -> int:
-        self._process.stdin.write("\n")
+    def start(self, kill_at="") -> int:
+        """Start a run, and return its process id."""
+        self._process.stdin.write(f"{kill_at}\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
 
-    def status(self) -> int:
+    def wait(self) -> int:
+        """Wait for the end of the run, and return its exit status."""
         return int(self._process.stdout.readline())
 
+    def has_ended(self) -> bool:
+        return bool(select.select([self._process.stdout], [], [], 0)[0])
 
-def lines_in(path) -> int:
+
+def count_lines(path) -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
-def wait_for_lines(path, enough) -> None:
-    patience = time.monotonic() + 60
-    while lines_in(path) < enough:
-        assert time.monotonic() < patience, "it makes no progress"
-        time.sleep(0.0005)
+def test_a_run_killed_in_any_write_loses_no_result(files, aimlchat_emulator):
+    files.write_prompts(60)
+    # The first write is the probe; then the results follow.
+    moments = ["0 0", "0 100", "1 0", "1 1", "1 13", "2 200", "10 50", "10 100000"]
 
+    with ForkServer(files, aimlchat_emulator.base_url) as server:
+        for moment in moments:
+            server.start(kill_at=moment)
+            assert server.wait() == -9
+        assert 0 < count_lines(files.target) < 60
+        server.start()
+        assert server.wait() == 0
 
-def test_killed_at_fifty_moments_every_row_is_there_once(files, aimlchat_emulator):
-    files.prompts(LINES)
-    moments = random.Random(5)  # noqa: S311 - the same moments at each run
-
-    with Nursery(files, aimlchat_emulator.base_url) as nursery:
-        for _ in range(KILLS):
-            child = nursery.start()
-            # Some while it starts and reads the files, most in the middle of its work.
-            enough = lines_in(files.target) + moments.choice([0, *range(1, 36)])
-            wait_for_lines(files.target, enough)
-            time.sleep(moments.uniform(0, 0.004 if enough else 0.03))
-            os.kill(child, 9)
-            assert nursery.status() == -9
-        assert lines_in(files.target) < LINES
-        nursery.start()
-        assert nursery.status() == 0
-
-    times = Counter(files.ids)
-    assert times == Counter(f"row-{n}" for n in range(LINES))
-    assert all(result["error"] is None for result in files.results)
-    assert LINES <= aimlchat_emulator.billed <= LINES + KILLS * AT_ONCE
-
-
-def test_what_was_written_is_the_answer_to_its_own_request(files, aimlchat_emulator):
-    files.prompts(200)
-    with Nursery(files, aimlchat_emulator.base_url) as nursery:
-        child = nursery.start()
-        wait_for_lines(files.target, 50)
-        os.kill(child, 9)
-        assert nursery.status() == -9
-        nursery.start()
-        assert nursery.status() == 0
-
+    assert sorted(files.ids) == sorted(f"row-{n}" for n in range(60))
+    assert 60 <= aimlchat_emulator.billed <= 60 + len(moments) * CONCURRENCY
     for result in files.results:
         number = result["custom_id"].removeprefix("row-")
         assert f"“Question {number}”" in json.dumps(result["response"]["body"], ensure_ascii=False)
+
+
+@pytest.mark.soak
+def test_a_run_killed_at_fifty_random_moments_loses_no_result(files, aimlchat_emulator):
+    rows, kills = 2000, 50
+    files.write_prompts(rows)
+    moments = random.Random(5)  # noqa: S311 - the same moments in each run of the test
+
+    with ForkServer(files, aimlchat_emulator.base_url) as server:
+        for _ in range(kills):
+            child = server.start()
+            # Some kills come while it starts and reads the files, most while it writes results.
+            enough = count_lines(files.target) + moments.choice([0, *range(1, 36)])
+            while count_lines(files.target) < enough:
+                assert not server.has_ended(), "the run ended before it could be killed"
+                time.sleep(0.0005)
+            time.sleep(moments.uniform(0, 0.004 if enough else 0.03))
+            os.kill(child, 9)
+            assert server.wait() == -9
+        assert count_lines(files.target) < rows
+        server.start()
+        assert server.wait() == 0
+
+    assert Counter(files.ids) == Counter(f"row-{n}" for n in range(rows))
+    assert all(result["error"] is None for result in files.results)
+    assert rows <= aimlchat_emulator.billed <= rows + kills * CONCURRENCY

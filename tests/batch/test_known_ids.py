@@ -1,44 +1,66 @@
-"""The table of known ids."""
+"""The table of known ids and their flags."""
 
 import tracemalloc
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimlchat.batch.known_ids import FAILED, IN_INPUT, IN_OUTPUT, Ledger, key_of
+from aimlchat.batch.known_ids import FAILED, IN_INPUT, IN_OUTPUT, KnownIds, hash_id, parse_digest
 
 KEYS = st.integers(1, 2**64 - 1) | st.integers(1, 40)
 
 
 @given(st.lists(st.tuples(KEYS, st.sampled_from([IN_OUTPUT, FAILED, IN_INPUT])), max_size=60))
-def test_it_knows_what_a_dict_would_know(notes):
-    ledger, known = Ledger(), {}
+def test_the_table_holds_the_flags_that_a_dict_would_hold(notes):
+    known_ids, known = KnownIds(), {}
     for key, flags in notes:
-        ledger.note(key, flags)
+        known_ids.add(key, flags)
         known[key] = known.get(key, 0) | flags
-    assert all(ledger.flags(key) == flags for key, flags in known.items())
-    assert ledger.flags(max(known, default=1) ^ 1 << 50) in (0, *known.values())
+    assert all(known_ids.get_flags(key) == flags for key, flags in known.items())
+    assert known_ids.get_flags(max(known, default=1) ^ 1 << 50) in (0, *known.values())
 
 
-def test_it_forgets_nothing_as_it_grows():
-    ledger = Ledger()
+def test_the_table_keeps_flags_and_digests_as_it_grows():
+    known_ids = KnownIds()
     for number in range(5000):
-        ledger.note(key_of(number), IN_OUTPUT, bytes([number % 251 + 1]) * 16)
-    assert all(ledger.flags(key_of(number)) == IN_OUTPUT for number in range(5000))
-    assert not any(ledger.is_changed(key_of(n), bytes([n % 251 + 1]) * 16) for n in range(5000))
-    assert all(ledger.is_changed(key_of(n), bytes([n % 251 + 2]) * 16) for n in range(5000))
-    assert not any(ledger.flags(key_of(number)) for number in range(5000, 10_000))
+        known_ids.add(hash_id(number), IN_OUTPUT, bytes([number % 251 + 1]) * 16)
+    assert all(known_ids.get_flags(hash_id(number)) == IN_OUTPUT for number in range(5000))
+    assert not any(
+        known_ids.has_changed(hash_id(n), bytes([n % 251 + 1]) * 16) for n in range(5000)
+    )
+    assert all(known_ids.has_changed(hash_id(n), bytes([n % 251 + 2]) * 16) for n in range(5000))
+    assert not any(known_ids.get_flags(hash_id(number)) for number in range(5000, 10_000))
 
 
-def test_a_number_and_its_digits_are_one_id():
-    assert key_of(17) == key_of("17") != key_of("017")
+def test_a_number_and_its_digits_have_the_same_key():
+    assert hash_id(17) == hash_id("17") != hash_id("017")
 
 
-def test_it_takes_less_than_fifty_bytes_an_id():
+def test_the_table_takes_less_than_fifty_bytes_per_id():
     tracemalloc.start()
-    ledger = Ledger()
-    for number in range(100_000):
-        ledger.note(number * 0x9E3779B97F4A7C15 % 2**64 or 1, IN_OUTPUT)
-    taken, _ = tracemalloc.get_traced_memory()
+    known_ids = KnownIds()
+    for number in range(20_000):
+        known_ids.add(number * 0x9E3779B97F4A7C15 % 2**64 or 1, IN_OUTPUT)
+    size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert taken < 50 * 100_000
+    assert size < 50 * 20_000
+
+
+def test_a_request_is_marked_as_sent_once_and_only_with_its_own_digest():
+    known_ids, digest = KnownIds(), bytes(range(16))
+    known_ids.add(1, IN_OUTPUT, digest)
+    assert not known_ids.mark_sent(1, digest)
+    known_ids.add(1, IN_INPUT)
+    assert not known_ids.mark_sent(1, bytes(16))
+    assert known_ids.mark_sent(1, digest)
+    assert not known_ids.mark_sent(1, digest)
+
+
+@pytest.mark.parametrize("text", ["", "xyz", "ab", "ab" * 17, None, 5, ["ab"], {}, True, 1e300])
+def test_a_digest_that_is_not_valid_counts_as_unknown(text):
+    assert parse_digest(text) == b""
+
+
+def test_a_valid_digest_is_read_from_its_hexadecimal_form():
+    assert parse_digest("00ff" * 8) == b"\x00\xff" * 8

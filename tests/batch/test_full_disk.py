@@ -1,4 +1,4 @@
-"""A disk that is full: before the first call, or in the middle."""
+"""A full disk: before the first request, or during the run."""
 
 import errno
 import json
@@ -15,7 +15,7 @@ FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 class Disk:
-    """Lets the journals write until its room is used up; each write may be a part of a line."""
+    """Lets the journal write ``room`` more bytes; the last write may be part of a line."""
 
     def __init__(self, monkeypatch) -> None:
         self.room = 1 << 40
@@ -35,8 +35,8 @@ def disk(monkeypatch):
     return Disk(monkeypatch)
 
 
-async def test_a_full_disk_is_told_before_the_first_call(session, emulator, files, disk):
-    files.prompts(3)
+async def test_a_full_disk_is_reported_before_the_first_request(session, emulator, files, disk):
+    files.write_prompts(3)
     disk.room = 100
     with pytest.raises(OutputFileError, match=r"No space left.*nothing was sent") as caught:
         await run(session, files.source, files.target)
@@ -45,10 +45,10 @@ async def test_a_full_disk_is_told_before_the_first_call(session, emulator, file
     assert files.target.read_bytes() == b""
 
 
-async def test_in_the_middle_no_further_call_begins_and_nothing_is_lost(
+async def test_a_disk_that_fills_up_stops_the_run_without_losing_a_result(
     session, emulator, files, disk
 ):
-    files.prompts(100)
+    files.write_prompts(100)
 
     def fill(summary):
         if summary.done == 10:
@@ -60,7 +60,7 @@ async def test_in_the_middle_no_further_call_begins_and_nothing_is_lost(
     assert error.begun
     assert 1 <= len(error.unwritten) <= 5
     assert len(emulator.requests) <= 16
-    # Whole lines are in the file, and together with the rest it is what was paid for.
+    # The file holds whole lines; together with `unwritten` they are all that was paid for.
     kept = [json.loads(line) for _, line in error.unwritten]
     assert [result["custom_id"] for result in kept] == [
         custom_id for custom_id, _ in error.unwritten
@@ -76,8 +76,10 @@ async def test_in_the_middle_no_further_call_begins_and_nothing_is_lost(
     assert len(set(files.ids)) == len(files.ids) == len(emulator.requests) == 100
 
 
-async def test_room_that_comes_back_is_used_and_the_run_still_ends(session, emulator, files, disk):
-    files.prompts(100)
+async def test_results_are_written_once_there_is_room_again_and_the_run_still_ends(
+    session, emulator, files, disk
+):
+    files.write_prompts(100)
 
     def fill_and_empty(summary):
         if summary.done == 10:
@@ -91,7 +93,7 @@ async def test_room_that_comes_back_is_used_and_the_run_still_ends(session, emul
     assert len(files.ids) == len(emulator.requests) < 100
 
 
-async def test_a_line_that_does_not_fit_leaves_no_part_of_it(tmp_path, disk):
+async def test_a_line_that_does_not_fit_leaves_no_part_of_it_behind(tmp_path, disk):
     path = tmp_path / "results.jsonl"
     journal = Journal(path)
     journal.append(b'{"custom_id":1}\n')
@@ -107,7 +109,7 @@ async def test_a_line_that_does_not_fit_leaves_no_part_of_it(tmp_path, disk):
     assert path.read_bytes() == b'{"custom_id":1}\n{"custom_id":3}\n'
 
 
-# Files of this process cannot grow beyond some bytes, as on a disk that is full.
+# No file of this process can grow beyond 20,000 bytes, as if the disk were full.
 LIMITED = """
 import resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -117,9 +119,11 @@ main()
 """
 
 
-@pytest.mark.skipif(os.name == "nt", reason="there are no such limits")
-def test_a_process_whose_files_may_not_grow_keeps_every_result(files, aimlchat_emulator, tmp_path):
-    files.prompts(100)
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such limits")
+def test_the_command_keeps_every_result_when_its_output_cannot_grow(
+    files, aimlchat_emulator, tmp_path
+):
+    files.write_prompts(100)
     command = ["batch", str(files.source), "-o", str(files.target), "--concurrency", "4"]
     command += ["--base-url", aimlchat_emulator.base_url]
     environment = os.environ | {"AIMLAPI_API_KEY": "k", "TMPDIR": str(tmp_path)}
@@ -137,9 +141,9 @@ def test_a_process_whose_files_may_not_grow_keeps_every_result(files, aimlchat_e
     assert len(set(files.ids)) == len(files.ids) == aimlchat_emulator.billed < 100
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no such device")  # noqa: PTH110
-async def test_a_device_that_is_full_is_no_file_to_resume_from(session, files):
-    files.prompts(3)
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no /dev/full")  # noqa: PTH110
+async def test_a_full_device_returns_all_results_unwritten(session, files):
+    files.write_prompts(3)
     with pytest.raises(OutputFileError, match="No space left") as caught:
         await run(session, files.source, "/dev/full")
     assert len(caught.value.unwritten) == 3

@@ -1,0 +1,122 @@
+"""The lines of the input: what they may hold, and how the ones that cannot be sent are refused."""
+
+import pytest
+
+from aimlchat import ChatSession
+from aimlchat.batch import run
+
+GPT = "openai/gpt-4o"
+CLAUDE = "anthropic/claude-sonnet-4"
+
+
+async def test_a_body_is_sent_unchanged(session, emulator, files):
+    line = files.build_body_line("a", temperature=0.5, a_new_parameter={"x": [1]})
+    files.write(line)
+    await run(session, files.source, files.target)
+    assert emulator.requests[0].body == line["body"]
+
+
+async def test_a_body_in_the_anthropic_dialect_is_sent_unchanged(session, emulator, files):
+    line = files.build_body_line("a", model=CLAUDE, system="Be brief.", max_tokens=50, top_k=3)
+    files.write(line)
+    assert (await run(session, files.source, files.target)).is_success
+    assert emulator.requests[0].body == line["body"]
+
+
+async def test_a_prompt_becomes_a_user_message(session, emulator, files):
+    files.write({"id": "a", "prompt": "Why?", "model": GPT, "max_tokens": 9, "system": "Be brief."})
+    await run(session, files.source, files.target)
+    assert emulator.requests[0].body == {
+        "model": GPT,
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "Why?"},
+        ],
+        "max_tokens": 9,
+    }
+
+
+async def test_the_model_argument_is_for_lines_that_name_none(session, emulator, files):
+    nameless = files.build_body_line("b")
+    del nameless["body"]["model"]
+    files.write({"id": "a", "prompt": "Why?"}, nameless, files.build_body_line("c", model="o3"))
+    await run(session, files.source, files.target, model="gpt-4", concurrency=1)
+    assert [request.body["model"] for request in emulator.requests] == ["gpt-4", "gpt-4", "o3"]
+
+
+async def test_the_default_model_is_that_of_the_session(emulator, files):
+    files.write({"id": "a", "prompt": "Why?"})
+    async with ChatSession("k", base_url=emulator.base_url, model="gpt-4") as session:
+        await run(session, files.source, files.target)
+    assert emulator.requests[0].body["model"] == "gpt-4"
+
+
+async def test_numeric_ids_stay_numbers_in_the_output(session, files):
+    files.write({"id": 7, "prompt": "Why?"}, files.build_body_line(8))
+    await run(session, files.source, files.target)
+    assert sorted(files.ids) == [7, 8]
+    assert (await run(session, files.source, files.target)).before == 2
+
+
+async def test_an_id_of_any_number_of_digits_keeps_its_result(session, files):
+    files.write({"id": 10**400, "prompt": "Why?"})
+    assert (await run(session, files.source, files.target)).is_success
+    assert files.ids == [10**400]
+    assert (await run(session, files.source, files.target)).before == 1
+
+
+async def test_blank_lines_a_byte_order_mark_and_windows_line_ends_are_ignored(session, files):
+    files.write(b'\xef\xbb\xbf{"id":"a","prompt":"A"}\r\n', b"\r\n", b'\n{"id":"b","prompt":"B"}')
+    assert (await run(session, files.source, files.target)).total == 2
+    assert sorted(files.ids) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (b'{"id": "b", "prompt": "x"\n', "not JSON"),
+        (b'{"id": "b", "prompt": "\xff"}\n', "not JSON"),
+        (b'{"id": "b", "prompt": NaN}\n', "not JSON"),
+        (b'{"id": "b", "prompt": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n", "nested too deeply"),
+        ([1], "not an object"),
+        ({"id": "b"}, "neither a `body`"),
+        ({"prompt": "x"}, "the `id` is None"),
+        ({"id": "", "prompt": "x"}, "the `id` is ''"),
+        ({"id": True, "prompt": "x"}, "the `id` is True"),
+        ({"id": 1.5, "prompt": "x"}, "the `id` is 1.5"),
+        ({"id": "b", "prompt": ""}, "prompt"),
+        ({"id": "b", "prompt": ["x"]}, "prompt"),
+        ({"id": "b", "prompt": "x", "colour": "red"}, "colour"),
+        ({"id": "b", "prompt": "x", "temperature": 9}, "temperature"),
+        ({"custom_id": "b", "body": "x"}, "not an object"),
+        ({"custom_id": "b", "body": {"model": "m"}}, "no list of `messages`"),
+    ],
+)
+async def test_a_line_that_cannot_be_sent_is_refused_before_anything_is_sent(
+    get_input_error, emulator, files, line, problem
+):
+    files.write({"id": "a", "prompt": "A"}, line)
+    error = await get_input_error()
+    assert f"{files.source}, line 2: " in str(error)
+    assert problem in str(error)
+    assert (error.line, error.begun) == (2, False)
+    assert emulator.requests == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"method": "GET"}, "GET"),
+        ({"url": "/v1/embeddings"}, "/v1/embeddings"),
+        ({"url": 5}, "not text"),
+        ({"body": {"messages": [], "stream": True}}, "stream"),
+    ],
+)
+async def test_a_body_line_for_another_endpoint_is_refused(
+    get_input_error, emulator, files, changes, problem
+):
+    files.write({"id": "a", "prompt": "A"}, files.build_body_line("b") | changes)
+    error = await get_input_error()
+    assert f"{files.source}, line 2: " in str(error)
+    assert problem in str(error)
+    assert emulator.requests == []
