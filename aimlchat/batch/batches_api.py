@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import msgspec
 
 from aimlchat._json import decode_json
 from aimlchat._protocol.surrogates import mend_surrogates
@@ -98,8 +99,11 @@ def _parse_documents(data: bytes) -> list[Any]:
 
 
 def _parse_line(line: bytes) -> Any:
-    # A broken line must not hide the results around it, which have been paid for.
+    try:
+        return msgspec.json.decode(line)  # several times as fast, and there may be 10,000 lines
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
     try:
         return decode_json(line)
     except ProtocolError:
-        return None
+        return None  # a broken line must not hide the results around it, which were paid for

@@ -56,11 +56,10 @@ class InputRequest(msgspec.Struct, frozen=True):
         Raises `ValueError` for content that cannot be encoded.
         """
         try:
-            encoded = _encode_canonical(self.content)
+            return blake2b(_encode_canonical(self.content), digest_size=DIGEST_SIZE).digest()
         except (OverflowError, RecursionError) as error:
             msg = f"it cannot be encoded as JSON: {error}"
             raise ValueError(msg) from error
-        return blake2b(encoded, digest_size=DIGEST_SIZE).digest()
 
     def build_body(self) -> dict[str, Any]:
         """Return the body for `ChatSession.complete_many`.

@@ -118,13 +118,13 @@ class _ServerRun:
                 {"custom_id": server_id, "params": request.build_params()}
             )
             if requests and (len(requests) >= batch_size or size + len(encoded) > _MAX_BATCH_BYTES):
-                await self._create(requests, members)
+                await self._create_batch(requests, members)
                 requests, members, size = [], [], 0
             requests.append(encoded)
             members.append((request.custom_id, digest.hex()))
             size += len(encoded)
         if requests:
-            await self._create(requests, members)
+            await self._create_batch(requests, members)
 
     async def cancel_batches(self) -> None:
         """Ask the server to cancel all batches."""
@@ -157,7 +157,9 @@ class _ServerRun:
                 self._unreadable[batch.id] = error
         return is_any_running
 
-    async def _create(self, requests: list[bytes], members: list[tuple[str | int, str]]) -> None:
+    async def _create_batch(
+        self, requests: list[bytes], members: list[tuple[str | int, str]]
+    ) -> None:
         async def create_and_record() -> None:
             batch_id = await create_batch(self._session, requests)
             self._batches.add(ServerBatch(batch_id, members))
@@ -192,15 +194,16 @@ class _ServerRun:
         return True
 
     def _write(self, batch: ServerBatch, results: list[dict[str, Any]]) -> int:
-        """Write the results of a batch; return how many of its requests are not among them."""
+        """Write the results of a batch; return how many of its requests are still without one."""
         members = {hash_id(custom_id): (custom_id, digest) for custom_id, digest in batch.members}
+        get_flags = self._files.known_ids.get_flags
         for fetched in results:
             key, result = _parse_server_id(fetched["custom_id"]), fetched.get("result")
             member = members.pop(key, None)
             if member is None or _is_unanswered(result):
                 continue
             custom_id, digest = member
-            flags = self._files.known_ids.get_flags(key)
+            flags = get_flags(key)
             if flags & IN_OUTPUT:
                 continue  # written by a run that was killed before it deleted the batch's record
             written = encode_server_result(custom_id, digest, batch.id, result)
@@ -208,7 +211,7 @@ class _ServerRun:
             self._files.known_ids.add(key, IN_OUTPUT)
             if flags & IN_INPUT:
                 self._progress.add(written.error, written.usage, written.cost)
-        return len(members)
+        return sum(not get_flags(key) & IN_OUTPUT for key in members)
 
 
 def _is_unanswered(result: Any) -> bool:

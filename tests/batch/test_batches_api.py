@@ -264,6 +264,18 @@ async def test_a_batch_that_cannot_be_fetched_does_not_hold_up_the_others(
     assert [json.loads(line)["id"] for line in record.read_bytes().splitlines()] == ["b1"]
 
 
+async def test_a_recorded_digest_that_is_not_valid_counts_as_unknown(
+    session, endpoint, files, record
+):
+    files.write_prompts(1)
+    record.write_bytes(b'{"id":"b1","members":[["row-0","not hexadecimal"]]}\n')
+    server_id = server_side._build_server_id(hash_id("row-0"))
+    endpoint.respond = respond_with(lambda _: build_result(server_id))
+    assert (await run_on_server(session, files.source, files.target)).is_success
+    assert (await run_on_server(session, files.source, files.target)).before == 1
+    assert endpoint.batches == []
+
+
 # --- the emulator --------------------------------------------------------------------------------
 
 
