@@ -118,7 +118,7 @@ async def test_a_failure_is_sent_again_with_retry_failed(session, emulator, file
 async def start_and_cancel_run(session, emulator, files, **options):
     """Cancel a run once it polls; the batches run until they have been polled once more."""
     batches = emulator._service.batches
-    batches.looks = 1000
+    batches.polls = 1000
     is_polled = asyncio.Event()
 
     def note(summary):
@@ -132,9 +132,9 @@ async def start_and_cancel_run(session, emulator, files, **options):
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    batches.looks = 1
+    batches.polls = 1
     for batch in batches._batches.values():
-        batch.looks_left = 1
+        batch.polls_left = 1
 
 
 async def test_a_running_batch_is_found_again_and_not_created_twice(
@@ -257,8 +257,8 @@ async def test_cancelling_a_finished_batch_fetches_its_results(session, emulator
     files.write_prompts(3)
     await start_and_cancel_run(session, emulator, files)
     for batch in emulator._service.batches._batches.values():
-        batch.looks_left = 0
-        emulator._service.batches.look(batch.id)
+        batch.polls_left = 0
+        emulator._service.batches.poll(batch.id)
     summary = await run_on_server(session, files.source, files.target, cancel=True)
     assert summary.is_success
     assert get_paths(emulator)[-2].startswith("POST /cancel/")
