@@ -1,4 +1,4 @@
-"""Input and output files, and sessions with an emulator that answers the requests."""
+"""Input and output files of a batch."""
 
 import json
 import os
@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aimlchat import ChatSession, RetryPolicy
 from aimlchat.batch import InputError, run
-from aimlchat.emulator import Emulator
 
 GPT = "openai/gpt-4o"
 
@@ -75,17 +73,3 @@ def _clear_environment(monkeypatch):
     for name in set(os.environ):
         if re.match(r"AIML|.*_proxy$", name, re.IGNORECASE):
             monkeypatch.delenv(name)
-
-
-@pytest.fixture
-async def emulator():
-    async with Emulator() as running:
-        yield running
-
-
-@pytest.fixture
-async def session(emulator):
-    async with ChatSession(
-        "test-key", base_url=emulator.base_url, retry=RetryPolicy(attempts=1)
-    ) as opened:
-        yield opened
