@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from aimlchat._json import decode_json
-from aimlchat._protocol.chunks import cost_of, usage_of
+from aimlchat._protocol.metadata import parse_cost, parse_usage
 from aimlchat._protocol.surrogates import mend_surrogates
 from aimlchat.completions import Cost, Usage, raw_body
 from aimlchat.errors import APIError
@@ -101,8 +101,8 @@ def encode_server_result(
         )
         return ServerResult(line, code)
     meta = message.get("meta")
-    usage = usage_of(message.get("usage")) or Usage()
-    cost = cost_of(meta) if isinstance(meta, dict) else None
+    usage = parse_usage(message.get("usage")) or Usage()
+    cost = parse_cost(meta) if isinstance(meta, dict) else None
     line = _encode_line(
         custom_id,
         digest,
