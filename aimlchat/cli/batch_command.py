@@ -15,9 +15,9 @@ from aimlchat.batch import (
     InputError,
     OutputFileError,
     Summary,
+    make_seekable,
     run,
     run_on_server,
-    spooled,
 )
 from aimlchat.policies import Timeouts
 
@@ -227,7 +227,7 @@ def _read_stdin(source: str) -> IO[bytes]:
     if sys.stdin is None or sys.stdin.isatty():
         msg = f"{source} reads the requests from standard input, but nothing is piped into it."
         raise click.UsageError(msg)
-    return spooled(sys.stdin.buffer)
+    return make_seekable(sys.stdin.buffer)
 
 
 def _unbuffered_stdout() -> IO[bytes]:
