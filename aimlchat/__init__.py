@@ -1,6 +1,7 @@
 """Stream chat completions of the AI/ML API, with reasoning apart from the answer.
 
-What is not data is loaded on first use (PEP 562), so that ``import aimlchat`` is cheap.
+Names that need aiohttp or asyncio are loaded on first use (PEP 562), so that ``import aimlchat``
+is cheap.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ._version import __version__
 from .completions import (
     AnswerDelta,
     Choice,
@@ -24,6 +26,7 @@ from .content import Audio, Document, Image, Text, Thinking, Tool, ToolCall
 from .errors import (
     AIMLChatError,
     APIError,
+    Attempt,
     AuthenticationError,
     BadRequestError,
     ConfigurationError,
@@ -40,22 +43,24 @@ from .errors import (
     TransportError,
 )
 from .policies import Limits, RetryPolicy, Timeouts
-from .records import Outcome
-from .request import ChatRequest
+from .records import CallRecord, Outcome, Progress, RetryRecord
+from .request import ChatRequest, RequestOptions
 
 if TYPE_CHECKING:
-    from ._client.many import CompletionIterator
     from ._protocol.parser import StreamParser
-    from .iterators import DeltaStream
+    from .iterators import CompletionIterator, StreamsIterator
     from .session import ChatSession
+    from .stream import DeltaStream
 
 __all__ = [
     "AIMLChatError",
     "APIError",
     "AnswerDelta",
+    "Attempt",
     "Audio",
     "AuthenticationError",
     "BadRequestError",
+    "CallRecord",
     "ChatRequest",
     "ChatSession",
     "Choice",
@@ -75,15 +80,19 @@ __all__ = [
     "NotFoundError",
     "Outcome",
     "PermissionDeniedError",
+    "Progress",
     "ProtocolError",
     "RateLimitError",
     "ReasoningDelta",
     "RefusalDelta",
+    "RequestOptions",
     "RequestTimeoutError",
     "RetryPolicy",
+    "RetryRecord",
     "ServerError",
     "StreamInterruptedError",
     "StreamParser",
+    "StreamsIterator",
     "Text",
     "Thinking",
     "Timeouts",
@@ -92,24 +101,28 @@ __all__ = [
     "ToolCallDelta",
     "TransportError",
     "Usage",
+    "__version__",
 ]
 
 _LOADED_ON_USE = {
     "ChatSession": ".session",
-    "CompletionIterator": "._client.many",
-    "DeltaStream": ".iterators",
+    "CompletionIterator": ".iterators",
+    "DeltaStream": ".stream",
     "StreamParser": "._protocol.parser",
+    "StreamsIterator": ".iterators",
 }
-
-
-def __getattr__(name: str) -> object:
-    if name not in _LOADED_ON_USE:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    value = getattr(import_module(_LOADED_ON_USE[name], __name__), name)
-    globals()[name] = value
-    return value
 
 
 def __dir__() -> list[str]:
     return [*globals(), *_LOADED_ON_USE]
+
+
+if not TYPE_CHECKING:  # or a misspelled import would pass a type checker
+
+    def __getattr__(name: str) -> object:
+        if name not in _LOADED_ON_USE:
+            msg = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(msg)
+        value = getattr(import_module(_LOADED_ON_USE[name], __name__), name)
+        globals()[name] = value
+        return value

@@ -1,7 +1,7 @@
-"""What can go wrong, as one tree of exceptions.
+"""The exception tree.
 
-Facts stand on attributes; the sentence for people is ``str(error)``. Every error can be
-pickled and deep-copied, so it can cross a process boundary with what it knows.
+Attributes hold the facts; ``str(error)`` is the sentence for people. Every error can be pickled and
+deep-copied with its attributes, so that it can cross a process boundary.
 """
 
 from __future__ import annotations
@@ -44,12 +44,13 @@ SERVER_ERRORS = range(500, 600)
 
 @attrs.frozen
 class Attempt:
-    """One try at a call: its place in the row, and what became of it.
+    """One attempt of a call.
 
-    ``number`` counts from 1. ``cause`` is the sentence of the error that ended the try, None for
-    the one that succeeded. ``delay`` is the wait in seconds that followed it, 0 for the last one.
-    ``sent`` is whether the server may have seen it, and may have billed it.
-    The cause is kept as text and not as the error, which would hold its traceback and make a cycle.
+    - ``number``: counted from 1.
+    - ``cause``: the text of the error that ended it, None for one that succeeded. It is not the
+      error itself, whose ``.attempts`` would refer back to it.
+    - ``delay``: the wait in seconds before the next attempt, 0 for the last one.
+    - ``sent``: whether the server may have received it, and may have billed it.
     """
 
     number: int
@@ -59,7 +60,7 @@ class Attempt:
 
 
 class AIMLChatError(Exception):
-    """The root of everything that aimlchat raises on purpose.
+    """The base class of every error that aimlchat raises on purpose.
 
     ``partial`` is the completion as far as it had been received when the error was raised; an
     empty one where nothing had. ``attempts`` lists the attempts that were made, the last one
@@ -92,13 +93,13 @@ class AIMLChatError(Exception):
 
 
 class ConfigurationError(AIMLChatError, ValueError):
-    """The session was set up in a way that cannot work; nothing was sent."""
+    """The session is set up in a way that cannot work; nothing was sent."""
 
 
 class InvalidRequestError(AIMLChatError, ValueError):
     """The API would refuse this request, so it was not sent.
 
-    ``field`` names the parameter at fault, as in ``temperature`` or ``messages[2].content[0]``.
+    ``field`` names the invalid field, such as ``temperature`` or ``messages[2].content[0]``.
     """
 
     def __init__(self, message: str = "", *, field: str = "", **facts: Any) -> None:
@@ -111,13 +112,13 @@ class InvalidRequestError(AIMLChatError, ValueError):
 
 
 class TransportError(AIMLChatError):
-    """Nobody answered: the network or the clock ended the call."""
+    """There was no response: the network or a timeout ended the call."""
 
 
 class ConnectionFailedError(TransportError, ConnectionError):
-    """The connection failed before the head of an answer came.
+    """The connection failed before the response headers arrived.
 
-    ``sent`` is whether the server may have seen the request, and so may have billed it.
+    ``sent`` is whether the server may have received the request, and so may have billed it.
     """
 
     def __init__(self, message: str = "", *, sent: bool = False, **facts: Any) -> None:
@@ -126,7 +127,7 @@ class ConnectionFailedError(TransportError, ConnectionError):
 
 
 class RequestTimeoutError(TransportError, TimeoutError):
-    """One of the clocks of :class:`aimlchat.Timeouts` ran out; ``phase`` is its name.
+    """One of the timeouts of `aimlchat.Timeouts` expired; ``phase`` is its name.
 
     ``phase`` is ``queue``, ``connect``, ``first_token``, ``next_token``, ``idle`` or ``deadline``.
     """
@@ -137,12 +138,14 @@ class RequestTimeoutError(TransportError, TimeoutError):
 
 
 class APIError(AIMLChatError):
-    """The server said no.
+    """The server returned an error.
 
-    ``status`` is the HTTP status, or the one that an error event inside a stream stands for.
-    ``message`` is the innermost sentence of the body, ``body`` the body itself (decoded JSON, or
-    text), ``request_id`` and ``path`` what the body names, ``inference_id`` the header
-    ``x-inference-id``, ``retry_after`` the wait in seconds that the server asked for.
+    - ``status``: the HTTP status, or the one that an error event inside a stream stands for.
+    - ``message``: the innermost message of the body; ``body``: the body itself, decoded JSON or
+      text.
+    - ``request_id``, ``path``: as the body gives them. ``inference_id``: the header
+      ``x-inference-id``.
+    - ``retry_after``: the wait in seconds that the server asked for, None if it asked for none.
     """
 
     def __init__(
@@ -178,15 +181,15 @@ class APIError(AIMLChatError):
 
 
 class BadRequestError(APIError):
-    """400 or 422: the request is wrong, and so will be its repetition."""
+    """400 or 422: the request is invalid; a retry would fail as well."""
 
 
 class AuthenticationError(APIError):
-    """401: no API key, or one that the server does not know."""
+    """401: the API key is missing or unknown."""
 
 
 class InsufficientCreditsError(APIError):
-    """402, or a 403 that says so: the account has no credits left."""
+    """402, or a 403 whose message says so: the account has no credits left."""
 
 
 class PermissionDeniedError(APIError):
@@ -198,19 +201,19 @@ class NotFoundError(APIError):
 
 
 class RateLimitError(APIError):
-    """429: too many requests, or the free tier is used up (which no retry cures)."""
+    """429: too many requests; or the free tier is exhausted, and a retry is useless."""
 
 
 class ServerError(APIError):
-    """5xx: the fault is on the server's side."""
+    """5xx: the server failed."""
 
 
 class ProtocolError(AIMLChatError):
-    """What came is not the wire format."""
+    """The response is not in the wire format."""
 
 
 class StreamInterruptedError(ProtocolError):
-    """The stream stopped before its end; ``partial`` has all that came before."""
+    """The stream stopped before its end; ``partial`` has what was received before."""
 
 
 _CLASS_OF_STATUS: dict[int, type[APIError]] = {
@@ -227,8 +230,8 @@ _CLASS_OF_STATUS: dict[int, type[APIError]] = {
 def error_for_status(status: int, *, out_of_credits: bool = False) -> type[APIError]:
     """Return the class of error that an HTTP status stands for.
 
-    A 403 is "out of credits" as often as "not allowed"; the caller has read the message and says
-    which.
+    A 403 means "out of credits" as often as "not allowed"; which of them is for the caller, who has
+    read the message, to say.
     """
     if status == 403 and out_of_credits:  # noqa: PLR2004 - the status is the name
         return InsufficientCreditsError

@@ -1,4 +1,4 @@
-"""How patient, how persistent and how greedy a session is."""
+"""Timeouts, retries and limits of a session."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Limits", "RetryPolicy", "Timeouts"]
 def _number(
     *, minimum: float, whole: bool = False, optional: bool = False
 ) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
-    """Make a validator that says which setting of which class is wrong, and what would do."""
+    """Make a validator whose error names the class, the setting and the values that it takes."""
 
     def check(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         if value is None and optional:
@@ -45,14 +45,16 @@ class Timeouts:
     """How long each phase of a call may take, in seconds; None is no limit.
 
     - ``queue``: the wait for the session's own limits.
-    - ``connect``: from the start of the request until it has a connection.
-    - ``first_token``: from the request until the first delta (for ``complete``: until the head).
-    - ``next_token``: between two deltas. Comments, pings and empty chunks do not count.
-    - ``idle``: the silence between any two bytes of the body.
+    - ``connect``: from the start of an attempt until it has a connection.
+    - ``first_token``: from the start of an attempt until the first delta (for ``complete``: until
+      the response headers).
+    - ``next_token``: between two deltas. Comments, pings and empty chunks do not count, so a
+      gateway that pings for ever in front of a dead model is noticed.
+    - ``idle``: between any two bytes of the body.
     - ``deadline``: the whole call, with its queue and its retries.
 
-    While the caller holds a delta every clock but the deadline stands still. The defaults let a
-    model think for minutes, and end a stream whose gateway pings for ever over a dead model.
+    While the caller works on a delta every timeout but the deadline pauses. The defaults let a
+    model think for minutes. A value that is negative or no number raises `ConfigurationError`.
     """
 
     queue: float | None = attrs.field(default=None, validator=_SECONDS)
@@ -65,10 +67,14 @@ class Timeouts:
 
 @attrs.frozen
 class RetryPolicy:
-    """How often a call is tried, and how long to wait in between; delays are in seconds.
+    """How many attempts a call may make, and how long it waits between them, in seconds.
 
-    ``attempts`` counts all tries, so 1 is no retry. A server's Retry-After above
-    ``max_retry_after`` is not waited for.
+    - ``attempts``: all attempts of a call; 1 is no retry.
+    - ``base_delay``, ``max_delay``: the delay before the first retry is random up to
+      ``base_delay``; the bound doubles with each further one, up to ``max_delay``.
+    - ``max_retry_after``: a server that asks for a longer wait is not asked again.
+
+    A value out of range raises `ConfigurationError`.
     """
 
     attempts: int = attrs.field(default=3, validator=_number(minimum=1, whole=True))
@@ -76,23 +82,28 @@ class RetryPolicy:
     max_delay: float = attrs.field(default=8.0, validator=_number(minimum=0))
     max_retry_after: float = attrs.field(default=120.0, validator=_number(minimum=0))
 
-    def delays(self, chance: Callable[[], float]) -> Iterator[float]:
-        """Yield the wait before each further try; ``chance`` gives numbers from 0 to 1.
+    def delays(self, random: Callable[[], float]) -> Iterator[float]:
+        """Yield the delay before each further attempt; ``random`` returns numbers from 0 to 1.
 
-        Exponential with full jitter: anything from nothing to twice the most of the time before.
-        (Exponential Backoff and Jitter, AWS Architecture Blog, 2015.)
+        Exponential backoff with full jitter. (Exponential Backoff and Jitter, AWS Architecture
+        Blog, 2015.)
         """
-        most = min(self.base_delay, self.max_delay)
+        bound = min(self.base_delay, self.max_delay)
         for _ in range(self.attempts - 1):
-            yield chance() * most
-            most = min(most * 2, self.max_delay)
+            yield random() * bound
+            bound = min(bound * 2, self.max_delay)
 
 
 @attrs.frozen
 class Limits:
     """What a session allows itself, over all its calls; 0 and None are no limit.
 
-    ``max_connections`` is the size of the pool, ``concurrency`` the number of calls in flight.
+    - ``max_connections``: the size of the connection pool.
+    - ``requests_per_minute``, ``tokens_per_minute``: over the last sixty seconds. Tokens are
+      estimated when a call starts, and corrected by what the server reports.
+    - ``concurrency``: how many calls may be in flight.
+
+    A value that is negative or no whole number raises `ConfigurationError`.
     """
 
     max_connections: int | None = attrs.field(default=0, validator=_LIMIT)

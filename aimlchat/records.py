@@ -1,4 +1,4 @@
-"""What a session tells: of each call to its hooks, and of many calls to who asked for them."""
+"""What a session reports: each call to its hooks, and the progress and outcomes of many calls."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ if TYPE_CHECKING:
     from .completions import Completion, Cost, Usage
     from .errors import AIMLChatError, Attempt
 
-__all__ = ["CallRecord", "Outcome", "Progress", "RetryRecord"]
+__all__ = ["CallOutcome", "CallRecord", "Outcome", "Progress", "RetryRecord"]
 
-_Outcome = Literal["complete", "error", "cancelled", "abandoned"]
+CallOutcome = Literal["complete", "error", "cancelled", "abandoned"]
 
 
 @attrs.frozen
 class RetryRecord:
-    """What ``on_retry`` gets before the wait: a try has failed, and another one follows.
+    """What ``on_retry`` gets before the wait: an attempt has failed, and another one follows.
 
-    ``attempt`` is the number of the one that failed, counted from 1, ``error`` what ended it, and
-    ``delay`` the seconds until the next one.
+    - ``model``: the model that was asked for.
+    - ``client_request_id``: the ``X-Client-Request-Id`` that was sent.
+    - ``attempt``: the number of the attempt that failed, counted from 1.
+    - ``delay``: the seconds until the next attempt.
+    - ``error``: what ended the attempt.
     """
 
     model: str
@@ -36,16 +39,21 @@ class RetryRecord:
 class CallRecord:
     """What ``on_finish`` gets, once for each call, however it ended; times are in seconds.
 
-    - ``outcome``: ``complete``; ``error``; ``cancelled``, with its task; ``abandoned``, by leaving
-      a stream early.
+    - ``outcome``: ``complete``; ``error``; ``cancelled``, with its task; or ``abandoned``, when a
+      stream was left early.
+    - ``model``: the model that was asked for.
+    - ``client_request_id``: the ``X-Client-Request-Id`` that was sent; ``inference_id``: the
+      vendor's id of the response, None if there was none.
     - ``duration``: from the start of the call, its queue and its retries included, to its end.
-    - ``first_reasoning``, ``first_answer``: from that start to the first token of each kind; None
-      where none came (of reasoning: before the answer), and for whole answers.
-    - ``deltas``: how many came. ``usage``, ``cost``: what the server said, None if nothing.
-    - ``attempts``: the tries. ``error``: what was raised, None if nothing was.
+    - ``first_reasoning``, ``first_answer``: from that start to the first token of each kind. None
+      if there was none, if reasoning came only after the answer had begun, and for calls that are
+      no streams.
+    - ``deltas``: how many arrived.
+    - ``usage``, ``cost``: what the server reported, None if it reported nothing.
+    - ``attempts``: all attempts. ``error``: what was raised, None if nothing was.
     """
 
-    outcome: _Outcome
+    outcome: CallOutcome
     model: str
     client_request_id: str
     inference_id: str | None
@@ -61,9 +69,10 @@ class CallRecord:
 
 @attrs.frozen
 class Outcome:
-    """What became of one of many requests; exactly one of ``completion`` and ``error`` is set.
+    """How one of many requests ended; exactly one of ``completion`` and ``error`` is set.
 
-    ``index`` is its place among the requests, from 0, and ``request`` the object that came in.
+    ``index`` is the request's position among the requests, counted from 0, and ``request`` the
+    object that was passed in.
     """
 
     index: int
@@ -89,9 +98,11 @@ class Outcome:
 class Progress:
     """How far many calls have come; what ``on_progress`` gets after each of them.
 
-    ``done`` counts those that ended, the ``failed`` ones too; ``tokens`` and ``usd`` are what the
-    server said; ``rate`` is in calls a second; ``seconds_left`` is None where the number of
-    requests is not known.
+    - ``done``: how many calls have ended, the ``failed`` ones included; ``in_flight``: how many
+      are running.
+    - ``tokens``, ``usd``: what the server reported in all.
+    - ``rate``: calls per second.
+    - ``seconds_left``: None if the number of requests is unknown, or nothing has ended yet.
     """
 
     done: int

@@ -1,10 +1,10 @@
-"""The body of a request: JSON, in which large files are encoded only as they are sent."""
+"""The body of a request: JSON in which large files are encoded only while they are sent."""
 
 from __future__ import annotations
 
 import base64
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 import msgspec
@@ -15,15 +15,13 @@ from aimlchat.request import ChatRequest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .prepare import RawRequest, RequestFields
+__all__ = ["Body", "encode_request"]
 
-__all__ = ["Body", "body_of"]
-
-# To encode as much as that at once holds up the event loop for a fraction of a millisecond.
-_SLICE = 192 * 1024  # a multiple of three, so that base64 of slices is a slice of the base64
-_LARGE = 2 * _SLICE
-_MARK_BYTES = 24
-_WITH_FILES = (Image, Document, Audio)
+# Encoding so much at once blocks the event loop for a fraction of a millisecond.
+_SLICE_BYTES = 192 * 1024  # a multiple of 3: the base64 of slices joins to the base64 of the whole
+_LARGE_BYTES = 2 * _SLICE_BYTES
+_MARKER_BYTES = 24
+_FILE_TYPES = (Image, Document, Audio)
 
 
 @attrs.frozen(eq=False)
@@ -39,49 +37,51 @@ class Body:
 
     @property
     def is_large(self) -> bool:
-        """Whether it should be sent in pieces, and not in one."""
-        return bool(self.files) or len(self.texts[0]) > _LARGE
+        """Whether it should be sent in pieces."""
+        return bool(self.files) or len(self.texts[0]) > _LARGE_BYTES
 
     def whole(self) -> bytes:
-        """Return all of it; for one that is not large."""
+        """Return all of it; meant for one that is not large."""
         return self.texts[0] if not self.files else b"".join(self.pieces())
 
     def pieces(self) -> Iterator[bytes]:
         """Yield it piece by piece, none of them large."""
         for text, file in zip(self.texts, (*self.files, b""), strict=True):
-            for start in range(0, len(text), _LARGE):
-                yield text[start : start + _LARGE]
-            for start in range(0, len(file), _SLICE):
-                yield base64.b64encode(file[start : start + _SLICE])
+            for start in range(0, len(text), _LARGE_BYTES):
+                yield text[start : start + _LARGE_BYTES]
+            for start in range(0, len(file), _SLICE_BYTES):
+                yield base64.b64encode(file[start : start + _SLICE_BYTES])
 
 
-def body_of(
-    request: ChatRequest | RequestFields | RawRequest, *, stream: bool
-) -> tuple[dict[str, Any], Body]:
-    """Return the payload of a request, and the body that says the same.
+class _HasPayload(Protocol):
+    def payload(self, stream: bool = False) -> dict[str, Any]: ...  # noqa: FBT001, FBT002
 
-    In the payload a mark stands for each large file: base64 of megabytes, the text around it and
-    their JSON would hold up the event loop for as long as they take. Raises `InvalidRequestError`.
+
+def encode_request(request: _HasPayload, *, stream: bool) -> tuple[dict[str, Any], Body]:
+    """Return the payload of a request, and its body.
+
+    In the payload a marker stands for each large file: the base64 of megabytes, and the JSON around
+    it, would block the event loop while they are made. Raises `InvalidRequestError`.
     """
     files: dict[bytes, bytes] = {}
-    light = _with_marks(request, files) if isinstance(request, ChatRequest) else request
+    light = _with_markers(request, files) if isinstance(request, ChatRequest) else request
     payload = light.payload(stream=stream)
     text = msgspec.json.encode(payload)
     if not files:
         return payload, Body((text,))
-    texts, found = [], []
-    for mark in sorted(files, key=text.find):  # a dialect may put them in an order of its own
-        before, _, text = text.partition(mark)
+    texts, ordered = [], []
+    for marker in sorted(files, key=text.find):  # a dialect may write them in another order
+        before, _, text = text.partition(marker)
         texts.append(before)
-        found.append(files[mark])
-    return payload, Body((*texts, text), tuple(found))
+        ordered.append(files[marker])
+    return payload, Body((*texts, text), tuple(ordered))
 
 
-def _with_marks(request: ChatRequest, files: dict[bytes, bytes]) -> ChatRequest:
-    if not isinstance(request.messages, tuple) or not any(map(_has_large, request.messages)):
+def _with_markers(request: ChatRequest, files: dict[bytes, bytes]) -> ChatRequest:
+    if not isinstance(request.messages, tuple) or not any(map(_has_large_file, request.messages)):
         return request
     messages = [
-        attrs.evolve(message, parts=tuple(_marked(part, files) for part in message.parts))
+        attrs.evolve(message, parts=tuple(_mark(part, files) for part in message.parts))
         if isinstance(message, Message)
         else message
         for message in request.messages
@@ -89,22 +89,22 @@ def _with_marks(request: ChatRequest, files: dict[bytes, bytes]) -> ChatRequest:
     return request.options(messages=messages)
 
 
-def _has_large(message: Any) -> bool:
-    return isinstance(message, Message) and any(map(_is_large, message.parts))
+def _has_large_file(message: Any) -> bool:
+    return isinstance(message, Message) and any(map(_is_large_file, message.parts))
 
 
-def _is_large(part: Any) -> bool:
-    # A text is sent as text by one of the dialects.
+def _is_large_file(part: Any) -> bool:
+    # One of the dialects sends a text document as text, not as base64.
     return (
-        isinstance(part, _WITH_FILES)
-        and len(part.data or b"") > _LARGE
+        isinstance(part, _FILE_TYPES)
+        and len(part.data or b"") > _LARGE_BYTES
         and not (part.media_type or "").startswith("text/")
     )
 
 
-def _marked(part: Any, files: dict[bytes, bytes]) -> Any:
-    if not _is_large(part):
+def _mark(part: Any, files: dict[bytes, bytes]) -> Any:
+    if not _is_large_file(part):
         return part
-    mark = os.urandom(_MARK_BYTES)
-    files[base64.b64encode(mark)] = part.data
-    return attrs.evolve(part, data=mark)
+    marker = os.urandom(_MARKER_BYTES)
+    files[base64.b64encode(marker)] = part.data
+    return attrs.evolve(part, data=marker)

@@ -1,14 +1,14 @@
-"""One call over its tries: who may start, what is tried again, and what is told of it."""
+"""One call over its attempts, and the record of how it ended."""
 
 from __future__ import annotations
 
-import logging
-import re
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+import asyncio
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import attrs
 
 from aimlchat._protocol.api_errors import error_from_response
+from aimlchat._protocol.whole import parse_completion
 from aimlchat.errors import (
     AIMLChatError,
     APIError,
@@ -20,365 +20,264 @@ from aimlchat.errors import (
 )
 from aimlchat.records import CallRecord, RetryRecord
 
-from .retry import RetryBudget, may_retry
+from .credentials import redact
+from .hooks import logs_calls, report_call, report_retry
+from .prepare import PreparedRequest
+from .response import OpenResponse, Response
+from .retry import is_retryable
 from .tally import count_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from aimlchat.completions import Completion
-    from aimlchat.policies import RetryPolicy, Timeouts
+    from aimlchat.records import CallOutcome
 
-    from .body import Body
-    from .rate_limit import Gate, Place
-    from .timers import Watch, Watchdog
-    from .transport import Exchange, Transport
+    from .context import CallContext
+    from .prepare import CallSpec, EndpointSpec
+    from .rate_limit import Slot
+    from .timers import CallTimers
 
-__all__ = ["Call", "Desk", "Observer", "Opened", "Question", "tell"]
+__all__ = ["Call", "CallObserver"]
 
-_logger = logging.getLogger("aimlchat")
 _SUCCESS = range(200, 300)
-_BASE64 = re.compile(rb"[A-Za-z0-9+/=]{1000,}")
-_TOKENS_OF_A_FILE = 1500  # an image that fills Claude's 1.15 megapixels
-_USUAL_ANSWER = 1024
+_UNPREPARED = PreparedRequest("", {})
+_FIRST_ATTEMPT = (Attempt(1),)
 _T = TypeVar("_T")
 
 
-@attrs.define
-class Question:
-    """What is sent, the same at every try.
+class CallObserver(Protocol):
+    """Follows a call while it runs."""
 
-    Not frozen, which would triple the cost of making one.
-    """
+    def attempt_started(self) -> None:
+        """Note that an attempt is sent now."""
 
-    path: str
-    headers: Mapping[str, str]
-    body: Body | None = None
-    model: str = ""
-    choices: int = 1
-    client_request_id: str = ""
-    streamed: bool = False
-    max_tokens: int | None = None
-    method: str = "POST"
-
-    def estimate_tokens(self) -> int:
-        """Guess what it will take: four bytes of prompt a token, and as much answer as it may have.
-
-        A file in it is worth many fewer tokens than bytes.
-        """
-        texts = self.body.texts if self.body is not None else ()
-        size, files = 0, len(self.body.files) if self.body is not None else 0
-        for text in texts:
-            rest, found = _BASE64.subn(b"", text)
-            size, files = size + len(rest), files + found
-        return size // 4 + files * _TOKENS_OF_A_FILE + (self.max_tokens or _USUAL_ANSWER)
-
-
-_UNASKED = Question("", {})
-_AT_FIRST = (Attempt(1),)
-
-
-@attrs.define(eq=False)
-class Desk:
-    """What the calls of a session share."""
-
-    transport: Transport
-    gate: Gate
-    watchdog: Watchdog
-    redact: Callable[[AIMLChatError], None]  # takes the key out of what the server said
-    on_retry: Callable[[RetryRecord], object] | None = None
-    on_finish: Callable[[CallRecord], object] | None = None
-    budget: RetryBudget = attrs.field(factory=RetryBudget)
-
-
-@attrs.define(eq=False)
-class Opened:
-    """An answer whose head has come. It has a place in the gate until it is closed."""
-
-    exchange: Exchange
-    question: Question
-    attempts: tuple[Attempt, ...]
-    _place: Place | None
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """The fields of a completion that only the HTTP layer knows."""
-        headers = self.exchange.headers
-        said = headers.get("x-client-request-id")
-        return {
-            "inference_id": headers.get("x-inference-id"),
-            "client_request_id": said or self.question.client_request_id,
-            "attempts": self.attempts,
-            "headers": headers,
-        }
-
-    def close(self) -> None:
-        """Close the connection, or give it back if the body was read; safe to repeat."""
-        self.exchange.close()
-        if self._place is not None:
-            self._place.leave()
-
-    async def release(self) -> None:
-        """Close it, but see first whether the end of the body is near."""
-        try:
-            await self.exchange.release()
-        finally:
-            self.close()
-
-
-class Observer(Protocol):
-    """Who is told how a call fares while it runs."""
-
-    def began_try(self) -> None:
-        """A try is sent now."""
-
-    def failed_try(self, error: AIMLChatError) -> None:
-        """A try has failed, or the wait for it."""
+    def attempt_failed(self, error: AIMLChatError) -> None:
+        """Note that an attempt, or the wait for one, has failed."""
 
 
 class Call:
-    """One call: tries until a good answer begins, and reports once how it ended.
+    """One call: it makes attempts until a good response begins, and reports once how it ended.
 
-    ``ask`` makes the question once the call begins, which is when `open` is first awaited; it can
-    be made where no loop runs. `finish` has to be called once it is over.
+    The spec is prepared when `open` is first awaited, so that a call can be made where no event
+    loop runs. `finish` or `close` has to be called once it is over.
     """
 
     __slots__ = (
-        "_ask",
         "_attempts",
+        "_context",
         "_delays",
-        "_desk",
         "_has_begun",
+        "_is_attempting",
         "_is_over",
-        "_is_trying",
         "_observer",
-        "_place",
-        "_policy",
-        "_question",
+        "_request",
+        "_retry",
+        "_slot",
+        "_spec",
         "_timeouts",
-        "watch",
+        "timers",
     )
 
     def __init__(
         self,
-        desk: Desk,
-        ask: Callable[[], Question],
-        timeouts: Timeouts,
-        policy: RetryPolicy,
-        observer: Observer | None = None,
+        context: CallContext,
+        spec: CallSpec | EndpointSpec,
+        observer: CallObserver | None = None,
     ) -> None:
-        self._desk = desk
-        self._ask: Callable[[], Question] | None = ask
-        self._timeouts = timeouts
-        self._policy = policy
+        self._context = context
+        self._spec: CallSpec | EndpointSpec | None = spec
+        self._timeouts = spec.timeouts
+        self._retry = spec.retry
         self._observer = observer
         self._delays: Iterator[float] | None = None
         self._attempts: list[Attempt] = []
-        self.watch: Watch
-        """The clocks of this call; there are none before it is opened."""
+        self.timers: CallTimers
+        """The timeouts of this call; not set before it is opened."""
         self._has_begun = False
-        self._question = _UNASKED
+        self._request = _UNPREPARED
         self._is_over = False
-        self._is_trying = False
-        self._place: Place | None = None
+        self._is_attempting = False
+        self._slot: Slot | None = None
 
-    async def open(self, failed: AIMLChatError | None = None) -> Opened:
-        """Return at the head of a good answer, trying as often as the policy allows.
+    # --- attempts -----------------------------------------------------------------------------
 
-        ``failed`` is what ended the try before, behind its head: it is raised if it is final.
-        Cancelling closes the connection.
+    async def open(self, failure: AIMLChatError | None = None) -> OpenResponse:
+        """Return once the headers of a good response have arrived.
+
+        Makes as many attempts as the policy allows. ``failure`` is what ended the previous attempt
+        after its response headers; it is raised if it is final. Cancelling closes the connection.
         """
+        context = self._context
         if not self._has_begun:
-            self._desk.transport.check()
+            context.transport.check()
             self._has_begun = True
-            self.watch = self._desk.watchdog.watch(self._timeouts)
-        watch = self.watch
+            self.timers = context.scheduler.start_call(self._timeouts)
+        timers = self.timers
         try:
-            if self._ask is not None:
-                self._question = self._ask()
-                self._ask = None  # which holds the request
+            if self._spec is not None:
+                self._request = self._spec.prepare(context.defaults)
+                self._spec = None  # it holds the caller's request
             delay: float | None = None
             while True:
-                if failed is not None:
-                    delay = self._delay_after(failed)
+                if failure is not None:
+                    delay = self._delay_after(failure)
                     if delay is None:
-                        raise failed
-                    if not watch.fits(delay):  # to wait for it would be in vain
-                        raise self._late() from failed
-                    self._announce(failed, delay)
+                        raise failure
+                    if not timers.can_wait(delay):
+                        raise self._deadline_error() from failure
+                    self._report_retry(failure, delay)
                 try:
-                    with watch:
+                    with timers:
                         if delay is not None:
-                            watch.sleeping()
-                            await self._desk.watchdog.clock.sleep(delay)
-                        return await self._try(self._question)
+                            timers.start_retry_delay()
+                            await context.scheduler.clock.sleep(delay)
+                        return await self._attempt(self._request)
                 except AIMLChatError as error:
-                    # Without its frames, one of which is this one and would hold it.
-                    failed = error.with_traceback(None)
+                    # Without its frames: this one is among them, and the local would be a cycle.
+                    failure = error.with_traceback(None)
         finally:
-            del failed
+            del failure
 
-    async def answer(self, read: Callable[[bytes, Opened], _T]) -> _T:
-        """Return what ``read`` makes of the whole answer. Cancelling closes the connection."""
-        failed: AIMLChatError | None = None
+    async def read_whole(self, parse: Callable[[bytes, OpenResponse], _T]) -> _T:
+        """Return what ``parse`` makes of the whole body. Cancelling closes the connection."""
+        failure: AIMLChatError | None = None
         try:
             while True:
-                opened = await self.open(failed)
+                opened = await self.open(failure)
                 try:
-                    self.watch.whole()
-                    data = await opened.exchange.read_whole(self.watch.reading)
-                    result = read(data, opened)
+                    self.timers.ignore_tokens()
+                    data = await opened.response.read_whole(self.timers.start_read)
+                    result = parse(data, opened)
                 except AIMLChatError as error:
                     if isinstance(error, APIError):
-                        error.inference_id = opened.exchange.headers.get("x-inference-id")
-                    failed = error.with_traceback(None)
+                        error.inference_id = opened.response.headers.get("x-inference-id")
+                    failure = error.with_traceback(None)
                 else:
-                    self.succeeded()
+                    self.attempt_succeeded()
                     return result
                 finally:
                     opened.close()
         finally:
-            del failed
+            del failure
 
-    def succeeded(self) -> None:
-        """Note that a try came to something: its first delta, or a whole answer."""
-        self._desk.budget.note(failed=False)
-        self._question.body = None  # it is not sent again, and a stream may hold it for long
+    async def complete(self) -> Completion:
+        """Return the whole completion, and report how the call ended.
 
-    def explain(self, error: AIMLChatError) -> None:
-        """Put on an error behind the first delta, which is final, what was tried."""
-        self._desk.redact(error)
-        self._note(error, 0.0)
-
-    @property
-    def tried(self) -> tuple[Attempt, ...]:
-        """The tries so far, the one that is under way included."""
-        before = self._attempts
-        if not self._is_trying:
-            return tuple(before)
-        return (*before, Attempt(len(before) + 1)) if before else _AT_FIRST
-
-    def close(self) -> None:
-        """Stop the clocks, without a report; safe to repeat."""
-        self._is_over = True
-        if self._has_begun:
-            self.watch.stop()
-
-    def finish(
-        self,
-        outcome: Any,
-        *,
-        said: Callable[[], Completion] | None = None,
-        error: AIMLChatError | None = None,
-        first_reasoning: float | None = None,
-        first_answer: float | None = None,
-        deltas: int = 0,
-    ) -> None:
-        """Stop the clocks and report; a second time does nothing, nor a call that never began."""
-        if self._is_over or not (self._has_begun or error):
-            return
-        self.close()
-        if self._desk.gate.counts_tokens and said is not None:
-            self._settle(count_tokens(said().usage))
-        hook = self._desk.on_finish
-        if hook is None and not _logger.isEnabledFor(logging.DEBUG):
-            return
-        question = self._question
-        completion = said() if said else None
-        record = CallRecord(
-            outcome=outcome,
-            model=question.model,
-            client_request_id=question.client_request_id,
-            inference_id=completion.inference_id if completion else _inference_id(error),
-            duration=self.watch.elapsed if self._has_begun else 0.0,
-            first_reasoning=first_reasoning,
-            first_answer=first_answer,
-            deltas=deltas,
-            usage=completion.usage if completion else None,
-            cost=completion.cost if completion else None,
-            attempts=error.attempts if error else self._tried_until(outcome),
-            error=error and detach(error),
-        )
-        _logger.debug(
-            "call %s of %s: %s after %.3f s, %d tries",
-            record.client_request_id,
-            record.model,
-            outcome,
-            record.duration,
-            len(record.attempts),
-        )
-        tell(hook, record)
-
-    def _tried_until(self, outcome: str) -> tuple[Attempt, ...]:
-        tried = self.tried
-        if outcome == "complete" or not self._is_trying:
-            return tried
-        return (*tried[:-1], attrs.evolve(tried[-1], cause=outcome))
-
-    async def _try(self, question: Question) -> Opened:
-        watch, gate = self.watch, self._desk.gate
-        place: Place | None = None
-        if not gate.is_open:
-            watch.queueing()
-            tokens = question.estimate_tokens() if gate.counts_tokens else 0
-            place = self._place = await gate.enter(question.model, tokens)
-        exchange = None
+        Raises an `AIMLChatError`. Cancelling closes the connection.
+        """
         try:
-            self._is_trying = True
+            completion = await self.read_whole(_parse_completion)
+        except AIMLChatError as error:
+            self.finish("error", error=error)
+            raise
+        except asyncio.CancelledError:
+            self.finish("cancelled")
+            raise
+        except BaseException:
+            self.finish("error")
+            raise
+        self.finish("complete", completion=lambda: completion)
+        return completion
+
+    async def _attempt(self, request: PreparedRequest) -> OpenResponse:
+        context, timers = self._context, self.timers
+        limiter = context.limiter
+        slot: Slot | None = None
+        if not limiter.is_open:
+            timers.start_queue()
+            tokens = request.estimate_tokens() if limiter.counts_tokens else 0
+            slot = self._slot = await limiter.acquire(request.model, tokens)
+        response = None
+        try:
+            self._is_attempting = True
             if self._observer is not None:
-                self._observer.began_try()
-            watch.asking()
-            exchange = await self._desk.transport.send(
-                question.method,
-                question.path,
-                body=question.body,
-                headers=question.headers,
+                self._observer.attempt_started()
+            timers.start_attempt()
+            response = await context.transport.send(
+                request.method,
+                request.path,
+                body=request.body,
+                headers=request.headers,
                 timeouts=self._timeouts,
             )
-            watch.answered(exchange.fail)
-            if exchange.status not in _SUCCESS:
-                await self._refuse(exchange)
+            timers.start_body(response.fail)
+            if response.status not in _SUCCESS:
+                await self._raise_api_error(response)
         except BaseException:
-            if exchange is not None:
-                exchange.close()
-            if place is not None:
-                place.leave()
+            if response is not None:
+                response.close()
+            if slot is not None:
+                slot.release()
             raise
-        return Opened(exchange, question, self.tried, place)
+        return OpenResponse(response, request, self.attempts, slot)
 
-    async def _refuse(self, exchange: Exchange) -> None:
-        self.watch.whole()
-        body = await exchange.read_refusal(self.watch.reading)
-        now = self._desk.watchdog.clock.wall_time()
-        error = error_from_response(exchange.status, body, exchange.headers, now)
-        del body  # the frame of an error is no place for what the server said either
+    async def _raise_api_error(self, response: Response) -> None:
+        self.timers.ignore_tokens()
+        body = await response.read_error_body(self.timers.start_read)
+        now = self._context.scheduler.clock.wall_time()
+        error = error_from_response(response.status, body, response.headers, now)
+        del body  # it may quote the key, and the error's frames would show it
         raise error
 
+    # --- what an attempt came to --------------------------------------------------------------
+
+    def attempt_succeeded(self) -> None:
+        """Note that an attempt has brought its first delta, or a whole completion."""
+        self._context.retry_budget.record(failed=False)
+        self._request.body = None  # it is not sent again, and a stream may live long
+
+    def fail_attempt(self, error: AIMLChatError) -> None:
+        """Complete an error that came after the first delta, and is therefore final."""
+        redact(error, self._context.api_key)
+        self._record_attempt(error, 0.0)
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """The attempts so far, the one in progress included."""
+        earlier = self._attempts
+        if not self._is_attempting:
+            return tuple(earlier)
+        return (*earlier, Attempt(len(earlier) + 1)) if earlier else _FIRST_ATTEMPT
+
     def _delay_after(self, error: AIMLChatError) -> float | None:
-        """Note that a try failed; return the wait before the next one, or None if it is final."""
-        self._desk.redact(error)
+        """Record a failed attempt; return the delay before the next one, None if it is final."""
+        redact(error, self._context.api_key)
         if self._observer is not None:
-            self._observer.failed_try(error)
-        delay = self._delay(error)
-        self._note(error, delay or 0.0)
+            self._observer.attempt_failed(error)
+        delay = self._retry_delay(error)
+        self._record_attempt(error, delay or 0.0)
         if isinstance(error, APIError):
-            self._settle(0)  # who is refused has used nothing
+            self._settle_tokens(0)  # a request that is refused uses no tokens
         return delay
 
-    def _settle(self, tokens: int | None) -> None:
-        """Count the tokens of the last try, if they are counted at all, as what they came to."""
-        entry = self._place.entry if self._place is not None else None
-        if entry is not None and tokens is not None:
-            self._desk.gate.settle(entry, tokens)
+    def _retry_delay(self, error: AIMLChatError) -> float | None:
+        retryable = is_retryable(error, is_stream=self._request.is_stream)
+        context = self._context
+        if self._is_attempting:
+            context.retry_budget.record(failed=retryable)
+        retry_after = error.retry_after if isinstance(error, APIError) else None
+        if not retryable or context.transport.is_closed:
+            return None
+        if retry_after is not None and retry_after > self._retry.max_retry_after:
+            return None
+        if self._delays is None:
+            self._delays = self._retry.delays(context.scheduler.clock.random)
+        jitter = next(self._delays, None)
+        if isinstance(error, RateLimitError):
+            cooldown = jitter if retry_after is None else retry_after
+            if cooldown is not None:
+                context.limiter.cool_down(self._request.model, cooldown)
+        if jitter is None:
+            return None
+        if context.retry_budget.is_exhausted:
+            error.add_note("not retried: most of this session's recent attempts have failed")
+            return None
+        return (retry_after or 0.0) + jitter
 
-    def _late(self) -> RequestTimeoutError:
-        error = self.watch.deadline_error()
-        self._note(error, 0.0)
-        return error
-
-    def _note(self, error: AIMLChatError, delay: float) -> None:
-        if self._is_trying:
-            self._is_trying = False
+    def _record_attempt(self, error: AIMLChatError, delay: float) -> None:
+        if self._is_attempting:
+            self._is_attempting = False
             sent = not (isinstance(error, ConnectionFailedError) and not error.sent)
             if isinstance(error, RequestTimeoutError) and error.phase == "connect":
                 sent = False
@@ -386,49 +285,88 @@ class Call:
             self._attempts.append(Attempt(number, cause=str(error), delay=delay, sent=sent))
         error.attempts = tuple(self._attempts)
 
-    def _announce(self, error: AIMLChatError, delay: float) -> None:
-        model, request_id = self._question.model, self._question.client_request_id
-        number = len(self._attempts)
-        # Without the server's own words, which may quote the conversation.
-        why = f"{type(error).__name__} {getattr(error, 'status', '')}".rstrip()
-        _logger.info("call %s: try %d failed, %s; next in %.2f s", request_id, number, why, delay)
-        tell(self._desk.on_retry, RetryRecord(model, request_id, number, delay, error))
+    def _settle_tokens(self, tokens: int | None) -> None:
+        """Replace the estimate of the last attempt, if there is one, by the tokens it used."""
+        reservation = self._slot.reservation if self._slot is not None else None
+        if reservation is not None and tokens is not None:
+            self._context.limiter.settle(reservation, tokens)
 
-    def _delay(self, error: AIMLChatError) -> float | None:
-        again = may_retry(error, streamed=self._question.streamed)
-        if self._is_trying:
-            self._desk.budget.note(failed=again)
-        floor = error.retry_after if isinstance(error, APIError) else None
-        if not again or self._desk.transport.is_closed:
-            return None
-        if floor is not None and floor > self._policy.max_retry_after:
-            return None
-        if self._delays is None:
-            self._delays = self._policy.delays(self._desk.watchdog.clock.chance)
-        jitter = next(self._delays, None)
-        if isinstance(error, RateLimitError):
-            rest = jitter if floor is None else floor
-            if rest is not None:
-                self._desk.gate.rest(self._question.model, rest)
-        if jitter is None:
-            return None
-        if self._desk.budget.is_spent:
-            error.add_note("not tried again: most of what this session tried of late has failed")
-            return None
-        return (floor or 0.0) + jitter
+    def _deadline_error(self) -> RequestTimeoutError:
+        error = self.timers.deadline_error()
+        self._record_attempt(error, 0.0)
+        return error
+
+    # --- reports ------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Stop the timeouts without a report; safe to repeat."""
+        self._is_over = True
+        if self._has_begun:
+            self.timers.stop()
+
+    def finish(
+        self,
+        outcome: CallOutcome,
+        *,
+        completion: Callable[[], Completion] | None = None,
+        error: AIMLChatError | None = None,
+        first_reasoning: float | None = None,
+        first_answer: float | None = None,
+        deltas: int = 0,
+    ) -> None:
+        """Stop the timeouts and report how the call ended.
+
+        A second time does nothing, nor does it for a call that never began. ``completion`` is
+        called only where its result is needed.
+        """
+        if self._is_over or not (self._has_begun or error):
+            return
+        self.close()
+        if self._context.limiter.counts_tokens and completion is not None:
+            self._settle_tokens(count_tokens(completion().usage))
+        hook = self._context.on_finish
+        if hook is None and not logs_calls():
+            return
+        request = self._request
+        received = completion() if completion else None
+        record = CallRecord(
+            outcome=outcome,
+            model=request.model,
+            client_request_id=request.client_request_id,
+            inference_id=received.inference_id if received else _inference_id(error),
+            duration=self.timers.elapsed if self._has_begun else 0.0,
+            first_reasoning=first_reasoning,
+            first_answer=first_answer,
+            deltas=deltas,
+            usage=received.usage if received else None,
+            cost=received.cost if received else None,
+            attempts=error.attempts if error else self._attempts_until(outcome),
+            error=error and detach(error),
+        )
+        report_call(hook, record)
+
+    def _attempts_until(self, outcome: CallOutcome) -> tuple[Attempt, ...]:
+        attempts = self.attempts
+        if outcome == "complete" or not self._is_attempting:
+            return attempts
+        return (*attempts[:-1], attrs.evolve(attempts[-1], cause=outcome))
+
+    def _report_retry(self, error: AIMLChatError, delay: float) -> None:
+        record = RetryRecord(
+            model=self._request.model,
+            client_request_id=self._request.client_request_id,
+            attempt=len(self._attempts),
+            delay=delay,
+            error=error,
+        )
+        report_retry(self._context.on_retry, record)
+
+
+def _parse_completion(data: bytes, opened: OpenResponse) -> Completion:
+    return parse_completion(data, opened.request.model, **opened.metadata)
 
 
 def _inference_id(error: AIMLChatError | None) -> str | None:
     if isinstance(error, APIError):
         return error.inference_id
-    return error.partial.inference_id if error is not None and error.partial else None
-
-
-def tell(hook: Callable[[Any], object] | None, record: object) -> None:
-    """Call a hook, if there is one; what it raises is logged and breaks nothing."""
-    if hook is None:
-        return
-    try:
-        hook(record)
-    except Exception:  # a hook that fails is not the call's fault
-        _logger.exception("the hook %r failed", hook)
+    return error.partial.inference_id if error is not None else None

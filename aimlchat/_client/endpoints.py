@@ -1,4 +1,4 @@
-"""The endpoints that are no chat: the list of models, and whatever else takes plain JSON."""
+"""The endpoints other than the chat's: the list of models, and whatever takes plain JSON."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from aimlchat._json import decode_json
 from aimlchat._protocol.metadata import parse_models
 
-from .body import Body
-from .call import Call, Question
+from .call import Call
+from .prepare import EndpointSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,47 +16,53 @@ if TYPE_CHECKING:
     from aimlchat.completions import Model
     from aimlchat.policies import RetryPolicy, Timeouts
 
-    from .call import Desk
+    from .context import CallContext
 
 __all__ = ["Endpoints"]
 
 
 class Endpoints:
-    """A session's way to the endpoints that are no chat."""
+    """A session's access to the endpoints other than the chat's.
+
+    ``keyless_headers`` are those for endpoints that take no key. These calls make no record for
+    ``on_finish``, since they ask no model, and use no tokens of ``Limits.tokens_per_minute``.
+    """
 
     def __init__(
         self,
-        desk: Desk,
-        open_headers: Mapping[str, str],
-        headers: Mapping[str, str],
+        context: CallContext,
+        keyless_headers: Mapping[str, str],
         timeouts: Timeouts,
         retry: RetryPolicy,
     ) -> None:
-        self._desk = desk
-        self._open_headers = open_headers
-        self._headers = headers
+        self._context = context
+        self._keyless_headers = keyless_headers
         self._timeouts = timeouts
         self._retry = retry
 
     async def models(self) -> list[Model]:
-        """Return the models that the API offers. The endpoint takes no key, so none is sent."""
-        request = Question("models", self._open_headers, method="GET")
-        data = await self._answer(request, self._retry)
-        return parse_models(decode_json(data))
+        """Return the models that the API offers. The endpoint takes no key, so none is sent.
+
+        Raises an `AIMLChatError`. Cancelling closes the connection.
+        """
+        spec = EndpointSpec("GET", "models", self._keyless_headers, self._timeouts, self._retry)
+        return parse_models(decode_json(await self._read(spec)))
 
     async def send(
         self, method: str, path: str, body: bytes | None = None, *, retry: RetryPolicy | None = None
     ) -> bytes:
-        """Send JSON and return the body of the response.
+        """Send JSON, with the key, and return the body of the response.
 
         Raises an `AIMLChatError`. Cancelling closes the connection.
         """
-        request = Question(path, self._headers, Body((body,)) if body else None, method=method)
-        return await self._answer(request, retry or self._retry)
+        headers, retry = self._context.defaults.headers, retry or self._retry
+        return await self._read(
+            EndpointSpec(method, path, headers, self._timeouts, retry, body=body)
+        )
 
-    async def _answer(self, request: Question, retry: RetryPolicy) -> bytes:
-        call = Call(self._desk, lambda: request, self._timeouts, retry)
+    async def _read(self, spec: EndpointSpec) -> bytes:
+        call = Call(self._context, spec)
         try:
-            return await call.answer(lambda data, _: data)
+            return await call.read_whole(lambda data, _: data)
         finally:
-            call.close()  # no record of it: no model was asked
+            call.close()

@@ -1,4 +1,4 @@
-"""Many calls at once: their outcomes as they come, or their deltas."""
+"""The producers of the iterators over many calls: they run the calls and queue their results."""
 
 from __future__ import annotations
 
@@ -19,190 +19,52 @@ from aimlchat.errors import (
 )
 from aimlchat.records import Outcome, Progress
 
-from .call import tell
-from .pool import Crew
+from .hooks import call_hook
+from .pool import TaskPool
 from .tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
     from types import TracebackType
 
-    from aimlchat.completions import Completion, Cost, Delta, Usage
-    from aimlchat.iterators import DeltaStream
+    from aimlchat.completions import Completion, Delta
 
-    from .call import Observer
-    from .pool import Limit
+    from .call import CallObserver
+    from .pool import Concurrency
     from .timers import Clock
 
-__all__ = ["CompletionIterator", "Run", "Streams", "StreamsIterator"]
+__all__ = ["CompletionProducer", "DeltaProducer", "Producer", "ResultIterator"]
 
 # These hit every other request as well.
-_FATAL = (AuthenticationError, InsufficientCreditsError, ConfigurationError)
-_OVERLOADED = (503, 529)
-_READY_DELTAS = 64
+_FATAL_ERRORS = (AuthenticationError, InsufficientCreditsError, ConfigurationError)
+_OVERLOAD_STATUSES = (503, 529)
+_MAX_WAITING_DELTAS = 64
 _T_co = TypeVar("_T_co", covariant=True)
 
 
-class _Progress:
-    """What is known of one of many calls while it runs."""
+class Producer(Protocol[_T_co]):
+    """What makes the results of a `ResultIterator`.
 
-    def __init__(self, run: Run, task: asyncio.Task[Any] | None) -> None:
-        self._run = run
-        self._task = task
-        self._epoch = run.limit.epoch
-        self._begun: float | None = None
-        if task is not None:
-            run.waiting.add(task)
+    It does not refer to the iterator, so that dropping the iterator ends the calls.
+    """
 
-    def began_try(self) -> None:
-        """It is sent now; how long it waited for its turn says nothing of the server."""
-        self._begun = self._run.clock.time()
-        self.end()
-
-    def failed_try(self, error: AIMLChatError) -> None:
-        """Look whether it was too much for the server."""
-        if isinstance(error, RateLimitError) or (
-            isinstance(error, ServerError) and error.status in _OVERLOADED
-        ):
-            self._run.limit.congested(self._epoch, self._run.crew.in_flight)
-
-    def succeeded(self) -> None:
-        """Tell how long the last try took."""
-        if self._begun is not None:
-            self._run.limit.succeeded(self._epoch, self._run.clock.time() - self._begun)
-
-    def end(self) -> None:
-        """It does not wait for its turn any more."""
-        if self._task is not None:
-            self._run.waiting.discard(self._task)
-
-
-class Run:
-    """The calls behind a `CompletionIterator`, which it does not know: dropping that ends it."""
-
-    def __init__(
-        self,
-        requests: Iterable[Any] | AsyncIterable[Any],
-        complete: Callable[[Any, Observer], Awaitable[Completion]],
-        *,
-        limit: Limit,
-        ordered: bool,
-        budget_usd: float | None,
-        on_progress: Callable[[Progress], object] | None,
-        clock: Clock,
-    ) -> None:
-        if budget_usd is not None and not budget_usd >= 0:  # which no NaN is
-            msg = f"budget_usd is {budget_usd!r}; give dollars, from 0, or None for no limit"
-            raise ConfigurationError(msg)
-        self.crew = Crew(requests, limit)
-        self.limit = limit
-        self.clock = clock
-        self.waiting: set[asyncio.Task[Any]] = set()
-        """The calls that have not been sent yet."""
-        self.tally = Tally()
-        self.is_out_of_budget = False
-        self._complete = complete
-        self._ordered = ordered
-        self._budget = budget_usd
-        self._on_progress = on_progress
-        self._total = len(requests) if isinstance(requests, Sized) else None
-        self._start = 0.0
-        self._next = 0
-        self._finished: list[tuple[int, Outcome]] = []  # a heap; no two have the same place
-
-    def start(self) -> None:
-        """Begin, in the running loop."""
-        self._start = self.clock.time()
-        self.crew.start(self._work)
-        self._keep_to_budget()
-
-    def pop(self) -> Outcome | None:
-        """Return the next outcome if it is there."""
-        if not self._finished:
-            return None
-        if self._ordered and self._finished[0][0] != self._next and not self.crew.is_over:
-            return None
-        _, outcome = heapq.heappop(self._finished)
-        self._next = outcome.index + 1
-        self.crew.handed_out()
-        return outcome
-
-    def end(self) -> None:
-        """Nothing: each failure is an outcome."""
-
-    async def _work(self, index: int, request: Any) -> None:
-        progress = _Progress(self, asyncio.current_task())
-        try:
-            completion = await self._complete(request, progress)
-        except _FATAL:
-            raise
-        except AIMLChatError as error:
-            outcome = Outcome(index, request, error=error.with_traceback(None))
-        else:
-            outcome = Outcome(index, request, completion)
-            progress.succeeded()
-        finally:
-            progress.end()
-        self._settle(outcome)
-
-    def _settle(self, outcome: Outcome) -> None:
-        place = outcome.index if self._ordered else self.tally.done
-        heapq.heappush(self._finished, (place, outcome))
-        completion, error = outcome.completion, outcome.error
-        self.tally.add(
-            error=type(error).__name__ if error is not None else None,
-            usage=completion.usage if completion is not None else None,
-            cost=completion.cost if completion is not None else None,
-        )
-        self._keep_to_budget()
-        if self._on_progress is not None:
-            tell(self._on_progress, self._progress())
-        self.crew.note_change()
-
-    def _keep_to_budget(self) -> None:
-        if self._budget is not None and self.tally.usd >= self._budget:
-            self.is_out_of_budget = True
-            self.crew.close_intake()
-            for task in tuple(self.waiting):
-                task.cancel()  # it costs nothing yet, and will not
-
-    def _progress(self) -> Progress:
-        tally, seconds = self.tally, self.clock.time() - self._start
-        rate = tally.done / seconds if seconds > 0 else 0.0
-        left = None
-        if self._total is not None and rate > 0:
-            left = (self._total - tally.done) / rate
-        return Progress(
-            done=tally.done,
-            failed=tally.failed,
-            in_flight=max(self.crew.in_flight - 1, 0),  # without the one that has just ended
-            tokens=tally.tokens,
-            usd=tally.usd,
-            rate=rate,
-            seconds_left=left,
-        )
-
-
-class _Behind(Protocol[_T_co]):
-    """What stands behind an iterator of many calls, and does not know it."""
-
-    crew: Crew
+    pool: TaskPool
 
     def start(self) -> None:
         """Begin, in the running loop."""
 
     def pop(self) -> _T_co | None:
-        """Return the next item if it is there."""
+        """Return the next result if there is one."""
 
-    def end(self) -> None:
-        """Raise what has to be raised behind the last item."""
+    def raise_late_failure(self) -> None:
+        """Raise what has to be raised after the last result."""
 
 
-class _Many(Generic[_T_co]):
-    """The way from many calls to their caller: item by item, until the end or until he leaves."""
+class ResultIterator(Generic[_T_co]):
+    """Async iterator over results; stops when it is closed."""
 
-    def __init__(self, behind: _Behind[_T_co]) -> None:
-        self._behind = behind
+    def __init__(self, producer: Producer[_T_co]) -> None:
+        self._producer = producer
 
     async def __aenter__(self) -> Self:
         return self
@@ -219,107 +81,222 @@ class _Many(Generic[_T_co]):
         return self
 
     async def __anext__(self) -> _T_co:
-        behind = self._behind
-        if not behind.crew.has_begun:
-            behind.start()
-        while (item := behind.pop()) is None:
-            if behind.crew.is_over:
-                _raise_failure(behind.crew)
-                behind.end()
+        producer, pool = self._producer, self._producer.pool
+        if not pool.has_begun:
+            producer.start()
+        while (result := producer.pop()) is None:
+            if pool.is_over:
+                if pool.failure is not None:
+                    is_ours = isinstance(pool.failure, AIMLChatError)
+                    raise detach(pool.failure) if is_ours else pool.failure
+                producer.raise_late_failure()
                 raise StopAsyncIteration
             try:
-                await behind.crew.changed()
+                await pool.wait_for_change()
             except asyncio.CancelledError:
-                # An end by a timeout must not look like the end to whoever goes on all the same.
+                # A caller that goes on after a timeout must not take the early end for the end.
                 msg = "these calls were left before their end: the wait for one was cancelled"
-                behind.crew.stop(AIMLChatError(msg))
+                pool.stop(AIMLChatError(msg))
                 raise
-        return item
+        return result
 
     async def aclose(self) -> None:
         """Cancel what is in flight and return when it has ended; safe to repeat."""
-        crew = self._behind.crew
-        crew.stop()
-        while crew.has_begun and not crew.is_over:
-            await crew.changed()
+        pool = self._producer.pool
+        pool.stop()
+        while pool.has_begun and not pool.is_over:
+            await pool.wait_for_change()
 
     def __del__(self) -> None:
-        """Cancel what is in flight; it does not hold the iterator, so dropping that is enough."""
-        if self._behind.crew.has_begun and not self._behind.crew.is_over:
-            self._behind.crew.stop()
+        """Cancel what is in flight: the tasks do not refer to the iterator."""
+        pool = self._producer.pool
+        if pool.has_begun and not pool.is_over:
+            pool.stop()
 
 
-class CompletionIterator(_Many[Outcome]):
-    """The outcomes of many requests: ``async for`` yields an `Outcome` for each.
+class _ConcurrencyObserver:
+    """Tells the concurrency limit how one of many calls fares."""
 
-    Made by `ChatSession.complete_many`; nothing is sent before the first step. One request that
-    fails stops no other; a failure that would hit all of them (no key, no credits, a closed
-    session) does: outcomes that have come are yielded, what is in flight is cancelled, and then the
-    failure is raised. Leaving early (``break``, an exception, cancelling, `aclose`, or dropping
-    the iterator) cancels what is in flight.
-    """
+    def __init__(self, producer: CompletionProducer, task: asyncio.Task[Any] | None) -> None:
+        self._producer = producer
+        self._task = task
+        self._epoch = producer.concurrency.epoch
+        self._sent_at: float | None = None
+        if task is not None:
+            producer.unsent.add(task)
 
-    _behind: Run
+    def attempt_started(self) -> None:
+        """Start the clock: the wait in our own queue says nothing about the server."""
+        self._sent_at = self._producer.clock.time()
+        self.close()
 
-    async def gather(self) -> list[Outcome]:
-        """Return all outcomes that are still to come."""
-        return [outcome async for outcome in self]
+    def attempt_failed(self, error: AIMLChatError) -> None:
+        """Report congestion, if the error is a sign of it."""
+        if isinstance(error, RateLimitError) or (
+            isinstance(error, ServerError) and error.status in _OVERLOAD_STATUSES
+        ):
+            in_flight = self._producer.pool.in_flight
+            self._producer.concurrency.congested(self._epoch, in_flight)
+
+    def succeeded(self) -> None:
+        """Report how long the last attempt took."""
+        if self._sent_at is not None:
+            seconds = self._producer.clock.time() - self._sent_at
+            self._producer.concurrency.succeeded(self._epoch, seconds)
+
+    def close(self) -> None:
+        """Note that the call is sent, or over: it does not wait in the queue any more."""
+        if self._task is not None:
+            self._producer.unsent.discard(self._task)
+
+
+class CompletionProducer:
+    """The calls behind a `CompletionIterator`."""
+
+    def __init__(
+        self,
+        requests: Iterable[Any] | AsyncIterable[Any],
+        complete: Callable[[Any, CallObserver], Awaitable[Completion]],
+        *,
+        concurrency: Concurrency,
+        ordered: bool,
+        budget_usd: float | None,
+        on_progress: Callable[[Progress], object] | None,
+        clock: Clock,
+    ) -> None:
+        if budget_usd is not None and not budget_usd >= 0:  # also refuses NaN
+            msg = f"budget_usd is {budget_usd!r}; give dollars, from 0, or None for no limit"
+            raise ConfigurationError(msg)
+        self.pool = TaskPool(requests, concurrency)
+        self.concurrency = concurrency
+        self.clock = clock
+        self.unsent: set[asyncio.Task[Any]] = set()
+        """The calls that have not been sent yet."""
+        self.tally = Tally()
+        self.is_out_of_budget = False
+        self._complete = complete
+        self._ordered = ordered
+        self._budget = budget_usd
+        self._on_progress = on_progress
+        self._total = len(requests) if isinstance(requests, Sized) else None
+        self._start = 0.0
+        self._next = 0
+        self._finished: list[tuple[int, Outcome]] = []  # a heap; the numbers are unique
+
+    def start(self) -> None:
+        """Begin, in the running loop."""
+        self._start = self.clock.time()
+        self.pool.start(self._work)
+        self._check_budget()
+
+    def pop(self) -> Outcome | None:
+        """Return the next outcome if there is one."""
+        if not self._finished:
+            return None
+        if self._ordered and self._finished[0][0] != self._next and not self.pool.is_over:
+            return None
+        _, outcome = heapq.heappop(self._finished)
+        self._next = outcome.index + 1
+        self.pool.result_consumed()
+        return outcome
+
+    def raise_late_failure(self) -> None:
+        """Do nothing: each failure is an outcome."""
+
+    async def _work(self, index: int, request: Any) -> None:
+        observer = _ConcurrencyObserver(self, asyncio.current_task())
+        try:
+            completion = await self._complete(request, observer)
+        except _FATAL_ERRORS:
+            raise
+        except AIMLChatError as error:
+            outcome = Outcome(index, request, error=error.with_traceback(None))
+        else:
+            outcome = Outcome(index, request, completion)
+            observer.succeeded()
+        finally:
+            observer.close()
+        self._add(outcome)
+
+    def _add(self, outcome: Outcome) -> None:
+        position = outcome.index if self._ordered else self.tally.done
+        heapq.heappush(self._finished, (position, outcome))
+        completion, error = outcome.completion, outcome.error
+        self.tally.add(
+            error=type(error).__name__ if error is not None else None,
+            usage=completion.usage if completion is not None else None,
+            cost=completion.cost if completion is not None else None,
+        )
+        self._check_budget()
+        if self._on_progress is not None:
+            call_hook(self._on_progress, self._progress())
+        self.pool.notify()
+
+    def _check_budget(self) -> None:
+        if self._budget is not None and self.tally.usd >= self._budget:
+            self.is_out_of_budget = True
+            self.pool.close_intake()
+            for task in tuple(self.unsent):
+                task.cancel()  # it has cost nothing yet
+
+    def _progress(self) -> Progress:
+        tally, seconds = self.tally, self.clock.time() - self._start
+        rate = tally.done / seconds if seconds > 0 else 0.0
+        left = None
+        if self._total is not None and rate > 0:
+            left = (self._total - tally.done) / rate
+        return Progress(
+            done=tally.done,
+            failed=tally.failed,
+            in_flight=max(self.pool.in_flight - 1, 0),  # without the call that has just ended
+            tokens=tally.tokens,
+            usd=tally.usd,
+            rate=rate,
+            seconds_left=left,
+        )
+
+
+class _Stream(Protocol):
+    """What a `DeltaProducer` needs of a `DeltaStream`."""
 
     @property
-    def done(self) -> int:
-        """How many calls have ended, the failed ones included."""
-        return self._behind.tally.done
-
-    @property
-    def failed(self) -> int:
-        """How many of them failed."""
-        return self._behind.tally.failed
-
-    @property
-    def in_flight(self) -> int:
-        """How many calls are on their way."""
-        return self._behind.crew.in_flight
-
-    @property
-    def is_out_of_budget(self) -> bool:
-        """Whether ``budget_usd`` was reached, so that no further request was begun."""
-        return self._behind.is_out_of_budget
-
-    @property
-    def usage(self) -> Usage:
-        """The tokens of all completions so far."""
-        return self._behind.tally.usage
-
-    @property
-    def cost(self) -> Cost:
-        """What the server said that it charged so far."""
-        return self._behind.tally.cost
+    def completion(self) -> Completion: ...
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+    def __aiter__(self) -> Self: ...
+    async def __anext__(self) -> Delta: ...
 
 
-class Streams:
+class DeltaProducer:
     """The streams behind a `StreamsIterator`."""
 
     def __init__(
         self,
         requests: Iterable[Any] | AsyncIterable[Any],
-        stream: Callable[[Any], DeltaStream],
-        limit: Limit,
+        stream: Callable[[Any], _Stream],
+        concurrency: Concurrency,
     ) -> None:
-        self.crew = Crew(requests, limit)
-        self.ready: deque[tuple[int, Delta]] = deque()
+        self.pool = TaskPool(requests, concurrency)
         self.outcomes: dict[int, Outcome] = {}
+        """The outcomes of the streams that have ended, by their index."""
         self._stream = stream
+        self._deltas: deque[tuple[int, Delta]] = deque()
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     def start(self) -> None:
         """Begin, in the running loop."""
-        self.crew.start(self._work)
+        self.pool.start(self._work)
 
     def pop(self) -> tuple[int, Delta] | None:
         """Return the next delta if there is one."""
-        if not self.ready:
+        if not self._deltas:
             return None
-        item = self.ready.popleft()
+        item = self._deltas.popleft()
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
@@ -331,45 +308,21 @@ class Streams:
         try:
             async with self._stream(request) as stream:
                 async for delta in stream:
-                    # Who waits longest goes first, so that no fast stream keeps a slow one waiting.
-                    while len(self.ready) >= _READY_DELTAS:
+                    # First come, first served, so that a fast stream does not starve a slow one.
+                    while len(self._deltas) >= _MAX_WAITING_DELTAS:
                         waiter = asyncio.get_running_loop().create_future()
                         self._waiting.append(waiter)
                         await waiter
-                    self.ready.append((index, delta))
-                    self.crew.note_change()
+                    self._deltas.append((index, delta))
+                    self.pool.notify()
                 self.outcomes[index] = Outcome(index, request, stream.completion)
-        except _FATAL:
+        except _FATAL_ERRORS:
             raise
         except AIMLChatError as error:
             self.outcomes[index] = Outcome(index, request, error=error.with_traceback(None))
-        self.crew.handed_out()
+        self.pool.result_consumed()
 
-    def end(self) -> None:
-        """Raise the first failure, now that nothing of the others is lost by that."""
+    def raise_late_failure(self) -> None:
+        """Raise the failure of the first stream that failed, after the deltas of the others."""
         for _, outcome in sorted(self.outcomes.items()):
             outcome.unwrap()
-
-
-class StreamsIterator(_Many[tuple[int, "Delta"]]):
-    """The deltas of many streams, as they come: ``async for`` yields ``(index, delta)``.
-
-    Made by `ChatSession.stream_many`. A stream that fails stops no other: the first failure is
-    raised once all deltas of the others were yielded. ``outcomes`` has the `Outcome` of each stream
-    that has ended, by its index. Leaving early closes all streams.
-    """
-
-    _behind: Streams
-
-    @property
-    def outcomes(self) -> dict[int, Outcome]:
-        """The outcomes of the streams that have ended, by their index."""
-        return self._behind.outcomes
-
-
-def _raise_failure(crew: Crew) -> None:
-    failure = crew.failure
-    if isinstance(failure, AIMLChatError):
-        raise detach(failure)
-    if failure is not None:
-        raise failure

@@ -1,36 +1,61 @@
-"""What a caller hands over, made ready to be sent."""
+"""From what a caller asks for, a `CallSpec`, to what is sent, a `PreparedRequest`."""
 
 from __future__ import annotations
 
+import itertools
+import os
+import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from aimlchat._payload.build import build_payload, check_client_request_id
 from aimlchat._payload.json_values import refuse
+from aimlchat.errors import InvalidRequestError
 from aimlchat.request import ChatRequest, freeze_tools
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from .body import Body, encode_request
+from .credentials import HEADER_NAMES, check_headers
 
-__all__ = ["RawRequest", "RequestFields"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aimlchat.policies import RetryPolicy, Timeouts
+
+__all__ = [
+    "CallSpec",
+    "EndpointSpec",
+    "PreparedRequest",
+    "RawRequest",
+    "Request",
+    "RequestDefaults",
+    "RequestFields",
+]
+
+Request = str | ChatRequest | Sequence[Mapping[str, Any]]
+"""What a caller may ask with: a text, a request, or a list of message dicts."""
+
+_CLIENT_REQUEST_ID = HEADER_NAMES["X-Client-Request-Id"]
+_ACCEPT = HEADER_NAMES["Accept"]
+_ACCEPT_ENCODING = HEADER_NAMES["Accept-Encoding"]
+_BASE64 = re.compile(rb"[A-Za-z0-9+/=]{1000,}")
+_TOKENS_OF_A_FILE = 1500  # an image of 1.15 megapixels, the most that Claude does not scale down
+_USUAL_ANSWER_TOKENS = 1024
 
 
 @attrs.frozen
 class RequestFields:
-    """A text or messages with options, on their way out at once: nothing has to be copied.
+    """The fields of a request that is sent at once, so that nothing has to be copied.
 
-    What a `ChatRequest` of the same fields would send; its constructor is a fifth of the cost of a
-    whole completion on our side. Raises `TypeError` for an option that is none.
+    It sends what a `ChatRequest` with these fields would, whose constructor takes a fifth of what a
+    whole completion costs on our side.
     """
 
     fields: dict[str, Any]
 
     def __attrs_post_init__(self) -> None:
-        """Name what is no option as a constructor would."""
-        for name in self.fields.keys() - _OPTIONS:
-            msg = f"ChatRequest.__init__() got an unexpected keyword argument {name!r}"
-            raise TypeError(msg)
+        """Give the fields the form that a `ChatRequest` has."""
         if "system" in self.fields:
             self.fields["_system"] = self.fields.pop("system")
         if "tools" in self.fields:
@@ -46,27 +71,169 @@ class RequestFields:
         fields = dict(self.fields)
         return ChatRequest(system=fields.pop("_system", None), **fields)
 
-    def payload(self, stream: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - as above
-        """Return the JSON body; raises `InvalidRequestError`."""
+    def payload(self, stream: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - as there
+        """Return what `ChatRequest.payload` returns. Raises `InvalidRequestError`."""
         return build_payload(self.fields, stream=stream)
 
 
 @attrs.frozen
 class RawRequest:
-    """A body that is sent as it stands, in the dialect that it was written in; nothing is checked.
+    """A body that is sent unchanged, in the dialect that it was written in; nothing is checked.
 
-    For whole completions: raises `InvalidRequestError` for a body that asks for a stream.
+    For whole completions only: a body that asks for a stream raises `InvalidRequestError`.
     """
 
     body: Mapping[str, Any]
     client_request_id: str | None = None
 
     def payload(self, stream: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - as above
-        """Return the body."""
+        """Return the body. Raises `InvalidRequestError`."""
         if stream or self.body.get("stream"):
-            refuse("a body that is sent as it stands is answered whole; leave out stream", "stream")
+            refuse("a body that is sent unchanged cannot ask for a stream; leave it out", "stream")
         check_client_request_id(self.client_request_id)
         return dict(self.body)
 
 
-_OPTIONS = frozenset(field.alias for field in attrs.fields(ChatRequest))
+@attrs.define(eq=False)
+class PreparedRequest:
+    """A request as it is sent, the same at every attempt.
+
+    Not frozen, which would triple the cost of making one.
+    """
+
+    path: str
+    headers: Mapping[str, str]
+    body: Body | None = None
+    model: str = ""
+    choices: int = 1
+    """How many choices were asked for (``n``)."""
+    client_request_id: str = ""
+    is_stream: bool = False
+    max_tokens: int | None = None
+    method: str = "POST"
+
+    def estimate_tokens(self) -> int:
+        """Estimate the tokens of prompt and answer, for the limit per minute.
+
+        Four bytes of prompt are counted as a token, and a file as a constant: it takes far fewer
+        tokens than it has bytes. The answer counts as much as ``max_tokens`` allows. A request that
+        asks no model uses no tokens.
+        """
+        if self.body is None or not self.model:
+            return 0
+        size, files = 0, len(self.body.files)
+        for text in self.body.texts:
+            rest, found = _BASE64.subn(b"", text)
+            size, files = size + len(rest), files + found
+        return size // 4 + files * _TOKENS_OF_A_FILE + (self.max_tokens or _USUAL_ANSWER_TOKENS)
+
+
+@attrs.define(eq=False)
+class RequestDefaults:
+    """What a session adds to the requests that go through it."""
+
+    model: str
+    """The model of requests that name none."""
+    headers: Mapping[str, str]
+    """The headers of every request that takes the key; a call's own replace them."""
+    _session_id: str = attrs.field(factory=lambda: os.urandom(8).hex())
+    _counter: Iterator[int] = attrs.field(factory=lambda: itertools.count(1))
+
+    def next_request_id(self) -> str:
+        """Return a new ``X-Client-Request-Id``.
+
+        Random for the session and counted within it: unique, and cheaper than a random one each.
+        """
+        return f"{self._session_id}-{next(self._counter)}"
+
+
+@attrs.define(eq=False)
+class CallSpec:
+    """A chat call as its caller asked for it; `Call` prepares it once, when it begins."""
+
+    request: Request | RawRequest
+    options: Mapping[str, Any]
+    timeouts: Timeouts
+    retry: RetryPolicy
+    headers: Mapping[str, str] | None = None
+    is_stream: bool = False
+
+    def freeze(self, defaults: RequestDefaults) -> None:
+        """Copy what the caller could still change before the call begins.
+
+        Raises what `prepare` raises for a request of the wrong type.
+        """
+        if isinstance(self.request, str) and not self.options:
+            return
+        request = _resolve(self.request, self.options, defaults.model)
+        self.request = request.to_request() if isinstance(request, RequestFields) else request
+        self.options = {}
+
+    def prepare(self, defaults: RequestDefaults) -> PreparedRequest:
+        """Build the payload, the body and the headers.
+
+        Raises `InvalidRequestError` for what the API would refuse, and `ConfigurationError` for a
+        header that HTTP cannot carry.
+        """
+        request = _resolve(self.request, self.options, defaults.model)
+        payload, body = encode_request(request, stream=self.is_stream)
+        client_request_id = request.client_request_id or defaults.next_request_id()
+        headers = {_CLIENT_REQUEST_ID: client_request_id, **defaults.headers}
+        if self.headers:
+            headers |= check_headers(self.headers)
+        if self.is_stream:
+            headers[_ACCEPT] = "text/event-stream"
+            # A compressed stream arrives in lumps, whenever the compressor's buffer is full.
+            headers[_ACCEPT_ENCODING] = "identity"
+        choices, max_tokens = payload.get("n"), payload.get("max_tokens")
+        return PreparedRequest(
+            "chat/completions",
+            headers,
+            body,
+            str(payload.get("model", "")),
+            choices if type(choices) is int and choices else 1,
+            client_request_id,
+            self.is_stream,
+            max_tokens if type(max_tokens) is int else None,
+        )
+
+
+@attrs.define(eq=False)
+class EndpointSpec:
+    """A call to an endpoint that is not the chat's."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    timeouts: Timeouts
+    retry: RetryPolicy
+    body: bytes | None = None
+
+    def prepare(self, _: RequestDefaults) -> PreparedRequest:
+        """Return the request as it is sent."""
+        body = Body((self.body,)) if self.body else None
+        return PreparedRequest(self.path, self.headers, body, method=self.method)
+
+
+def _resolve(
+    request: Request | RawRequest, options: Mapping[str, Any], default_model: str
+) -> ChatRequest | RequestFields | RawRequest:
+    """Join a request and the options of its call, which win over the request's own."""
+    if isinstance(request, ChatRequest):
+        if options.get("model", request.model) is None:
+            options = {**options, "model": default_model}
+        return request.options(**options) if options else request
+    if isinstance(request, RawRequest):
+        return request
+    if isinstance(request, str):
+        request = ({"role": "user", "content": request},)
+    if not isinstance(request, list | tuple):
+        msg = (
+            f"cannot send {type(request).__name__}; give a text, a ChatRequest"
+            " or a list of messages"
+        )
+        raise InvalidRequestError(msg, field="request")
+    fields = {"messages": request, **options}
+    if fields.get("model") is None:
+        fields["model"] = default_model
+    return RequestFields(fields)

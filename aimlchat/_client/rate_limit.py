@@ -1,4 +1,4 @@
-"""Who may start now: so many at once, so much a minute, and nobody while the server rests."""
+"""Admission control: concurrency, per-minute rates, and the cooldown after a 429."""
 
 from __future__ import annotations
 
@@ -11,202 +11,213 @@ if TYPE_CHECKING:
 
     from .timers import Clock
 
-__all__ = ["Gate", "Place"]
+__all__ = ["RateLimiter", "Reservation", "Slot"]
 
-_LONGEST_RAMP = 10.0
+_MAX_RAMP = 10.0
 _SHORT_RAMP = 1.0
 _MINUTE = 60.0
 
 
-class _Rest:
-    """A pause of one model, and the ramp on which its calls start again."""
+class Cooldown:
+    """A pause of one model, and the ramp over which its calls start again."""
 
     __slots__ = ("ramp", "until")
 
     def __init__(self) -> None:
         self.until = 0.0
+        """When it ends, on the clock's scale."""
         self.ramp = 0.0
+        """Over how many seconds after that the calls start again."""
 
 
-class Entry:
-    """What an attempt has taken of a minute."""
+class Reservation:
+    """What an attempt has taken from a per-minute limit."""
 
-    __slots__ = ("amount", "at")
+    __slots__ = ("amount", "time")
 
-    def __init__(self, at: float, amount: int) -> None:
-        self.at = at
+    def __init__(self, time: float, amount: int) -> None:
+        self.time = time
         self.amount = amount
 
 
-class _Minute:
-    """What was taken within the last minute, of so much that may be: a sliding window.
+class _MinuteWindow:
+    """A limit per minute, as a sliding window over the last sixty seconds.
 
-    A bucket that fills up steadily would let twice as much through in its first minute.
+    A token bucket would let twice the limit through in its first minute.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
         self._used = 0
-        self._entries: deque[Entry] = deque()
+        self._reservations: deque[Reservation] = deque()
 
-    def wait_for(self, amount: int, now: float) -> float:
-        """Return how long it is until so much may be taken."""
-        while self._entries and self._entries[0].at + _MINUTE <= now:
-            self._used -= self._entries.popleft().amount
-        too_much = self._used + amount - self.most
-        for entry in self._entries:
-            if too_much <= 0:
+    def seconds_until(self, amount: int, now: float) -> float:
+        """Return how long it is until so much is free."""
+        while self._reservations and self._reservations[0].time + _MINUTE <= now:
+            self._used -= self._reservations.popleft().amount
+        excess = self._used + amount - self.limit
+        for reservation in self._reservations:
+            if excess <= 0:
                 break
-            too_much -= entry.amount
-            if too_much <= 0:
-                return entry.at + _MINUTE - now
+            excess -= reservation.amount
+            if excess <= 0:
+                return reservation.time + _MINUTE - now
         return 0.0
 
-    def take(self, amount: int, now: float) -> Entry:
-        entry = Entry(now, amount)
-        self._entries.append(entry)
+    def reserve(self, amount: int, now: float) -> Reservation:
+        """Take so much."""
+        reservation = Reservation(now, amount)
+        self._reservations.append(reservation)
         self._used += amount
-        return entry
+        return reservation
 
-    def settle(self, entry: Entry, amount: int) -> None:
-        """Put what was really used in the place of an estimate."""
-        if self._entries and entry.at >= self._entries[0].at:
-            self._used += amount - entry.amount
-            entry.amount = amount
+    def settle(self, reservation: Reservation, amount: int) -> None:
+        """Replace an estimate by what was used."""
+        if self._reservations and reservation.time >= self._reservations[0].time:
+            self._used += amount - reservation.amount
+            reservation.amount = amount
 
 
-class Place:
-    """An attempt's place within the limits, until it leaves; and its tokens, if those are counted.
+class Slot:
+    """An attempt's share of the concurrency limit until it is released, and its tokens.
 
-    It goes back to where it was taken from: what is left over from a loop that was closed gives no
-    place to the next one.
+    It returns to the semaphore that it came from: what is left over from a loop that was closed
+    frees nothing in the next one.
     """
 
-    __slots__ = ("_places", "entry")
+    __slots__ = ("_semaphore", "reservation")
 
-    def __init__(self, places: asyncio.Semaphore | None, entry: Entry | None) -> None:
-        self._places = places
-        self.entry = entry
+    def __init__(
+        self, semaphore: asyncio.Semaphore | None, reservation: Reservation | None
+    ) -> None:
+        self._semaphore = semaphore
+        self.reservation = reservation
+        """The tokens that the attempt has taken; None if tokens are not limited."""
 
-    def leave(self) -> None:
-        """Give the place to the next; a second time does nothing."""
-        places, self._places = self._places, None
-        if places is not None:
-            places.release()
+    def release(self) -> None:
+        """Admit the next attempt; a second time does nothing."""
+        semaphore, self._semaphore = self._semaphore, None
+        if semaphore is not None:
+            semaphore.release()
 
 
-class Gate:
-    """Lets attempts start within the session's limits; places go to who waits longest.
+class RateLimiter:
+    """Admits attempts within the session's limits, in the order in which they came.
 
-    A 429 holds up all calls of its model, as the server counts by key and model, and a session has
-    one key. They start again over a ramp, each at a time drawn by lot, or all would be refused once
-    more.
+    A 429 holds up all calls of its model: the server counts by key and model, and a session has one
+    key. The calls start again over a ramp, each at a random point of it, or all of them would be
+    refused once more.
     """
 
     def __init__(self, limits: Limits, clock: Clock) -> None:
-        # A place in the pool is a place here too: the wait for it is a wait in the queue.
-        most = [limit for limit in (limits.concurrency, limits.max_connections) if limit]
-        self.most = min(most, default=0)
-        """How many may be in flight; 0 is no limit."""
-        self._places: asyncio.Semaphore | None = None
+        # A connection of the pool counts as a slot: the wait for one is part of the queue.
+        bounds = [bound for bound in (limits.concurrency, limits.max_connections) if bound]
+        self.concurrency = min(bounds, default=0)
+        """How many attempts may be in flight; 0 is no limit."""
+        self._semaphore: asyncio.Semaphore | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._turns: asyncio.Lock | None = None
-        self._requests = _Minute(limits.requests_per_minute or 0)
-        self._tokens = _Minute(limits.tokens_per_minute or 0)
-        self._rests: dict[str, _Rest] = {}
-        self._is_limited = bool(self.most or self._requests.most or self._tokens.most)
+        self._rate_lock: asyncio.Lock | None = None
+        self._requests = _MinuteWindow(limits.requests_per_minute or 0)
+        self._tokens = _MinuteWindow(limits.tokens_per_minute or 0)
+        self._cooldowns: dict[str, Cooldown] = {}
+        self._is_limited = bool(self.concurrency or self._requests.limit or self._tokens.limit)
         self._clock = clock
 
     @property
     def is_open(self) -> bool:
-        """Whether `enter` would not wait, and nothing is limited."""
-        return not (self._is_limited or self._rests)
+        """Whether `acquire` would return at once, because nothing is limited."""
+        return not (self._is_limited or self._cooldowns)
 
     @property
     def counts_tokens(self) -> bool:
-        """Whether it matters how many tokens an attempt takes."""
-        return self._tokens.most > 0
+        """Whether the number of tokens of an attempt matters."""
+        return self._tokens.limit > 0
 
-    async def enter(self, model: str, tokens: int = 0) -> Place:
-        """Return when an attempt may start; each one that did has to leave its place.
+    async def acquire(self, model: str, tokens: int = 0) -> Slot:
+        """Return once an attempt may start; its slot has to be released.
 
-        ``tokens`` is an estimate, to be settled with what is returned. Cancelling is safe.
+        ``tokens`` is an estimate, to be corrected by `settle`; 0 for a request that uses none.
+        Cancelling is safe.
         """
         loop = asyncio.get_running_loop()
         if loop is not self._loop:  # a semaphore belongs to one loop
-            self._loop, self._turns = loop, asyncio.Lock()
-            self._places = asyncio.Semaphore(self.most) if self.most else None
-        places, turns = self._places, self._turns
-        entry: Entry | None = None
-        is_counted = turns is None or not (self._requests.most or self._tokens.most)
+            self._loop, self._rate_lock = loop, asyncio.Lock()
+            self._semaphore = asyncio.Semaphore(self.concurrency) if self.concurrency else None
+        semaphore, rate_lock = self._semaphore, self._rate_lock
+        reservation: Reservation | None = None
+        is_reserved = rate_lock is None or not (self._requests.limit or self._tokens.limit)
         while True:
-            await self._rested(model)
-            if places is not None:
-                await places.acquire()
-            place = Place(places, entry)
+            await self._wait_for_cooldown(model)
+            if semaphore is not None:
+                await semaphore.acquire()
+            slot = Slot(semaphore, reservation)
             try:
-                if turns is not None and not is_counted:
-                    place.entry = entry = await self._rated(turns, tokens)
-                    is_counted = True
-                if not self._wait_of(model, 0.0):
-                    return place
+                if rate_lock is not None and not is_reserved:
+                    slot.reservation = reservation = await self._reserve(rate_lock, tokens)
+                    is_reserved = True
+                if not self._cooldown_left(model, 0.0):
+                    return slot
             except BaseException:
-                place.leave()
+                slot.release()
                 raise
-            # A rest has begun meanwhile, and who waits for it must not take up a place.
-            place.leave()
+            # A cooldown has begun meanwhile; an attempt that waits for its end needs no slot.
+            slot.release()
 
-    def settle(self, entry: Entry, tokens: int) -> None:
-        """Count the tokens that an attempt took in the end in place of the estimate."""
-        self._tokens.settle(entry, tokens)
+    def settle(self, reservation: Reservation, tokens: int) -> None:
+        """Replace the estimate of an attempt by the tokens that it used."""
+        self._tokens.settle(reservation, tokens)
 
-    def rest(self, model: str, seconds: float) -> None:
-        """Start nothing of this model for so long, and then no more than a ramp allows.
+    def cool_down(self, model: str, seconds: float) -> None:
+        """Start no attempt of this model for so long, and then no more than a ramp allows.
 
-        The ramp is as long as the rest, but a second at most, or a tenth of a long rest.
+        The ramp is as long as the cooldown, but at most a second, or a tenth of a long cooldown.
         """
         now = self._clock.time()
-        for name in [name for name, rest in self._rests.items() if rest.until + rest.ramp <= now]:
-            del self._rests[name]
-        rest = self._rests.setdefault(model, _Rest())
+        for name in [
+            name
+            for name, cooldown in self._cooldowns.items()
+            if cooldown.until + cooldown.ramp <= now
+        ]:
+            del self._cooldowns[name]
+        cooldown = self._cooldowns.setdefault(model, Cooldown())
         until = now + seconds
-        if until > rest.until:
-            rest.until = until
-            longest = min(max(_SHORT_RAMP, seconds / 10), _LONGEST_RAMP)
-            rest.ramp = max(min(seconds, longest), 0.0)
+        if until > cooldown.until:
+            cooldown.until = until
+            longest = min(max(_SHORT_RAMP, seconds / 10), _MAX_RAMP)
+            cooldown.ramp = max(min(seconds, longest), 0.0)
 
-    async def _rested(self, model: str) -> None:
-        if model not in self._rests:
+    async def _wait_for_cooldown(self, model: str) -> None:
+        if model not in self._cooldowns:
             return
-        place = self._clock.chance()
-        while wait := self._wait_of(model, place):
+        position = self._clock.random()
+        while wait := self._cooldown_left(model, position):
             await self._clock.sleep(wait)
 
-    async def _rated(self, turns: asyncio.Lock, tokens: int) -> Entry | None:
-        tokens = min(tokens, self._tokens.most)  # one that is larger than the limit goes alone
-        # Only who is first looks at the clock; all others wait behind, in their order.
-        async with turns:
+    async def _reserve(self, lock: asyncio.Lock, tokens: int) -> Reservation | None:
+        tokens = min(tokens, self._tokens.limit)  # a request larger than the limit goes alone
+        # Only the first in the queue looks at the clock; the others wait for the lock, in order.
+        async with lock:
             while wait := self._wait_for_rates(tokens):
                 await self._clock.sleep(wait)
             now = self._clock.time()
-            if self._requests.most:
-                self._requests.take(1, now)
-            return self._tokens.take(tokens, now) if self._tokens.most else None
+            if self._requests.limit:
+                self._requests.reserve(1, now)
+            return self._tokens.reserve(tokens, now) if tokens else None
 
     def _wait_for_rates(self, tokens: int) -> float:
         now, wait = self._clock.time(), 0.0
-        if self._requests.most:
-            wait = self._requests.wait_for(1, now)
-        if self._tokens.most:
-            wait = max(wait, self._tokens.wait_for(tokens, now))
+        if self._requests.limit:
+            wait = self._requests.seconds_until(1, now)
+        if tokens:
+            wait = max(wait, self._tokens.seconds_until(tokens, now))
         return wait
 
-    def _wait_of(self, model: str, place: float) -> float:
-        """Return how long a call with this place on the ramp, from 0 to 1, has to wait still."""
-        rest = self._rests.get(model)
-        if rest is None:
+    def _cooldown_left(self, model: str, position: float) -> float:
+        """Return how long a call at this position of the ramp, from 0 to 1, has to wait."""
+        cooldown = self._cooldowns.get(model)
+        if cooldown is None:
             return 0.0
         now = self._clock.time()
-        if now >= rest.until + rest.ramp:
-            del self._rests[model]
-        return max(rest.until + place * rest.ramp - now, 0.0)
+        if now >= cooldown.until + cooldown.ramp:
+            del self._cooldowns[model]
+        return max(cooldown.until + position * cooldown.ramp - now, 0.0)

@@ -1,4 +1,4 @@
-"""Whether to try again: pure rules, and the budget that ends a storm."""
+"""Whether to try again: the rules, and the budget that ends a retry storm."""
 
 from __future__ import annotations
 
@@ -15,59 +15,60 @@ from aimlchat.errors import (
     StreamInterruptedError,
 )
 
-__all__ = ["RetryBudget", "may_retry"]
+__all__ = ["RetryBudget", "is_retryable"]
 
-# 408 and 425 ask for it, 409 is a lock that somebody else holds; a 429 says when.
-_AGAIN = frozenset((408, 409, 425, 429))
-# The free tier's exhaustion is a 429 like any other but for its words, and waiting cures it not.
-_USED_UP = re.compile(
+# 408 and 425 ask for another attempt, 409 is a lock that another request holds, 429 is a rate.
+_RETRYABLE_STATUSES = frozenset((408, 409, 425, 429))
+# An exhausted free tier is a 429 too; only the message differs, and retrying is useless.
+_OUT_OF_CREDITS = re.compile(
     r"free[ -]?tier|billing|top up|insufficient[ _](?:credit|quota|balance|fund)"
     r"|(?:out of|no|more|add) credits?|credits? (?:are|is|have been|has been) (?:exhausted|used)",
     re.IGNORECASE,
 )
-_RECENT = 100
-_FEW = 20
-_TOO_MANY = 0.5
+_WINDOW = 100
+_MIN_ATTEMPTS = 20
+_MAX_FAILURE_SHARE = 0.5
 
 
-def may_retry(error: AIMLChatError, *, streamed: bool) -> bool:
-    """Return whether the same request may fare better, and sending it again is no double bill.
+def is_retryable(error: AIMLChatError, *, is_stream: bool) -> bool:
+    """Return whether another attempt may succeed, and cannot be billed twice.
 
-    ``streamed`` is whether it is a stream's failure before its first delta. A whole answer that was
-    cut, or too slow, is not asked for again: the model has written it, and it was billed.
+    ``is_stream`` says that the error ended a stream before its first delta. A whole response that
+    was cut, or that came too late, is not requested again: the model has written it, and the
+    account has been charged.
     """
     if isinstance(error, APIError):
         if isinstance(error, InsufficientCreditsError):
             return False
-        if error.status == 429 and _USED_UP.search(error.message):  # noqa: PLR2004 - its name
+        if error.status == 429 and _OUT_OF_CREDITS.search(error.message):  # noqa: PLR2004 - a status
             return False
-        return error.status in _AGAIN or error.status in SERVER_ERRORS
+        return error.status in _RETRYABLE_STATUSES or error.status in SERVER_ERRORS
     if isinstance(error, RequestTimeoutError):
-        return error.phase == "connect" or (streamed and error.phase in ("first_token", "idle"))
+        return error.phase == "connect" or (is_stream and error.phase in ("first_token", "idle"))
     if isinstance(error, ConnectionFailedError):
         return True
-    return streamed and isinstance(error, StreamInterruptedError)
+    return is_stream and isinstance(error, StreamInterruptedError)
 
 
 class RetryBudget:
-    """Refuses retries while most of what is tried fails, so that a session starts no storm.
+    """Refuses retries while most attempts of a session fail, so that it starts no retry storm.
 
-    It looks at the last hundred attempts, and says nothing before there are twenty.
+    It looks at the last hundred attempts, and decides nothing before there are twenty.
     """
 
     def __init__(self) -> None:
-        self._failed: deque[bool] = deque(maxlen=_RECENT)
+        self._outcomes: deque[bool] = deque(maxlen=_WINDOW)  # True for a failure
         self._failures = 0
 
-    def note(self, *, failed: bool) -> None:
+    def record(self, *, failed: bool) -> None:
         """Count an attempt."""
-        if len(self._failed) == _RECENT:
-            self._failures -= self._failed[0]
-        self._failed.append(failed)
+        if len(self._outcomes) == _WINDOW:
+            self._failures -= self._outcomes[0]
+        self._outcomes.append(failed)
         self._failures += failed
 
     @property
-    def is_spent(self) -> bool:
+    def is_exhausted(self) -> bool:
         """Whether more than half of the attempts failed."""
-        count = len(self._failed)
-        return count >= _FEW and self._failures > count * _TOO_MANY
+        count = len(self._outcomes)
+        return count >= _MIN_ATTEMPTS and self._failures > count * _MAX_FAILURE_SHARE

@@ -1,8 +1,8 @@
-"""The clocks of a call, and the one timer behind all of them.
+"""The timeouts of a call, and the one timer that serves all of them.
 
-A clock costs a few comparisons for each read: nothing is made or cancelled. What a wait may last
-is written down where it begins, and a single timer, shared by all calls of a session, looks at the
-notes when the earliest of them falls due.
+A timeout costs a few comparisons for each read: no timer is made or cancelled. Where a wait begins,
+its due time is written down, and a single timer, shared by all calls of a session, looks at these
+when the earliest of them falls due.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from aimlchat.errors import AIMLChatError
     from aimlchat.policies import Timeouts
 
-__all__ = ["Clock", "Watch", "Watchdog"]
+__all__ = ["CallTimers", "Clock", "TimeoutScheduler"]
 
 _NEVER = math.inf
-_WHAT = {
-    "queue": "no place within the session's own limits for {:g} s",
+_MESSAGES = {
+    "queue": "the session's own limits kept the call waiting for {:g} s",
     "first_token": "no first token for {:g} s",
     "next_token": "no further token for {:g} s",
-    "idle": "not a byte of the answer for {:g} s",
+    "idle": "not a byte of the response for {:g} s",
     "deadline": "the call was not done within {:g} s",
 }
 
 
 class Clock:
-    """Time and chance as a session sees them; tests tell their own."""
+    """Source of time and randomness; tests substitute a fake."""
 
     time = staticmethod(time.monotonic)
     """Return seconds that never go back."""
@@ -44,7 +44,7 @@ class Clock:
         """Return seconds since the epoch, for dates that a server sends."""
         return time.time()
 
-    def chance(self) -> float:
+    def random(self) -> float:
         """Return a number from 0 to 1."""
         return random.random()  # noqa: S311 - jitter, not a secret
 
@@ -57,100 +57,106 @@ class Clock:
         await asyncio.sleep(seconds)
 
 
-class Watchdog:
-    """One timer for all calls of a session. It looks when the earliest wait may be over.
+class TimeoutScheduler:
+    """One timer for all calls of a session; it fires when the earliest timeout may be due.
 
-    Its timer holds it, and it holds the watches of running calls; no watch holds a stream.
+    The event loop refers to it by its timer, and it refers to the timers of running calls, but
+    these never refer to a stream: a stream that is dropped can be freed.
     """
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.next_look = _NEVER
-        self._watches: set[Watch] = set()
+        self.next_check = _NEVER
+        """When it looks at the calls next, on the clock's scale."""
+        self._calls: set[CallTimers] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def watch(self, timeouts: Timeouts) -> Watch:
-        """Begin the clocks of a call; its deadline runs from now."""
+    def start_call(self, timeouts: Timeouts) -> CallTimers:
+        """Start the timers of a call; its deadline counts from now."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:  # the timer of a loop that was closed never fires
-            self._loop, self._timer, self.next_look = loop, None, _NEVER
-            self._watches.clear()
-        watch = Watch(self, timeouts)
-        self._watches.add(watch)
-        return watch
+            self._loop, self._timer, self.next_check = loop, None, _NEVER
+            self._calls.clear()
+        call = CallTimers(self, timeouts)
+        self._calls.add(call)
+        return call
 
-    def forget(self, watch: Watch) -> None:
-        """Look at a watch no more."""
-        self._watches.discard(watch)
+    def remove(self, call: CallTimers) -> None:
+        """Stop looking at a call."""
+        self._calls.discard(call)
 
-    def look_at(self, due: float) -> None:
-        """Look at this time too."""
+    def check_at(self, due: float) -> None:
+        """Look at the calls at this time at the latest."""
         if self._timer is not None:
             self._timer.cancel()
-        self.next_look = due
-        self._timer = self.clock.call_later(max(due - self.clock.time(), 0.0), self._look)
+        self.next_check = due
+        self._timer = self.clock.call_later(max(due - self.clock.time(), 0.0), self._check)
 
     def close(self) -> None:
-        """End every call that still runs in this loop."""
+        """Abort every call that still runs in this loop."""
         if self._timer is not None:
             self._timer.cancel()
-            self._timer, self.next_look = None, _NEVER
+            self._timer, self.next_check = None, _NEVER
         if self._loop is not asyncio.get_running_loop():
-            self._watches.clear()  # they ended with their loop
-        for watch in tuple(self._watches):
-            watch.abort()
+            self._calls.clear()  # they ended with their loop
+        for call in tuple(self._calls):
+            call.abort()
 
-    def _look(self) -> None:
-        self._timer, self.next_look = None, _NEVER
+    def _check(self) -> None:
+        self._timer, self.next_check = None, _NEVER
         now = self.clock.time()
-        nearest = _NEVER
-        for watch in tuple(self._watches):
-            if watch.due <= now:
-                watch.expire()
-            nearest = min(nearest, watch.due)
-        if nearest < self.next_look:
-            self.look_at(nearest)
+        earliest = _NEVER
+        for call in tuple(self._calls):
+            if call.due <= now:
+                call.expire()
+            earliest = min(earliest, call.due)
+        if earliest < self.next_check:
+            self.check_at(earliest)
 
 
-class Watch:
-    """The clocks of one call: which of them run, until when, and what ends when one is over."""
+class CallTimers:
+    """The timeouts of one call: which of them run, until when, and what ends when one expires.
 
-    # As a class they cost a call nothing until they are set.
-    _token = _NEVER  # when the token that is waited for is due
-    _left = _NEVER  # how long its clock still runs once it goes on
+    Used as a context manager it guards a wait in the current task, as `asyncio.timeout` does, at no
+    cost while nothing expires. Once the response headers have arrived, an expired timeout is handed
+    to the body's reader instead.
+    """
+
+    # Class attributes cost a call nothing until they are set.
+    _token_due = _NEVER  # when the token that is waited for is due
+    _token_left = _NEVER  # how long its timeout still runs once reading goes on
     _phase = ""
-    _end: Callable[[AIMLChatError], None] | None = None
-    _task: asyncio.Task[Any] | None = None  # the one that waits for a head
+    _fail_body: Callable[[AIMLChatError], None] | None = None
+    _task: asyncio.Task[Any] | None = None  # the one whose wait is guarded
     _cancelling = 0
-    _over = False
-    _closed = False
+    _expired = False
+    _aborted = False
 
-    def __init__(self, dog: Watchdog, timeouts: Timeouts) -> None:
-        self._dog = dog
-        self._time = dog.clock.time
+    def __init__(self, scheduler: TimeoutScheduler, timeouts: Timeouts) -> None:
+        self._scheduler = scheduler
+        self._time = scheduler.clock.time
         self._timeouts = timeouts
         self.start = self._time()
-        self.due = self._deadline = _until(self.start, timeouts.deadline)
+        self.due = self._deadline = _due_at(self.start, timeouts.deadline)
         self._idle = _NEVER if timeouts.idle is None else timeouts.idle
-        self._next = _NEVER if timeouts.next_token is None else timeouts.next_token
+        self._next_token = _NEVER if timeouts.next_token is None else timeouts.next_token
 
     @property
     def elapsed(self) -> float:
         """Seconds since the call began."""
         return self._time() - self.start
 
-    # --- before the head of an answer ---------------------------------------------------------
+    # --- before the response headers ----------------------------------------------------------
 
-    # A context manager that does what `asyncio.timeout` does, at no cost while nothing is over.
     def __enter__(self) -> None:
-        """Guard a wait for a head.
+        """Guard the wait of the current task.
 
-        One that is over raises `RequestTimeoutError`, and a session that is closed meanwhile
-        `ConnectionFailedError`.
+        An expired timeout raises `RequestTimeoutError` there, and a session that is closed
+        meanwhile `ConnectionFailedError`.
         """
-        self._end = None
-        self._over = self._closed = False
+        self._fail_body = None
+        self._expired = self._aborted = False
         self._task = asyncio.current_task()
         self._cancelling = self._task.cancelling() if self._task is not None else 0
 
@@ -161,123 +167,123 @@ class Watch:
         traceback: TracebackType | None,
     ) -> None:
         task, self._task = self._task, None
-        if (self._over or self._closed) and task is not None:
-            # Whoever else cancelled the task wants it cancelled still.
-            others = task.uncancel() > self._cancelling
-            if kind is asyncio.CancelledError and not others:
-                raise self._verdict() from None
+        if (self._expired or self._aborted) and task is not None:
+            # Preserve a cancellation that somebody else requested.
+            is_cancelled_elsewhere = task.uncancel() > self._cancelling
+            if kind is asyncio.CancelledError and not is_cancelled_elsewhere:
+                raise self._wait_error() from None
 
-    def _verdict(self) -> RequestTimeoutError | ConnectionFailedError:
-        if self._over:
-            return self._error()
-        msg = "the session was closed before an answer came"
+    def _wait_error(self) -> RequestTimeoutError | ConnectionFailedError:
+        if self._expired:
+            return self._timeout_error()
+        msg = "the session was closed before a response arrived"
         return ConnectionFailedError(msg, sent=self._phase == "first_token")
 
     def deadline_error(self) -> RequestTimeoutError:
         """Return the error of a deadline that cannot be met any more."""
         self._phase = "deadline"
-        return self._error()
+        return self._timeout_error()
 
-    def queueing(self) -> None:
-        """Wait for the session's own limits."""
+    def start_queue(self) -> None:
+        """Start the wait for the session's own limits."""
         self._phase = "queue"
-        self._run(_until(self._time(), self._timeouts.queue))
+        self._run(_due_at(self._time(), self._timeouts.queue))
 
-    def sleeping(self) -> None:
-        """Wait for the next try."""
+    def start_retry_delay(self) -> None:
+        """Start the wait for the next attempt, which only the deadline limits."""
         self._phase = "deadline"
         self._run(_NEVER)
 
-    def asking(self) -> None:
-        """Wait for the head of the answer, and then for its first token."""
+    def start_attempt(self) -> None:
+        """Start the wait for the response headers, and then for the first token."""
         self._phase = "first_token"
-        self._token = _until(self._time(), self._timeouts.first_token)
-        self._run(self._token)
+        self._token_due = _due_at(self._time(), self._timeouts.first_token)
+        self._run(self._token_due)
 
-    def fits(self, seconds: float) -> bool:
+    def can_wait(self, seconds: float) -> bool:
         """Return whether so long a wait ends before the deadline."""
         return self._time() + seconds < self._deadline
 
-    # --- behind it ----------------------------------------------------------------------------
+    # --- after the response headers -----------------------------------------------------------
 
-    def answered(self, end: Callable[[AIMLChatError], None]) -> None:
-        """Note that the head has come: from now on a clock that is over calls ``end``."""
-        self._end = end
+    def start_body(self, fail: Callable[[AIMLChatError], None]) -> None:
+        """Note that the headers have arrived: from now on a timeout that expires calls ``fail``."""
+        self._fail_body = fail
         self.pause()
 
-    def whole(self) -> None:
-        """Note that the answer is no stream, in which no token is to be seen."""
-        self._left = _NEVER
+    def ignore_tokens(self) -> None:
+        """Stop the token timeouts: the response is no stream, in which tokens can be seen."""
+        self._token_left = _NEVER
 
-    def reading(self) -> None:
-        """Wait for bytes; the clock of the token goes on."""
-        # Spelled out: this is done for each chunk.
+    def start_read(self) -> None:
+        """Start the wait for bytes; the timeout of the token goes on."""
+        # Written out, since it runs for each chunk.
         now = self._time()
-        due = self._token = now + self._left
+        due = self._token_due = now + self._token_left
         idle = now + self._idle
         if idle < due:  # noqa: PLR1730 - min() takes twice as long
             due = idle
         if self._deadline < due:  # noqa: PLR1730
             due = self._deadline
         self.due = due
-        if due < self._dog.next_look:
-            self._dog.look_at(due)
+        if due < self._scheduler.next_check:
+            self._scheduler.check_at(due)
 
     def pause(self) -> None:
-        """Let every clock but the deadline stand still: nothing is waited for."""
-        self._left = self._token - self._time()
+        """Stop every timeout but the deadline: the call waits for nothing."""
+        self._token_left = self._token_due - self._time()
         self.due = self._deadline
 
-    def got_token(self) -> None:
-        """Note that a token has come; the caller holds it now."""
+    def note_token(self) -> None:
+        """Note that a token has arrived, which the caller now has; timeouts pause."""
         self._phase = "next_token"
-        self._left = self._next
+        self._token_left = self._next_token
         self.due = self._deadline
 
-    def reading_tail(self, until: float) -> None:
-        """Wait for what may come behind the answer, until so long after the start of the call."""
-        self._token = _NEVER
+    def start_tail_read(self, until: float) -> None:
+        """Start the wait for what may follow the answer; ``until`` counts from the call's start."""
+        self._token_due = _NEVER
         self._run(self.start + until)
 
     # --- the end ------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """The call is over."""
+        """Stop all timeouts: the call is over."""
         self.due = _NEVER
-        self._end = None
-        self._dog.forget(self)
+        self._fail_body = None
+        self._scheduler.remove(self)
 
     def expire(self) -> None:
-        """End the wait, whose time is over."""
+        """End the wait whose timeout is due."""
         now = self._time()
         if now >= self._deadline:
             self._phase = "deadline"
-        elif self._end is not None and now < self._token:
+        elif self._fail_body is not None and now < self._token_due:
             self._phase = "idle"
-        self._over = True
+        self._expired = True
         self.due = _NEVER
-        if self._end is not None:
-            self._end(self._error())
+        if self._fail_body is not None:
+            self._fail_body(self._timeout_error())
         elif self._task is not None:
             self._task.cancel()
 
     def abort(self) -> None:
-        """End the call: the session was closed."""
-        if self._end is not None:
-            self._end(StreamInterruptedError("the session was closed"))
-        elif self._task is not None and not self._over and not self._closed:
-            self._closed = True
+        """End the call because its session was closed."""
+        if self._fail_body is not None:
+            self._fail_body(StreamInterruptedError("the session was closed"))
+        elif self._task is not None and not self._expired and not self._aborted:
+            self._aborted = True
             self._task.cancel()
 
-    def _error(self) -> RequestTimeoutError:
+    def _timeout_error(self) -> RequestTimeoutError:
         seconds = getattr(self._timeouts, self._phase) or 0.0
-        return RequestTimeoutError(_WHAT[self._phase].format(seconds), phase=self._phase)
+        return RequestTimeoutError(_MESSAGES[self._phase].format(seconds), phase=self._phase)
 
     def _run(self, due: float) -> None:
         self.due = due = min(due, self._deadline)
-        if due < self._dog.next_look:
-            self._dog.look_at(due)
+        if due < self._scheduler.next_check:
+            self._scheduler.check_at(due)
 
 
-def _until(now: float, seconds: float | None) -> float:
+def _due_at(now: float, seconds: float | None) -> float:
     return _NEVER if seconds is None else now + seconds

@@ -1,0 +1,264 @@
+"""Every use of a private or undocumented name of aiohttp and asyncio.
+
+Each stands here with what it is for and with what happens where a later version lacks the name:
+calls then go aiohttp's documented way, which is slower. ``tests/client/test_aiohttp_hooks.py``
+pins each name, so that a release that drops one is noticed.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from aiohttp import http_writer
+from multidict import CIMultiDict
+
+from aimlchat._version import __version__
+
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = [
+    "USER_AGENT",
+    "ConnectionUse",
+    "SmallBodyRequest",
+    "TrackedRequest",
+    "abandon",
+    "closed_future",
+    "current_use",
+    "default_headers",
+    "loop_of",
+    "request_class",
+    "set_body_error",
+    "take_buffered",
+]
+
+USER_AGENT = f"aimlchat/{__version__} aiohttp/{aiohttp.__version__}"
+
+_SMALL_BODY_BYTES = 16 * 1024  # a quarter of what asyncio buffers before it asks writers to pause
+_MAX_READ_BYTES = 64 * 1024
+# Undocumented names that `SmallBodyRequest` overrides or reads.
+_REQUEST_NAMES = (
+    "DEFAULT_HEADERS",
+    "update_auto_headers",
+    "update_body_from_data",
+    "update_headers",
+)
+# bytes of a request line and headers; None where aiohttp has no such function
+_serialize_headers: Any = getattr(http_writer, "_serialize_headers", None)
+_usual_headers = CIMultiDict(
+    [
+        ("Host", ""),
+        *getattr(aiohttp.ClientRequest, "DEFAULT_HEADERS", {}).items(),
+        ("User-Agent", USER_AGENT),
+    ]
+)
+
+
+class ConnectionUse:
+    """How one request got its connection.
+
+    A request that has a connection, and for which no socket was created, reuses one of the pool.
+    aiohttp reports this only to tracers, which cost each request several calls.
+    """
+
+    __slots__ = ("connected", "sockets", "written")
+
+    def __init__(self) -> None:
+        self.connected = False
+        """Whether the request has a connection."""
+        self.sockets = 0
+        """How many sockets were created for it."""
+        self.written = False
+        """Whether anything may have been written to the connection."""
+
+    @property
+    def is_reused(self) -> bool:
+        """Whether the connection was used before."""
+        return self.connected and not self.sockets
+
+
+current_use: ContextVar[ConnectionUse] = ContextVar("current_use")
+"""That of the request that is being sent; the tasks in which aiohttp connects inherit it."""
+
+
+class TrackedRequest(aiohttp.ClientRequest):
+    """A request that records how it got its connection.
+
+    ``request_class`` of `aiohttp.ClientSession` is documented; that `send` is called with the
+    connection is not. A version that calls something else sends requests all the same: then no
+    connection counts as reused, and a stale one is not replaced silently.
+    """
+
+    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        """Write the request and return the response, whose headers have yet to arrive."""
+        _take_connection(conn).written = True
+        return await super().send(conn)
+
+
+class SmallBodyRequest(TrackedRequest):
+    """A request whose small body is written at once, together with its headers.
+
+    aiohttp creates a payload object for each body and, before Python 3.12, a task that writes it:
+    a fifth of the cost of a whole completion. A body that fits into the transport's buffer needs
+    neither.
+    """
+
+    _small_body = b""
+
+    def update_headers(self, headers: Any) -> None:
+        """Set the usual headers, of which the host is the first, and the given ones over them."""
+        self.headers = _usual_headers.copy()
+        self.headers["Host"] = self.url.host_port_subcomponent or ""
+        self.headers.update(headers or ())
+
+    def update_auto_headers(self, skip_auto_headers: Any) -> None:
+        """Do nothing: `update_headers` has set the default headers already."""
+
+    def update_body_from_data(self, body: Any, *args: Any, **kwargs: Any) -> None:
+        """Keep a small body as it is."""
+        if type(body) is bytes and 0 < len(body) <= _SMALL_BODY_BYTES and self.proxy is None:
+            self._small_body = body
+            self.headers["Content-Length"] = str(len(body))
+        else:
+            super().update_body_from_data(body, *args, **kwargs)
+
+    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        """Write the request and return the response, whose headers have yet to arrive."""
+        if not self._small_body:
+            return await super().send(conn)
+        use = _take_connection(conn)
+        protocol: Any = conn.protocol
+        headers = _serialize_headers(f"{self.method} {self.url.raw_path_qs} HTTP/1.1", self.headers)
+        # In the loop's next pass: requests that start together are written together, so that the
+        # kernel wakes the process that reads them once and not for each.
+        self.loop.call_soon(_write, conn, use, headers + self._small_body)
+        return self.response_class(
+            self.method,
+            self.original_url,
+            writer=None,
+            continue100=None,
+            timer=self._timer,
+            request_info=self.request_info,
+            traces=self._traces,
+            loop=self.loop,
+            session=self._session,
+            stream_writer=aiohttp.http.StreamWriter(protocol, self.loop),
+        )
+
+
+def request_class() -> type[aiohttp.ClientRequest]:
+    """Return the class of requests for a session of ours."""
+    names = all(hasattr(aiohttp.ClientRequest, name) for name in _REQUEST_NAMES)
+    return SmallBodyRequest if names and _serialize_headers is not None else TrackedRequest
+
+
+def default_headers() -> dict[str, str] | None:
+    """Return the headers that a session of ours adds to each request.
+
+    None where `SmallBodyRequest` sets them itself, which costs less.
+    """
+    return None if request_class() is SmallBodyRequest else {"User-Agent": USER_AGENT}
+
+
+def _take_connection(conn: aiohttp.connector.Connection) -> ConnectionUse:
+    """Record the connection that a request has got, and prepare it.
+
+    Raises `aiohttp.ClientConnectionResetError` for one of the pool on which the server has sent
+    something already, such as a 408 to an idle connection: aiohttp would take that for the
+    response to this request.
+    """
+    use = current_use.get()
+    use.connected = True
+    protocol = getattr(conn, "protocol", None)
+    if use.sockets:  # a new connection
+        _bound_reads(getattr(protocol, "transport", None))
+    elif getattr(protocol, "should_close", False):
+        msg = "the server has sent an unsolicited response on an idle connection"
+        raise aiohttp.ClientConnectionResetError(msg)
+    return use
+
+
+def _bound_reads(transport: asyncio.BaseTransport | None) -> None:
+    """Make asyncio read at most 64 KiB at once.
+
+    For each read asyncio allocates what it asks for, 256 KiB, and shrinks it to what has come. The
+    C library maps blocks of that size anew and unmaps them each time, which takes ten times as long
+    as the read of a chunk (https://github.com/python/cpython/issues/85451). Other event loops, such
+    as uvloop, keep one buffer and have no such attribute.
+    """
+    reader: Any = getattr(transport, "_ssl_protocol", transport)  # TLS has a buffer of its own
+    if getattr(reader, "max_size", 0) > _MAX_READ_BYTES:
+        reader.max_size = _MAX_READ_BYTES
+
+
+def _write(conn: aiohttp.connector.Connection, use: ConnectionUse, data: bytes) -> None:
+    """Write a request, unless its connection was lost, given back, or has a response already."""
+    protocol = conn.protocol
+    if protocol is None or protocol.should_close:
+        return
+    transport = protocol.transport
+    if transport is not None and not transport.is_closing():
+        transport.write(data)
+        use.written = True
+
+
+def take_buffered(content: aiohttp.StreamReader) -> bytes:
+    """Return what the reader of a body has buffered before its error, which it would raise first.
+
+    Without `set_exception`, which is undocumented, these bytes are lost; the error is not.
+    """
+    error: Any = content.exception()
+    if error is None:
+        return content.read_nowait(-1)
+    if not hasattr(content, "set_exception"):
+        return b""
+    nothing: Any = None
+    content.set_exception(nothing)
+    try:
+        return content.read_nowait(-1)
+    finally:
+        content.set_exception(error)
+
+
+def set_body_error(content: aiohttp.StreamReader, error: Exception) -> None:
+    """Make the reader of a body raise an error, also for a task that waits for it already.
+
+    Without `set_exception` that task gets aiohttp's own error once the connection is closed.
+    """
+    if hasattr(content, "set_exception"):
+        content.set_exception(error)
+
+
+def closed_future(response: aiohttp.ClientResponse) -> asyncio.Future[None] | None:
+    """Return a future that is done once the connection of a response is lost.
+
+    None if the whole body came with the headers, or if aiohttp has no such future.
+    """
+    connection = response.connection
+    if connection is None:
+        return None
+    protocol = getattr(connection, "protocol", None)
+    future: asyncio.Future[None] | None = getattr(protocol, "closed", None)
+    return future
+
+
+def loop_of(http: aiohttp.ClientSession) -> asyncio.AbstractEventLoop | None:
+    """Return the loop that a session belongs to; None if aiohttp does not show it.
+
+    aiohttp 4 drops the public property.
+    """
+    loop: asyncio.AbstractEventLoop | None = getattr(http, "_loop", None)
+    return loop
+
+
+def abandon(http: aiohttp.ClientSession) -> None:
+    """Close a session from outside its loop, which may be closed; without waiting or a warning.
+
+    The public `close` of a connector has to be awaited, or it warns.
+    """
+    connector = http.connector
+    http.detach()
+    if connector is not None:
+        getattr(connector, "_close", connector.close)()

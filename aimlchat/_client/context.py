@@ -1,0 +1,36 @@
+"""What the calls of a session share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from .retry import RetryBudget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aimlchat.records import CallRecord, RetryRecord
+
+    from .credentials import MaskedStr
+    from .prepare import RequestDefaults
+    from .rate_limit import RateLimiter
+    from .timers import TimeoutScheduler
+    from .transport import Transport
+
+__all__ = ["CallContext"]
+
+
+@attrs.define(eq=False)
+class CallContext:
+    """What the calls of a session share."""
+
+    transport: Transport
+    limiter: RateLimiter
+    scheduler: TimeoutScheduler
+    api_key: MaskedStr
+    defaults: RequestDefaults
+    on_retry: Callable[[RetryRecord], object] | None = None
+    on_finish: Callable[[CallRecord], object] | None = None
+    retry_budget: RetryBudget = attrs.field(factory=RetryBudget)

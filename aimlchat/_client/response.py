@@ -1,0 +1,214 @@
+"""A response over its life: headers have arrived, the body is read, the connection is let go."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from multidict import CIMultiDict
+
+from aimlchat.errors import AIMLChatError, ProtocolError, StreamInterruptedError
+
+from . import aiohttp_hooks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aimlchat.errors import Attempt
+
+    from .prepare import PreparedRequest
+    from .rate_limit import Slot
+
+__all__ = ["OpenResponse", "Response"]
+
+_MAX_ERROR_BODY_BYTES = 1024 * 1024
+_DRAIN_SECONDS = 0.05
+
+
+class Response:
+    """A response whose headers have arrived.
+
+    ``response`` is an ``aiohttp.ClientResponse``. ``interruption`` makes a `StreamInterruptedError`
+    of what its body raises when the connection breaks; it returns None for any other error. Its
+    second argument is what the caller was handling before the read.
+    """
+
+    __slots__ = ("_closed", "_failure", "_interruption", "_response", "headers", "read", "status")
+
+    def __init__(
+        self,
+        response: Any,
+        interruption: Callable[[Exception, BaseException | None], StreamInterruptedError | None],
+    ) -> None:
+        self._response = response
+        self._interruption = interruption
+        # aiohttp's own method: each chunk would pay for a coroutine around it.
+        self.read = response.content.readany
+        """Return the bytes that have arrived, after waiting for some; ``b""`` at the end.
+
+        What it raises is for `recover`. Cancelling loses nothing.
+        """
+        self.status: int = response.status
+        self.headers = CIMultiDict(response.headers)
+        self._closed = aiohttp_hooks.closed_future(response)
+        if self._closed is not None:
+            # Added once for each connection and never removed: it may be lost while it is idle.
+            self._closed.remove_done_callback(_retrieve_exception)
+            self._closed.add_done_callback(_retrieve_exception)
+            self._closed.add_done_callback(self._connection_lost)
+
+    def recover(
+        self, error: Exception, outer: BaseException | None
+    ) -> tuple[bytes, AIMLChatError | None]:
+        """Return what is left once `read` has raised: bytes that had arrived, or the failure.
+
+        A lost connection is a `StreamInterruptedError`. ``outer`` is what the caller was handling
+        before the read. An error that has nothing to do with the connection is raised again.
+        """
+        failure = self._failure_of(error, outer)
+        if failure is None:
+            raise error
+        # The body keeps the error, whose frames refer to the reader.
+        error.with_traceback(None)
+        # aiohttp raises before it returns what it has buffered, which may be the end of the answer.
+        if buffered := aiohttp_hooks.take_buffered(self._response.content):
+            return buffered, None
+        return b"", failure
+
+    def _failure_of(self, error: Exception, outer: BaseException | None) -> AIMLChatError | None:
+        if isinstance(error, AIMLChatError):  # from `fail`
+            return error
+        failure: AIMLChatError | None = getattr(self, "_failure", None)
+        return failure or self._interruption(error, outer)
+
+    async def _read_or_recover(self) -> tuple[bytes, AIMLChatError | None]:
+        outer = sys.exception()
+        try:
+            return await self.read(), None
+        except Exception as error:  # noqa: BLE001 - `recover` raises what is none of its business
+            return self.recover(error, outer)
+
+    async def read_whole(self, before_each_read: Callable[[], None]) -> bytes:
+        """Return the rest of the body; its end gives the connection back to the pool.
+
+        Raises `ProtocolError` if the body was cut. Cancelling loses what was read.
+        """
+        content = self._response.content
+        if content.is_eof() and content.exception() is None:
+            whole: bytes = content.read_nowait()  # the usual case: it came with the headers
+            return whole
+        pieces: list[bytes] = []
+        while not content.at_eof():
+            before_each_read()
+            data, failure = await self._read_or_recover()
+            if isinstance(failure, StreamInterruptedError):
+                raise ProtocolError(str(failure)) from failure.__cause__
+            if failure is not None:
+                raise failure
+            pieces.append(data)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def read_error_body(self, before_each_read: Callable[[], None]) -> bytes:
+        """Return the body of an error response, as far as it comes, and close the connection.
+
+        It is cut at 1 MiB. A body that breaks off is no failure: the status says what matters.
+        """
+        body = bytearray()
+        content = self._response.content
+        try:
+            while len(body) < _MAX_ERROR_BODY_BYTES and not content.at_eof():
+                before_each_read()
+                data, failure = await self._read_or_recover()
+                if failure is not None:
+                    break
+                body += data
+        finally:
+            self.close()
+        return bytes(body)
+
+    def fail(self, error: AIMLChatError) -> None:
+        """Close the connection; the reader gets this error after all that has arrived."""
+        self._failure = error
+        aiohttp_hooks.set_body_error(self._response.content, error)
+        self.close()
+
+    async def release(self) -> None:
+        """Give the connection back to the pool if the body ends within 50 ms, else close it.
+
+        A connection whose body was not read to its end cannot be used again.
+        """
+        content = self._response.content
+        try:
+            if not content.is_eof():
+                async with asyncio.timeout(_DRAIN_SECONDS):
+                    while await content.readany():
+                        pass
+        except Exception as error:
+            # The completion is whole by now: a timeout or a broken connection is no failure.
+            if self._failure_of(error, None) is None:
+                raise
+            error.with_traceback(None)  # the body keeps it
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close the connection, unless the body was read to its end; safe to repeat."""
+        if self._closed is not None:
+            self._closed.remove_done_callback(self._connection_lost)
+            self._closed = None
+        self._response.close()
+
+    def _connection_lost(self, _: asyncio.Future[None]) -> None:
+        """Make sure that the reader of the body learns of a lost connection.
+
+        aiohttp closes the connection of a chunk whose size is broken and does not tell the reader,
+        which would wait for ever.
+        """
+        content = self._response.content
+        if not content.is_eof() and content.exception() is None:
+            error = StreamInterruptedError("the response was cut off: its body is not HTTP")
+            aiohttp_hooks.set_body_error(content, error)
+
+
+@attrs.define(eq=False)
+class OpenResponse:
+    """A response whose headers have arrived; it occupies a slot until it is closed."""
+
+    response: Response
+    request: PreparedRequest
+    attempts: tuple[Attempt, ...]
+    _slot: Slot | None
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The fields of a `Completion` that only the HTTP layer knows."""
+        headers = self.response.headers
+        return {
+            "inference_id": headers.get("x-inference-id"),
+            "client_request_id": (
+                headers.get("x-client-request-id") or self.request.client_request_id
+            ),
+            "attempts": self.attempts,
+            "headers": headers,
+        }
+
+    def close(self) -> None:
+        """Close the connection, or give it back if the body was read; safe to repeat."""
+        self.response.close()
+        if self._slot is not None:
+            self._slot.release()
+
+    async def release(self) -> None:
+        """Close it, but first read a body whose end is near, so that its connection is reused."""
+        try:
+            await self.response.release()
+        finally:
+            self.close()
+
+
+def _retrieve_exception(future: asyncio.Future[None]) -> None:
+    """Retrieve how a connection was lost, or asyncio would log that nothing did."""
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,384 @@
+"""A streamed completion as ``async for`` meets it."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import sys
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from ._protocol.parser import StreamParser
+from .completions import AnswerDelta, Completion, ReasoningDelta
+from .errors import AIMLChatError, StreamInterruptedError, detach
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from ._client.call import Call
+    from ._client.response import OpenResponse
+    from .completions import Delta
+    from .errors import Attempt
+    from .records import CallOutcome
+
+__all__ = ["DeltaStream", "TextView"]
+
+_TAIL_SECONDS = 5.0
+_BUSY = "another task reads this stream; a stream belongs to one task at a time"
+
+
+class _State(enum.Enum):
+    """How far a `DeltaStream` has come.
+
+    It goes down this list. From each of the first three it may also go to ``FAILED`` or ``LEFT``,
+    and an attempt that fails before its first delta leads from ``OPEN`` back to ``OPENING``.
+    """
+
+    OPENING = enum.auto()  # no response yet; at first nothing is sent either
+    OPEN = enum.auto()  # the response headers have arrived, and the body is read
+    ENDED = enum.auto()  # the completion is whole; its last deltas may not have been taken yet
+    CLOSED = enum.auto()  # whole, and the connection was given back or closed
+    FAILED = enum.auto()  # an error ended it
+    LEFT = enum.auto()  # the caller left it before its end
+
+
+_OPEN = _State.OPEN
+_OVER = (_State.CLOSED, _State.FAILED, _State.LEFT)
+
+
+class DeltaStream:
+    """A streamed completion: iterate it for its deltas, then read `completion`.
+
+    Made by `ChatSession.stream`, which sends nothing yet. ``async with`` sends the request and
+    returns once the response headers have arrived; a bare ``async for`` does so at its first step.
+    Leaving early, by an exception, cancellation, `aclose` or the end of ``async with``, closes the
+    connection at once, so that the model stops writing. A bare ``break`` does so as soon as nothing
+    refers to the stream any more; keep a reference to it only inside ``async with``.
+
+    Whatever a stream raises is an `AIMLChatError` with ``.partial`` set. A stream belongs to one
+    task at a time (a second one gets a `RuntimeError`). A task that is cancelled while it waits for
+    a delta leaves the stream; deltas that had arrived are handed out first.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._state = _State.OPENING
+        self._is_busy = False  # whether a task opens or reads it
+        self._opening: asyncio.Future[OpenResponse] | None = None
+        self._opened: OpenResponse | None = None  # the last response; stays when it is over
+        self._parser: StreamParser  # of that response
+        self._ready: list[Delta] = []  # in reverse: the next one is the last
+        self._failure: AIMLChatError | None = None  # what the next read raises
+        self._tail_end: float | None = None
+        self._deltas = 0
+        self._first_reasoning: float | None = None
+        self._first_answer: float | None = None
+
+    async def __aenter__(self) -> Self:
+        if self._state in _OVER:
+            self._raise_failure()
+        elif self._opened is None:
+            await self._open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        cancelled = isinstance(error, asyncio.CancelledError)
+        await self._close("cancelled" if cancelled else "abandoned")
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Delta:
+        while not self._ready:
+            if self._state is not _OPEN:
+                await self._advance()
+                continue
+            if self._is_busy:
+                raise RuntimeError(_BUSY)
+            self._is_busy = True
+            opened: Any = self._opened  # set while the stream is open; a check costs each chunk
+            try:
+                if self._parser.finished_choices < opened.request.choices:
+                    self._tail_end = None
+                    self._call.timers.start_read()
+                else:
+                    self._start_tail_read()
+                outer, failure = sys.exception(), None
+                try:
+                    data = await opened.response.read()
+                except Exception as error:  # noqa: BLE001 - `recover` raises what is not for it
+                    data, failure = opened.response.recover(error, outer)
+                if (fault := self._feed(data, failure)) is not None:
+                    await self._retry_or_fail(fault)
+            except BaseException as error:
+                if not self._is_failure(error):
+                    raise
+            finally:
+                self._is_busy = False
+        return self._ready.pop()
+
+    def answer_text(self, choice: int = 0) -> TextView:
+        """Iterate the text of the answer; reasoning, refusals and tool calls are skipped."""
+        return TextView(self, AnswerDelta, choice)
+
+    def reasoning_text(self, choice: int = 0) -> TextView:
+        """Iterate the text of the reasoning; the answer is skipped, so use one view at a time."""
+        return TextView(self, ReasoningDelta, choice)
+
+    async def collect(self) -> Completion:
+        """Read to the end and return the completion. Cancelling leaves the stream."""
+        async for _ in self:
+            pass
+        return self.completion
+
+    async def aclose(self) -> None:
+        """Leave the stream: close its connection, or give it back if the completion is whole.
+
+        Safe to repeat, and to call from another task than the one that reads, which then gets a
+        `StreamInterruptedError`.
+        """
+        await self._close("abandoned")
+
+    @property
+    def partial(self) -> Completion:
+        """What has been received so far; can be read at any time."""
+        if self._opened is None:
+            return Completion()
+        return self._parser.partial_with(**self._opened.metadata | {"attempts": self.attempts})
+
+    @property
+    def completion(self) -> Completion:
+        """The whole completion, after the end of the stream.
+
+        Raises `RuntimeError` before that, and after a failure that failure.
+        """
+        if self._state is _State.FAILED:
+            self._raise_failure()
+        if self._state not in (_State.ENDED, _State.CLOSED):
+            msg = "the stream has not ended; read on or collect(), or see .partial"
+            raise RuntimeError(msg)
+        return self.partial
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The response headers, with names of any case; empty before they have arrived."""
+        return self._opened.response.headers if self._opened else {}
+
+    @property
+    def inference_id(self) -> str | None:
+        """The vendor's id of this response (``x-inference-id``); None before it has arrived."""
+        return self.headers.get("x-inference-id")
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """The attempts that were made, the last one included."""
+        return self._failure.attempts if self._failure is not None else self._call.attempts
+
+    # --- opening ------------------------------------------------------------------------------
+
+    async def _advance(self) -> None:
+        """Do what is due in a state in which nothing is read."""
+        if self._state in _OVER:
+            self._raise_failure()
+            raise StopAsyncIteration
+        if self._opened is None:
+            await self._open()
+            return
+        if self._is_busy:
+            raise RuntimeError(_BUSY)
+        self._is_busy = True
+        try:
+            await self._opened.release()
+            self._state = _State.CLOSED
+        except BaseException as error:
+            if not self._is_failure(error):
+                raise
+        finally:
+            self._is_busy = False
+
+    async def _open(self) -> None:
+        """Send the request and wait for the response headers."""
+        if self._is_busy:
+            raise RuntimeError(_BUSY)
+        self._is_busy = True
+        try:
+            await self._start()
+        except BaseException as error:
+            if not self._is_failure(error):
+                raise
+        finally:
+            self._is_busy = False
+        self._raise_failure()
+
+    async def _start(self, failure: AIMLChatError | None = None) -> None:
+        """Open a response; ``failure`` is what ended the attempt before."""
+        # In a task of its own, so that `aclose` in another task can end the wait for the headers.
+        opening = self._opening = asyncio.ensure_future(self._call.open(failure))
+        del failure  # whose frames would refer to this one
+        try:
+            opened = await opening
+        except asyncio.CancelledError:
+            if opening.done() and not opening.cancelled() and opening.exception() is None:
+                opening.result().close()  # it arrived at the same moment
+            task = asyncio.current_task()
+            if self._state is _State.LEFT and task is not None and not task.cancelling():
+                self._raise_failure()
+            raise
+        finally:
+            self._opening = None
+            del opening  # a task keeps its error, whose frames would refer to this one
+        if self._state in _OVER:  # left at the same moment
+            opened.close()
+            self._raise_failure()
+        self._opened = opened
+        self._parser = StreamParser(opened.request.model)
+        self._state = _OPEN
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def _start_tail_read(self) -> None:
+        """Wait for usage, cost and ``[DONE]`` after the last finish reason, for five seconds."""
+        timers = self._call.timers
+        if self._tail_end is None:
+            self._tail_end = timers.elapsed + _TAIL_SECONDS
+        timers.start_tail_read(self._tail_end)
+
+    def _feed(self, data: bytes, failure: AIMLChatError | None) -> AIMLChatError | None:
+        """Parse what was read, ``b""`` for the end, and return what is wrong with it."""
+        parser = self._parser
+        deltas = parser.feed(data) if data else []
+        if not data or parser.done:
+            deltas += parser.end()
+            if self._state is _OPEN:  # not left meanwhile, by another task
+                self._state = _State.ENDED
+        if deltas:
+            if not self._deltas:
+                self._call.attempt_succeeded()
+            self._deltas += len(deltas)
+            self._call.timers.note_token()
+            if self._first_answer is None:  # reasoning comes before it, or is not timed
+                self._note_first(deltas)
+            deltas.reverse()
+            self._ready = deltas  # nothing more is read before all of these were taken
+        else:
+            self._call.timers.pause()
+        if parser.fault is None:
+            if self._state is not _OPEN:
+                self._finish("complete")
+            return None
+        # The parser knows that the stream was cut, and the response why.
+        cut = failure is not None and isinstance(parser.fault, StreamInterruptedError)
+        return failure if cut else parser.fault
+
+    def _note_first(self, deltas: list[Delta]) -> None:
+        for delta in deltas:
+            if type(delta) is AnswerDelta and self._first_answer is None:
+                self._first_answer = self._call.timers.elapsed
+            elif type(delta) is ReasoningDelta and self._first_reasoning is None:
+                self._first_reasoning = self._call.timers.elapsed
+
+    async def _retry_or_fail(self, fault: AIMLChatError) -> None:
+        """Make another attempt if no delta has arrived yet; else the stream has failed."""
+        if self._state in _OVER:  # left meanwhile, by another task
+            return
+        error = detach(fault)  # the parser keeps the fault
+        if self._deltas:
+            self._call.fail_attempt(error)
+            self._fail(error)
+            return
+        if self._opened is not None:
+            self._opened.close()
+        self._state = _State.OPENING
+        try:
+            await self._start(error)
+        finally:
+            del error
+
+    # --- the end ------------------------------------------------------------------------------
+
+    async def _close(self, outcome: Literal["cancelled", "abandoned"]) -> None:
+        if self._state is _State.ENDED and self._opened is not None:
+            self._state = _State.CLOSED
+            await self._opened.release()
+        self._leave(outcome)
+
+    def _is_failure(self, error: BaseException) -> bool:
+        """End the stream because of an error; return whether the next read raises it."""
+        if isinstance(error, AIMLChatError):
+            self._fail(error)
+            return True
+        self._leave("cancelled" if isinstance(error, asyncio.CancelledError) else "abandoned")
+        return False
+
+    def _leave(self, outcome: Literal["cancelled", "abandoned"]) -> None:
+        """Close the connection, at whatever state it is."""
+        if self._state is _State.ENDED:
+            self._state = _State.CLOSED
+        elif self._state not in _OVER:
+            self._keep_failure(StreamInterruptedError("the stream was left before its end"))
+            self._state = _State.LEFT
+            self._finish(outcome)
+        if self._opening is not None:
+            self._opening.cancel()
+        if self._opened is not None:
+            self._opened.close()
+
+    def _fail(self, error: AIMLChatError) -> None:
+        """Keep a failure for the next read, and close the connection."""
+        if self._state in _OVER:  # left meanwhile, by another task
+            return
+        self._keep_failure(error)
+        self._state = _State.FAILED
+        self._finish("error")
+        if self._opened is not None:
+            self._opened.close()
+
+    def _keep_failure(self, error: AIMLChatError) -> None:
+        failure = detach(error)
+        failure.partial = self.partial
+        failure.attempts = failure.attempts or self._call.attempts
+        self._failure = failure
+
+    def _finish(self, outcome: CallOutcome) -> None:
+        self._call.finish(
+            outcome,
+            completion=lambda: self.partial,
+            error=self._failure if outcome == "error" else None,
+            first_reasoning=self._first_reasoning,
+            first_answer=self._first_answer,
+            deltas=self._deltas,
+        )
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise detach(self._failure)
+
+    def __del__(self) -> None:
+        """Close the connection of a stream that was dropped; the loop would keep it open."""
+        if self._state not in _OVER and self._opened is not None:
+            self._leave("abandoned")
+
+
+class TextView:
+    """One kind of text of one choice of a stream, as an async iterator of ``str``."""
+
+    def __init__(
+        self, stream: DeltaStream, kind: type[AnswerDelta | ReasoningDelta], choice: int
+    ) -> None:
+        self._stream = stream
+        self._kind = kind
+        self._choice = choice
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        while True:
+            delta = await self._stream.__anext__()
+            if type(delta) is self._kind and delta.choice == self._choice:
+                return delta.text
