@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from aimlchat._client.hooks import call_hook
 from aimlchat._client.tally import Tally
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class ProgressReporter:
     def report(self) -> None:
         """Report the progress so far."""
         if self._on_progress is not None:
-            self._on_progress(self.summarize())
+            call_hook(self._on_progress, self.summarize())
 
     def summarize(self, *, is_out_of_budget: bool = False) -> Summary:
         """Return the totals so far."""

@@ -21,8 +21,8 @@ from .terminal import end_interrupted_line, print_notice
 from .upstream import Upstream, upstream_options
 
 if TYPE_CHECKING:
-    from aimlchat.iterators import DeltaStream
     from aimlchat.session import ChatSession
+    from aimlchat.stream import DeltaStream
 
 __all__ = ["command"]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 import click
 
+from aimlchat._client.credentials import find_api_key
 from aimlchat.emulator import Emulator
 from aimlchat.session import ChatSession
 
@@ -63,8 +63,7 @@ class Upstream:
         """Raise `CommandInputError` if a key is needed and the environment has none."""
         if self.emulator:
             return
-        key = os.environ.get("AIMLAPI_API_KEY", os.environ.get("AIML_API_KEY", ""))
-        if not key.strip():
+        if not (find_api_key(None) or "").strip():
             msg = "no API key: set AIMLAPI_API_KEY to a key from https://aimlapi.com/app/keys"
             advice = "To try the command without a key, add --emulator: it makes up the answers."
             raise CommandInputError(msg, advice)

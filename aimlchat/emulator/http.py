@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from typing import Literal
 
-    from aiohttp.web_protocol import RequestHandler
-
     from .records import RequestRecord
     from .responses import PlannedResponse
 
@@ -41,12 +39,12 @@ class _TrackingServer(web.Server):
     def __init__(self, handler: Handler) -> None:
         # Cancel the handler as soon as its client disconnects, whatever it is waiting for.
         super().__init__(handler, handler_cancellation=True, access_log=None)
-        self.transports: dict[RequestHandler, asyncio.Transport] = {}
+        self.transports: dict[web.RequestHandler, asyncio.Transport] = {}
         self.closing = False
         self._lock = threading.Lock()
         self._emptied = OneShotEvent()
 
-    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
         with self._lock:
             if not self.transports:
@@ -55,7 +53,9 @@ class _TrackingServer(web.Server):
         if self.closing:
             transport.abort()
 
-    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
+    def connection_lost(
+        self, handler: web.RequestHandler, exc: BaseException | None = None
+    ) -> None:
         super().connection_lost(handler, exc)
         with self._lock:
             self.transports.pop(handler, None)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING
+
+from aimlchat._client.hooks import call_hook
 
 from .adapters import adapt_websocket
 from .buffer import FrameQueue
@@ -20,15 +21,13 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from aimlchat.completions import Completion
-    from aimlchat.iterators import DeltaStream
+    from aimlchat.stream import DeltaStream
 
     from .adapters import WebSocket
     from .frames import Frame
     from .store import Store
 
 __all__ = ["Broadcast"]
-
-_logger = logging.getLogger("aimlchat")
 
 
 class Broadcast:
@@ -230,11 +229,7 @@ class Broadcast:
         self._is_over = True
         self._restart_grace_timer()
         self._pump.cancel()
-        if self._on_over is not None:
-            try:
-                self._on_over()
-            except Exception:  # an error in a hook must not reach the event loop
-                _logger.exception("the hook %r failed", self._on_over)
+        call_hook(self._on_over)
 
 
 class _Follower:

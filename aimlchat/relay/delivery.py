@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
+
+from aimlchat._client.hooks import call_hook
 
 from .errors import PageGoneError, PageTooSlowError
 from .frames import HEARTBEAT, error_frames
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from .pump import Pump
 
 __all__ = ["FrameSource", "deliver", "take_or_heartbeat"]
-
-_logger = logging.getLogger("aimlchat")
 
 
 class FrameSource(Protocol):
@@ -114,11 +113,8 @@ async def _receive_all(
         message = await connection.receive()
         if _is_stop_message(message):
             await stop()
-        elif on_message is not None:
-            try:
-                on_message(message)
-            except Exception:  # an error in a hook must not end the stream
-                _logger.exception("the hook %r failed", on_message)
+        else:
+            call_hook(on_message, message)
 
 
 def _is_stop_message(message: str | bytes) -> bool:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aimlchat.completions import Completion
-    from aimlchat.iterators import DeltaStream
+    from aimlchat.stream import DeltaStream
 
     from .frames import Frame
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from aimlchat.iterators import DeltaStream
+    from aimlchat.stream import DeltaStream
 
     from .delivery import FrameSource
     from .frames import Frame

@@ -32,6 +32,16 @@ async def test_progress_is_reported_at_the_start_and_after_each_result(session, 
     assert reported[2].rate > 0
 
 
+async def test_an_error_in_the_hook_is_logged_and_ends_nothing(session, files, caplog):
+    def fail(_):
+        raise ZeroDivisionError
+
+    files.write_prompts(3)
+    summary = await run(session, files.source, files.target, on_progress=fail)
+    assert summary.is_success
+    assert "the hook" in caplog.text
+
+
 async def test_no_more_requests_are_in_flight_than_concurrency_allows(files):
     files.write_prompts(40)
     async with (

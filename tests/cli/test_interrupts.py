@@ -47,7 +47,7 @@ async def test_ctrl_c_before_the_first_token(start_ask, emulator):
 
 # Prints "sent" once the response headers have arrived.
 PRINT_WHEN_SENT = """
-from aimlchat.iterators import DeltaStream
+from aimlchat.stream import DeltaStream
 enter = DeltaStream.__aenter__
 async def __aenter__(self):
     await enter(self)

@@ -11,8 +11,8 @@ from aimlchat.relay import Broadcast
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aimlchat.iterators import DeltaStream
     from aimlchat.relay.adapters import WebSocket
+    from aimlchat.stream import DeltaStream
 
 __all__ = ["AnswerRegistry"]
 
