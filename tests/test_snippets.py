@@ -1,0 +1,232 @@
+"""The Python examples of the README and the docs run as printed, against the emulator.
+
+`nox -s types` checks them with mypy and pyright.
+"""
+
+import asyncio
+import json
+import re
+import runpy
+import socket
+import subprocess
+import sys
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import aiohttp
+import pytest
+import uvicorn
+from aiohttp import web
+from snippets import PAGES, read_snippets
+
+from aimlchat.emulator import Cut
+
+SNIPPETS = read_snippets("python")
+LANGUAGES = {"", "js", "json", "python", "sh"}  # "" is a diagram
+OPTIONS = (
+    "-p",
+    "no:cacheprovider",
+    "-W",
+    "error",
+    "-o",
+    "asyncio_default_fixture_loop_scope=function",
+)
+SKY = "Rayleigh scattering"  # in every answer that the emulator generates about the sky
+
+
+class Script(NamedTuple):
+    """What a script has to print, and what the emulator replies to it."""
+
+    prints: tuple[str, ...]
+    replies: tuple[dict[str, Any], ...] = ()
+
+
+SCRIPTS = {
+    "readme_aimlchat": Script(
+        prints=("Navy, teal and azure. Usage(", "Think of light.It scatters.Red."),
+        replies=(
+            {"text": "Navy, teal and azure."},
+            {"text": "It scatters.", "reasoning": "Think of light."},
+            {"text": "Red."},
+        ),
+    ),
+    "batches_from_python": Script(prints=("2 of 2 for ", "True {}")),
+    "batches_from_python_2": Script(
+        prints=("0 The sky is blue", "3 0 0.01", " False\n['The sky is blue")
+    ),
+    "errors_errors": Script(
+        prints=("Take one pill", "[the connection was lost]"),
+        replies=({"text": "Take one pill, not ten.", "fault": Cut(1000, "close")},),
+    ),
+    "index_ten_lines": Script(prints=(SKY, "Usage(", "Cost(")),
+    "relay_several_pages_and_reconnecting_2": Script(
+        prints=("reasoning-start reasoning-delta", "data: [DONE]")
+    ),
+    "reliability_six_timeouts": Script(prints=("Because.",), replies=({"text": "Because."},)),
+    "reliability_watching_a_service": Script(prints=("complete ", "Cost(")),
+    "reliability_what_is_retried": Script(prints=(SKY, "Attempt(number=1, cause=None")),
+    "requests_requests": Script(
+        prints=("A cat.\nA tabby.",), replies=({"text": "A cat."}, {"text": "A tabby."})
+    ),
+    "requests_thinking": Script(prints=("'budget_tokens': 4096", "'adaptive'", "'high'")),
+    "requests_tools": Script(
+        prints=("Yes: it rains.",),
+        replies=(
+            {"tool_calls": [("get_weather", {"city": "Ulm"})]},
+            {"text": "Yes: it rains."},
+        ),
+    ),
+    "requests_what_is_checked": Script(prints=("'enable_thinking': True, 'top_k': 20",)),
+    "streaming_streaming": Script(
+        prints=("Think of light.", "[call 0, look_up: ", "It scatters.", "Usage("),
+        replies=(
+            {
+                "reasoning": "Think of light.",
+                "text": "It scatters.",
+                "tool_calls": [("look_up", {"word": "sky"})],
+            },
+        ),
+    ),
+    "streaming_without_i_o": Script(prints=("Light scatters.\n stop",)),
+}
+
+
+class Server(NamedTuple):
+    """A question as a server takes it in a POST."""
+
+    path: str
+    request: dict[str, Any]
+
+
+SERVERS = {
+    "relay_aiohttp": Server("/ask", {"json": {"prompt": "Why?"}}),
+    "relay_fastapi_and_starlette": Server(
+        "/chat",
+        {"json": {"messages": [{"role": "user", "parts": [{"type": "text", "text": "Why?"}]}]}},
+    ),
+    "relay_several_pages_and_reconnecting": Server("/ask", {"data": "Why?"}),
+}
+
+
+def names_of(kind: str) -> list[str]:
+    return [name for name, snippet in SNIPPETS.items() if snippet.kind == kind]
+
+
+@pytest.fixture(autouse=True)
+def _environment_of_a_reader(aimlchat_emulator, monkeypatch, tmp_path):
+    monkeypatch.setenv("AIMLAPI_API_KEY", "any-key")
+    monkeypatch.setenv("AIMLAPI_BASE_URL", aimlchat_emulator.base_url)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cat.jpg").write_bytes(b"\xff\xd8\xff" + b"\0" * 16)
+    requests = read_snippets("json")["batches_the_input"].code
+    (tmp_path / "requests.jsonl").write_text(requests, encoding="utf-8")
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Write an example to a file and return its path."""
+
+    def save(name):
+        path = tmp_path / f"{name}.py"
+        path.write_text(SNIPPETS[name].code, encoding="utf-8")
+        return str(path)
+
+    return save
+
+
+def test_every_example_has_a_test():
+    assert sorted(SCRIPTS) == sorted(names_of("script"))
+    assert sorted(SERVERS) == sorted(names_of("server"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_code_block_is_found(page):
+    fences = re.findall(r"^ *(```.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    opening, closing = fences[::2], fences[1::2]
+
+    assert {fence.removeprefix("```") for fence in opening} <= LANGUAGES
+    assert set(closing) <= {"```"}
+    found = [name for name in SNIPPETS if name.startswith(f"{page.stem.lower()}_")]
+    assert len(found) == opening.count("```python")
+
+
+@pytest.mark.parametrize("name", names_of("script"))
+def test_a_script_runs_as_printed(name, saved, aimlchat_emulator, capsys):
+    for reply in SCRIPTS[name].replies:
+        aimlchat_emulator.reply(**reply)
+
+    runpy.run_path(saved(name), run_name="__main__")
+
+    printed = re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out)
+    assert [text for text in SCRIPTS[name].prints if text not in printed] == []
+
+
+@pytest.mark.parametrize("name", names_of("test"))
+def test_a_test_passes_as_printed(name, saved, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *OPTIONS, saved(name)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout
+    assert f" {SNIPPETS[name].code.count('def test_')} passed" in done.stdout
+
+
+@asynccontextmanager
+async def serving(program):
+    """Serve an example's application and give its address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    if "make_app" in program:
+        runner = web.AppRunner(program["make_app"](), shutdown_timeout=0.1)
+        await runner.setup()
+        await web.SockSite(runner, listener).start()
+        try:
+            yield address
+        finally:
+            await runner.cleanup()
+    else:
+        server = uvicorn.Server(uvicorn.Config(program["app"], log_level="error", lifespan="on"))
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            yield address
+        finally:
+            server.should_exit = True
+            await task
+
+
+@pytest.mark.parametrize("name", names_of("server"))
+async def test_a_server_answers_as_printed(name, saved, aimlchat_emulator):
+    aimlchat_emulator.reply("Light scatters.")
+    path, request = SERVERS[name]
+
+    async with (
+        serving(runpy.run_path(saved(name))) as address,
+        aiohttp.ClientSession() as client,
+    ):
+        async with client.post(address + path, **request) as response:
+            assert response.status == 200
+            body = await response.text()
+        if body.startswith("/answers/"):
+            async with client.ws_connect(address + body) as websocket:
+                frames = [message.json() async for message in websocket]
+        else:
+            frames = [
+                json.loads(data) for data in re.findall(r"^data: (\{.*)$", body, re.MULTILINE)
+            ]
+
+    texts = [frame["delta"] for frame in frames if frame["type"] == "text-delta"]
+    assert "".join(texts) == "Light scatters."
+    assert frames[-1]["type"] == "finish"
+    assert aimlchat_emulator.requests[0].body["messages"][-1]["content"] == "Why?"
+
+
+@pytest.mark.parametrize("name", read_snippets("json"))
+def test_a_json_example_is_json(name):
+    code = read_snippets("json")[name].code
+    documents = code.splitlines() if name == "batches_the_input" else [code]
+
+    assert all(isinstance(json.loads(document), dict) for document in documents)
