@@ -1,55 +1,130 @@
-"""The examples in the README and the docs: all of them compile, the whole programs run."""
+"""The pages themselves: their links, and the commands that they show."""
 
 import ast
-import asyncio
 import re
-from pathlib import Path
+import shlex
+import tomllib
 
 import pytest
+from snippets import PAGES, ROOT, read_snippets
 
-ROOT = Path(__file__).parents[1]
-BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+from aimlchat.cli.program import program
 
-
-def blocks_of(page: str) -> list[str]:
-    return BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
-
-
-PAGES = ["README.md", *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md")))]
-BLOCKS = [(page, place) for page in PAGES for place in range(len(blocks_of(page)))]
+OTHER_PROGRAMS = {".", "cd", "duckdb", "git", "zcat"}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+_INLINE_COMMAND = re.compile(r"(?<!`)`((?:aimlchat|nox|pip|python) [^`\n]+)`(?!`)")
 
 
-@pytest.mark.parametrize(("page", "place"), BLOCKS)
-def test_an_example_compiles(page, place):
-    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | ast.PyCF_ONLY_AST
-
-    assert compile(blocks_of(page)[place], page, "exec", flags=flags)
-
-
-def test_the_readmes_example_does_what_it_says(aimlchat_emulator, monkeypatch, capsys):
-    monkeypatch.setenv("AIMLAPI_API_KEY", "any-key")
-    monkeypatch.setenv("AIMLAPI_BASE_URL", aimlchat_emulator.base_url)
-    aimlchat_emulator.reply("Navy, teal and azure.")
-    aimlchat_emulator.reply("It scatters.", reasoning="Think of light.")
-    aimlchat_emulator.reply("Red.")
-    example: dict = {}
-    exec(blocks_of("README.md")[0], example)  # noqa: S102 - our own README
-
-    asyncio.run(example["main"]())
-
-    printed = re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out)
-    assert "Navy, teal and azure. Usage(" in printed
-    assert "Think of light.It scatters.Red." in printed
+def commands_of(shell_code: str) -> list[list[str]]:
+    """Split shell code into its commands, each a list of words."""
+    without_comments = re.sub(r"(?<!\S)#.*$", "", shell_code, flags=re.MULTILINE)
+    lexer = shlex.shlex(without_comments, posix=True, punctuation_chars="|&;<>\n")
+    lexer.commenters = ""  # shlex would drop the end of the line with the comment
+    lexer.whitespace = " \t"
+    lexer.whitespace_split = True
+    commands: list[list[str]] = [[]]
+    is_file_name = False
+    for word in lexer:
+        if set(word) <= {"<", ">"}:
+            is_file_name = True
+        elif set(word) <= set("|&;\n"):
+            commands.append([])
+        elif is_file_name:
+            is_file_name = False
+        elif commands[-1] or not re.match(r"\w+=", word):  # not NAME=value in front of a command
+            commands[-1].append(word)
+    return [command for command in commands if command]
 
 
-def test_the_first_example_of_the_docs_runs(monkeypatch, capsys):
-    exec(blocks_of("docs/index.md")[0], {"__name__": "__main__"})  # noqa: S102 - our own page
+SHOWN = sorted(
+    {
+        shlex.join(command)
+        for code in [
+            *(snippet.code for snippet in read_snippets("sh").values()),
+            *(
+                match[1]
+                for page in PAGES
+                for match in _INLINE_COMMAND.finditer(page.read_text(encoding="utf-8"))
+            ),
+        ]
+        for command in commands_of(code)
+    }
+)
 
-    assert "Rayleigh scattering" in capsys.readouterr().out
+
+def options_in(words: list[str]) -> set[str]:
+    return {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
 
 
-def test_every_page_that_is_linked_is_there():
-    for page in PAGES:
-        text = (ROOT / page).read_text(encoding="utf-8")
-        for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
-            assert (ROOT / page).parent.joinpath(link).exists(), f"{page}: {link}"
+def check_aimlchat(words: list[str]) -> None:
+    command = program.get_command(None, words[0])
+    assert command is not None, words
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert options_in(words) <= known | {"--help"}
+
+
+def check_nox(words: list[str]) -> None:
+    names = words[: words.index("--")] if "--" in words else words
+    tree = ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8"))
+    sessions = {
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        and any("nox.session" in ast.unparse(decorator) for decorator in node.decorator_list)
+    }
+    assert names[0] == "-s"
+    assert set(names[1:]) <= sessions
+
+
+def check_pip(words: list[str]) -> None:
+    assert words[0] == "install"
+    for package in [word for word in words[1:] if word != "-e"]:
+        extra = re.fullmatch(r"\.\[(\w+)\]", package)
+        if extra:
+            assert extra[1] in PROJECT["project"]["optional-dependencies"]
+        else:
+            assert package == "nox"  # aimlchat itself is installed from the checkout
+
+
+def check_python(words: list[str]) -> None:
+    if words[0] == "-m":
+        assert words[1] == "venv"
+    elif words[0] == "-c":
+        assert compile(words[1], "-c", "exec")
+    else:
+        code = (ROOT / words[0]).read_text(encoding="utf-8")
+        assert [option for option in options_in(words) if option not in code] == []
+
+
+CHECKS = {
+    "aimlchat": check_aimlchat,
+    "nox": check_nox,
+    "pip": check_pip,
+    "python": check_python,
+}
+
+
+@pytest.mark.parametrize("command", SHOWN)
+def test_a_command_that_is_shown_exists(command):
+    name, *words = shlex.split(command)
+
+    if name in CHECKS:
+        CHECKS[name](words)
+    else:
+        assert name in OTHER_PROGRAMS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_linked_page_exists(page):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
+
+    assert [link for link in links if not page.parent.joinpath(link).exists()] == []
+
+
+def test_the_version_is_that_of_the_package_metadata():
+    version = (ROOT / PROJECT["tool"]["hatch"]["version"]["path"]).read_text(encoding="utf-8")
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+    number = re.search(r'^__version__ = "(.+)"$', version, re.MULTILINE)
+    assert number is not None
+    assert re.search(rf"^## {re.escape(number[1])}\b", changelog, re.MULTILINE)

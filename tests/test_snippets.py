@@ -55,8 +55,8 @@ SCRIPTS = {
         prints=("0 The sky is blue", "3 0 0.01", " False\n['The sky is blue")
     ),
     "errors_errors": Script(
-        prints=("Take one pill", "[the connection was lost]"),
-        replies=({"text": "Take one pill, not ten.", "fault": Cut(1000, "close")},),
+        prints=("Take one", "[the connection was lost]"),
+        replies=({"chunks": ["Take one", " pill,", " not", " ten."], "fault": Cut(1000, "close")},),
     ),
     "index_ten_lines": Script(prints=(SKY, "Usage(", "Cost(")),
     "relay_several_pages_and_reconnecting_2": Script(
