@@ -1,23 +1,38 @@
-"""The public types as a user's type checker sees them; checked by mypy, never run."""
+"""The public types as a user's type checker sees them; mypy and pyright check it, it never runs.
+
+Both report an error that is ignored here and does not occur: so each ``type: ignore`` states that
+the line is an error.
+"""
+
+# pyright: strict, reportUnnecessaryTypeIgnoreComment=true
 
 from collections.abc import Mapping
 from typing import Any, assert_type
 
 import aimlchat
 from aimlchat import (
+    AIMLChatError,
     AnswerDelta,
+    Attempt,
+    CallRecord,
     ChatRequest,
     ChatSession,
     Completion,
     CompletionIterator,
+    Cost,
     Delta,
     DeltaStream,
     Image,
     Model,
     Outcome,
+    Progress,
     ReasoningDelta,
     RefusalDelta,
+    RequestOptions,
+    RetryRecord,
+    StreamInterruptedError,
     StreamParser,
+    StreamsIterator,
     Text,
     Thinking,
     Tool,
@@ -38,9 +53,41 @@ async def calls(session: ChatSession) -> None:
         assert_type(outcome, Outcome)
         assert_type(outcome.unwrap(), Completion)
     assert_type(await run.gather(), list[Outcome])
-    async for index, delta in session.stream_many(["Hi"]):
+    deltas = session.stream_many(["Hi"], reasoning_effort="low")
+    assert_type(deltas, StreamsIterator)
+    async for index, delta in deltas:
         assert_type(index, int)
         assert_type(delta, Delta)
+
+
+async def options(session: ChatSession) -> None:
+    shared: RequestOptions = {"temperature": 0.5, "stop": ["."], "thinking": 2048}
+    assert_type(await session.complete("Hi", **shared), Completion)
+    assert_type(session.stream("Hi", **shared), DeltaStream)
+
+    await session.complete("Hi", temprature=1)  # type: ignore[call-arg]
+    session.stream("Hi", temprature=1)  # type: ignore[call-arg]
+    session.complete_many(["Hi"], temprature=1)  # type: ignore[call-arg]
+    session.stream_many(["Hi"], temprature=1)  # type: ignore[call-arg]
+    await session.complete("Hi", timeout=10)  # type: ignore[call-arg]
+    await session.complete("Hi", temperature="hot")  # type: ignore[arg-type]
+
+
+def hooks() -> None:
+    def log_retry(record: RetryRecord) -> None:
+        assert_type(record.error, AIMLChatError)
+        assert_type(record.delay, float)
+
+    def log_call(record: CallRecord) -> None:
+        assert_type(record.attempts, tuple[Attempt, ...])
+        assert_type(record.cost, Cost | None)
+
+    ChatSession(on_retry=log_retry, on_finish=log_call)
+
+
+def report(progress: Progress) -> None:
+    assert_type(progress.done, int)
+    assert_type(progress.seconds_left, float | None)
 
 
 async def deltas(stream: DeltaStream) -> str:
@@ -65,7 +112,9 @@ def completions(completion: Completion) -> None:
     assert_type(completion.reasoning, str)
     assert_type(completion.finish_reason, str | None)
     assert_type(completion.tool_calls, tuple[ToolCall, ...])
+    assert_type(completion.tool_calls[0].id, str)
     assert_type(completion.tool_calls[0].arguments, dict[str, Any])
+    assert_type(completion.attempts, tuple[Attempt, ...])
     assert_type(completion.cost.usd if completion.cost else None, float | None)
 
 
@@ -74,6 +123,14 @@ def requests() -> None:
     request = request.system("Be brief.").user("What is this?", Image.from_url("https://x.test/a"))
     assert_type(request.options(tools=[Tool("f", parameters={})]), ChatRequest)
     assert_type(request.user(Text("Hi")).payload(stream=True), dict[str, Any])
+    assert_type(ChatRequest(system="Be brief.", stop=["."]).user("Hi"), ChatRequest)
+
+
+def tools(request: ChatRequest, completion: Completion) -> ChatRequest:
+    request = request.assistant(completion)
+    for call in completion.tool_calls:
+        request = request.tool_result(call.id, {"rain": True}, is_error=False)
+    return request
 
 
 def parsers(parser: StreamParser) -> None:
@@ -88,7 +145,16 @@ async def emulators() -> None:
         assert_type(emulator.base_url, str)
 
 
-def errors(error: aimlchat.APIError) -> None:
-    assert_type(error.status, int)
-    assert_type(error.retry_after, float | None)
-    assert_type(error.partial, Completion | None)
+def errors(error: AIMLChatError) -> None:
+    assert_type(error.partial, Completion)
+    assert_type(error.partial.text, str)
+    assert_type(error.attempts, tuple[Attempt, ...])
+    if isinstance(error, aimlchat.APIError):
+        assert_type(error.status, int)
+        assert_type(error.retry_after, float | None)
+    if isinstance(error, StreamInterruptedError):
+        assert_type(error.partial.reasoning, str)
+
+
+def version() -> None:
+    assert_type(aimlchat.__version__, str)
