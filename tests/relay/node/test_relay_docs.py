@@ -1,57 +1,69 @@
-"""The examples of docs/relay.md: the servers run as printed, the code for browsers runs in Node."""
+"""The servers of docs/relay.md, read by the code for the browser on that page, in Node."""
 
-import re
-from pathlib import Path
+import runpy
+from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+from aiohttp import web
+from snippets import ROOT, read_snippets
 
-from aimlchat.relay.errors import _DESCRIPTIONS, _UNKNOWN_ERROR
+from aimlchat.relay.errors import _PROBLEMS, _UNKNOWN
 
-PAGE = Path(__file__).parents[3] / "docs" / "relay.md"
-
-
-def find_example(language, text):
-    """Return the one example that contains a text."""
-    blocks = re.findall(
-        rf"^```{language}\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    )
-    (example,) = [block for block in blocks if text in block]
-    return example
+JAVASCRIPT = read_snippets("js")
 
 
-def run_example(text):
-    names = {"__name__": "example"}
-    exec(find_example("python", text), names)  # noqa: S102 - our own page
-    return names
+@pytest.fixture
+def program(tmp_path):
+    """Run an example of the page and return its names."""
+
+    def run(name):
+        path = tmp_path / f"{name}.py"
+        path.write_text(read_snippets("python")[name].code, encoding="utf-8")
+        return runpy.run_path(str(path))
+
+    return run
 
 
 @pytest.fixture(autouse=True)
-def _use_the_emulator(emulator, monkeypatch):
+def _environment_of_a_reader(emulator, monkeypatch):
     monkeypatch.setenv("AIMLAPI_API_KEY", "any-key")
     monkeypatch.setenv("AIMLAPI_BASE_URL", emulator.base_url)
 
 
+@asynccontextmanager
+async def aiohttp_app(app):
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
 @pytest.fixture(params=["aiohttp", "fastapi"])
-def example_server(request, aiohttp_app_server, asgi_server):
+def example_server(request, asgi_server, program):
     if request.param == "aiohttp":
-        return aiohttp_app_server(run_example("import relay, sse_response")["make_app"]())
-    return asgi_server(run_example("from fastapi")["app"])
+        return aiohttp_app(program("relay_aiohttp")["make_app"]())
+    return asgi_server(program("relay_fastapi_and_starlette")["app"])
 
 
 @pytest.fixture
 def page(node, node_folder):
-    """Run the examples for browsers in Node."""
-    (node_folder / "ask.mjs").write_text(find_example("js", "function ask"), encoding="utf-8")
-    (node_folder / "follow.mjs").write_text(find_example("js", "function follow"), encoding="utf-8")
+    """Run the code for the browser."""
+    ask = JAVASCRIPT["relay_the_browser"].code
+    follow = JAVASCRIPT["relay_several_pages_and_reconnecting"].code
+    (node_folder / "ask.mjs").write_text(ask, encoding="utf-8")
+    (node_folder / "follow.mjs").write_text(follow, encoding="utf-8")
 
-    async def run_page(*arguments):
+    async def run(*arguments):
         return await node("page.mjs", *arguments)
 
-    return run_page
+    return run
 
 
-async def test_the_page_example_talks_to_each_server_example(example_server, page, emulator):
+async def test_a_page_shows_the_reasoning_and_the_answer(example_server, page, emulator):
     emulator.reply("Light scatters.", reasoning="Think of light.")
 
     async with example_server as host:
@@ -62,7 +74,7 @@ async def test_the_page_example_talks_to_each_server_example(example_server, pag
     assert emulator.requests[0].body["messages"][-1]["content"] == "Why?"
 
 
-async def test_the_page_example_shows_an_error(example_server, page, emulator):
+async def test_a_page_gets_the_code_and_the_sentence_of_an_error(example_server, page, emulator):
     emulator.fail(status=401)
 
     async with example_server as host:
@@ -74,36 +86,23 @@ async def test_the_page_example_shows_an_error(example_server, page, emulator):
     }
 
 
-async def test_the_aiohttp_example_sends_events(aiohttp_app_server, emulator):
-    emulator.reply("Light scatters.")
-
-    async with (
-        aiohttp_app_server(run_example("import relay, sse_response")["make_app"]()) as host,
-        aiohttp.ClientSession() as client,
-        client.post(f"http://{host}/ask", json={"prompt": "Why?"}) as response,
-    ):
-        assert "Light" in await response.text()
-
-
-async def test_use_chat_talks_to_the_fastapi_example(asgi_server, node, emulator):
+async def test_use_chat_reads_the_response_of_fastapi(asgi_server, program, node, emulator):
     emulator.reply("Light scatters.", reasoning="Think of light.")
 
-    async with asgi_server(run_example("from fastapi")["app"]) as host:
-        result = await node("read.mjs", f"http://{host}/chat")
+    async with asgi_server(program("relay_fastapi_and_starlette")["app"]) as host:
+        read = await node("read.mjs", f"http://{host}/chat")
 
-    assert [part["text"] for part in result["message"]["parts"]] == [
+    assert [part["text"] for part in read["message"]["parts"]] == [
         "Think of light.",
         "Light scatters.",
     ]
     assert emulator.requests[0].body["messages"][-1]["content"] == "Why?"
 
 
-async def test_the_page_example_misses_nothing_when_it_reconnects(
-    aiohttp_app_server, page, emulator
-):
+async def test_a_page_that_reconnects_misses_nothing(page, program, emulator):
     emulator.reply(chunks=["One ", "two ", "three ", "four"], pace=0.1)
 
-    async with aiohttp_app_server(run_example("import Broadcast")["make_app"]()) as host:
+    async with aiohttp_app(program("relay_several_pages_and_reconnecting")["make_app"]()) as host:
         shown = await page("follow", f"http://{host}", "Count")
 
     assert shown["text"] == "One two three four"
@@ -112,7 +111,7 @@ async def test_the_page_example_misses_nothing_when_it_reconnects(
     assert len(emulator.requests) == 1
 
 
-async def test_a_stop_that_comes_too_late_sends_no_request(example_server, emulator):
+async def test_a_stop_after_the_end_of_the_answer_is_not_a_prompt(example_server, emulator):
     emulator.reply("One")
     emulator.reply("Two")
 
@@ -133,8 +132,8 @@ async def test_a_stop_that_comes_too_late_sends_no_request(example_server, emula
     ]
 
 
-def test_every_error_code_is_documented():
-    text = PAGE.read_text(encoding="utf-8")
-    codes = {_UNKNOWN_ERROR[0], *(code for _, code, _ in _DESCRIPTIONS)}
+def test_the_page_names_every_code_of_an_error():
+    page = (ROOT / "docs" / "relay.md").read_text(encoding="utf-8")
+    codes = [code for _, code, _ in (*_PROBLEMS, (None, *_UNKNOWN))]
 
-    assert {code for code in codes if f"`{code}`" not in text} == set()
+    assert [code for code in codes if f"`{code}`" not in page] == []
