@@ -121,6 +121,26 @@ def test_a_linked_page_exists(page):
     assert [link for link in links if not page.parent.joinpath(link).exists()] == []
 
 
+def test_the_tree_in_the_design_page_lists_every_module():
+    (tree,) = re.findall(
+        r"^```\naimlchat/\n(.*?)^```$",
+        (ROOT / "docs" / "design.md").read_text(encoding="utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
+    listed, folders = set(), [""]
+    for indent, name in re.findall(r"^( +)(\S+)", tree, re.MULTILINE):
+        depth = len(indent) // 2
+        path = f"{folders[depth - 1]}{name}"
+        folders[depth:] = [path]
+        listed.add(path)
+    package = ROOT / "aimlchat"
+    modules = {path.relative_to(package) for path in package.rglob("*.py")}
+    files = {path.as_posix() for path in modules if not path.stem.startswith("__")}
+    parents = {f"{path.parent.as_posix()}/" for path in modules if path.parent.name}
+
+    assert sorted(listed - {"__init__.py"}) == sorted(files | parents)
+
+
 def test_the_version_is_that_of_the_package_metadata():
     version = (ROOT / PROJECT["tool"]["hatch"]["version"]["path"]).read_text(encoding="utf-8")
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
