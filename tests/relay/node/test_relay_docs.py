@@ -1,5 +1,6 @@
 """The servers of docs/relay.md, read by the code for the browser on that page, in Node."""
 
+import re
 import runpy
 from contextlib import asynccontextmanager
 
@@ -8,8 +9,11 @@ import pytest
 from aiohttp import web
 from snippets import ROOT, read_snippets
 
-from aimlchat.relay.errors import _PROBLEMS, _UNKNOWN
+from aimlchat.errors import AIMLChatError
+from aimlchat.relay import PageTooSlowError
+from aimlchat.relay.frames import error_frames
 
+MODULES = ("aimlchat.errors", PageTooSlowError.__module__)
 JAVASCRIPT = read_snippets("js")
 
 
@@ -132,8 +136,18 @@ async def test_a_stop_after_the_end_of_the_answer_is_not_a_prompt(example_server
     ]
 
 
+def subclasses_of(kind):
+    yield kind
+    for subclass in kind.__subclasses__():
+        yield from subclasses_of(subclass)
+
+
 def test_the_page_names_every_code_of_an_error():
     page = (ROOT / "docs" / "relay.md").read_text(encoding="utf-8")
-    codes = [code for _, code, _ in (*_PROBLEMS, (None, *_UNKNOWN))]
+    named = re.search(r"^The codes are ([^.]+)\.", page, re.MULTILINE)
+    assert named is not None
 
-    assert [code for code in codes if f"`{code}`" not in page] == []
+    errors = [kind() for kind in subclasses_of(AIMLChatError) if kind.__module__ in MODULES]
+    codes = {error_frames(error)[0]["data"]["code"] for error in errors}
+
+    assert set(re.findall(r"`(\w+)`", named[1])) == codes
