@@ -124,6 +124,7 @@ def requests() -> None:
     assert_type(request.options(tools=[Tool("f", parameters={})]), ChatRequest)
     assert_type(request.user(Text("Hi")).payload(stream=True), dict[str, Any])
     assert_type(ChatRequest(system="Be brief.", stop=["."]).user("Hi"), ChatRequest)
+    request.options(temprature=1)  # type: ignore[call-arg]
 
 
 def tools(request: ChatRequest, completion: Completion) -> ChatRequest:
