@@ -250,4 +250,6 @@ def detach(error: _E) -> _E:
     """
     twin = copy.copy(error)
     twin.__cause__ = error.__cause__
+    if notes := getattr(error, "__notes__", None):
+        twin.__notes__ = list(notes)
     return twin

@@ -39,15 +39,15 @@ class RetryRecord:
 class CallRecord:
     """What ``on_finish`` gets, once for each call, however it ended; times are in seconds.
 
-    - ``outcome``: ``complete``; ``error``; ``cancelled``, with its task; or ``abandoned``, when a
-      stream was left early.
+    - ``outcome``: ``complete``; ``error``; ``cancelled``: its task was cancelled; or
+      ``abandoned``: a stream was left early.
     - ``model``: the model that was asked for.
     - ``client_request_id``: the ``X-Client-Request-Id`` that was sent; ``inference_id``: the
       vendor's id of the response, None if there was none.
     - ``duration``: from the start of the call, its queue and its retries included, to its end.
     - ``first_reasoning``, ``first_answer``: from that start to the first token of each kind. None
-      if there was none, if reasoning came only after the answer had begun, and for calls that are
-      no streams.
+      if there was none, if reasoning came only after the answer had begun, and for non-streaming
+      calls.
     - ``deltas``: how many arrived.
     - ``usage``, ``cost``: what the server reported, None if it reported nothing.
     - ``attempts``: all attempts. ``error``: what was raised, None if nothing was.
@@ -81,7 +81,7 @@ class Outcome:
     error: AIMLChatError | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse an outcome that is neither or both."""
+        """Require exactly one of the two."""
         if (self.completion is None) is (self.error is None):
             msg = "an outcome has either a completion or an error"
             raise ValueError(msg)
@@ -96,7 +96,7 @@ class Outcome:
 
 @attrs.frozen
 class Progress:
-    """How far many calls have come; what ``on_progress`` gets after each of them.
+    """The progress of many calls; what ``on_progress`` gets after each of them.
 
     - ``done``: how many calls have ended, the ``failed`` ones included; ``in_flight``: how many
       are running.

@@ -94,8 +94,8 @@ class ChatSession:
     ) -> None:
         # Masked at once: a traceback of an error below shows the values of these locals.
         api_key = MaskedStr(api_key) if api_key is not None else None
-        api_key = require_api_key(api_key)
         headers = mask_headers(headers)
+        api_key = require_api_key(api_key)
         own_headers = check_headers(headers)
         limits = limits or Limits()
         self._timeouts = timeouts or Timeouts()
@@ -166,7 +166,7 @@ class ChatSession:
                 OpenAI's form.
             timeouts: replaces the session's for this call.
             retry: replaces the session's for this call.
-            headers: sent in addition to the session's, which they replace.
+            headers: added to the session's; they override those of the same name.
             **options: `ChatRequest` fields, which win over the request's own.
 
         Raises:
@@ -175,14 +175,9 @@ class ChatSession:
 
         Cancelling closes the connection.
         """
+        headers = mask_headers(headers)
         check_options("ChatSession.complete", options)
-        spec = CallSpec(
-            request,
-            options,
-            timeouts or self._timeouts,
-            retry or self._retry,
-            mask_headers(headers) if headers else None,
-        )
+        spec = CallSpec(request, options, timeouts or self._timeouts, retry or self._retry, headers)
         return await Call(self._context, spec).complete()
 
     def stream(
@@ -198,8 +193,9 @@ class ChatSession:
 
         Takes what `complete` takes, and copies it: later changes of the request have no effect.
         """
+        headers = mask_headers(headers)
         check_options("ChatSession.stream", options)
-        return self._stream(request, options, timeouts, retry, mask_headers(headers))
+        return self._stream(request, options, timeouts, retry, headers)
 
     def complete_many(
         self,
@@ -223,7 +219,7 @@ class ChatSession:
                 Items are taken as they are needed: at most twice ``concurrency`` are taken and not
                 yet yielded.
             concurrency: how many calls may be in flight; ``"auto"`` finds out how many the server
-                bears.
+                can sustain.
             ordered: whether outcomes come in the order of the requests.
             budget_usd: no new call is started once the server has charged so many dollars; then
                 `CompletionIterator.is_out_of_budget` is True.
@@ -237,8 +233,8 @@ class ChatSession:
             ConfigurationError: the concurrency or the budget is invalid.
             TypeError: an option is unknown, or the requests cannot be iterated.
         """
-        check_options("ChatSession.complete_many", options)
         headers = mask_headers(headers)
+        check_options("ChatSession.complete_many", options)
 
         def complete(request: Request, observer: CallObserver) -> Awaitable[Completion]:
             spec = CallSpec(
@@ -274,10 +270,10 @@ class ChatSession:
         """Return the deltas of many streams as they arrive, each with the index of its request.
 
         At most ``concurrency`` streams are open. Each gets its turn, however fast the others are.
-        Everything else is as for `complete_many` and `stream`.
+        Otherwise like `complete_many` and `stream`.
         """
-        check_options("ChatSession.stream_many", options)
         headers = mask_headers(headers)
+        check_options("ChatSession.stream_many", options)
 
         def stream(request: Request) -> DeltaStream:
             return self._stream(request, options, timeouts, retry, headers)

@@ -24,14 +24,15 @@ if TYPE_CHECKING:
 __all__ = ["DeltaStream", "TextView"]
 
 _TAIL_SECONDS = 5.0
-_BUSY = "another task reads this stream; a stream belongs to one task at a time"
+_BUSY = "another task is reading this stream; a stream belongs to one task at a time"
 
 
 class _State(enum.Enum):
     """How far a `DeltaStream` has come.
 
-    It goes down this list. From each of the first three it may also go to ``FAILED`` or ``LEFT``,
-    and an attempt that fails before its first delta leads from ``OPEN`` back to ``OPENING``.
+    It goes from ``OPENING`` to ``CLOSED``. From ``OPENING`` and ``OPEN`` it may also go to
+    ``FAILED`` or ``LEFT``, and an attempt that fails before its first delta leads from ``OPEN``
+    back to ``OPENING``.
     """
 
     OPENING = enum.auto()  # no response yet; at first nothing is sent either
@@ -42,7 +43,7 @@ class _State(enum.Enum):
     LEFT = enum.auto()  # the caller left it before its end
 
 
-_OPEN = _State.OPEN
+_OPEN, _ENDED = _State.OPEN, _State.ENDED
 _OVER = (_State.CLOSED, _State.FAILED, _State.LEFT)
 
 
@@ -103,7 +104,7 @@ class DeltaStream:
             self._is_busy = True
             opened: Any = self._opened  # set while the stream is open; a check costs each chunk
             try:
-                if self._parser.finished_choices < opened.request.choices:
+                if self._parser.finished_choices < opened.request.n:
                     self._tail_end = None
                     self._call.timers.start_read()
                 else:
@@ -111,12 +112,12 @@ class DeltaStream:
                 outer, failure = sys.exception(), None
                 try:
                     data = await opened.response.read()
-                except Exception as error:  # noqa: BLE001 - `recover` raises what is not for it
+                except Exception as error:  # noqa: BLE001 - `recover` re-raises what it does not handle
                     data, failure = opened.response.recover(error, outer)
                 if (fault := self._feed(data, failure)) is not None:
                     await self._retry_or_fail(fault)
             except BaseException as error:
-                if not self._is_failure(error):
+                if not self._end_with(error):
                     raise
             finally:
                 self._is_busy = False
@@ -159,7 +160,10 @@ class DeltaStream:
         """
         if self._state is _State.FAILED:
             self._raise_failure()
-        if self._state not in (_State.ENDED, _State.CLOSED):
+        if self._state is _State.LEFT:
+            msg = "the stream was closed before its end; see .partial"
+            raise RuntimeError(msg)
+        if self._state not in (_ENDED, _State.CLOSED):
             msg = "the stream has not ended; read on or collect(), or see .partial"
             raise RuntimeError(msg)
         return self.partial
@@ -196,7 +200,7 @@ class DeltaStream:
             await self._opened.release()
             self._state = _State.CLOSED
         except BaseException as error:
-            if not self._is_failure(error):
+            if not self._end_with(error):
                 raise
         finally:
             self._is_busy = False
@@ -209,7 +213,7 @@ class DeltaStream:
         try:
             await self._start()
         except BaseException as error:
-            if not self._is_failure(error):
+            if not self._end_with(error):
                 raise
         finally:
             self._is_busy = False
@@ -254,8 +258,8 @@ class DeltaStream:
         deltas = parser.feed(data) if data else []
         if not data or parser.done:
             deltas += parser.end()
-            if self._state is _OPEN:  # not left meanwhile, by another task
-                self._state = _State.ENDED
+            if parser.fault is None and self._state is _OPEN:  # not left by another task
+                self._state = _ENDED
         if deltas:
             if not self._deltas:
                 self._call.attempt_succeeded()
@@ -268,7 +272,7 @@ class DeltaStream:
         else:
             self._call.timers.pause()
         if parser.fault is None:
-            if self._state is not _OPEN:
+            if self._state is _ENDED:
                 self._finish("complete")
             return None
         # The parser knows that the stream was cut, and the response why.
@@ -302,12 +306,12 @@ class DeltaStream:
     # --- the end ------------------------------------------------------------------------------
 
     async def _close(self, outcome: Literal["cancelled", "abandoned"]) -> None:
-        if self._state is _State.ENDED and self._opened is not None:
+        if self._state is _ENDED and self._opened is not None:
             self._state = _State.CLOSED
             await self._opened.release()
         self._leave(outcome)
 
-    def _is_failure(self, error: BaseException) -> bool:
+    def _end_with(self, error: BaseException) -> bool:
         """End the stream because of an error; return whether the next read raises it."""
         if isinstance(error, AIMLChatError):
             self._fail(error)
@@ -317,10 +321,10 @@ class DeltaStream:
 
     def _leave(self, outcome: Literal["cancelled", "abandoned"]) -> None:
         """Close the connection, at whatever state it is."""
-        if self._state is _State.ENDED:
+        if self._state is _ENDED:
             self._state = _State.CLOSED
         elif self._state not in _OVER:
-            self._keep_failure(StreamInterruptedError("the stream was left before its end"))
+            self._keep_failure(StreamInterruptedError("the stream was closed before its end"))
             self._state = _State.LEFT
             self._finish(outcome)
         if self._opening is not None:

@@ -7,6 +7,7 @@ pins each name, so that a release that drops one is noticed.
 
 from __future__ import annotations
 
+import inspect
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ __all__ = [
     "current_use",
     "default_headers",
     "loop_of",
+    "malformed_body_error",
     "request_class",
     "set_body_error",
     "take_buffered",
@@ -38,13 +40,25 @@ USER_AGENT = f"aimlchat/{__version__} aiohttp/{aiohttp.__version__}"
 
 _SMALL_BODY_BYTES = 16 * 1024  # a quarter of what asyncio buffers before it asks writers to pause
 _MAX_READ_BYTES = 64 * 1024
-# Undocumented names that `SmallBodyRequest` overrides or reads.
+# What `SmallBodyRequest` overrides or reads: methods of a request, attributes that its constructor
+# sets, and the arguments of the constructor of a response.
 _REQUEST_NAMES = (
     "DEFAULT_HEADERS",
     "update_auto_headers",
     "update_body_from_data",
     "update_headers",
 )
+_REQUEST_ATTRIBUTES = {"_session", "_timer", "_traces", "loop", "original_url", "response_class"}
+_RESPONSE_ARGUMENTS = {
+    "continue100",
+    "loop",
+    "request_info",
+    "session",
+    "stream_writer",
+    "timer",
+    "traces",
+    "writer",
+}
 # bytes of a request line and headers; None where aiohttp has no such function
 _serialize_headers: Any = getattr(http_writer, "_serialize_headers", None)
 _usual_headers = CIMultiDict(
@@ -150,8 +164,18 @@ class SmallBodyRequest(TrackedRequest):
 
 def request_class() -> type[aiohttp.ClientRequest]:
     """Return the class of requests for a session of ours."""
-    names = all(hasattr(aiohttp.ClientRequest, name) for name in _REQUEST_NAMES)
-    return SmallBodyRequest if names and _serialize_headers is not None else TrackedRequest
+    return SmallBodyRequest if _can_write_small_bodies() else TrackedRequest
+
+
+def _can_write_small_bodies() -> bool:
+    names = {*aiohttp.ClientRequest.__init__.__code__.co_names}
+    return (
+        _serialize_headers is not None
+        and hasattr(aiohttp.http, "StreamWriter")
+        and all(hasattr(aiohttp.ClientRequest, name) for name in _REQUEST_NAMES)
+        and names >= _REQUEST_ATTRIBUTES
+        and inspect.signature(aiohttp.ClientResponse).parameters.keys() >= _RESPONSE_ARGUMENTS
+    )
 
 
 def default_headers() -> dict[str, str] | None:
@@ -229,6 +253,11 @@ def set_body_error(content: aiohttp.StreamReader, error: Exception) -> None:
     """
     if hasattr(content, "set_exception"):
         content.set_exception(error)
+
+
+def malformed_body_error() -> Exception:
+    """Return what aiohttp should have raised for a chunk whose size is malformed."""
+    return aiohttp.ClientPayloadError("the body is not HTTP")
 
 
 def closed_future(response: aiohttp.ClientResponse) -> asyncio.Future[None] | None:

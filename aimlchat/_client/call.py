@@ -112,7 +112,7 @@ class Call:
         if not self._has_begun:
             context.transport.check()
             self._has_begun = True
-            self.timers = context.scheduler.start_call(self._timeouts)
+            self.timers = context.scheduler.start(self._timeouts)
         timers = self.timers
         try:
             if self._spec is not None:
@@ -184,7 +184,7 @@ class Call:
         context, timers = self._context, self.timers
         limiter = context.limiter
         slot: Slot | None = None
-        if not limiter.is_open:
+        if not limiter.is_unlimited:
             timers.start_queue()
             tokens = request.estimate_tokens() if limiter.counts_tokens else 0
             slot = self._slot = await limiter.acquire(request.model, tokens)
@@ -286,7 +286,7 @@ class Call:
         error.attempts = tuple(self._attempts)
 
     def _settle_tokens(self, tokens: int | None) -> None:
-        """Replace the estimate of the last attempt, if there is one, by the tokens it used."""
+        """Replace the estimate of the last attempt, if there is one, with the tokens it used."""
         reservation = self._slot.reservation if self._slot is not None else None
         if reservation is not None and tokens is not None:
             self._context.limiter.settle(reservation, tokens)
@@ -316,8 +316,8 @@ class Call:
     ) -> None:
         """Stop the timeouts and report how the call ended.
 
-        A second time does nothing, nor does it for a call that never began. ``completion`` is
-        called only where its result is needed.
+        Does nothing if called again, or if the call never began. ``completion`` is called only
+        where its result is needed.
         """
         if self._is_over or not (self._has_begun or error):
             return

@@ -119,7 +119,7 @@ def check_headers(headers: Mapping[str, str] | None) -> Mapping[str, str]:
 
 
 def redact(error: AIMLChatError, api_key: str) -> None:
-    """Replace the key by ``***`` in an error, and in its causes, that quote a server's response."""
+    """Replace the key with ``***`` in an error and its causes, which may quote a response."""
     if isinstance(error, TransportError) or len(api_key) < MIN_REDACTABLE_LENGTH:
         return  # the text of a transport error is ours and quotes no server
     link: BaseException | None = error

@@ -1,8 +1,8 @@
-"""The endpoints other than the chat's: the list of models, and whatever takes plain JSON."""
+"""The endpoints other than chat completions: the list of models, and what takes plain JSON."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from aimlchat._json import decode_json
 from aimlchat._protocol.metadata import parse_models
@@ -11,18 +11,21 @@ from .call import Call
 from .prepare import EndpointSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from aimlchat.completions import Model
     from aimlchat.policies import RetryPolicy, Timeouts
 
     from .context import CallContext
+    from .response import OpenResponse
 
 __all__ = ["Endpoints"]
 
+_T = TypeVar("_T")
+
 
 class Endpoints:
-    """A session's access to the endpoints other than the chat's.
+    """A session's access to the endpoints other than chat completions.
 
     ``keyless_headers`` are those for endpoints that take no key. These calls make no record for
     ``on_finish``, since they ask no model, and use no tokens of ``Limits.tokens_per_minute``.
@@ -46,7 +49,7 @@ class Endpoints:
         Raises an `AIMLChatError`. Cancelling closes the connection.
         """
         spec = EndpointSpec("GET", "models", self._keyless_headers, self._timeouts, self._retry)
-        return parse_models(decode_json(await self._read(spec)))
+        return await self._read(spec, lambda data, _: parse_models(decode_json(data)))
 
     async def send(
         self, method: str, path: str, body: bytes | None = None, *, retry: RetryPolicy | None = None
@@ -56,13 +59,12 @@ class Endpoints:
         Raises an `AIMLChatError`. Cancelling closes the connection.
         """
         headers, retry = self._context.defaults.headers, retry or self._retry
-        return await self._read(
-            EndpointSpec(method, path, headers, self._timeouts, retry, body=body)
-        )
+        spec = EndpointSpec(method, path, headers, self._timeouts, retry, body=body)
+        return await self._read(spec, lambda data, _: data)
 
-    async def _read(self, spec: EndpointSpec) -> bytes:
+    async def _read(self, spec: EndpointSpec, parse: Callable[[bytes, OpenResponse], _T]) -> _T:
         call = Call(self._context, spec)
         try:
-            return await call.read_whole(lambda data, _: data)
+            return await call.read_whole(parse)
         finally:
             call.close()

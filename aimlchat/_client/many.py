@@ -61,7 +61,7 @@ class Producer(Protocol[_T_co]):
 
 
 class ResultIterator(Generic[_T_co]):
-    """Async iterator over results; stops when it is closed."""
+    """Async iterator over results; closing it cancels the calls that still run."""
 
     def __init__(self, producer: Producer[_T_co]) -> None:
         self._producer = producer
@@ -95,7 +95,7 @@ class ResultIterator(Generic[_T_co]):
                 await pool.wait_for_change()
             except asyncio.CancelledError:
                 # A caller that goes on after a timeout must not take the early end for the end.
-                msg = "these calls were left before their end: the wait for one was cancelled"
+                msg = "the iteration was cancelled before all results had arrived"
                 pool.stop(AIMLChatError(msg))
                 raise
         return result
@@ -197,7 +197,7 @@ class CompletionProducer:
             return None
         _, outcome = heapq.heappop(self._finished)
         self._next = outcome.index + 1
-        self.pool.result_consumed()
+        self.pool.mark_consumed()
         return outcome
 
     def raise_late_failure(self) -> None:
@@ -320,7 +320,7 @@ class DeltaProducer:
             raise
         except AIMLChatError as error:
             self.outcomes[index] = Outcome(index, request, error=error.with_traceback(None))
-        self.pool.result_consumed()
+        self.pool.mark_consumed()
 
     def raise_late_failure(self) -> None:
         """Raise the failure of the first stream that failed, after the deltas of the others."""

@@ -13,7 +13,7 @@ __all__ = ["AdaptiveConcurrency", "Concurrency", "FixedConcurrency", "TaskPool",
 
 _END = object()
 _INITIAL_LIMIT = 8
-# Half as many more in each round: doubling would overshoot the ceiling by as much as it is.
+# Half as many more in each round: doubling could overshoot the ceiling by 100 %.
 _SLOW_START_STEP = 0.5
 _DECREASE = 0.9
 _PROBE_ROUNDS = 50  # rounds below a known ceiling until the limit passes it by one a round
@@ -47,7 +47,7 @@ class FixedConcurrency:
 
 
 class AdaptiveConcurrency:
-    """A limit that follows what the server bears: additive increase, multiplicative decrease.
+    """A limit that follows what the server can sustain: additive increase, multiplicative decrease.
 
     It grows by half in each round until the server first signals congestion, then goes back a
     little, stays just below that ceiling, and probes it again after a while. Congestion is a 429,
@@ -65,7 +65,7 @@ class AdaptiveConcurrency:
         self._calls = 0
         self._rounds_at_ceiling = 0.0
         self.epoch = 0
-        """Counts the decreases: a call that began before the last one has no news."""
+        """Counts the decreases: a call that began before the last one has nothing new to report."""
 
     @property
     def limit(self) -> int:
@@ -161,7 +161,7 @@ class TaskPool:
             self._feeder = asyncio.ensure_future(self._feed(items, work))
             self._feeder.add_done_callback(self._feeder_done)
 
-    def result_consumed(self) -> None:
+    def mark_consumed(self) -> None:
         """Note that the caller has taken a result: there is room for another item."""
         self._consumed += 1
         self._notify_feeder()

@@ -105,21 +105,21 @@ class PreparedRequest:
     headers: Mapping[str, str]
     body: Body | None = None
     model: str = ""
-    choices: int = 1
-    """How many choices were asked for (``n``)."""
+    n: int = 1
+    """How many choices were asked for."""
     client_request_id: str = ""
     is_stream: bool = False
     max_tokens: int | None = None
     method: str = "POST"
+    uses_tokens: bool = True
 
     def estimate_tokens(self) -> int:
         """Estimate the tokens of prompt and answer, for the limit per minute.
 
         Four bytes of prompt are counted as a token, and a file as a constant: it takes far fewer
-        tokens than it has bytes. The answer counts as much as ``max_tokens`` allows. A request that
-        asks no model uses no tokens.
+        tokens than it has bytes. The answer counts as much as ``max_tokens`` allows.
         """
-        if self.body is None or not self.model:
+        if self.body is None or not self.uses_tokens:
             return 0
         size, files = 0, len(self.body.files)
         for text in self.body.texts:
@@ -200,7 +200,7 @@ class CallSpec:
 
 @attrs.define(eq=False)
 class EndpointSpec:
-    """A call to an endpoint that is not the chat's."""
+    """A call to an endpoint other than chat completions."""
 
     method: str
     path: str
@@ -212,7 +212,7 @@ class EndpointSpec:
     def prepare(self, _: RequestDefaults) -> PreparedRequest:
         """Return the request as it is sent."""
         body = Body((self.body,)) if self.body else None
-        return PreparedRequest(self.path, self.headers, body, method=self.method)
+        return PreparedRequest(self.path, self.headers, body, method=self.method, uses_tokens=False)
 
 
 def _resolve(

@@ -72,7 +72,7 @@ class _MinuteWindow:
         return reservation
 
     def settle(self, reservation: Reservation, amount: int) -> None:
-        """Replace an estimate by what was used."""
+        """Replace an estimate with what was used."""
         if self._reservations and reservation.time >= self._reservations[0].time:
             self._used += amount - reservation.amount
             reservation.amount = amount
@@ -124,7 +124,7 @@ class RateLimiter:
         self._clock = clock
 
     @property
-    def is_open(self) -> bool:
+    def is_unlimited(self) -> bool:
         """Whether `acquire` would return at once, because nothing is limited."""
         return not (self._is_limited or self._cooldowns)
 
@@ -164,7 +164,7 @@ class RateLimiter:
             slot.release()
 
     def settle(self, reservation: Reservation, tokens: int) -> None:
-        """Replace the estimate of an attempt by the tokens that it used."""
+        """Replace the estimate of an attempt with the tokens that it used."""
         self._tokens.settle(reservation, tokens)
 
     def cool_down(self, model: str, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""A response over its life: headers have arrived, the body is read, the connection is let go."""
+"""The life of a response: headers arrive, the body is read, the connection is released."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ class Response:
     ) -> None:
         self._response = response
         self._interruption = interruption
+        self._failure: AIMLChatError | None = None
         # aiohttp's own method: each chunk would pay for a coroutine around it.
         self.read = response.content.readany
         """Return the bytes that have arrived, after waiting for some; ``b""`` at the end.
@@ -80,14 +81,13 @@ class Response:
     def _failure_of(self, error: Exception, outer: BaseException | None) -> AIMLChatError | None:
         if isinstance(error, AIMLChatError):  # from `fail`
             return error
-        failure: AIMLChatError | None = getattr(self, "_failure", None)
-        return failure or self._interruption(error, outer)
+        return self._failure or self._interruption(error, outer)
 
     async def _read_or_recover(self) -> tuple[bytes, AIMLChatError | None]:
         outer = sys.exception()
         try:
             return await self.read(), None
-        except Exception as error:  # noqa: BLE001 - `recover` raises what is none of its business
+        except Exception as error:  # noqa: BLE001 - `recover` re-raises what it does not handle
             return self.recover(error, outer)
 
     async def read_whole(self, before_each_read: Callable[[], None]) -> bytes:
@@ -139,7 +139,7 @@ class Response:
 
         A connection whose body was not read to its end cannot be used again.
         """
-        content = self._response.content
+        content, outer = self._response.content, sys.exception()
         try:
             if not content.is_eof():
                 async with asyncio.timeout(_DRAIN_SECONDS):
@@ -147,7 +147,7 @@ class Response:
                         pass
         except Exception as error:
             # The completion is whole by now: a timeout or a broken connection is no failure.
-            if self._failure_of(error, None) is None:
+            if self._failure_of(error, outer) is None:
                 raise
             error.with_traceback(None)  # the body keeps it
         finally:
@@ -163,13 +163,12 @@ class Response:
     def _connection_lost(self, _: asyncio.Future[None]) -> None:
         """Make sure that the reader of the body learns of a lost connection.
 
-        aiohttp closes the connection of a chunk whose size is broken and does not tell the reader,
+        When a chunk size is malformed, aiohttp closes the connection and does not tell the reader,
         which would wait for ever.
         """
         content = self._response.content
         if not content.is_eof() and content.exception() is None:
-            error = StreamInterruptedError("the response was cut off: its body is not HTTP")
-            aiohttp_hooks.set_body_error(content, error)
+            aiohttp_hooks.set_body_error(content, aiohttp_hooks.malformed_body_error())
 
 
 @attrs.define(eq=False)

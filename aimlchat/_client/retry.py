@@ -17,7 +17,8 @@ from aimlchat.errors import (
 
 __all__ = ["RetryBudget", "is_retryable"]
 
-# 408 and 425 ask for another attempt, 409 is a lock that another request holds, 429 is a rate.
+# 408 and 425 ask for another attempt; 409 is a lock that another request holds; 429 is a rate
+# limit.
 _RETRYABLE_STATUSES = frozenset((408, 409, 425, 429))
 # An exhausted free tier is a 429 too; only the message differs, and retrying is useless.
 _OUT_OF_CREDITS = re.compile(

@@ -31,7 +31,7 @@ class Tally:
         self.done = 0
         """How many calls have ended, the failed ones included."""
         self.tokens = 0
-        """Their tokens in all, as `count_tokens` counts them."""
+        """Total tokens, as `count_tokens` counts them."""
         self.usd = 0.0
         self._credits = 0.0
         self._counts: dict[str, int] = {}

@@ -29,8 +29,8 @@ _MESSAGES = {
     "queue": "the session's own limits kept the call waiting for {:g} s",
     "first_token": "no first token for {:g} s",
     "next_token": "no further token for {:g} s",
-    "idle": "not a byte of the response for {:g} s",
-    "deadline": "the call was not done within {:g} s",
+    "idle": "no byte of the response for {:g} s",
+    "deadline": "the call did not finish within {:g} s",
 }
 
 
@@ -68,23 +68,23 @@ class TimeoutScheduler:
         self.clock = clock
         self.next_check = _NEVER
         """When it looks at the calls next, on the clock's scale."""
-        self._calls: set[CallTimers] = set()
+        self._running: set[CallTimers] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def start_call(self, timeouts: Timeouts) -> CallTimers:
+    def start(self, timeouts: Timeouts) -> CallTimers:
         """Start the timers of a call; its deadline counts from now."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:  # the timer of a loop that was closed never fires
             self._loop, self._timer, self.next_check = loop, None, _NEVER
-            self._calls.clear()
-        call = CallTimers(self, timeouts)
-        self._calls.add(call)
-        return call
+            self._running.clear()
+        timers = CallTimers(self, timeouts)
+        self._running.add(timers)
+        return timers
 
-    def remove(self, call: CallTimers) -> None:
-        """Stop looking at a call."""
-        self._calls.discard(call)
+    def remove(self, timers: CallTimers) -> None:
+        """Stop looking at the timers of a call."""
+        self._running.discard(timers)
 
     def check_at(self, due: float) -> None:
         """Look at the calls at this time at the latest."""
@@ -99,18 +99,18 @@ class TimeoutScheduler:
             self._timer.cancel()
             self._timer, self.next_check = None, _NEVER
         if self._loop is not asyncio.get_running_loop():
-            self._calls.clear()  # they ended with their loop
-        for call in tuple(self._calls):
-            call.abort()
+            self._running.clear()  # they ended with their loop
+        for timers in tuple(self._running):
+            timers.abort()
 
     def _check(self) -> None:
         self._timer, self.next_check = None, _NEVER
         now = self.clock.time()
         earliest = _NEVER
-        for call in tuple(self._calls):
-            if call.due <= now:
-                call.expire()
-            earliest = min(earliest, call.due)
+        for timers in tuple(self._running):
+            if timers.due <= now:
+                timers.expire()
+            earliest = min(earliest, timers.due)
         if earliest < self.next_check:
             self.check_at(earliest)
 

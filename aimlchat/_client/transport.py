@@ -1,4 +1,4 @@
-"""The connection pool, and the errors of aiohttp made ours."""
+"""The connection pool, and the translation of aiohttp's errors."""
 
 from __future__ import annotations
 
@@ -193,10 +193,13 @@ class Transport:
         self, http: aiohttp.ClientSession, loop: asyncio.AbstractEventLoop
     ) -> aiohttp.ClientSession:
         if http.closed:
-            msg = "the borrowed http session is closed; lend one that is open"
+            msg = "the borrowed http session is closed; pass an open one"
             raise ConfigurationError(msg)
         if aiohttp_hooks.loop_of(http) not in (loop, None):
-            msg = "the borrowed http session belongs to another event loop; lend one of this loop"
+            msg = (
+                "the borrowed http session belongs to another event loop; pass one that was created"
+                " in this loop"
+            )
             raise ConfigurationError(msg)
         return http
 
@@ -213,7 +216,7 @@ class Transport:
             msg = f"the proxy refused the connection: {error.status} {error.message}"
             raise ConnectionFailedError(msg, sent=False) from error
         if isinstance(error, aiohttp.ClientResponseError):
-            msg = f"{where} did not answer in HTTP: {error.message}"
+            msg = f"{where} sent an invalid HTTP response: {error.message}"
             raise ProtocolError(msg) from error
         sent = not isinstance(error, aiohttp.ClientConnectorError)
         # A certificate that is refused is a ValueError too, but one of the connection.
