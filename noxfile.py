@@ -1,8 +1,10 @@
-"""Sessions: ``nox`` runs tests, lint, types and docs; ``nox -s tests_everywhere`` every Python."""
+"""Development commands: ``nox -l`` lists them, ``nox`` runs tests, lint, types and docs."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import nox
@@ -10,11 +12,16 @@ import nox
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "venv"
 nox.options.sessions = ["tests", "lint", "types", "docs"]
-# A Python that is not installed is no failure; `tests_everywhere` says which it passed over.
+# `tests_everywhere` skips a Python that is not installed, and says so.
 nox.options.error_on_missing_interpreters = False
 
 PROJECT = nox.project.load_toml("pyproject.toml")
-PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+PYTHONS = nox.project.python_versions(PROJECT)
+SESSION_TESTS = ("tests/session", "tests/client")
+PEERS = {
+    "openai": ("openai[aiohttp]", ("openai", "openai-aiohttp")),
+    "litellm": ("litellm", ("litellm",)),  # it pins an old openai
+}
 
 
 def group(name: str) -> list[str]:
@@ -22,22 +29,78 @@ def group(name: str) -> list[str]:
     return nox.project.dependency_groups(PROJECT, name)
 
 
-def run_tests(session: nox.Session) -> None:
-    """Install what a user installs, and what the tests need; then run them."""
-    session.install(".[cli]", *group("tests"))
-    session.run("pytest", *session.posargs)
+def requirements() -> list[str]:
+    """Return the run-time dependencies of pyproject.toml, such as "attrs>=23.2"."""
+    dependencies: list[str] = PROJECT["project"]["dependencies"]
+    return dependencies
+
+
+def use_pythons_of_pyenv() -> None:
+    """Put on PATH each supported Python that pyenv has installed and PATH does not offer.
+
+    pyenv's own shims do not count: they fail for every version that is not the selected one.
+    """
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    for version in PYTHONS:
+        name = f"python{version}"
+        installed = [str(path) for path in sorted(root.glob(f"versions/*/bin/{name}"))]
+        candidates = [shutil.which(name), *reversed(installed)]
+        usable = next(filter(makes_environments, candidates), None)
+        if usable is not None and usable != candidates[0]:
+            os.environ["PATH"] = f"{Path(usable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+def makes_environments(python: str | None) -> bool:
+    """Return whether this is an interpreter that runs and can make virtual environments."""
+    if python is None:
+        return False
+    command = [python, "-c", "import ensurepip, venv"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def run_session_tests(session: nox.Session) -> None:
+    """Run the tests that meet aiohttp, attrs and msgspec of some version."""
+    session.run("python", "-m", "pip", "list")
+    session.run("pytest", *SESSION_TESTS, "tests/test_instruction_counts.py", *session.posargs)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests on the Python that runs nox."""
-    run_tests(session)
+    session.install(".[cli]", *group("tests"))
+    session.run("pytest", *session.posargs)
 
 
-@nox.session(python=PYTHONS)
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Run what takes long: crowds, chaos, kills, all cuts, many examples."""
+    session.install(".[cli]", *group("tests"))
+    session.run("pytest", *session.posargs, env={"AIMLCHAT_SOAK": "1"})
+
+
+@nox.session(python=PYTHONS, default=False)
 def tests_everywhere(session: nox.Session) -> None:
-    """Run the tests on every Python that is found."""
-    run_tests(session)
+    """Run the tests of the session on every supported Python that is installed."""
+    session.install(".", *group("session-tests"))
+    run_session_tests(session)
+
+
+@nox.session(python=PYTHONS[0], default=False)
+def oldest(session: nox.Session) -> None:
+    """Run the tests of the session on the oldest Python and dependencies that are allowed."""
+    bounds = [requirement.partition(",")[0] for requirement in requirements()]
+    pins = [bound.replace(">=", "==") for bound in bounds]
+    names = ",".join(bound.partition(">=")[0] for bound in bounds)
+    session.install(f"--only-binary={names}", ".", *pins, *group("session-tests"))
+    run_session_tests(session)
+
+
+@nox.session(default=False)
+def prereleases(session: nox.Session) -> None:
+    """Run the tests of the session with pre-releases of the dependencies, where there are any."""
+    session.install(".", *group("session-tests"))
+    session.install("--pre", "--upgrade", *requirements())
+    run_session_tests(session)
 
 
 @nox.session
@@ -50,7 +113,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types of the package, and of its public face as a user sees it."""
+    """Check the types of the package, and of its public interface as a user sees it."""
     session.install(".[cli]", *group("types"), *group("tests"))
     session.run("mypy")
     session.run("mypy", "tests/typing_public.py")
@@ -58,7 +121,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documentation; a broken link fails."""
+    """Build the documentation; a broken link is an error."""
     session.install(*group("docs"))
     site = Path(session.create_tmp(), "site")
     session.run("mkdocs", "build", "--strict", "-f", ".mkdocs.yml", "--site-dir", str(site))
@@ -66,28 +129,26 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def coverage(session: nox.Session) -> None:
-    """Report which branches the tests go through."""
+    """Report which branches the tests cover."""
     session.install("-e", ".[cli]", *group("tests"))
-    # Started by coverage, and not by a plugin of pytest: aimlchat's own plugin is loaded earlier.
+    # Started by coverage instead of a pytest plugin, because pytest loads aimlchat's own plugin
+    # before that one.
     session.run("coverage", "run", "-m", "pytest", *session.posargs)
     session.run("coverage", "report", "--skip-covered", "--show-missing")
 
 
-PEERS = {
-    "openai": ("openai[aiohttp]", ("openai", "openai-aiohttp")),
-    "litellm": ("litellm", ("litellm",)),  # it pins an old openai
-}
-
-
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure against hand-written loops, and SDKs that get an environment of their own each."""
+    """Measure against hand-written loops and against other SDKs, each in its own environment."""
     session.install(".[speed]")
     options = []
     for folder, (package, names) in PEERS.items():
-        place = Path(session.create_tmp(), folder).resolve()
-        session.run("python", "-m", "venv", str(place))
-        python = str(place / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+        environment = Path(session.create_tmp(), folder).resolve()
+        session.run("python", "-m", "venv", str(environment))
+        python = str(environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
         session.run(python, "-m", "pip", "install", "--quiet", package, external=True)
         options += [f"--peer={name}={python}" for name in names]
     session.run("python", "tests/benchmarks/run.py", *options, *session.posargs)
+
+
+use_pythons_of_pyenv()

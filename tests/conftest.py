@@ -1,9 +1,12 @@
-"""Fixtures of every floor: an emulator, a session that talks to it, and files of each kind."""
+"""Fixtures for all the tests, and how much an ordinary run and a soak try."""
 
 import base64
+import signal
 
 import pytest
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 from raw_server import CHUNKED, content, http_chunk, serving
+from soak import IS_SOAK
 
 from aimlchat import ChatSession, RetryPolicy
 from aimlchat.emulator import Emulator
@@ -14,9 +17,62 @@ PDF = b"%PDF-1.7 " + b"x" * 16
 WAV = b"RIFF\0\0\0\0WAVEfmt "
 MP3 = b"ID3\x04" + b"\0" * 16
 
+# Neither a deadline nor a health check may fail a test because the machine is slow.
+settings.register_profile(
+    "quick",
+    max_examples=20,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "soak", max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("soak" if IS_SOAK else "quick")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Keep what an ordinary run, or else a soak, is meant to run."""
+    dropped = [item for item in items if not belongs_to_this_run(item)]
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = [item for item in items if belongs_to_this_run(item)]
+
+
+def belongs_to_this_run(item):
+    """Whether a test runs: all but the marked ones, or in a soak those that try more there."""
+    if not IS_SOAK:
+        return item.get_closest_marker("soak") is None
+    marked = any(item.get_closest_marker(name) for name in ("soak", "sampled"))
+    return marked or is_hypothesis_test(getattr(item, "obj", None))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Show the notes that tests have recorded with ``record_property("note", ...)``."""
+    notes = [
+        f"{report.nodeid}: {value}"
+        for report in terminalreporter.getreports("passed")
+        for name, value in report.user_properties
+        if name == "note"
+    ]
+    if notes:
+        terminalreporter.section("notes")
+        for note in notes:
+            terminalreporter.line(note)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interrupts_are_heeded():
+    """Undo an inherited "ignore SIGINT", which programs that the tests start would inherit too.
+
+    A shell without job control starts its background jobs in that way.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @pytest.fixture(autouse=True)
-def _no_settings_of_this_machine(monkeypatch):
+def _without_settings_of_this_machine(monkeypatch):
     for name in ("AIMLAPI_API_KEY", "AIML_API_KEY", "AIMLAPI_BASE_URL", "HTTP_PROXY", "http_proxy"):
         monkeypatch.delenv(name, raising=False)
 
@@ -29,7 +85,7 @@ async def emulator():
 
 @pytest.fixture
 async def session(emulator):
-    """A session that tries once; what is tried again is tested in test_retries.py."""
+    """A session that makes one attempt; tests/client/test_retry.py tests the others."""
     once = RetryPolicy(attempts=1)
     async with ChatSession("test-key", base_url=emulator.base_url, retry=once) as opened:
         yield opened
@@ -37,13 +93,13 @@ async def session(emulator):
 
 @pytest.fixture
 def emulator_url(aimlchat_emulator):
-    """An emulator for tests that run loops of their own."""
+    """The address of an emulator for tests that run event loops of their own."""
     return aimlchat_emulator.base_url
 
 
 @pytest.fixture
 async def thinker():
-    """A server that sends one delta, "One", and then nothing; its ``gone`` says that we left."""
+    """A server that sends one delta, "One", and then nothing until the client leaves."""
 
     async def think(reader, writer):
         writer.write(CHUNKED + http_chunk(content("One")))
@@ -56,14 +112,14 @@ async def thinker():
 
 @pytest.fixture
 async def thoughtful(thinker):
-    """A session with that server."""
+    """A session that talks to `thinker`."""
     async with ChatSession("test-key", base_url=thinker.base_url) as opened:
         yield opened
 
 
 @pytest.fixture
 async def silent():
-    """A server that takes a request and never answers."""
+    """A server that takes a request and never responds."""
 
     async def listen(reader, _):
         await reader.read()
@@ -75,7 +131,7 @@ async def silent():
 
 @pytest.fixture
 def refusal():
-    """Give a function that returns the error with which a request is refused."""
+    """Return a function that returns the error with which a request is refused."""
 
     def refusal(request):
         with pytest.raises(InvalidRequestError) as caught:

@@ -34,11 +34,11 @@ ONCE = RetryPolicy(attempts=1)
 # --- what is cut --------------------------------------------------------------------------------
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Event:
     """One event, and what somebody knows who has got it."""
 
-    data: bytes = attrs.field(kw_only=False)
+    data: bytes
     choice: int | None = 0  # the one that it belongs to, and so begins; None if it names none
     answer: str = ""
     reasoning: str = ""
