@@ -208,7 +208,7 @@ def main() -> None:
     median, slowest, longest = percentiles[49], percentiles[98], max(figures.seconds)
     lines = (
         f"{figures.calls} calls, {CONCURRENCY} at a time, {took:.0f} s; seed {seed}",
-        f"{figures.attempts} attempts, {figures.faults} of them with a fault ({rate:.0%} asked for)",
+        f"{figures.attempts} attempts, {figures.faults} of them with a fault (rate {rate:.0%})",
         f"{figures.complete} right completions; {figures.retried} calls were retried",
         f"errors: {dict(figures.errors.most_common())}",
         f"billed more than once, where that is allowed: {figures.billed_repeatedly}",

@@ -1,4 +1,4 @@
-"""Time in the hands of a test: it stands still until it is told to go on."""
+"""A clock in the hands of a test: it stands still until the test advances it."""
 
 import asyncio
 
@@ -17,9 +17,12 @@ class _Timer:
 
 
 class Clockwork(Clock):
-    """A clock that goes on by `advance`, and, if it is ``hasty``, by itself through each `sleep`.
+    """A clock that moves by `advance` only, or, if it is ``hasty``, also through each `sleep`.
 
-    ``sleeps`` are the waits that were asked for, ``luck`` is what chance says.
+    Attributes:
+        sleeps: the lengths of the sleeps so far.
+        asleep: an event that is set when the first sleep begins.
+        luck: what `chance` returns.
     """
 
     def __init__(self, *, luck=0.5, hasty=True) -> None:
@@ -27,7 +30,7 @@ class Clockwork(Clock):
         self.luck = luck
         self._hasty = hasty
         self.sleeps = []
-        self.asleep = asyncio.Event()  # somebody has begun to sleep
+        self.asleep = asyncio.Event()
         self._timers = []
 
     def time(self):
@@ -61,7 +64,7 @@ class Clockwork(Clock):
         return len([timer for timer in self._timers if not timer.cancelled])
 
     def advance(self, seconds):
-        """Let this much time pass; the timers that fall due in it ring, each at its own time."""
+        """Let this much time pass; each timer that falls due rings at its own time."""
         end = self.now + seconds
         while due := [t for t in self._timers if not t.cancelled and t.due <= end]:
             timer = min(due, key=lambda t: t.due)
@@ -72,7 +75,7 @@ class Clockwork(Clock):
 
 
 def session_on(clock, base_url, **settings):
-    """A session that lives in the test's own time."""
+    """Return a session that tells the time by this clock."""
 
     class Timed(ChatSession):
         _clock = clock
