@@ -118,6 +118,19 @@ async def thoughtful(thinker):
 
 
 @pytest.fixture
+async def pinging():
+    """A server that sends the response headers and a ping, and then nothing."""
+
+    async def ping(reader, writer):
+        writer.write(CHUNKED + http_chunk(b": ping\n\n"))
+        await reader.read()
+        raise ConnectionResetError
+
+    async with serving(ping) as server:
+        yield server
+
+
+@pytest.fixture
 async def silent():
     """A server that takes a request and never responds."""
 

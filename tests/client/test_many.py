@@ -1,12 +1,14 @@
-"""`complete_many` and `stream_many`: many requests, each with its outcome."""
+"""`complete_many`: many requests, and an outcome for each."""
 
 import asyncio
 import gc
 
 import pytest
 from clockwork import Clockwork, session_on
+from delivery import HANG, run_pending
 
 from aimlchat import (
+    AIMLChatError,
     AuthenticationError,
     ChatRequest,
     ChatSession,
@@ -14,12 +16,8 @@ from aimlchat import (
     InsufficientCreditsError,
     InvalidRequestError,
     Outcome,
-    RetryPolicy,
     ServerError,
 )
-from aimlchat.emulator import Emulator
-
-ONCE = RetryPolicy(attempts=1)
 
 
 @pytest.fixture
@@ -28,25 +26,25 @@ async def session(emulator):
         yield opened
 
 
-def asked_of(emulator):
+def prompts_of(emulator):
     return [request.body["messages"][-1]["content"] for request in emulator.requests]
 
 
 class Count:
-    """Requests that count how many of them were taken."""
+    """Requests that count how many of them were pulled."""
 
     def __init__(self, most=None) -> None:
-        self.taken = 0
+        self.pulled = 0
         self._most = most
 
     def __iter__(self):
         return self
 
     def __next__(self):
-        if self.taken == self._most:
+        if self.pulled == self._most:
             raise StopIteration
-        self.taken += 1
-        return f"Question {self.taken - 1}"
+        self.pulled += 1
+        return f"Question {self.pulled - 1}"
 
 
 async def test_each_request_has_its_outcome_in_order(session, emulator):
@@ -57,7 +55,7 @@ async def test_each_request_has_its_outcome_in_order(session, emulator):
     assert [outcome.index for outcome in outcomes] == [0, 1, 2]
     assert all(o.request is r for o, r in zip(outcomes, requests, strict=True))
     assert all(outcome.unwrap().text for outcome in outcomes)
-    assert sorted(asked_of(emulator)) == ["One", "Three", "Two"]
+    assert sorted(prompts_of(emulator)) == ["One", "Three", "Two"]
 
 
 async def test_requests_may_come_from_an_async_iterable(session):
@@ -71,7 +69,7 @@ async def test_requests_may_come_from_an_async_iterable(session):
     assert [outcome.request for outcome in outcomes] == [f"Question {n}" for n in range(5)]
 
 
-async def test_options_hold_for_every_request(session, emulator):
+async def test_options_apply_to_every_request(session, emulator):
     await session.complete_many(["a", "b"], model="gpt-4o", max_tokens=7).gather()
 
     assert [request.body["max_tokens"] for request in emulator.requests] == [7, 7]
@@ -82,18 +80,12 @@ async def test_no_requests_have_no_outcomes(session):
 
 
 @pytest.mark.parametrize("requests", ["Hi", 5, None])
-async def test_what_is_no_iterable_of_requests_is_refused(session, requests):
+async def test_an_argument_that_is_not_an_iterable_of_requests_is_refused(session, requests):
     with pytest.raises(TypeError, match="iterable"):
         session.complete_many(requests)
 
 
-@pytest.mark.parametrize("concurrency", [0, -1, 1.5, True, "many"])
-async def test_a_concurrency_that_is_none_is_refused(session, concurrency):
-    with pytest.raises(ConfigurationError, match="concurrency"):
-        session.complete_many(["Hi"], concurrency=concurrency)
-
-
-async def test_one_that_fails_stops_no_other(session, emulator):
+async def test_a_failed_request_stops_no_other(session, emulator):
     emulator.fail(status=400)
     outcomes = await session.complete_many(["a", "b", ""], concurrency=1).gather()
 
@@ -103,7 +95,7 @@ async def test_one_that_fails_stops_no_other(session, emulator):
         outcomes[2].unwrap()
 
 
-async def test_ordered_outcomes_wait_for_the_slow_one(session, emulator):
+async def test_ordered_outcomes_wait_for_the_slowest(session, emulator):
     emulator.reply("slow", pace=0.05)
     outcomes = await session.complete_many(["a", "b", "c"], concurrency=3).gather()
 
@@ -125,44 +117,41 @@ async def test_unordered_outcomes_come_as_they_finish(aimlchat_emulator):
         assert (await anext(run)).request == "second"
 
 
-@pytest.mark.parametrize("ordered", [True, False])
-async def test_never_more_than_so_many_are_in_flight(emulator, ordered):
-    most = 0
+async def test_a_request_of_a_wrong_type_has_an_outcome(session):
+    (outcome,) = await session.complete_many([5]).gather()
 
-    class Watching(Count):
-        def __next__(self):
-            nonlocal most
-            most = max(most, run.in_flight)
-            return super().__next__()
-
-    async with ChatSession("test-key", base_url=emulator.base_url) as session:
-        run = session.complete_many(Watching(100), concurrency=7, ordered=ordered)
-        outcomes = await run.gather()
-
-    assert len(outcomes) == 100
-    assert most == 6  # and the one that is taken then makes seven
+    assert isinstance(outcome.error, InvalidRequestError)
 
 
-async def test_no_more_than_twice_the_concurrency_are_taken_ahead(session):
-    requests = Count()
-    run = session.complete_many(requests, concurrency=3)
-    first = await anext(run)
-    for _ in range(500):  # the caller takes its time
-        await asyncio.sleep(0)
+async def test_an_unknown_option_is_a_type_error(session):
+    with pytest.raises(TypeError, match="tempo"):
+        await session.complete_many(["Hi"], tempo=3).gather()
 
-    assert first.index == 0
-    assert requests.taken == 7  # six that are not yielded, and the first
-    await run.aclose()
+
+async def test_a_server_error_of_one_request_is_retried(session, emulator):
+    emulator.fail(status=500)
+    outcomes = await session.complete_many(["a", "b"], concurrency=1).gather()
+
+    assert [len(outcome.completion.attempts) for outcome in outcomes] == [2, 1]
+    assert not isinstance(outcomes[0].error, ServerError)
+
+
+def test_an_outcome_needs_a_completion_or_an_error():
+    with pytest.raises(ValueError, match="either"):
+        Outcome(0, "Hi")
+
+
+# --- how a run ends -------------------------------------------------------------------------------
 
 
 async def test_leaving_early_cancels_what_is_in_flight(silent):
     async with session_on(Clockwork(), silent.base_url) as session:
         run = session.complete_many(Count(), concurrency=2)
         waiting = asyncio.ensure_future(anext(run))
-        await silent.asked.wait()
+        await silent.requested.wait()
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        await asyncio.wait_for(silent.gone.wait(), 0.1)
+        await asyncio.wait_for(silent.gone.wait(), HANG)
         await run.aclose()
 
         assert run.in_flight == 0
@@ -175,8 +164,7 @@ async def test_dropping_the_iterator_cancels_what_is_in_flight(aimlchat_emulator
         async with ChatSession("test-key", base_url=aimlchat_emulator.base_url) as session:
             async for _ in session.complete_many(Count(), concurrency=4):
                 break
-            for _ in range(3):  # the cancelled tasks have their turn
-                await asyncio.sleep(0)
+            await run_pending()
             assert asyncio.all_tasks() == {asyncio.current_task()}
     finally:
         gc.enable()
@@ -185,7 +173,7 @@ async def test_dropping_the_iterator_cancels_what_is_in_flight(aimlchat_emulator
 @pytest.mark.parametrize(
     ("status", "kind"), [(401, AuthenticationError), (402, InsufficientCreditsError)]
 )
-async def test_what_hits_all_stops_the_run_and_keeps_what_is_done(session, emulator, status, kind):
+async def test_an_error_that_all_requests_would_meet_stops_the_run(session, emulator, status, kind):
     emulator.reply("One")
     emulator.reply("Two")
     emulator.fail(status=status)
@@ -198,10 +186,10 @@ async def test_what_hits_all_stops_the_run_and_keeps_what_is_done(session, emula
     with pytest.raises(kind):  # and it stays so
         await anext(run)
     assert seen == ["One", "Two"]
-    assert requests.taken == 3
+    assert requests.pulled == 3
 
 
-async def test_an_error_of_the_callers_own_iterable_is_raised_behind_what_is_done(session):
+async def test_an_error_of_the_iterable_is_raised_after_the_finished_outcomes(session):
     def requests():
         yield "One"
         raise KeyError
@@ -213,15 +201,26 @@ async def test_an_error_of_the_callers_own_iterable_is_raised_behind_what_is_don
         await anext(run)
 
 
-async def test_a_request_of_a_wrong_type_is_an_outcome(session):
-    (outcome,) = await session.complete_many([5]).gather()
+async def test_an_error_of_the_iterable_cancels_no_call_in_flight(session):
+    def requests():
+        yield from ("a", "b", "c")
+        raise LookupError
 
-    assert isinstance(outcome.error, InvalidRequestError)
+    run = session.complete_many(requests(), concurrency=8)
+    outcomes = [(await anext(run)).unwrap() for _ in range(3)]
+    with pytest.raises(LookupError):
+        await anext(run)
+
+    assert all(outcome.text for outcome in outcomes)
 
 
-async def test_an_unknown_option_is_the_callers_mistake(session):
-    with pytest.raises(TypeError, match="tempo"):
-        await session.complete_many(["Hi"], tempo=3).gather()
+async def test_a_run_whose_wait_was_cancelled_does_not_end_as_if_complete(silent):
+    async with ChatSession("test-key", base_url=silent.base_url) as session:
+        run = session.complete_many(["Hi"] * 3)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(run), 0.05)
+        with pytest.raises(AIMLChatError, match="left"):
+            await anext(run)
 
 
 async def test_a_closed_session_stops_the_run(session):
@@ -229,149 +228,3 @@ async def test_a_closed_session_stops_the_run(session):
 
     with pytest.raises(ConfigurationError, match="closed"):
         await session.complete_many(Count()).gather()
-
-
-async def test_what_it_all_took_is_known_at_any_time(session, emulator):
-    usage = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
-    for _ in range(2):
-        emulator.reply("Hi", usage=usage, cost=0.5)
-    emulator.fail(status=400)
-    run = session.complete_many("abc".replace("", " ").split(), concurrency=1)
-    await anext(run)
-    assert (run.done, run.failed, run.cost.usd) == (1, 0, 0.5)
-    await run.gather()
-
-    assert (run.done, run.failed, run.in_flight) == (3, 1, 0)
-    assert (run.usage.prompt_tokens, run.usage.total_tokens) == (6, 14)
-    assert (run.cost.usd, run.cost.credits) == (1.0, 2_000_000)
-
-
-async def test_no_call_is_begun_once_the_budget_is_spent(session, emulator):
-    for _ in range(10):
-        emulator.reply("Hi", cost=0.25)
-    run = session.complete_many(Count(), concurrency=1, budget_usd=1.0)
-    outcomes = await run.gather()
-
-    assert len(outcomes) == 4
-    assert run.is_out_of_budget
-    assert run.cost.usd == 1.0
-
-
-async def test_progress_is_told_after_each_call(emulator):
-    clock, told = Clockwork(), []
-    for _ in range(4):
-        emulator.reply("Hi", cost=0.25)
-    async with session_on(clock, emulator.base_url) as session:
-        run = session.complete_many(["a", "b", "c", "d"], concurrency=1, on_progress=told.append)
-        async for _ in run:
-            clock.advance(2)
-
-    assert [progress.done for progress in told] == [1, 2, 3, 4]
-    last = told[-1]
-    assert (last.failed, last.usd, last.in_flight, last.seconds_left) == (0, 1.0, 0, 0)
-    assert last.tokens == run.usage.total_tokens
-
-
-async def test_the_time_left_is_unknown_where_the_number_is(session):
-    told = []
-    await session.complete_many(Count(2), on_progress=told.append).gather()
-
-    assert told[-1].seconds_left is None
-
-
-async def test_a_hook_that_fails_breaks_nothing(session, caplog):
-    def broken(_):
-        raise KeyError
-
-    assert len(await session.complete_many(["a", "b"], on_progress=broken).gather()) == 2
-    assert "hook" in caplog.text
-
-
-def test_an_outcome_has_one_of_the_two():
-    with pytest.raises(ValueError, match="either"):
-        Outcome(0, "Hi")
-
-
-# --- auto ----------------------------------------------------------------------------------------
-
-
-async def test_auto_finds_a_hidden_limit_and_stays_just_below_it():
-    flights = []
-
-    class Watching(Count):
-        def __next__(self):
-            flights.append(run.in_flight + 1)  # with the one that is taken now
-            return super().__next__()
-
-    async with (
-        # So slow that the calls are nearly all at the server, and not on their way, at any time.
-        Emulator(capacity=40, latency=0.1) as emulator,
-        ChatSession("test-key", base_url=emulator.base_url) as session,
-    ):
-        run = session.complete_many(Watching(1500), concurrency="auto", model="gpt-4o")
-        async for outcome in run:
-            outcome.unwrap()
-
-    settled = flights[500:-50]
-    assert sum(settled) / len(settled) >= 0.9 * 40
-    assert max(settled) <= 45
-    refused = sum(request.billed is False for request in emulator.requests)
-    assert refused < len(flights) * 0.05  # no herd that runs against the limit
-
-
-# --- streams -------------------------------------------------------------------------------------
-
-
-async def test_many_streams_keep_their_deltas_apart(session, emulator):
-    texts = {}
-    async for index, delta in session.stream_many(["a", "b", "c"], concurrency=3):
-        texts.setdefault(index, []).append(delta.text)
-
-    assert sorted(texts) == [0, 1, 2]
-    assert all("".join(pieces) for pieces in texts.values())
-
-
-async def test_no_stream_keeps_another_waiting(emulator):
-    for _ in range(4):
-        emulator.reply(chunks=["word "] * 400)
-    order = []
-    async with ChatSession("test-key", base_url=emulator.base_url) as session:
-        async for index, _ in session.stream_many("a b c d".split(), concurrency=4):
-            order.append(index)
-            await asyncio.sleep(0)
-
-    last = {index: len(order) - 1 - order[::-1].index(index) for index in range(4)}
-    assert min(last.values()) > len(order) * 0.7  # they end side by side
-
-
-async def test_the_failure_of_one_stream_is_raised_behind_the_others(session, emulator):
-    emulator.reply("One")
-    emulator.reply(events=[{"error": {"message": "No", "type": "invalid_request_error"}}])
-    emulator.reply("Three")
-    run = session.stream_many(["a", "b", "c"], concurrency=1, retry=ONCE)
-    texts = {}
-    with pytest.raises(Exception, match="No"):
-        await collect(run, texts)
-
-    assert texts == {0: "One", 2: "Three"}
-    assert [run.outcomes[n].error is None for n in range(3)] == [True, False, True]
-
-
-async def collect(run, texts):
-    async for index, delta in run:
-        texts[index] = texts.get(index, "") + delta.text
-
-
-async def test_leaving_many_streams_closes_them_all(thinker):
-    async with session_on(Clockwork(), thinker.base_url) as session:
-        async with session.stream_many(["a"], concurrency=2) as run:
-            await anext(run)
-        await asyncio.wait_for(thinker.gone.wait(), 0.1)
-
-
-async def test_a_server_error_in_one_of_many_is_tried_again(session, emulator):
-    emulator.fail(status=500)
-    outcomes = await session.complete_many(["a", "b"], concurrency=1).gather()
-
-    assert [len(outcome.completion.attempts) for outcome in outcomes] == [2, 1]
-    assert not isinstance(outcomes[0].error, ServerError)

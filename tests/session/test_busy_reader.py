@@ -12,7 +12,8 @@ import weakref
 import aiohttp
 import pytest
 from clockwork import Clockwork, session_on
-from raw_server import CHUNKED, HEAD, content, http_chunk, serving
+from delivery import run_pending
+from raw_server import CHUNKED, STREAM_HEADERS, content, http_chunk, serving
 
 from aimlchat import RetryPolicy, StreamInterruptedError
 from aimlchat._client.transport import Exchange
@@ -21,7 +22,7 @@ ONCE = RetryPolicy(attempts=1)
 FINISH = content("", '"stop"')
 USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":3,"total_tokens":4}}\n\n'
 DONE = b"data: [DONE]\n\n"
-UNTIL_THE_END = HEAD + b"Connection: close\r\n\r\n"
+UNTIL_THE_END = STREAM_HEADERS + b"Connection: close\r\n\r\n"
 
 
 # --- how the connection ends --------------------------------------------------------------------
@@ -131,8 +132,7 @@ async def a_full_buffer_and_the_end(reader, ended):
     """Wait until aiohttp reads no further, and the server has sent and ended everything."""
     await a_full_buffer(reader, ended)
     await ended.wait()
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await run_pending()
     assert not reader.is_eof()
     assert reader.exception() is None
     assert reader.total_bytes < len(LARGE)  # so that some of it is still in the kernel

@@ -1,12 +1,19 @@
-"""``on_finish`` gets one record for each call, whatever became of it."""
+"""``on_finish`` receives one record for each call, whatever its outcome."""
 
 import asyncio
+import json
 
 import pytest
 from clockwork import Clockwork, session_on
 from raw_server import CHUNKED, content, http_chunk, serving
 
-from aimlchat import AIMLChatError, InvalidRequestError, RetryPolicy, ServerError
+from aimlchat import (
+    AIMLChatError,
+    ConfigurationError,
+    InvalidRequestError,
+    RetryPolicy,
+    ServerError,
+)
 from aimlchat.records import CallRecord
 
 THOUGHT = b'data: {"choices":[{"index":0,"delta":{"reasoning_content":"Hm."}}]}\n\n'
@@ -28,7 +35,7 @@ async def session(emulator, clock, records):
         yield opened
 
 
-async def test_a_whole_answer_is_reported_with_what_the_server_said(session, emulator, records):
+async def test_a_completion_is_reported_with_usage_cost_and_attempts(session, emulator, records):
     emulator.fail(status=503)
     emulator.reply("Hello", cost=0.25)
     completion = await session.complete("Hi", model="gpt-4o", client_request_id="mine")
@@ -82,6 +89,30 @@ async def test_the_first_tokens_are_timed_from_the_start_of_the_call(clock, reco
     assert record.deltas == 3
 
 
+async def test_an_answer_between_reasoning_and_a_tool_call_is_timed(emulator):
+    deltas = [
+        {"reasoning_content": "Hm."},
+        {"content": "Well."},
+        {"tool_calls": [{"index": 0, "id": "c", "function": {"name": "f", "arguments": "{}"}}]},
+    ]
+    body = b"".join(
+        b"data: %s\n\n" % json.dumps({"choices": [{"index": 0, "delta": d}]}).encode()
+        for d in deltas
+    )
+    records = []
+
+    async def answer(_, writer):
+        writer.write(CHUNKED + http_chunk(body + b"data: [DONE]\n\n") + b"0\r\n\r\n")
+
+    async with (
+        serving(answer) as server,
+        session_on(Clockwork(), server.base_url, on_finish=records.append) as session,
+    ):
+        await session.stream("Hi").collect()
+
+    assert (records[0].first_reasoning, records[0].first_answer) == (0.0, 0.0)
+
+
 @pytest.mark.parametrize("streamed", [True, False])
 async def test_an_error_is_reported(session, emulator, records, streamed):
     for _ in range(3):
@@ -95,7 +126,7 @@ async def test_an_error_is_reported(session, emulator, records, streamed):
     assert len(record.attempts) == 3
 
 
-async def test_a_stream_that_breaks_off_is_reported_with_what_it_cost(session, emulator, records):
+async def test_a_stream_that_is_interrupted_is_reported_with_its_usage(session, emulator, records):
     said = {"choices": [{"index": 0, "delta": {"content": "He"}}], "usage": {"total_tokens": 7}}
     emulator.reply(events=[said], done=False)
     with pytest.raises(AIMLChatError):
@@ -107,7 +138,7 @@ async def test_a_stream_that_breaks_off_is_reported_with_what_it_cost(session, e
 
 
 @pytest.mark.parametrize("streamed", [True, False])
-async def test_a_request_that_is_refused_here_is_an_error_too(session, records, streamed):
+async def test_a_request_that_is_refused_before_sending_is_reported(session, records, streamed):
     with pytest.raises(InvalidRequestError):
         await (session.stream("Hi", n=0).collect() if streamed else session.complete("Hi", n=0))
 
@@ -116,11 +147,13 @@ async def test_a_request_that_is_refused_here_is_an_error_too(session, records, 
 
 
 @pytest.mark.parametrize("streamed", [True, False])
-async def test_a_call_that_is_cancelled_before_its_head_is_reported(records, silent, streamed):
+async def test_a_call_that_is_cancelled_before_the_response_headers_is_reported(
+    records, silent, streamed
+):
     async with session_on(Clockwork(), silent.base_url, on_finish=records.append) as session:
         call = session.stream("Hi").collect() if streamed else session.complete("Hi")
         task = asyncio.ensure_future(call)
-        await silent.asked.wait()
+        await silent.requested.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -128,14 +161,27 @@ async def test_a_call_that_is_cancelled_before_its_head_is_reported(records, sil
     assert record.outcome == "cancelled"
 
 
-async def test_a_stream_that_was_never_begun_is_no_call(session, records):
+async def test_a_cancelled_call_is_reported_with_its_attempts(silent):
+    records = []
+    async with session_on(Clockwork(), silent.base_url, on_finish=records.append) as session:
+        call = asyncio.ensure_future(session.complete("Hi"))
+        await silent.requested.wait()
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+
+    assert [(attempt.number, attempt.cause) for attempt in records[0].attempts] == [
+        (1, "cancelled")
+    ]
+
+
+async def test_a_stream_that_never_started_is_not_reported(session, records):
     stream = session.stream("Hi")
     await stream.aclose()
 
     assert records == []
 
 
-async def test_leaving_behind_the_end_changes_nothing(session, records):
+async def test_closing_a_stream_after_its_end_changes_nothing(session, records):
     async with session.stream("Hi") as stream:
         await stream.collect()
     await stream.aclose()
@@ -143,13 +189,13 @@ async def test_leaving_behind_the_end_changes_nothing(session, records):
     assert [record.outcome for record in records] == ["complete"]
 
 
-async def test_the_list_of_models_is_no_call(session, records):
+async def test_listing_the_models_is_not_reported(session, records):
     await session.models()
 
     assert records == []
 
 
-async def test_a_record_is_made_before_the_caller_has_the_answer(emulator, clock):
+async def test_a_call_is_reported_before_its_caller_has_the_completion(emulator, clock):
     order = []
     async with session_on(
         clock, emulator.base_url, on_finish=lambda _: order.append("record")
@@ -158,3 +204,11 @@ async def test_a_record_is_made_before_the_caller_has_the_answer(emulator, clock
         order.append("answer")
 
     assert order == ["record", "answer"]
+
+
+async def test_an_error_of_a_closed_session_has_no_attempts(session):
+    await session.close()
+    with pytest.raises(ConfigurationError) as caught:
+        await session.complete("Hi")
+
+    assert caught.value.attempts == ()

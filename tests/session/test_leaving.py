@@ -1,134 +1,15 @@
-"""Leaving means leaving: whenever a call is cancelled, nothing of it is left."""
+"""Leaving a stream or closing its session closes the connection at once."""
 
 import asyncio
 import contextlib
 import gc
-import weakref
-from collections.abc import Coroutine
 
+import aiohttp
 import pytest
-from raw_server import CHUNKED, http_chunk, serving
+from clockwork import Clockwork, session_on
+from delivery import HANG
 
-from aimlchat import ChatSession, Limits, RetryPolicy, ServerError
-
-SOON = 0.1  # seconds until the server has to see that its client has left
-
-
-class Stepped(Coroutine):
-    """A coroutine whose suspensions are counted, and which can be cancelled at one of them."""
-
-    def __init__(self, coroutine, count) -> None:
-        self._coroutine = coroutine
-        self._count = count
-
-    def send(self, value):
-        waited_for = self._coroutine.send(value)
-        self._count()
-        return waited_for
-
-    def throw(self, *error):
-        waited_for = self._coroutine.throw(*error)
-        self._count()
-        return waited_for
-
-    def close(self):
-        self._coroutine.close()
-
-    def __await__(self):
-        raise NotImplementedError  # a task drives it
-
-
-class Stepper:
-    """Runs a call and cancels it at its n-th suspension; those of the tasks within it count too."""
-
-    def __init__(self, at, times) -> None:
-        self._left = at
-        self._times = times
-        self._task = None
-        self.is_done = False  # whether the call was done before that
-
-    def _count(self) -> None:
-        self._left -= 1
-        if self._left <= 0 and self._times and self._task is not None and not self._task.done():
-            self._times -= 1
-            # Not at once: the task that runs has not noted yet what it waits for.
-            asyncio.get_running_loop().call_soon(self._task.cancel)
-
-    async def run(self, call):
-        loop = asyncio.get_running_loop()
-        loop.set_task_factory(
-            lambda loop, coroutine, **rest: asyncio.Task(
-                Stepped(coroutine, self._count), loop=loop, **rest
-            )
-        )
-        try:
-            self._task = asyncio.ensure_future(call)
-            results = await asyncio.gather(self._task, return_exceptions=True)
-        finally:
-            loop.set_task_factory(None)
-        self.is_done = self._left > 0
-        return results
-
-
-async def left(emulator):
-    """Return once nothing is in use; a connection whose answer was sent may stay in the pool."""
-    for request in emulator.requests:
-        await request.finished()
-    if not any(request.outcome == "done" for request in emulator.requests):
-        await emulator.no_connections()
-
-
-async def complete(session):
-    return await session.complete("Hi")
-
-
-async def collect(session):
-    return await session.stream("Hi").collect()
-
-
-async def collect_within(session):
-    async with session.stream("Hi") as stream:
-        return await stream.collect()
-
-
-@pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
-@pytest.mark.parametrize("failures", [0, 1], ids=["at once", "after a retry"])
-@pytest.mark.parametrize("call", [complete, collect, collect_within])
-async def test_a_call_may_be_cancelled_at_every_await(aimlchat_emulator, call, failures, times):
-    emulator = aimlchat_emulator  # in a thread of its own, so that none of its awaits is counted
-    outcomes = []
-    while outcomes[-1:] != ["complete"]:
-        records = []
-        emulator.requests.clear()
-        for _ in range(failures):
-            emulator.fail(status=503)
-        emulator.reply("One two three.", pace=0.001)
-        async with ChatSession(
-            "test-key",
-            base_url=emulator.base_url,
-            limits=Limits(concurrency=1),
-            retry=RetryPolicy(base_delay=0.001),
-            on_finish=records.append,
-        ) as session:
-            stepper = Stepper(len(outcomes) + 1, times)
-            (result,) = await stepper.run(call(session))
-            await asyncio.sleep(0)  # whatever was cancelled within has its turn
-
-            assert asyncio.all_tasks() == {asyncio.current_task()}
-            if isinstance(result, asyncio.CancelledError):
-                await asyncio.wait_for(left(emulator), SOON)
-                assert [record.outcome for record in records] in (["cancelled"], [])
-            else:
-                assert result.text == "One two three."
-                assert [record.outcome for record in records] == ["complete"]
-            outcomes.append("cancelled" if not stepper.is_done else "complete")
-            # Its place is free again. (What is left of the script is used up here as well.)
-            assert (await session.complete("Hi")).text
-
-    assert len(outcomes) > 3
-
-
-# --- the ways out of a stream ---------------------------------------------------------------------
+from aimlchat import ChatSession, StreamInterruptedError
 
 
 async def by_break(session):
@@ -162,7 +43,7 @@ async def by_cancelling(session):
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def by_dropping_it(session):
+async def by_dropping_the_stream(session):
     stream = session.stream("Hi")
     await anext(stream)
     del stream
@@ -189,7 +70,7 @@ async def by_a_deadline_of_the_caller(session):
         (by_an_exception, "abandoned"),
         (by_aclose, "abandoned"),
         (by_cancelling, "cancelled"),
-        (by_dropping_it, "abandoned"),
+        (by_dropping_the_stream, "abandoned"),
         (by_dropping_a_view, "abandoned"),
         (by_a_deadline_of_the_caller, "cancelled"),
     ],
@@ -197,75 +78,121 @@ async def by_a_deadline_of_the_caller(session):
 async def test_leaving_closes_the_connection_at_once_and_is_reported(thinker, leave, outcome):
     records = []
     gc.collect()
-    gc.disable()  # reference counts alone have to do
+    gc.disable()  # so that only reference counts can free the stream
     try:
-        async with ChatSession(
-            "test-key", base_url=thinker.base_url, on_finish=records.append
-        ) as session:
+        async with session_on(Clockwork(), thinker.base_url, on_finish=records.append) as session:
             await leave(session)
 
-            await asyncio.wait_for(thinker.gone.wait(), SOON)
+            await asyncio.wait_for(thinker.gone.wait(), HANG)
             (record,) = records
             assert (record.outcome, record.deltas, record.error) == (outcome, 1, None)
     finally:
         gc.enable()
 
 
-async def test_leaving_before_the_first_token_closes_the_connection_at_once():
-    async def think(reader, writer):
-        writer.write(CHUNKED + http_chunk(b": thinking\n\n"))
-        await reader.read()
-        raise ConnectionResetError
-
-    async with (
-        serving(think) as server,
-        ChatSession("test-key", base_url=server.base_url) as session,
-    ):
+async def test_leaving_before_the_first_token_closes_the_connection_at_once(pinging):
+    async with session_on(Clockwork(), pinging.base_url) as session:
         async with session.stream("Hi"):
             pass
 
-        await asyncio.wait_for(server.gone.wait(), SOON)
+        await asyncio.wait_for(pinging.gone.wait(), HANG)
 
 
-async def test_a_stream_that_was_tried_again_is_freed_by_reference_counts_alone(
-    aimlchat_emulator,
-):
-    emulator = aimlchat_emulator
-    emulator.reply(events=[{"choices": [{"delta": {}}]}], done=False)
-    policy = RetryPolicy(base_delay=0.001)
-    async with ChatSession("test-key", base_url=emulator.base_url, retry=policy) as session:
-        gc.collect()
-        gc.disable()
-        try:
-            stream = session.stream("Hi")
-            await stream.collect()
-            freed = weakref.ref(stream)
-            del stream
+async def test_a_stream_still_referenced_after_break_is_closed_by_its_context(thoughtful, thinker):
 
-            assert freed() is None
-        finally:
-            gc.enable()
+    async with thoughtful.stream("Count") as stream:
+        async for _ in stream:
+            break
+
+    await thinker.gone.wait()
+    assert stream.partial.text
+    with pytest.raises(RuntimeError):
+        _ = stream.completion
 
 
-@pytest.mark.parametrize("call", [complete, collect])
-async def test_a_call_that_failed_leaves_no_garbage(aimlchat_emulator, call):
-    emulator = aimlchat_emulator
-    policy = RetryPolicy(attempts=2, base_delay=0.001)
-    async with ChatSession("test-key", base_url=emulator.base_url, retry=policy) as session:
-        await session.complete("Hi")
-        emulator.fail(status=503)
-        emulator.fail(status=503)
-        gc.collect()
-        gc.disable()
-        try:
-            try:
-                await call(session)
-            except ServerError as error:
-                freed = weakref.ref(error)
+async def test_a_bare_break_closes_the_connection_by_reference_counts_alone(thoughtful, thinker):
+    gc.disable()
+    try:
+        async for _ in thoughtful.stream("Count"):
+            break
+        await thinker.gone.wait()
+    finally:
+        gc.enable()
 
-            assert freed() is None
-        finally:
-            gc.enable()
+
+async def test_a_view_that_is_dropped_closes_the_connection(thoughtful, thinker):
+
+    async for _ in thoughtful.stream("Count").answer_text():
+        break
+
+    await thinker.gone.wait()
+
+
+async def test_closing_from_another_task_ends_the_reader_with_an_error(thoughtful, thinker):
+    stream = thoughtful.stream("Count")
+    await anext(stream)
+    reader = asyncio.create_task(stream.collect())
+    await asyncio.sleep(0)
+
+    await stream.aclose()
+
+    with pytest.raises(StreamInterruptedError):
+        await reader
+    await thinker.gone.wait()
+
+
+async def test_closing_from_another_task_before_the_response_headers_closes_the_connection(silent):
+    async with ChatSession("k", base_url=silent.base_url) as session:
+        stream = session.stream("Why?")
+        reader = asyncio.create_task(stream.collect())
+        await silent.requested.wait()
+
+        await stream.aclose()
+
+        await silent.gone.wait()
+        with pytest.raises(StreamInterruptedError):
+            await reader
+
+
+async def test_a_stream_that_another_task_closes_is_not_retried(pinging):
+    async with session_on(Clockwork(), pinging.base_url) as session:
+        stream = await session.stream("Hi").__aenter__()
+        reading = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0)
+        await stream.aclose()
+        with pytest.raises(StreamInterruptedError):
+            await reading
+        await asyncio.wait_for(pinging.gone.wait(), HANG)
+
+    assert len(pinging.requests) == 1
+
+
+# --- closing the session --------------------------------------------------------------------------
+
+
+async def test_closing_the_session_ends_its_streams_with_an_error(thoughtful, thinker):
+    stream = thoughtful.stream("Count")
+    await anext(stream)
+
+    await thoughtful.close()
+
+    with pytest.raises(StreamInterruptedError) as caught:
+        await stream.collect()
+    assert caught.value.partial.text == "One"
+
+
+async def test_closing_the_session_ends_a_stream_on_a_borrowed_pool(thinker):
+    async with aiohttp.ClientSession() as http:
+        session = ChatSession("test-key", base_url=thinker.base_url, http=http)
+        stream = session.stream("Hi")
+        await anext(stream)
+        reading = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0)
+        await session.close()
+
+        with pytest.raises(StreamInterruptedError, match="closed"):
+            await reading
+        await asyncio.wait_for(thinker.gone.wait(), HANG)
 
 
 async def test_closing_the_session_leaves_no_task_and_no_connection(aimlchat_emulator):
@@ -277,5 +204,5 @@ async def test_closing_the_session_leaves_no_task_and_no_connection(aimlchat_emu
     await asyncio.gather(*(anext(stream) for stream in streams))
     await session.close()
 
-    await asyncio.wait_for(emulator.no_connections(), SOON)
+    await asyncio.wait_for(emulator.no_connections(), HANG)
     assert asyncio.all_tasks() == {asyncio.current_task()}

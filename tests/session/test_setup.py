@@ -1,4 +1,4 @@
-"""How a session is set up, shared, closed, and keeps its key to itself."""
+"""How a session is configured, closed, and how it protects its key."""
 
 import asyncio
 import gc
@@ -22,8 +22,11 @@ from aimlchat import (
 KEY = "sk-very-secret"
 
 
+# --- the key and the address ----------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("key", [None, "", "   ", "a\nb", "schlüssel", "tab\there", "a\0b"])
-def test_a_key_that_no_header_can_carry_is_refused_by_name(key):
+def test_a_key_that_no_header_can_carry_is_refused(key):
     with pytest.raises(ConfigurationError) as caught:
         ChatSession(key)
 
@@ -54,7 +57,7 @@ async def test_the_first_of_the_two_variables_wins(monkeypatch, emulator):
 @pytest.mark.parametrize(
     "url", ["api.example.com", "ftp://x/v1", "http://", "http://[::1", "http://x/v1?a=b"]
 )
-def test_a_base_url_that_is_none_is_refused(url):
+def test_an_invalid_base_url_is_refused(url):
     with pytest.raises(ConfigurationError, match="base_url"):
         ChatSession(KEY, base_url=url)
 
@@ -67,7 +70,7 @@ async def test_a_header_that_would_break_the_request_is_refused(headers, session
         await session.complete("Hi", headers=headers)
 
 
-async def test_headers_of_a_call_win_over_those_of_the_session(emulator):
+async def test_the_headers_of_a_call_replace_those_of_the_session(emulator):
     async with ChatSession(KEY, base_url=emulator.base_url, headers={"X-A": "1"}) as session:
         await session.complete("Hi", headers={"X-A": "2"})
         await session.complete("Hi")
@@ -75,7 +78,7 @@ async def test_headers_of_a_call_win_over_those_of_the_session(emulator):
     assert [request.headers["X-A"] for request in emulator.requests] == ["2", "1"]
 
 
-async def test_the_key_shows_nowhere(emulator, caplog):
+async def test_the_key_is_shown_nowhere(emulator, caplog):
     caplog.set_level(logging.DEBUG)
     session = ChatSession(KEY, base_url=emulator.base_url, headers={"Authorization": f"X {KEY}"})
     emulator.fail(status=500)
@@ -99,42 +102,26 @@ async def test_the_key_shows_nowhere(emulator, caplog):
     assert KEY not in caplog.text
 
 
-def test_a_session_is_made_outside_a_loop_and_opened_inside_one(emulator_url):
-    session = ChatSession(KEY, base_url=emulator_url)
+def test_a_secret_in_a_bad_header_is_in_no_frame_of_the_error():
+    try:
+        ChatSession(KEY, headers={"X-Token": "hush-hush\n"})
+    except ConfigurationError as error:
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
 
-    assert asyncio.run(_ask_and_close(session))
-
-
-# The sockets of a loop that was closed over them are asyncio's to complain about.
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_a_session_outlives_the_loop_that_it_was_used_in(emulator_url):
-    session = ChatSession(KEY, base_url=emulator_url)
-
-    assert asyncio.run(_ask(session))
-    assert asyncio.run(_ask_and_close(session))
-    gc.collect()
+    inner = [frame for frame in frames if frame.f_code.co_name == "_checked_headers"]
+    assert inner
+    assert all("hush-hush" not in repr(frame.f_locals) for frame in inner)
 
 
-async def test_a_session_in_use_by_one_loop_refuses_another(session):
-    await session.complete("Hi")
-
-    with pytest.raises(ConfigurationError, match="event loop"):
-        await asyncio.to_thread(lambda: asyncio.run(_ask(session)))
+# --- closing --------------------------------------------------------------------------------------
 
 
-async def test_a_closed_session_says_so(session):
+async def test_a_closed_session_refuses_calls(session):
     await session.close()
     await session.close()
 
     with pytest.raises(ConfigurationError, match="closed"):
         await session.complete("Hi")
-
-
-async def test_a_borrowed_http_session_is_used_and_never_closed(emulator):
-    async with aiohttp.ClientSession() as http:
-        async with ChatSession(KEY, base_url=emulator.base_url, http=http) as session:
-            await session.complete("Hi")
-        assert not http.closed
 
 
 async def test_a_session_that_is_dropped_closes_its_sockets_without_a_warning(emulator):
@@ -148,7 +135,7 @@ async def test_a_session_that_is_dropped_closes_its_sockets_without_a_warning(em
     await emulator.no_connections()
 
 
-def test_a_program_that_forgets_to_close_ends_in_silence(emulator_url):
+def test_a_program_that_closes_no_session_ends_without_a_warning(emulator_url):
     code = (
         "import asyncio, aimlchat\n"
         f"session = aimlchat.ChatSession('k', base_url={emulator_url!r})\n"
@@ -160,6 +147,32 @@ def test_a_program_that_forgets_to_close_ends_in_silence(emulator_url):
     assert (done.stdout, done.stderr) == ("stop\n", "")
 
 
+# --- connections ----------------------------------------------------------------------------------
+
+
+async def test_a_borrowed_http_session_is_used_and_never_closed(emulator):
+    async with aiohttp.ClientSession() as http:
+        async with ChatSession(KEY, base_url=emulator.base_url, http=http) as session:
+            await session.complete("Hi")
+        assert not http.closed
+
+
+async def test_the_settings_of_a_borrowed_session_change_no_error(emulator):
+    emulator.fail(status=429)
+    async with aiohttp.ClientSession(raise_for_status=True, auto_decompress=False) as http:
+        session = ChatSession(KEY, base_url=emulator.base_url, http=http)
+        with pytest.raises(RateLimitError):
+            await session.complete("Hi", retry=RetryPolicy(attempts=1))
+
+
+async def test_a_borrowed_session_that_is_closed_is_a_configuration_error():
+    async with aiohttp.ClientSession() as http:
+        session = ChatSession(KEY, http=http)
+
+    with pytest.raises(ConfigurationError, match="borrowed"):
+        await session.complete("Hi")
+
+
 async def test_the_pool_keeps_to_its_limit(emulator):
     limits = Limits(max_connections=2)
     async with ChatSession(KEY, base_url=emulator.base_url, limits=limits) as session:
@@ -167,7 +180,7 @@ async def test_the_pool_keeps_to_its_limit(emulator):
         assert emulator.open_connections <= 2
 
 
-async def test_a_proxy_of_the_environment_is_used_unless_told_otherwise(monkeypatch, emulator):
+async def test_a_proxy_of_the_environment_is_used_unless_trust_env_is_false(monkeypatch, emulator):
     monkeypatch.setenv("http_proxy", emulator.base_url.removesuffix("/v1"))
     monkeypatch.setenv("no_proxy", "")
 
@@ -180,31 +193,6 @@ async def test_a_proxy_of_the_environment_is_used_unless_told_otherwise(monkeypa
     assert len(emulator.requests) == 1
 
 
-async def _ask(session: ChatSession) -> str:
-    return (await session.complete("Hi")).text
-
-
-async def _ask_and_close(session: ChatSession) -> str:
-    async with session:
-        return await _ask(session)
-
-
-async def test_a_borrowed_session_with_ideas_of_its_own_changes_no_error(emulator):
-    emulator.fail(status=429)
-    async with aiohttp.ClientSession(raise_for_status=True, auto_decompress=False) as http:
-        session = ChatSession(KEY, base_url=emulator.base_url, http=http)
-        with pytest.raises(RateLimitError):
-            await session.complete("Hi", retry=RetryPolicy(attempts=1))
-
-
-async def test_a_borrowed_session_that_is_closed_is_a_mistake_of_the_caller():
-    async with aiohttp.ClientSession() as http:
-        session = ChatSession(KEY, http=http)
-
-    with pytest.raises(ConfigurationError, match="borrowed"):
-        await session.complete("Hi")
-
-
 async def test_no_proxy_may_name_a_port(monkeypatch, emulator):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", emulator.base_url.removeprefix("http://").removesuffix("/v1"))
@@ -214,17 +202,6 @@ async def test_no_proxy_may_name_a_port(monkeypatch, emulator):
 
 
 @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "ftp://x", "http://"])
-def test_a_proxy_that_cannot_be_used_is_refused_by_name(proxy):
+def test_a_proxy_that_cannot_be_used_is_refused(proxy):
     with pytest.raises(ConfigurationError, match="proxy"):
         ChatSession(KEY, proxy=proxy)
-
-
-def test_a_secret_in_a_bad_header_is_in_no_frame_of_the_error():
-    try:
-        ChatSession(KEY, headers={"X-Token": "hush-hush\n"})
-    except ConfigurationError as error:
-        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-
-    inner = [frame for frame in frames if frame.f_code.co_name == "_checked_headers"]
-    assert inner
-    assert all("hush-hush" not in repr(frame.f_locals) for frame in inner)

@@ -1,15 +1,10 @@
-"""`ChatSession.stream` and `DeltaStream`, against the emulator and over raw sockets."""
+"""`ChatSession.stream` and `DeltaStream`: what a stream yields, and what it becomes."""
 
 import asyncio
-import gc
-import weakref
 
 import pytest
-from clockwork import Clockwork, session_on
-from raw_server import CHUNKED, HEAD, content, http_chunk, serving
 
 from aimlchat import (
-    AIMLChatError,
     AnswerDelta,
     APIError,
     AuthenticationError,
@@ -17,13 +12,12 @@ from aimlchat import (
     InvalidRequestError,
     ProtocolError,
     ReasoningDelta,
-    ServerError,
     StreamInterruptedError,
     ToolCallDelta,
 )
 
 
-async def test_reasoning_and_answer_come_apart_and_in_order(session, emulator):
+async def test_reasoning_and_answer_are_separate_and_in_order(session, emulator):
     emulator.reply("Blue, as it scatters.", reasoning="Think of light.")
 
     kinds, reasoning, answer = [], "", ""
@@ -63,7 +57,7 @@ async def test_every_form_of_stream_gives_the_same_completion(session, emulator,
         ("minimax/m3", "inline"),
     ],
 )
-async def test_reasoning_is_found_under_each_of_its_names(session, emulator, model, wire_name):
+async def test_reasoning_is_found_under_each_of_its_wire_names(session, emulator, model, wire_name):
     emulator.reply("Answer.", reasoning="Thought.", reasoning_as=wire_name)
     emulator.reply("Answer.", reasoning="Thought.", reasoning_as=wire_name)
 
@@ -74,7 +68,7 @@ async def test_reasoning_is_found_under_each_of_its_names(session, emulator, mod
     assert (whole.reasoning, whole.text) == ("Thought.", "Answer.")
 
 
-async def test_the_views_filter_one_kind_of_text(session, emulator):
+async def test_a_text_view_yields_one_kind_of_text(session, emulator):
     emulator.reply("Answer.", reasoning="Thought.")
     emulator.reply("Answer.", reasoning="Thought.")
 
@@ -82,7 +76,7 @@ async def test_the_views_filter_one_kind_of_text(session, emulator):
     assert "".join([text async for text in session.stream("Why?").reasoning_text()]) == "Thought."
 
 
-async def test_choices_are_kept_apart(session, emulator):
+async def test_the_deltas_of_each_choice_are_kept_separate(session, emulator):
     stream = session.stream("Tell me a story", model="openai/gpt-4o", n=2)
 
     texts = {0: "", 1: ""}
@@ -138,7 +132,7 @@ async def test_a_bad_request_is_refused_before_it_is_sent(session, emulator):
     assert emulator.requests == []
 
 
-async def test_the_completion_is_not_to_be_had_before_the_end(session):
+async def test_the_completion_is_not_available_before_the_end(session):
     async with session.stream("Why?") as stream:
         with pytest.raises(RuntimeError, match="not ended"):
             _ = stream.completion
@@ -153,7 +147,7 @@ async def test_the_partial_grows_with_the_stream(session, emulator):
     assert seen[-1][1] == len("One, two.")
 
 
-async def test_iterating_again_goes_on_where_it_stopped(session, emulator):
+async def test_iterating_again_continues_where_it_stopped(session, emulator):
     emulator.reply(chunks=["One, ", "two, ", "three."])
 
     stream = session.stream("Count")
@@ -168,90 +162,11 @@ async def test_iterating_again_goes_on_where_it_stopped(session, emulator):
     assert [delta async for delta in stream] == []
 
 
-async def test_a_stream_read_to_its_end_gives_its_connection_back(session, emulator):
+async def test_a_stream_that_was_read_to_its_end_returns_its_connection(session, emulator):
     for _ in range(3):
         await session.stream("Why?").collect()
 
     assert emulator.open_connections == 1
-
-
-async def test_a_name_kept_past_break_is_closed_by_the_context(thoughtful, thinker):
-
-    async with thoughtful.stream("Count") as stream:
-        async for _ in stream:
-            break
-
-    await thinker.gone.wait()
-    assert stream.partial.text
-    with pytest.raises(RuntimeError):
-        _ = stream.completion
-
-
-async def test_a_bare_break_closes_the_connection_by_reference_counts_alone(thoughtful, thinker):
-    gc.disable()
-    try:
-        async for _ in thoughtful.stream("Count"):
-            break
-        await thinker.gone.wait()
-    finally:
-        gc.enable()
-
-
-async def test_a_view_that_is_dropped_closes_the_connection(thoughtful, thinker):
-
-    async for _ in thoughtful.stream("Count").answer_text():
-        break
-
-    await thinker.gone.wait()
-
-
-async def test_cancelling_the_reader_closes_the_connection(thoughtful, thinker):
-    stream = thoughtful.stream("Count")
-    await anext(stream)
-    reader = asyncio.create_task(stream.collect())
-    await asyncio.sleep(0)
-    reader.cancel()
-
-    with pytest.raises(asyncio.CancelledError):
-        await reader
-    await thinker.gone.wait()
-    with pytest.raises(StreamInterruptedError) as caught:
-        await anext(stream)
-    assert caught.value.partial.text == "One"
-
-
-async def test_cancelling_before_the_head_closes_the_connection(silent):
-    async with ChatSession("k", base_url=silent.base_url) as session:
-        opening = asyncio.create_task(session.stream("Why?").collect())
-        await silent.asked.wait()
-        opening.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await opening
-        await silent.gone.wait()
-
-
-async def test_closing_from_another_task_ends_the_reader_with_an_error(thoughtful, thinker):
-    stream = thoughtful.stream("Count")
-    await anext(stream)
-    reader = asyncio.create_task(stream.collect())
-    await asyncio.sleep(0)
-
-    await stream.aclose()
-
-    with pytest.raises(StreamInterruptedError):
-        await reader
-    await thinker.gone.wait()
-
-
-async def test_closing_the_session_ends_its_streams_with_an_error(thoughtful, thinker):
-    stream = thoughtful.stream("Count")
-    await anext(stream)
-
-    await thoughtful.close()
-
-    with pytest.raises(StreamInterruptedError) as caught:
-        await stream.collect()
-    assert caught.value.partial.text == "One"
 
 
 async def test_two_tasks_cannot_read_one_stream(thoughtful, thinker):
@@ -265,124 +180,12 @@ async def test_two_tasks_cannot_read_one_stream(thoughtful, thinker):
         await asyncio.wait([reader])
 
 
-@pytest.mark.parametrize("head", [CHUNKED, HEAD + b"Connection: close\r\n\r\n"])
-async def test_a_stream_that_is_cut_raises_with_its_partial(head):
-    async def cut(_, writer):
-        body = content("Hello ") + content("world")
-        writer.write(head + (http_chunk(body) if head is CHUNKED else body))
-        writer.close()
-
-    async with serving(cut) as server, ChatSession("k", base_url=server.base_url) as session:
-        stream = session.stream("Why?")
-        with pytest.raises(StreamInterruptedError) as caught:
-            await stream.collect()
-
-    assert caught.value.partial.text == "Hello world"
-    assert [attempt.cause for attempt in caught.value.attempts] == [str(caught.value)]
-    assert stream.attempts == caught.value.attempts
-    with pytest.raises(StreamInterruptedError):
-        _ = stream.completion
-
-
-async def test_an_end_of_file_after_the_finish_reason_is_a_good_end():
-    async def finish(_, writer):
-        body = content("Hello") + content("", '"stop"')
-        writer.write(HEAD + b"Connection: close\r\n\r\n" + body)
-        writer.close()
-
-    async with serving(finish) as server, ChatSession("k", base_url=server.base_url) as session:
-        assert (await session.stream("Why?").collect()).text == "Hello"
-
-
-async def test_a_reset_after_the_finish_reason_is_a_good_end():
-    async def finish(_, writer):
-        writer.write(CHUNKED + http_chunk(content("Hello") + content("", '"stop"')))
-        await writer.drain()
-        writer.transport.abort()
-
-    async with serving(finish) as server, ChatSession("k", base_url=server.base_url) as session:
-        assert (await session.stream("Why?").collect()).text == "Hello"
-
-
-async def test_what_http_had_buffered_when_the_connection_broke_is_not_lost():
-    sent = asyncio.Event()
-
-    async def answer(_, writer):
-        writer.write(CHUNKED + http_chunk(content("Hello ")))
-        await sent.wait()
-        writer.write(http_chunk(content("wide ")) + http_chunk(content("world")))
-        writer.close()
-
-    async with serving(answer) as server, ChatSession("k", base_url=server.base_url) as session:
-        stream = session.stream("Why?")
-        await anext(stream)
-        sent.set()
-        # The reader is busy while the rest of the answer and the end of the connection arrive.
-        response = stream._opened.exchange._response
-        while response.content.exception() is None:  # noqa: ASYNC110 - aiohttp tells nobody
-            await asyncio.sleep(0)
-        with pytest.raises(StreamInterruptedError) as caught:
-            await stream.collect()
-
-    assert caught.value.partial.text == "Hello wide world"
-
-
-async def test_a_socket_left_open_after_done_does_not_hold_the_caller_up():
-    async def linger(reader, writer):
-        writer.write(CHUNKED + http_chunk(content("Hello") + b"data: [DONE]\n\n"))
-        await reader.read()
-
-    async with serving(linger) as server, ChatSession("k", base_url=server.base_url) as session:
-        assert (await session.stream("Why?").collect()).text == "Hello"
-        await server.gone.wait()
-
-
-async def test_after_the_last_finish_reason_the_stream_waits_only_so_long():
-    async def linger(reader, writer):
-        writer.write(CHUNKED + http_chunk(content("Hello", '"stop"')))
-        await reader.read()
-
-    clock = Clockwork()
-    async with serving(linger) as server, session_on(clock, server.base_url) as session:
-        stream = session.stream("Why?")
-        await anext(stream)
-        end = asyncio.ensure_future(stream.collect())
-        await asyncio.sleep(0)  # it waits for the tail now
-        clock.advance(5)
-
-        assert (await end).text == "Hello"
-
-
-async def test_usage_that_comes_after_the_finish_reason_is_waited_for():
-    finished = asyncio.Event()
-
-    async def answer(_, writer):
-        writer.write(CHUNKED + http_chunk(content("Hello", '"stop"')))
-        await finished.wait()
-        usage = b'data: {"choices":[],"usage":{"prompt_tokens":3,"total_tokens":4}}\n\n'
-        writer.write(http_chunk(usage) + b"0\r\n\r\n")
-
-    async with serving(answer) as server, ChatSession("k", base_url=server.base_url) as session:
-        stream = session.stream("Why?")
-        await anext(stream)
-        finished.set()
-        completion = await stream.collect()
-
-    assert completion.usage.prompt_tokens == 3
-
-
-async def test_an_error_event_is_its_error_with_all_that_came_before(session, emulator):
-    event = {"choices": [{"index": 0, "delta": {"content": "Hel"}}]}
-    error = {"error": {"message": "Overloaded", "type": "overloaded_error"}}
-    emulator.reply(events=[event, error])
-
+async def test_a_closed_stream_cannot_be_entered(session):
     stream = session.stream("Why?")
-    assert (await anext(stream)).text == "Hel"
-    with pytest.raises(ServerError) as caught:
-        await anext(stream)
+    await stream.aclose()
 
-    assert caught.value.status == 529
-    assert caught.value.partial.text == "Hel"
+    with pytest.raises(StreamInterruptedError):
+        await stream.__aenter__()
 
 
 @pytest.mark.parametrize("body", [b"<!doctype html><p>Hi", b"null", b"[]", b"", b"{"])
@@ -395,7 +198,7 @@ async def test_a_200_without_a_stream_is_a_protocol_error(session, emulator, bod
     assert caught.value.partial is not None
 
 
-async def test_a_whole_answer_to_a_stream_request_is_obeyed(session, emulator):
+async def test_a_whole_body_for_a_stream_request_is_read_as_deltas(session, emulator):
     emulator.reply(body={"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]})
 
     stream = session.stream("Why?")
@@ -404,7 +207,7 @@ async def test_a_whole_answer_to_a_stream_request_is_obeyed(session, emulator):
     assert stream.completion.text == "Hi"
 
 
-async def test_a_200_with_an_error_is_that_error(session, emulator):
+async def test_a_200_whose_body_is_an_error_raises_that_error(session, emulator):
     emulator.reply(body={"message": "no", "statusCode": 400, "path": "/", "requestId": "r"})
 
     with pytest.raises(APIError) as caught:
@@ -413,73 +216,14 @@ async def test_a_200_with_an_error_is_that_error(session, emulator):
     assert caught.value.status == 400
 
 
-async def test_every_error_out_of_a_stream_is_of_the_one_tree():
-    async def babble(_, writer):
-        writer.write(b"EHLO example.invalid\r\n\r\n")
-        writer.close()
+async def test_a_stream_waits_for_the_choices_that_extra_requests(emulator):
+    def chunk(index, text):
+        return {"choices": [{"index": index, "delta": {"content": text}, "finish_reason": "stop"}]}
 
-    async with serving(babble) as server, ChatSession("k", base_url=server.base_url) as session:
-        with pytest.raises(AIMLChatError) as caught:
-            await session.stream("Why?").collect()
+    emulator.reply(events=[chunk(0, "zero"), chunk(1, "one")], pace=0.02, done=True)
+    async with ChatSession("test-key", base_url=emulator.base_url) as session:
+        stream = session.stream("Hi", model="gpt-4o", extra={"n": 2})
+        completion = await stream.collect()
 
-    assert caught.value.partial is not None
-
-
-@pytest.mark.parametrize("size", [b"zz", b"-5"])
-async def test_a_chunk_whose_size_is_broken_does_not_hang_the_reader(size):
-    started = asyncio.Event()
-
-    async def babble(reader, writer):
-        writer.write(CHUNKED + http_chunk(content("Hello")))
-        await started.wait()
-        writer.write(size + b"\r\n")
-        await reader.read()
-
-    async with serving(babble) as server, ChatSession("k", base_url=server.base_url) as session:
-        stream = session.stream("Why?")
-        await anext(stream)
-        started.set()
-        with pytest.raises(StreamInterruptedError) as caught:
-            await stream.collect()
-
-    assert caught.value.partial.text == "Hello"
-
-
-async def test_leaving_from_another_task_before_the_head_closes_the_connection(silent):
-    async with ChatSession("k", base_url=silent.base_url) as session:
-        stream = session.stream("Why?")
-        reader = asyncio.create_task(stream.collect())
-        await silent.asked.wait()
-
-        await stream.aclose()
-
-        await silent.gone.wait()
-        with pytest.raises(StreamInterruptedError):
-            await reader
-
-
-async def test_a_stream_that_was_left_cannot_be_entered(session):
-    stream = session.stream("Why?")
-    await stream.aclose()
-
-    with pytest.raises(StreamInterruptedError):
-        await stream.__aenter__()
-
-
-@pytest.mark.parametrize(
-    "events", [[b"data: {junk\n\n"], [{"error": "no"}], [{"choices": [{"delta": {}}]}]]
-)
-async def test_a_stream_that_failed_is_freed_by_reference_counts_alone(session, emulator, events):
-    emulator.reply(events=events)
-    gc.collect()
-    gc.disable()
-    try:
-        stream = session.stream("Why?")
-        with pytest.raises(AIMLChatError):
-            await stream.collect()
-        alive = weakref.ref(stream)
-        del stream
-        await asyncio.sleep(0)
-        assert alive() is None
-    finally:
-        gc.enable()
+    assert [choice.text for choice in completion.choices] == ["zero", "one"]
+    assert stream._opened.question.choices == 2

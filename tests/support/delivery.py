@@ -6,6 +6,8 @@ import socket
 import struct
 import sys
 
+HANG = 60.0  # seconds after which a test is taken to hang, however slow the machine
+
 
 async def run_pending(passes=5):
     """Let the loop run what is ready now, and what becomes ready by that."""

@@ -1,10 +1,10 @@
-"""A server that sends exact bytes, for what no well-behaved server would send."""
+"""A server that sends exact bytes, such as no correct server would send."""
 
 import asyncio
 from contextlib import asynccontextmanager
 
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+STREAM_HEADERS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+CHUNKED = STREAM_HEADERS + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 def http_chunk(data: bytes) -> bytes:
@@ -19,31 +19,31 @@ def content(text: str, finish: str = "null") -> bytes:
 
 
 class RawServer:
-    """Count connections, and hand each request to the test's own handler."""
+    """Records connections and requests, and passes each request to a handler of the test."""
 
     def __init__(self, handler) -> None:
         self._handler = handler
         self.base_url = ""
         self.requests: list[bytes] = []
         self.connections = 0
-        self.asked = asyncio.Event()  # a request has come
-        self.gone = asyncio.Event()  # a client has closed its connection
+        self.requested = asyncio.Event()  # set when a request has come
+        self.gone = asyncio.Event()  # set when a client has closed its connection
 
     async def _serve(self, reader, writer) -> None:
         self.connections += 1
         try:
             while True:
-                head = await reader.readuntil(b"\r\n\r\n")
+                headers = await reader.readuntil(b"\r\n\r\n")
                 length = next(
                     (
                         int(line.split(b":")[1])
-                        for line in head.lower().split(b"\r\n")
+                        for line in headers.lower().split(b"\r\n")
                         if line.startswith(b"content-length:")
                     ),
                     0,
                 )
-                self.requests.append(head + await reader.readexactly(length))
-                self.asked.set()
+                self.requests.append(headers + await reader.readexactly(length))
+                self.requested.set()
                 await self._handler(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             self.gone.set()
