@@ -7,6 +7,7 @@ not seen to be at work.
 """
 
 import asyncio
+import random
 import selectors
 
 from aimlchat._client.timers import Clock
@@ -43,10 +44,16 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 class LoopClock(Clock):
-    """A session's clock that follows the running loop's, virtual or not."""
+    """A clock for a session in virtual time, whose chance is drawn from a seed."""
+
+    def __init__(self, seed=0) -> None:
+        self._random = random.Random(seed)  # noqa: S311 - it has to be the same in every run
 
     def time(self):
         return asyncio.get_running_loop().time()
+
+    def chance(self):
+        return self._random.random()
 
 
 def run_in_virtual_time(coroutine):
