@@ -38,7 +38,7 @@ class Count:
 
 @pytest.mark.parametrize("concurrency", [0, -1, 1.5, True, "many"])
 async def test_an_invalid_concurrency_is_refused(session, concurrency):
-    with pytest.raises(ConfigurationError, RetryPolicy, match="concurrency"):
+    with pytest.raises(ConfigurationError, match="concurrency"):
         session.complete_many(["Hi"], concurrency=concurrency)
 
 
@@ -120,7 +120,7 @@ async def test_auto_stays_within_the_limit_of_the_session(emulator):
 
 
 async def test_stream_many_refuses_auto(session):
-    with pytest.raises(ConfigurationError, RetryPolicy, match="concurrency"):
+    with pytest.raises(ConfigurationError, match="concurrency"):
         session.stream_many(["Hi"], concurrency="auto")
 
 
@@ -152,7 +152,7 @@ async def test_a_spent_budget_stops_the_calls_that_wait_for_a_slot(emulator):
 
 @pytest.mark.parametrize("budget", [-1, float("nan")])
 async def test_an_invalid_budget_is_refused(session, budget):
-    with pytest.raises(ConfigurationError, RetryPolicy, match="budget"):
+    with pytest.raises(ConfigurationError, match="budget"):
         session.complete_many(["Hi"], budget_usd=budget)
 
 
