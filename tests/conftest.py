@@ -1,6 +1,7 @@
-"""Fixtures for all the tests, and how much an ordinary run and a soak try."""
+"""Fixtures for all tests, and the selection of tests for an ordinary run and for a soak."""
 
 import base64
+import gc
 import signal
 
 import pytest
@@ -32,7 +33,7 @@ settings.load_profile("soak" if IS_SOAK else "quick")
 
 
 def pytest_collection_modifyitems(config, items):
-    """Keep what an ordinary run, or else a soak, is meant to run."""
+    """Deselect the tests that do not belong to this run."""
     dropped = [item for item in items if not belongs_to_this_run(item)]
     if dropped:
         config.hook.pytest_deselected(items=dropped)
@@ -40,7 +41,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 def belongs_to_this_run(item):
-    """Whether a test runs: all but the marked ones, or in a soak those that try more there."""
+    """Return whether an ordinary run, or else a soak, includes this test."""
     if not IS_SOAK:
         return item.get_closest_marker("soak") is None
     marked = any(item.get_closest_marker(name) for name in ("soak", "sampled"))
@@ -75,6 +76,15 @@ def _interrupts_are_heeded():
 def _without_settings_of_this_machine(monkeypatch):
     for name in ("AIMLAPI_API_KEY", "AIML_API_KEY", "AIMLAPI_BASE_URL", "HTTP_PROXY", "http_proxy"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def gc_disabled():
+    """Disable the garbage collector, so that only reference counts free objects."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture

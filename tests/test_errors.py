@@ -1,4 +1,4 @@
-"""The tree of errors: what each is, knows and shows."""
+"""The exception tree: base classes, attributes and messages."""
 
 import copy
 import pickle
@@ -50,7 +50,7 @@ SHARED = {
     "partial": Completion(choices=(Choice(text="a"),)),
     "attempts": (Attempt(1, "no connection", 0.5), Attempt(2)),
 }
-ANSWERED = {
+RESPONSE_FACTS = {
     "status": 418,
     "request_id": "r",
     "inference_id": "i",
@@ -58,31 +58,31 @@ ANSWERED = {
     "retry_after": 1.5,
     "body": {"message": ["a"]},
 }
-OWN = {kind: ANSWERED for kind in PARENTS if issubclass(kind, APIError)} | {
+FACTS = {kind: RESPONSE_FACTS for kind in PARENTS if issubclass(kind, APIError)} | {
     InvalidRequestError: {"field": "temperature"},
     ConnectionFailedError: {"sent": True},
     RequestTimeoutError: {"phase": "idle"},
 }
 
 
-def test_the_tree_holds_every_error_that_is_exported():
+def test_the_tree_contains_every_exported_error():
     exported = {getattr(aimlchat, name) for name in aimlchat.__all__ if name.endswith("Error")}
     assert set(PARENTS) == exported
 
 
 @pytest.mark.parametrize("kind", PARENTS)
-class TestEach:
-    def test_it_inherits_what_the_contract_says(self, kind):
+class TestEveryError:
+    def test_it_has_the_base_classes_of_the_contract(self, kind):
         for parent in PARENTS[kind]:
             assert issubclass(kind, parent)
 
-    def test_it_keeps_all_its_facts(self, kind):
-        facts = SHARED | OWN.get(kind, {})
+    def test_it_keeps_all_its_attributes(self, kind):
+        facts = SHARED | FACTS.get(kind, {})
         error = kind("It went wrong.", **facts)
         assert {name: getattr(error, name) for name in facts} == facts
 
-    def test_a_pickled_or_copied_one_keeps_all_its_facts(self, kind):
-        facts = SHARED | OWN.get(kind, {})
+    def test_it_keeps_all_its_attributes_when_pickled_or_copied(self, kind):
+        facts = SHARED | FACTS.get(kind, {})
         error = kind("It went wrong.", **facts)
         for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
             again = pickle.loads(pickle.dumps(error, protocol))
@@ -95,21 +95,21 @@ class TestEach:
             assert str(again) == str(error)
         assert {name: getattr(again, name) for name in facts} == facts
 
-    def test_its_sentence_is_shown(self, kind):
-        assert "It went wrong." in str(kind("It went wrong.", **OWN.get(kind, {})))
+    def test_str_contains_its_message(self, kind):
+        assert "It went wrong." in str(kind("It went wrong.", **FACTS.get(kind, {})))
 
-    def test_it_needs_no_facts(self, kind):
+    def test_its_attributes_have_defaults(self, kind):
         error = kind("It went wrong.")
         assert str(error) == "It went wrong."
         assert error.partial == Completion()
         assert error.attempts == ()
 
 
-def test_an_invalid_request_shows_the_field():
+def test_str_of_an_invalid_request_contains_the_field():
     assert str(InvalidRequestError("too hot", field="temperature")) == "temperature: too hot"
 
 
-def test_only_what_is_known_is_shown():
+def test_str_contains_only_the_attributes_that_are_known():
     assert str(APIError("No.", status=500)) == "No. (status 500)"
     assert str(APIError("No.", status=500, retry_after=0)) == "No. (status 500, retry after 0 s)"
 

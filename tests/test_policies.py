@@ -1,4 +1,4 @@
-"""What timeouts, retries and limits take."""
+"""The values that timeouts, retry policies and limits accept."""
 
 import copy
 import pickle
@@ -37,11 +37,11 @@ def test_the_defaults_are_those_of_the_contract():
 @pytest.mark.parametrize("phase", [field.name for field in attrs.fields(Timeouts)])
 class TestTimeouts:
     @pytest.mark.parametrize("seconds", [None, 0, 1, 0.001, 86_400])
-    def test_it_takes_seconds_or_none(self, phase, seconds):
+    def test_it_accepts_seconds_or_none(self, phase, seconds):
         assert getattr(Timeouts(**{phase: seconds}), phase) == seconds
 
     @pytest.mark.parametrize("seconds", [-1, -0.001, *NOT_NUMBERS], ids=repr)
-    def test_it_takes_nothing_else(self, phase, seconds):
+    def test_it_accepts_nothing_else(self, phase, seconds):
         with pytest.raises(ConfigurationError, match=rf"Timeouts\.{phase} .*None for no limit"):
             Timeouts(**{phase: seconds})
 
@@ -49,22 +49,22 @@ class TestTimeouts:
 @pytest.mark.parametrize("setting", ["base_delay", "max_delay", "max_retry_after"])
 class TestDelays:
     @pytest.mark.parametrize("seconds", [0, 0.5, 30])
-    def test_it_takes_seconds(self, setting, seconds):
+    def test_it_accepts_seconds(self, setting, seconds):
         assert getattr(RetryPolicy(**{setting: seconds}), setting) == seconds
 
     @pytest.mark.parametrize("seconds", [None, -1, *NOT_NUMBERS], ids=repr)
-    def test_it_takes_nothing_else(self, setting, seconds):
+    def test_it_accepts_nothing_else(self, setting, seconds):
         with pytest.raises(ConfigurationError, match=rf"RetryPolicy\.{setting} "):
             RetryPolicy(**{setting: seconds})
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 100])
-def test_attempts_are_a_whole_number(attempts):
+def test_attempts_accept_a_whole_number(attempts):
     assert RetryPolicy(attempts=attempts).attempts == attempts
 
 
 @pytest.mark.parametrize("attempts", [0, -1, 1.0, 2.5, None, *NOT_NUMBERS], ids=repr)
-def test_attempts_are_nothing_else(attempts):
+def test_attempts_accept_nothing_else(attempts):
     with pytest.raises(ConfigurationError, match=r"RetryPolicy\.attempts .*whole number.* 1"):
         RetryPolicy(attempts=attempts)
 
@@ -72,11 +72,11 @@ def test_attempts_are_nothing_else(attempts):
 @pytest.mark.parametrize("setting", [field.name for field in attrs.fields(Limits)])
 class TestLimits:
     @pytest.mark.parametrize("limit", [None, 0, 1, 10_000])
-    def test_it_takes_a_whole_number_and_0_and_none_for_no_limit(self, setting, limit):
+    def test_it_accepts_a_whole_number_and_0_or_none_for_no_limit(self, setting, limit):
         assert getattr(Limits(**{setting: limit}), setting) == limit
 
     @pytest.mark.parametrize("limit", [-1, 1.5, 2.0, *NOT_NUMBERS], ids=repr)
-    def test_it_takes_nothing_else(self, setting, limit):
+    def test_it_accepts_nothing_else(self, setting, limit):
         with pytest.raises(ConfigurationError, match=rf"Limits\.{setting} "):
             Limits(**{setting: limit})
 
@@ -84,8 +84,8 @@ class TestLimits:
 @pytest.mark.parametrize(
     "policy", [Timeouts(idle=5), RetryPolicy(attempts=1), Limits(concurrency=4)]
 )
-class TestEach:
-    def test_it_cannot_be_changed(self, policy):
+class TestEveryPolicy:
+    def test_it_is_immutable(self, policy):
         for field in attrs.fields(type(policy)):
             with pytest.raises(AttributeError):
                 setattr(policy, field.name, 1)
@@ -95,11 +95,11 @@ class TestEach:
         assert policy != type(policy)()
         assert hash(policy) == hash(attrs.evolve(policy))
 
-    def test_a_pickled_or_copied_one_is_equal(self, policy):
+    def test_it_is_equal_when_pickled_or_copied(self, policy):
         assert pickle.loads(pickle.dumps(policy)) == policy
         assert copy.deepcopy(policy) == policy
 
-    def test_a_change_is_checked_too(self, policy):
+    def test_attrs_evolve_checks_its_values(self, policy):
         name = attrs.fields(type(policy))[0].name
         with pytest.raises(ConfigurationError):
             attrs.evolve(policy, **{name: -1})

@@ -1,4 +1,4 @@
-"""The body that goes out says what the payload says, however large the files in it are."""
+"""The body is the payload as JSON, however large the files in it are."""
 
 import os
 
@@ -16,7 +16,7 @@ def image(size):
     return Image.from_bytes(PNG + os.urandom(size))
 
 
-def sent(request):
+def encoded_body(request):
     _, body = body_of(request, stream=False)
     data = b"".join(body.pieces())
     assert len(data) == len(body)
@@ -25,13 +25,13 @@ def sent(request):
 
 @pytest.mark.parametrize("model", ["gpt-4o", CLAUDE])
 @pytest.mark.parametrize("size", [10, 500_000, 500_001, 500_002, 1_500_000])
-def test_a_large_image_is_sent_as_the_payload_says(model, size):
+def test_a_large_image_is_encoded_like_the_payload(model, size):
     request = ChatRequest(model).user("What is this?", image(size), "And why?")
 
-    assert sent(request) == msgspec.json.encode(request.payload())
+    assert encoded_body(request) == msgspec.json.encode(request.payload())
 
 
-def test_several_files_keep_their_places():
+def test_several_files_keep_their_order():
     pdf = Document.from_bytes(b"%PDF-1.7\n" + os.urandom(600_000))
     wav = Audio.from_bytes(b"RIFF\x00\x00\x00\x00WAVE" + os.urandom(600_000))
     request = (
@@ -41,17 +41,17 @@ def test_several_files_keep_their_places():
         .user(wav, "Two", image(800_000))
     )
 
-    assert sent(request) == msgspec.json.encode(request.payload())
+    assert encoded_body(request) == msgspec.json.encode(request.payload())
 
 
-def test_the_same_file_twice_is_sent_twice():
+def test_a_file_that_occurs_twice_is_sent_twice():
     one = image(500_000)
     request = ChatRequest("gpt-4o").user(one, one)
 
-    assert sent(request) == msgspec.json.encode(request.payload())
+    assert encoded_body(request) == msgspec.json.encode(request.payload())
 
 
-def test_a_large_image_in_a_tools_result_is_sent():
+def test_a_large_image_in_a_tool_result_is_sent():
     request = (
         ChatRequest(CLAUDE)
         .user("Look.")
@@ -59,13 +59,13 @@ def test_a_large_image_in_a_tools_result_is_sent():
         .user("And this?", image(600_000))
     )
 
-    assert sent(request) == msgspec.json.encode(request.payload())
+    assert encoded_body(request) == msgspec.json.encode(request.payload())
 
 
-def test_a_large_text_document_is_sent_as_the_dialect_says():
+def test_a_large_text_document_is_encoded_like_the_payload():
     request = ChatRequest(CLAUDE).user(Document.from_bytes(b"words " * 100_000), "Sum it up.")
 
-    assert sent(request) == msgspec.json.encode(request.payload())
+    assert encoded_body(request) == msgspec.json.encode(request.payload())
 
 
 def test_no_piece_of_a_large_body_is_large():
@@ -76,7 +76,7 @@ def test_no_piece_of_a_large_body_is_large():
     assert len(body.texts) == 2
 
 
-def test_a_small_body_is_in_one_piece():
+def test_a_small_body_is_one_piece():
     _, body = body_of(ChatRequest("gpt-4o").user("Hi"), stream=False)
 
     assert not body.is_large

@@ -12,7 +12,7 @@ from aimlchat._client.rate_limit import Gate
 
 
 class WaitingCalls:
-    """Tasks that want to start at once; ``starts`` are the times at which they did."""
+    """Calls that arrive at once; ``starts`` are the times at which the rate limiter admits them."""
 
     def __init__(self, gate, clock) -> None:
         self._gate = gate
@@ -36,8 +36,8 @@ class WaitingCalls:
 @pytest.fixture
 def clock():
     clock = Clockwork(hasty=False)
-    places = itertools.cycle(n / 20 for n in range(20))
-    clock.chance = lambda: next(places)  # spread as evenly as chance does in the long run
+    draws = itertools.cycle(n / 20 for n in range(20))
+    clock.chance = lambda: next(draws)  # as evenly distributed as many random draws are
     return clock
 
 
@@ -138,12 +138,12 @@ async def test_a_shorter_cooldown_does_not_end_a_longer_one(gate, clock):
 async def test_a_call_in_a_cooldown_takes_no_slot(clock):
     gate = Gate(Limits(concurrency=1), clock)
     gate.rest("m", 10)
-    resting = asyncio.ensure_future(gate.enter("m"))
+    waiting = asyncio.ensure_future(gate.enter("m"))
     await run_pending()
     await gate.enter("other")
 
-    assert not resting.done()
-    resting.cancel()
+    assert not waiting.done()
+    waiting.cancel()
 
 
 async def test_a_call_that_waits_for_its_rate_does_not_start_during_a_cooldown():

@@ -1,7 +1,6 @@
 """`complete_many`: many requests, and an outcome for each."""
 
 import asyncio
-import gc
 
 import pytest
 from clockwork import Clockwork, session_on
@@ -157,17 +156,12 @@ async def test_leaving_early_cancels_what_is_in_flight(silent):
         assert run.in_flight == 0
 
 
-async def test_dropping_the_iterator_cancels_what_is_in_flight(aimlchat_emulator):
-    gc.collect()
-    gc.disable()
-    try:
-        async with ChatSession("test-key", base_url=aimlchat_emulator.base_url) as session:
-            async for _ in session.complete_many(Count(), concurrency=4):
-                break
-            await run_pending()
-            assert asyncio.all_tasks() == {asyncio.current_task()}
-    finally:
-        gc.enable()
+async def test_dropping_the_iterator_cancels_what_is_in_flight(aimlchat_emulator, gc_disabled):
+    async with ChatSession("test-key", base_url=aimlchat_emulator.base_url) as session:
+        async for _ in session.complete_many(Count(), concurrency=4):
+            break
+        await run_pending()  # the cancelled tasks
+        assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 @pytest.mark.parametrize(

@@ -16,25 +16,25 @@ from aimlchat._client.rate_limit import Gate
 @pytest.fixture
 def clock():
     clock = Clockwork(hasty=False)
-    places = itertools.cycle(n / 20 for n in range(20))
-    clock.chance = lambda: next(places)  # spread as evenly as chance does in the long run
+    draws = itertools.cycle(n / 20 for n in range(20))
+    clock.chance = lambda: next(draws)  # as evenly distributed as many random draws are
     return clock
 
 
 async def test_slots_go_to_the_calls_that_have_waited_longest(clock):
     gate = Gate(Limits(concurrency=2), clock)
-    order, places = [], []
+    order, slots = [], []
 
     async def take(name):
-        places.append(await gate.enter("m"))
+        slots.append(await gate.enter("m"))
         order.append(name)
 
     tasks = [asyncio.ensure_future(take(name)) for name in "abcd"]
     await run_pending()
     assert order == ["a", "b"]
-    places[0].leave()
-    places[0].leave()  # which is one place, not two
-    places[1].leave()
+    slots[0].leave()
+    slots[0].leave()  # twice, but it is only one slot
+    slots[1].leave()
     await asyncio.gather(*tasks)
 
     assert order == ["a", "b", "c", "d"]
@@ -42,12 +42,12 @@ async def test_slots_go_to_the_calls_that_have_waited_longest(clock):
 
 async def test_a_cancelled_wait_takes_no_slot(clock):
     gate = Gate(Limits(concurrency=1), clock)
-    place = await gate.enter("m")
+    slot = await gate.enter("m")
     waiting = asyncio.ensure_future(gate.enter("m"))
     await run_pending()
     waiting.cancel()
     await run_pending()
-    place.leave()
+    slot.leave()
 
     await gate.enter("m")
 
@@ -57,11 +57,11 @@ def test_a_slot_of_a_closed_loop_frees_none_in_the_next_loop():
     left = asyncio.run(gate.enter("m"))
 
     async def go_on():
-        place = await gate.enter("m")
+        slot = await gate.enter("m")
         left.leave()
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(gate.enter("m"), 0.01)
-        place.leave()
+        slot.leave()
         await gate.enter("m")
 
     asyncio.run(go_on())
@@ -85,7 +85,7 @@ async def test_closing_the_session_ends_a_call_that_waits_for_a_slot(emulator, s
 
 
 async def starts_of(gate, clock, amounts):
-    """The seconds after which attempts of so many tokens start that come at once."""
+    """Return the seconds after which attempts with these tokens start, if all arrive at once."""
     start, waits = clock.now, []
     for amount in amounts:
         await gate.enter("m", amount)
@@ -160,7 +160,7 @@ async def test_the_tokens_of_a_call_are_those_the_server_counted(emulator):
     clock = Clockwork()
     limits = Limits(tokens_per_minute=5000)
     async with session_on(clock, emulator.base_url, limits=limits) as session:
-        for _ in range(4):  # an estimate of some 4,000, of which 100 are used
+        for _ in range(4):  # about 4,000 are estimated, and 100 used
             emulator.reply("Hi", usage={"total_tokens": 100})
             await session.complete("Hi", max_tokens=4000)
 
@@ -175,7 +175,7 @@ async def test_tokens_are_counted_where_usage_has_no_total(emulator):
             emulator.reply("Hi", usage={"input_tokens": 1000, "output_tokens": 500})
             await session.complete("Hi", max_tokens=10)
 
-    assert clock.sleeps  # after two of them the minute is used up
+    assert clock.sleeps  # two calls use up the minute
 
 
 async def test_a_file_is_not_counted_by_its_bytes(emulator):

@@ -220,7 +220,7 @@ async def test_a_closed_session_does_not_retry(clock, pinging):
         [ROLE],
         [],
     ],
-    ids=["error event behind the role", "error event", "cut behind the role", "empty"],
+    ids=["error event after the role", "error event", "cut after the role", "empty"],
 )
 async def test_a_stream_that_fails_before_its_first_delta_is_retried(session, emulator, events):
     emulator.reply(events=events, done=False)
@@ -236,8 +236,8 @@ async def test_a_stream_that_fails_before_its_first_delta_is_retried(session, em
 
 @pytest.mark.parametrize("kind", ["content", "reasoning_content"])
 async def test_a_stream_is_not_retried_after_its_first_delta(session, emulator, kind):
-    said = {"choices": [{"index": 0, "delta": {kind: "He"}}]}
-    emulator.reply(events=[said, {"error": {"message": "Overloaded", "code": 529}}])
+    event = {"choices": [{"index": 0, "delta": {kind: "He"}}]}
+    emulator.reply(events=[event, {"error": {"message": "Overloaded", "code": 529}}])
 
     stream = session.stream("Hi")
     assert (await anext(stream)).text == "He"

@@ -67,9 +67,9 @@ def test_a_date_without_a_zone_is_in_gmt(zone, monkeypatch):
     assert parse_retry_after(headers, 1_700_000_000.0 - later) == 60
 
 
-@pytest.mark.parametrize("said", ["1_0", "٣", "-1", "inf", "nan", "soon"])
-def test_an_invalid_retry_after_is_ignored(said):
-    assert parse_retry_after({"retry-after": said}, 0.0) is None
+@pytest.mark.parametrize("value", ["1_0", "٣", "-1", "inf", "nan", "soon"])
+def test_an_invalid_retry_after_is_ignored(value):
+    assert parse_retry_after({"retry-after": value}, 0.0) is None
 
 
 async def test_a_retry_after_that_is_too_long_fails_at_once(session, emulator, clock):

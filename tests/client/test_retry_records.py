@@ -1,4 +1,4 @@
-"""What retries leave behind: records, log lines, and the budget that ends a storm of them."""
+"""How retries are reported and logged, and the budget that limits them."""
 
 import logging
 import pickle
@@ -63,14 +63,14 @@ async def test_when_most_attempts_fail_nothing_is_retried(session, emulator):
     for _ in range(60):
         emulator.fail(status=500)
 
-    tries = []
+    counts = []
     for _ in range(10):
         with pytest.raises(ServerError) as caught:
             await session.complete("Hi")
-        tries.append(len(caught.value.attempts))
+        counts.append(len(caught.value.attempts))
 
-    assert tries[:6] == [3] * 6
-    assert set(tries[7:]) == {1}
+    assert counts[:6] == [3] * 6
+    assert set(counts[7:]) == {1}
     assert "most of what this session tried" in caught.value.__notes__[0]
 
 

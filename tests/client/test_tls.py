@@ -1,4 +1,4 @@
-"""Certificates, and what the sockets are told."""
+"""Certificates, and the options of sockets."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ def authority():
 
 @asynccontextmanager
 async def serving_tls(authority):
-    async def answer(reader, writer):
+    async def respond(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY))
         await reader.read()
@@ -34,12 +34,12 @@ async def serving_tls(authority):
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
-    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
+    server = await asyncio.start_server(respond, "127.0.0.1", 0, ssl=context)
     async with server:
         yield f"https://localhost:{server.sockets[0].getsockname()[1]}/v1"
 
 
-async def test_a_certificate_of_nobody_we_trust_is_refused(authority):
+async def test_a_certificate_that_is_not_trusted_is_refused(authority):
     async with (
         serving_tls(authority) as url,
         ChatSession("test-key", base_url=url, retry=ONCE) as session,
@@ -50,7 +50,7 @@ async def test_a_certificate_of_nobody_we_trust_is_refused(authority):
     assert not caught.value.sent
 
 
-async def test_a_context_of_the_callers_is_used(authority):
+async def test_the_ssl_context_of_the_caller_is_used(authority):
     context = ssl.create_default_context()
     authority.configure_trust(context)
     async with (
@@ -68,7 +68,7 @@ async def test_ssl_false_checks_no_certificates(authority):
         assert (await session.complete("Hi")).text == "Hi"
 
 
-async def test_a_read_asks_for_so_little_that_no_memory_is_mapped_for_it(authority):
+async def test_a_tls_read_is_too_small_for_malloc_to_map_memory(authority):
     async with (
         serving_tls(authority) as url,
         ChatSession("test-key", base_url=url, ssl=False) as session,
@@ -78,7 +78,7 @@ async def test_a_read_asks_for_so_little_that_no_memory_is_mapped_for_it(authori
         assert protocol.transport._ssl_protocol.max_size == 64 * 1024
 
 
-async def test_ssl_cert_file_of_the_environment_counts(authority):
+async def test_ssl_cert_file_of_the_environment_is_used(authority):
     code = (
         "import asyncio, sys, aimlchat\n"
         "async def main():\n"
@@ -100,13 +100,13 @@ async def test_ssl_cert_file_of_the_environment_counts(authority):
     assert (ran.stdout, ran.stderr) == ("Hi\n", "")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the names of these options differ")
-def test_sockets_are_probed_while_a_model_thinks():
-    def made():
+@pytest.mark.skipif(sys.platform != "linux", reason="these options have other names here")
+def test_sockets_send_keep_alive_probes():
+    def make_socket():
         _trip.set(_Trip())
         return _socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 1)))
 
-    with copy_context().run(made) as sock:
+    with copy_context().run(make_socket) as sock:
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL) == 15

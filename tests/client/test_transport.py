@@ -1,4 +1,4 @@
-"""How a request is written, and how long it is held."""
+"""How requests are written, and which responses on a connection belong to them."""
 
 import asyncio
 import gc
@@ -14,11 +14,11 @@ ANSWER = b'{"choices": [{"message": {"content": "ok"}, "finish_reason": "stop"}]
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(ANSWER), ANSWER)
 
 
-async def answer(_, writer):
+async def respond(_, writer):
     writer.write(WHOLE)
 
 
-async def test_a_small_request_comes_in_one_piece_head_and_body():
+async def test_a_small_request_is_written_in_one_piece():
     pieces = []
 
     async def serve(reader, writer):
@@ -39,21 +39,21 @@ async def test_a_small_request_comes_in_one_piece_head_and_body():
 @pytest.mark.parametrize("size", [16_000, 17_000, 200_000, 500_000])
 async def test_a_request_of_any_size_arrives_whole(size):
     async with (
-        serving(answer) as server,
+        serving(respond) as server,
         ChatSession("test-key", base_url=server.base_url) as session,
     ):
         await session.complete("x" * size)
 
     (request,) = server.requests
-    head, _, body = request.partition(b"\r\n\r\n")
-    assert b"Content-Length: %d" % len(body) in head
+    headers, _, body = request.partition(b"\r\n\r\n")
+    assert b"Content-Length: %d" % len(body) in headers
     assert b"x" * size in body
 
 
-async def test_the_host_comes_first_and_a_callers_header_replaces_the_usual_one():
+async def test_host_is_the_first_header_and_a_header_of_the_caller_replaces_the_default():
     headers = {"user-agent": "mine", "Accept": "application/json", "X-Team": "blue"}
     async with (
-        serving(answer) as server,
+        serving(respond) as server,
         ChatSession("test-key", base_url=server.base_url, headers=headers) as session,
     ):
         await session.complete("Hi")
@@ -65,15 +65,15 @@ async def test_the_host_comes_first_and_a_callers_header_replaces_the_usual_one(
     names = [line.partition(b":")[0].lower() for line in first[1:]]
     assert first[1].startswith(b"Host: 127.0.0.1")
     assert len(names) == len(set(names))
-    for line in (b"mine", b"application/json", b"blue"):
-        assert any(said.endswith(b": " + line) for said in first)
+    for value in (b"mine", b"application/json", b"blue"):
+        assert any(line.endswith(b": " + value) for line in first)
     assert [line for line in second if line.lower().startswith(b"host")] == [second[1]]
     assert second[1].endswith(b": other")
 
 
-async def test_a_small_request_needs_no_task_to_write_it():
+async def test_a_small_request_is_written_without_a_task():
     async with (
-        serving(answer) as server,
+        serving(respond) as server,
         ChatSession("test-key", base_url=server.base_url) as session,
     ):
         await session.complete("Hi")
@@ -84,29 +84,29 @@ async def test_a_small_request_needs_no_task_to_write_it():
         assert (await call).text == "ok"
 
 
-async def test_a_read_asks_for_so_little_that_no_memory_is_mapped_for_it(monkeypatch):
-    asked = []
+async def test_a_read_is_too_small_for_malloc_to_map_memory(monkeypatch):
+    sizes = []
 
     class Socket(socket.socket):
         def recv(self, size):
             if str(self.getpeername()[1]) in server.base_url:
-                asked.append(size)
+                sizes.append(size)
             return super().recv(size)
 
     monkeypatch.setattr(socket, "socket", Socket)
     async with (
-        serving(answer) as server,
+        serving(respond) as server,
         ChatSession("test-key", base_url=server.base_url) as session,
     ):
         await session.complete("Hi")
 
-    assert asked
-    assert max(asked) < 128 * 1024  # where the C library begins to
+    assert sizes
+    assert max(sizes) < 128 * 1024  # from which size on glibc maps memory
 
 
-async def test_a_connection_that_is_lost_before_the_request_is_written_is_no_failure():
+async def test_a_connection_lost_before_the_request_is_written_is_replaced():
     async with (
-        serving(answer) as server,
+        serving(respond) as server,
         ChatSession("test-key", base_url=server.base_url, retry=RetryPolicy(attempts=1)) as session,
     ):
         await session.complete("Hi")
@@ -120,25 +120,25 @@ async def test_a_connection_that_is_lost_before_the_request_is_written_is_no_fai
     assert server.connections == 2
 
 
-def saying(text, status=b"200 OK"):
+def response_with(text, status=b"200 OK"):
     body = ANSWER.replace(b"ok", text)
     return b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body)
 
 
 async def echo(request, writer):
-    writer.write(saying(request.rpartition(b'"content":"')[2].partition(b'"')[0]))
+    writer.write(response_with(request.rpartition(b'"content":"')[2].partition(b'"')[0]))
 
 
 @pytest.mark.parametrize("status", [b"200 OK", b"408 Request Timeout"])
 @pytest.mark.parametrize("size", [1, 20_000])
-async def test_an_answer_that_nobody_asked_for_is_nobodys(status, size):
+async def test_an_unsolicited_response_on_an_idle_connection_is_discarded(status, size):
     idle = asyncio.Event()
 
     async def serve(_, writer):
         await echo(server.requests[-1], writer)
         if len(server.requests) == 1:
             await idle.wait()
-            writer.write(saying(b"unasked", status))
+            writer.write(response_with(b"unsolicited", status))
 
     once = RetryPolicy(attempts=1)
     async with (
@@ -157,7 +157,7 @@ async def test_an_answer_that_nobody_asked_for_is_nobodys(status, size):
     assert (len(server.requests), server.connections) == (3, 2)
 
 
-async def test_nor_is_one_that_comes_just_before_the_request_is_written():
+async def test_an_unsolicited_response_just_before_the_request_is_written_is_discarded():
     async def serve(_, writer):
         await echo(server.requests[-1], writer)
 
@@ -169,7 +169,7 @@ async def test_nor_is_one_that_comes_just_before_the_request_is_written():
         call = asyncio.create_task(session.complete("2"))
         await asyncio.sleep(0)
         (protocol,) = session._transport._owned.connector._acquired
-        protocol.data_received(saying(b"unasked"))
+        protocol.data_received(response_with(b"unsolicited"))
 
         assert (await call).text == "2"
         assert (await session.complete("3")).text == "3"
@@ -177,20 +177,20 @@ async def test_nor_is_one_that_comes_just_before_the_request_is_written():
     assert len(server.requests) == 3
 
 
-async def test_a_stream_holds_its_request_no_longer_than_it_may_send_it_again():
-    async def begin(_, writer):
+async def test_a_stream_releases_its_request_once_it_cannot_be_retried():
+    async def send_word(_, writer):
         writer.write(CHUNKED + http_chunk(content("word")))
 
     async with (
-        serving(begin) as server,
+        serving(send_word) as server,
         ChatSession("test-key", base_url=server.base_url) as session,
     ):
         request = ChatRequest().user("Hi")
-        held = weakref.ref(request)
+        reference = weakref.ref(request)
         async with session.stream(request) as stream:
             del request
             async for _ in stream:
                 break
             gc.collect()
-            assert held() is None
+            assert reference() is None
             assert stream._call._question.body is None

@@ -1,4 +1,4 @@
-"""Users mock aiohttp with aioresponses; whole answers and errors go through it."""
+"""Completions and errors through aioresponses, with which users mock aiohttp."""
 
 import ssl
 from functools import partial
@@ -11,7 +11,7 @@ from aioresponses import aioresponses
 from aimlchat import ChatSession, ConnectionFailedError, RateLimitError, RetryPolicy, ServerError
 
 URL = "https://api.aimlapi.com/v1/chat/completions"
-# aioresponses 0.7.9 does not know that responses of aiohttp 3.14 want their stream writer.
+# aioresponses 0.7.9 does not pass the stream writer that a response of aiohttp 3.14 needs.
 Response = partial(aiohttp.ClientResponse, stream_writer=SimpleNamespace(output_size=0))
 
 
@@ -27,7 +27,7 @@ async def session():
         yield opened
 
 
-async def test_a_mocked_answer_is_a_completion(mocked, session):
+async def test_a_mocked_response_is_a_completion(mocked, session):
     choice = {"index": 0, "message": {"content": "Hi"}, "finish_reason": "end_turn"}
     mocked.post(URL, payload={"choices": [choice]}, response_class=Response)
 
@@ -39,7 +39,7 @@ async def test_a_mocked_answer_is_a_completion(mocked, session):
     assert calls[0].kwargs["headers"]["Authorization"] == "Bearer k"
 
 
-async def test_the_cost_in_the_headers_of_a_whole_answer_counts(mocked, session):
+async def test_the_cost_in_the_response_headers_is_read(mocked, session):
     headers = {"x-aimlapi-credits-used": "2480", "x-inference-id": "inf-1"}
     payload = {"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]}
     mocked.post(URL, payload=payload, headers=headers, response_class=Response)
@@ -58,12 +58,12 @@ async def test_a_mocked_error_is_typed(mocked, session):
     with pytest.raises(RateLimitError) as limited:
         await session.complete("Hello")
     with pytest.raises(ServerError, match="Bad gateway"):
-        await session.complete("Hello", model="gpt-4o")  # the other one rests
+        await session.complete("Hello", model="gpt-4o")  # the first model is in its cooldown
 
     assert limited.value.retry_after == 7
 
 
-async def test_a_certificate_that_is_refused_sent_nothing(mocked, session):
+async def test_a_refused_certificate_is_an_error_that_sent_nothing(mocked, session):
     key = SimpleNamespace(host="api.aimlapi.com", port=443, ssl=True, is_ssl=True)
     refused = ssl.SSLCertVerificationError("self-signed certificate")
     mocked.post(URL, exception=aiohttp.ClientConnectorCertificateError(key, refused))
@@ -75,7 +75,7 @@ async def test_a_certificate_that_is_refused_sent_nothing(mocked, session):
 
 
 @pytest.mark.parametrize("cause", [aiohttp.ServerDisconnectedError(), TimeoutError()])
-async def test_a_broken_connection_is_of_our_tree(mocked, session, cause):
+async def test_a_broken_connection_is_a_connection_failed_error(mocked, session, cause):
     mocked.post(URL, exception=cause)
 
     with pytest.raises(ConnectionFailedError):

@@ -1,9 +1,10 @@
-"""`ChatSession.complete`: one request, one whole answer, against the emulator."""
+"""`ChatSession.complete`: one request, one completion."""
 
 import asyncio
 import pickle
 
 import pytest
+from clockwork import Clockwork, session_on
 from raw_server import serving
 
 from aimlchat import (
@@ -49,7 +50,7 @@ async def test_a_text_is_one_user_message_to_the_default_model(session, emulator
     assert "stream" not in body
 
 
-async def test_a_list_of_messages_is_sent_as_it_stands(session, emulator):
+async def test_a_list_of_messages_is_sent_unchanged(session, emulator):
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
 
     await session.complete(messages, model="openai/gpt-4o")
@@ -57,7 +58,7 @@ async def test_a_list_of_messages_is_sent_as_it_stands(session, emulator):
     assert emulator.requests[0].body["messages"] == messages
 
 
-async def test_options_win_over_the_request(session, emulator):
+async def test_options_replace_those_of_the_request(session, emulator):
     request = ChatRequest(model="openai/gpt-4o", temperature=0.1).user("Hi")
 
     await session.complete(request, temperature=0.9)
@@ -65,7 +66,7 @@ async def test_options_win_over_the_request(session, emulator):
     assert emulator.requests[0].body["temperature"] == 0.9
 
 
-async def test_reasoning_stands_apart_from_the_answer(session, emulator):
+async def test_reasoning_is_separate_from_the_answer(session, emulator):
     emulator.reply("Blue.", reasoning="Light scatters.")
 
     completion = await session.complete("Why?")
@@ -73,7 +74,7 @@ async def test_reasoning_stands_apart_from_the_answer(session, emulator):
     assert (completion.reasoning, completion.text) == ("Light scatters.", "Blue.")
 
 
-async def test_the_ids_usage_and_cost_of_the_answer_are_known(session, emulator):
+async def test_a_completion_has_ids_usage_and_cost(session, emulator):
     emulator.reply("Hi", cost=0.00124)
 
     completion = await session.complete("Hello", client_request_id="order-66")
@@ -88,14 +89,14 @@ async def test_the_ids_usage_and_cost_of_the_answer_are_known(session, emulator)
     assert [attempt.cause for attempt in completion.attempts] == [None]
 
 
-async def test_a_client_request_id_is_made_up_where_none_is_given(session, emulator):
+async def test_a_client_request_id_is_generated_where_none_is_given(session, emulator):
     completion = await session.complete("Hello")
 
     assert completion.client_request_id
     assert emulator.requests[0].client_request_id == completion.client_request_id
 
 
-async def test_a_completion_out_of_a_call_pickles(session, emulator):
+async def test_the_completion_of_a_call_pickles(session, emulator):
     completion = await session.complete("Hello")
 
     assert pickle.loads(pickle.dumps(completion)) == completion
@@ -148,13 +149,13 @@ async def test_a_request_that_the_api_would_refuse_is_not_sent(session, emulator
     assert emulator.requests == []
 
 
-async def test_nobody_listening_is_a_failed_connection_that_sent_nothing():
+async def test_a_refused_connection_is_an_error_that_sent_nothing():
     server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     server.close()
     await server.wait_closed()
 
-    async with ChatSession("k", base_url=f"http://127.0.0.1:{port}/v1") as session:
+    async with session_on(Clockwork(), f"http://127.0.0.1:{port}/v1") as session:
         with pytest.raises(ConnectionFailedError) as caught:
             await session.complete("Hello")
 
@@ -162,11 +163,11 @@ async def test_nobody_listening_is_a_failed_connection_that_sent_nothing():
     assert not caught.value.sent
 
 
-async def test_a_connection_that_breaks_before_the_head_may_have_been_seen():
+async def test_a_connection_that_breaks_before_the_response_headers_counts_as_sent():
     async def hang_up(_, writer):
         writer.close()
 
-    async with serving(hang_up) as server, ChatSession("k", base_url=server.base_url) as session:
+    async with serving(hang_up) as server, session_on(Clockwork(), server.base_url) as session:
         with pytest.raises(ConnectionFailedError) as caught:
             await session.complete("Hello")
 
@@ -184,7 +185,7 @@ async def test_a_body_that_is_not_the_wire_format_is_a_protocol_error(session, e
         await session.complete("Hello")
 
 
-async def test_a_200_that_holds_an_error_is_that_error(session, emulator):
+async def test_a_200_whose_body_is_an_error_raises_that_error(session, emulator):
     emulator.reply(body={"error": {"message": "busy", "type": "overloaded_error"}})
 
     with pytest.raises(ServerError) as caught:
@@ -219,15 +220,15 @@ async def test_a_redirect_is_not_followed_with_the_key():
     assert len(server.requests) == 1
 
 
-async def test_an_answer_with_huge_headers_is_read():
-    async def answer(_, writer):
+async def test_a_response_with_large_headers_is_read():
+    async def respond(_, writer):
         body = b'{"choices":[{"index":0,"message":{"content":"ok"},"finish_reason":"stop"}]}'
         writer.write(
             b"HTTP/1.1 201 Created\r\nX-Policy: %s\r\nContent-Length: %d\r\n\r\n%s"
             % (b"x" * 20_000, len(body), body)
         )
 
-    async with serving(answer) as server, ChatSession("k", base_url=server.base_url) as session:
+    async with serving(respond) as server, ChatSession("k", base_url=server.base_url) as session:
         assert (await session.complete("Hello")).text == "ok"
 
 
@@ -247,7 +248,7 @@ async def test_calls_share_one_connection(session, emulator):
     assert emulator.open_connections == 1
 
 
-async def test_models_are_listed_without_the_key(session, emulator):
+async def test_listing_the_models_sends_no_key(session, emulator):
     models = await session.models()
 
     claude = next(model for model in models if model.goes_by("anthropic/claude-3.7-sonnet"))
@@ -279,7 +280,7 @@ async def test_closing_the_session_ends_calls_that_wait_for_a_connection(thinker
         b'{"sk-very-secret":',
     ],
 )
-async def test_a_200_that_quotes_the_key_puts_it_into_no_error(emulator, body):
+async def test_a_200_that_quotes_the_key_raises_an_error_without_it(emulator, body):
     async with ChatSession("sk-very-secret", base_url=emulator.base_url) as session:
         for call in (session.complete, lambda text: session.stream(text).collect()):
             emulator.reply(body=body)
@@ -291,7 +292,7 @@ async def test_a_200_that_quotes_the_key_puts_it_into_no_error(emulator, body):
                 error = error.__cause__
 
 
-async def test_a_refusal_nested_to_exhaust_the_stack_is_still_a_refusal(session, emulator):
+async def test_an_error_body_nested_beyond_the_recursion_limit_is_still_read(session, emulator):
     body = b'{"message": "no", "deep": %s1%s}' % (b"[" * 900, b"]" * 900)
     emulator.fail(status=400, body=body)
 
@@ -301,7 +302,7 @@ async def test_a_refusal_nested_to_exhaust_the_stack_is_still_a_refusal(session,
     assert caught.value.message == "no"
 
 
-async def test_a_body_may_be_sent_as_it_stands(session, emulator):
+async def test_a_raw_request_is_sent_unchanged(session, emulator):
     body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}], "later": 1}
 
     (outcome,) = await session.complete_many([RawRequest(body, "mine")]).gather()
@@ -310,7 +311,7 @@ async def test_a_body_may_be_sent_as_it_stands(session, emulator):
     assert emulator.requests[0].body == body
 
 
-async def test_a_body_that_asks_for_a_stream_is_not_sent_as_it_stands(session, emulator):
+async def test_a_raw_request_for_a_stream_is_refused(session, emulator):
     (outcome,) = await session.complete_many([RawRequest({"stream": True})]).gather()
 
     assert isinstance(outcome.error, InvalidRequestError)
@@ -318,26 +319,26 @@ async def test_a_body_that_asks_for_a_stream_is_not_sent_as_it_stands(session, e
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda options: next(iter(options)))
-async def test_a_text_with_options_is_sent_as_a_request_with_them_is(session, emulator, options):
+async def test_options_have_the_same_payload_as_a_request_with_them(session, emulator, options):
     options = {"model": "gpt-4o", **options}
     await session.complete("Hi", **options)
     await session.complete(ChatRequest(**options).user("Hi"))
     await session.stream("Hi", **options).collect()
 
-    said, built, streamed = (request.body for request in emulator.requests)
+    from_text, from_request, streamed = (request.body for request in emulator.requests)
     del streamed["stream"]
     streamed.pop("stream_options", None)
-    assert said == built == streamed
+    assert from_text == from_request == streamed
 
 
-async def test_an_option_that_is_none_is_refused_as_a_constructor_would(session):
+async def test_an_unknown_option_is_a_type_error(session):
     with pytest.raises(TypeError, match="unexpected keyword argument 'tempo'"):
         await session.complete("Hi", tempo=3)
     with pytest.raises(TypeError, match="unexpected keyword argument 'tempo'"):
         session.stream("Hi", tempo=3)
 
 
-async def test_what_the_caller_changes_before_a_stream_begins_is_not_sent(session, emulator):
+async def test_messages_changed_before_a_stream_starts_are_sent_as_they_were(session, emulator):
     messages = [{"role": "user", "content": "Hi"}]
     stream = session.stream(messages)
     messages[0]["content"] = "Ho"

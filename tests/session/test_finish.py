@@ -47,7 +47,7 @@ async def test_a_completion_is_reported_with_usage_cost_and_attempts(session, em
     assert record.inference_id == completion.inference_id
     assert (record.usage, record.cost) == (completion.usage, completion.cost)
     assert record.attempts == completion.attempts
-    assert record.duration == 0.25  # the wait for the second try, in the test's time
+    assert record.duration == 0.25  # the delay before the second attempt
     assert (record.first_reasoning, record.first_answer, record.deltas) == (None, None, 0)
 
 
@@ -66,13 +66,13 @@ async def test_a_stream_is_reported_at_its_end(session, emulator, records):
 async def test_the_first_tokens_are_timed_from_the_start_of_the_call(clock, records):
     sent = asyncio.Queue()
 
-    async def answer(_, writer):
+    async def respond(_, writer):
         writer.write(CHUNKED)
         while piece := await sent.get():
             writer.write(piece)
 
     async with (
-        serving(answer) as server,
+        serving(respond) as server,
         session_on(clock, server.base_url, on_finish=records.append) as session,
     ):
         stream = await session.stream("Hi").__aenter__()
@@ -101,11 +101,11 @@ async def test_an_answer_between_reasoning_and_a_tool_call_is_timed(emulator):
     )
     records = []
 
-    async def answer(_, writer):
+    async def respond(_, writer):
         writer.write(CHUNKED + http_chunk(body + b"data: [DONE]\n\n") + b"0\r\n\r\n")
 
     async with (
-        serving(answer) as server,
+        serving(respond) as server,
         session_on(Clockwork(), server.base_url, on_finish=records.append) as session,
     ):
         await session.stream("Hi").collect()
@@ -127,8 +127,8 @@ async def test_an_error_is_reported(session, emulator, records, streamed):
 
 
 async def test_a_stream_that_is_interrupted_is_reported_with_its_usage(session, emulator, records):
-    said = {"choices": [{"index": 0, "delta": {"content": "He"}}], "usage": {"total_tokens": 7}}
-    emulator.reply(events=[said], done=False)
+    event = {"choices": [{"index": 0, "delta": {"content": "He"}}], "usage": {"total_tokens": 7}}
+    emulator.reply(events=[event], done=False)
     with pytest.raises(AIMLChatError):
         await session.stream("Hi").collect()
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 
 import aiohttp
 import pytest
@@ -75,19 +74,16 @@ async def by_a_deadline_of_the_caller(session):
         (by_a_deadline_of_the_caller, "cancelled"),
     ],
 )
-async def test_leaving_closes_the_connection_at_once_and_is_reported(thinker, leave, outcome):
+async def test_leaving_closes_the_connection_at_once_and_is_reported(
+    thinker, gc_disabled, leave, outcome
+):
     records = []
-    gc.collect()
-    gc.disable()  # so that only reference counts can free the stream
-    try:
-        async with session_on(Clockwork(), thinker.base_url, on_finish=records.append) as session:
-            await leave(session)
+    async with session_on(Clockwork(), thinker.base_url, on_finish=records.append) as session:
+        await leave(session)
 
-            await asyncio.wait_for(thinker.gone.wait(), HANG)
-            (record,) = records
-            assert (record.outcome, record.deltas, record.error) == (outcome, 1, None)
-    finally:
-        gc.enable()
+        await asyncio.wait_for(thinker.gone.wait(), HANG)
+        (record,) = records
+        assert (record.outcome, record.deltas, record.error) == (outcome, 1, None)
 
 
 async def test_leaving_before_the_first_token_closes_the_connection_at_once(pinging):
@@ -110,14 +106,12 @@ async def test_a_stream_still_referenced_after_break_is_closed_by_its_context(th
         _ = stream.completion
 
 
-async def test_a_bare_break_closes_the_connection_by_reference_counts_alone(thoughtful, thinker):
-    gc.disable()
-    try:
-        async for _ in thoughtful.stream("Count"):
-            break
-        await thinker.gone.wait()
-    finally:
-        gc.enable()
+async def test_a_bare_break_closes_the_connection_by_reference_counts_alone(
+    thoughtful, thinker, gc_disabled
+):
+    async for _ in thoughtful.stream("Count"):
+        break
+    await thinker.gone.wait()
 
 
 async def test_a_view_that_is_dropped_closes_the_connection(thoughtful, thinker):

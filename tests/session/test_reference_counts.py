@@ -1,7 +1,6 @@
 """Streams, runs and errors are freed by reference counts, without the garbage collector."""
 
 import asyncio
-import gc
 import weakref
 
 import pytest
@@ -10,6 +9,8 @@ from delivery import run_pending
 from raw_server import CHUNKED, content, http_chunk, serving
 
 from aimlchat import AIMLChatError, ChatSession, RetryPolicy, ServerError
+
+pytestmark = pytest.mark.usefixtures("gc_disabled")
 
 
 async def complete(session):
@@ -25,38 +26,26 @@ async def collect(session):
 )
 async def test_a_stream_that_failed_is_freed(session, emulator, events):
     emulator.reply(events=events)
-    gc.collect()
-    gc.disable()
-    try:
-        stream = session.stream("Why?")
-        with pytest.raises(AIMLChatError):
-            await stream.collect()
-        alive = weakref.ref(stream)
-        del stream
-        await asyncio.sleep(0)
-        assert alive() is None
-    finally:
-        gc.enable()
+    stream = session.stream("Why?")
+    with pytest.raises(AIMLChatError):
+        await stream.collect()
+    reference = weakref.ref(stream)
+    del stream
+    await asyncio.sleep(0)
+
+    assert reference() is None
 
 
-async def test_a_stream_that_was_retried_is_freed(
-    aimlchat_emulator,
-):
+async def test_a_stream_that_was_retried_is_freed(aimlchat_emulator):
     emulator = aimlchat_emulator
     emulator.reply(events=[{"choices": [{"delta": {}}]}], done=False)
-    policy = RetryPolicy(base_delay=0.001)
-    async with ChatSession("test-key", base_url=emulator.base_url, retry=policy) as session:
-        gc.collect()
-        gc.disable()
-        try:
-            stream = session.stream("Hi")
-            await stream.collect()
-            freed = weakref.ref(stream)
-            del stream
+    async with session_on(Clockwork(), emulator.base_url) as session:
+        stream = session.stream("Hi")
+        await stream.collect()
+        reference = weakref.ref(stream)
+        del stream
 
-            assert freed() is None
-        finally:
-            gc.enable()
+        assert reference() is None
 
 
 async def test_a_stream_that_ended_after_its_last_wait_is_freed():
@@ -66,42 +55,32 @@ async def test_a_stream_that_ended_after_its_last_wait_is_freed():
 
     clock = Clockwork()
     async with serving(linger) as server, session_on(clock, server.base_url) as session:
-        gc.collect()
-        gc.disable()
-        try:
-            stream = session.stream("Hi")
-            await anext(stream)
-            end = asyncio.ensure_future(stream.collect())
-            await asyncio.sleep(0)
-            clock.advance(5)
-            await end
-            freed = weakref.ref(stream)
-            del stream, end
+        stream = session.stream("Hi")
+        await anext(stream)
+        end = asyncio.ensure_future(stream.collect())
+        await asyncio.sleep(0)
+        clock.advance(5)
+        await end
+        reference = weakref.ref(stream)
+        del stream, end
 
-            assert freed() is None
-        finally:
-            gc.enable()
+        assert reference() is None
 
 
 @pytest.mark.parametrize("call", [complete, collect])
 async def test_the_error_of_a_call_is_freed(aimlchat_emulator, call):
     emulator = aimlchat_emulator
-    policy = RetryPolicy(attempts=2, base_delay=0.001)
-    async with ChatSession("test-key", base_url=emulator.base_url, retry=policy) as session:
+    retry = RetryPolicy(attempts=2)
+    async with session_on(Clockwork(), emulator.base_url, retry=retry) as session:
         await session.complete("Hi")
         emulator.fail(status=503)
         emulator.fail(status=503)
-        gc.collect()
-        gc.disable()
         try:
-            try:
-                await call(session)
-            except ServerError as error:
-                freed = weakref.ref(error)
+            await call(session)
+        except ServerError as error:
+            reference = weakref.ref(error)
 
-            assert freed() is None
-        finally:
-            gc.enable()
+        assert reference() is None
 
 
 @pytest.mark.parametrize("many", ["complete_many", "stream_many"])
@@ -115,18 +94,13 @@ async def test_a_run_of_many_calls_is_freed(emulator, many):
         finally:
             ended.append(True)
 
-    gc.collect()
-    gc.disable()
-    try:
-        async with ChatSession("test-key", base_url=emulator.base_url) as session:
-            run = getattr(session, many)(requests(), concurrency=2)
-            await anext(run)
-            await run.aclose()
-            freed = weakref.ref(run._behind)
-            del run
-            await run_pending()
+    async with ChatSession("test-key", base_url=emulator.base_url) as session:
+        run = getattr(session, many)(requests(), concurrency=2)
+        await anext(run)
+        await run.aclose()
+        reference = weakref.ref(run._behind)
+        del run
+        await run_pending()
 
-            assert freed() is None
-            assert ended
-    finally:
-        gc.enable()
+        assert reference() is None
+        assert ended

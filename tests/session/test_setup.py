@@ -20,9 +20,10 @@ from aimlchat import (
 )
 
 KEY = "sk-very-secret"
+ONCE = RetryPolicy(attempts=1)
 
 
-# --- the key and the address ----------------------------------------------------------------------
+# --- key, base URL and headers ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("key", [None, "", "   ", "a\nb", "schlüssel", "tab\there", "a\0b"])
@@ -84,7 +85,7 @@ async def test_the_key_is_shown_nowhere(emulator, caplog):
     emulator.fail(status=500)
     shown = [repr(session), repr(vars(session)), str(vars(session))]
     for base_url in (emulator.base_url, "http://127.0.0.1:9"):
-        failing = ChatSession(KEY, base_url=base_url)
+        failing = ChatSession(KEY, base_url=base_url, retry=ONCE)
         emulator.reply(body=b"<html>")
         try:
             await failing.complete("Hi")
@@ -162,7 +163,7 @@ async def test_the_settings_of_a_borrowed_session_change_no_error(emulator):
     async with aiohttp.ClientSession(raise_for_status=True, auto_decompress=False) as http:
         session = ChatSession(KEY, base_url=emulator.base_url, http=http)
         with pytest.raises(RateLimitError):
-            await session.complete("Hi", retry=RetryPolicy(attempts=1))
+            await session.complete("Hi", retry=ONCE)
 
 
 async def test_a_borrowed_session_that_is_closed_is_a_configuration_error():
@@ -186,7 +187,9 @@ async def test_a_proxy_of_the_environment_is_used_unless_trust_env_is_false(monk
 
     async with ChatSession(KEY, base_url="http://127.0.0.1:9/v1") as session:
         await session.complete("Hi")
-    async with ChatSession(KEY, base_url="http://127.0.0.1:9/v1", trust_env=False) as session:
+    async with ChatSession(
+        KEY, base_url="http://127.0.0.1:9/v1", trust_env=False, retry=ONCE
+    ) as session:
         with pytest.raises(AIMLChatError):
             await session.complete("Hi")
 

@@ -9,11 +9,11 @@ from raw_server import CHUNKED, STREAM_HEADERS, content, http_chunk, serving
 from aimlchat import AIMLChatError, ChatSession, ServerError, StreamInterruptedError
 
 
-@pytest.mark.parametrize("head", [CHUNKED, STREAM_HEADERS + b"Connection: close\r\n\r\n"])
-async def test_a_stream_that_is_cut_raises_with_its_partial(head):
+@pytest.mark.parametrize("headers", [CHUNKED, STREAM_HEADERS + b"Connection: close\r\n\r\n"])
+async def test_a_stream_that_is_cut_raises_with_its_partial(headers):
     async def cut(_, writer):
         body = content("Hello ") + content("world")
-        writer.write(head + (http_chunk(body) if head is CHUNKED else body))
+        writer.write(headers + (http_chunk(body) if headers is CHUNKED else body))
         writer.close()
 
     async with serving(cut) as server, ChatSession("k", base_url=server.base_url) as session:
@@ -51,19 +51,19 @@ async def test_a_reset_after_the_finish_reason_completes_the_stream():
 async def test_what_aiohttp_had_buffered_when_the_connection_broke_is_not_lost():
     sent = asyncio.Event()
 
-    async def answer(_, writer):
+    async def respond(_, writer):
         writer.write(CHUNKED + http_chunk(content("Hello ")))
         await sent.wait()
         writer.write(http_chunk(content("wide ")) + http_chunk(content("world")))
         writer.close()
 
-    async with serving(answer) as server, ChatSession("k", base_url=server.base_url) as session:
+    async with serving(respond) as server, ChatSession("k", base_url=server.base_url) as session:
         stream = session.stream("Why?")
         await anext(stream)
         sent.set()
-        # The reader is busy while the rest of the answer and the end of the connection arrive.
+        # The reader does something else while the rest and the end of the connection arrive.
         response = stream._opened.exchange._response
-        while response.content.exception() is None:  # noqa: ASYNC110 - aiohttp tells nobody
+        while response.content.exception() is None:  # noqa: ASYNC110 - aiohttp has no event for it
             await asyncio.sleep(0)
         with pytest.raises(StreamInterruptedError) as caught:
             await stream.collect()
@@ -91,7 +91,7 @@ async def test_the_wait_after_the_last_finish_reason_is_limited():
         stream = session.stream("Why?")
         await anext(stream)
         end = asyncio.ensure_future(stream.collect())
-        await asyncio.sleep(0)  # it waits for the tail now
+        await asyncio.sleep(0)  # until it waits for usage, cost and [DONE]
         clock.advance(5)
 
         assert (await end).text == "Hello"
@@ -100,13 +100,13 @@ async def test_the_wait_after_the_last_finish_reason_is_limited():
 async def test_usage_after_the_finish_reason_is_waited_for():
     finished = asyncio.Event()
 
-    async def answer(_, writer):
+    async def respond(_, writer):
         writer.write(CHUNKED + http_chunk(content("Hello", '"stop"')))
         await finished.wait()
         usage = b'data: {"choices":[],"usage":{"prompt_tokens":3,"total_tokens":4}}\n\n'
         writer.write(http_chunk(usage) + b"0\r\n\r\n")
 
-    async with serving(answer) as server, ChatSession("k", base_url=server.base_url) as session:
+    async with serving(respond) as server, ChatSession("k", base_url=server.base_url) as session:
         stream = session.stream("Why?")
         await anext(stream)
         finished.set()
@@ -130,11 +130,11 @@ async def test_an_error_event_raises_its_error_with_all_that_was_received(sessio
 
 
 async def test_a_response_that_is_not_http_raises_an_aimlchat_error():
-    async def babble(_, writer):
+    async def send_junk(_, writer):
         writer.write(b"EHLO example.invalid\r\n\r\n")
         writer.close()
 
-    async with serving(babble) as server, ChatSession("k", base_url=server.base_url) as session:
+    async with serving(send_junk) as server, ChatSession("k", base_url=server.base_url) as session:
         with pytest.raises(AIMLChatError) as caught:
             await session.stream("Why?").collect()
 
@@ -145,13 +145,13 @@ async def test_a_response_that_is_not_http_raises_an_aimlchat_error():
 async def test_a_chunk_whose_size_is_broken_does_not_hang_the_reader(size):
     started = asyncio.Event()
 
-    async def babble(reader, writer):
+    async def send_junk(reader, writer):
         writer.write(CHUNKED + http_chunk(content("Hello")))
         await started.wait()
         writer.write(size + b"\r\n")
         await reader.read()
 
-    async with serving(babble) as server, ChatSession("k", base_url=server.base_url) as session:
+    async with serving(send_junk) as server, ChatSession("k", base_url=server.base_url) as session:
         stream = session.stream("Why?")
         await anext(stream)
         started.set()
