@@ -17,6 +17,7 @@ from pathlib import Path
 import attrs
 import pytest
 from clockwork import session_on
+from delivery import HANG, run_pending
 from soak import IS_SOAK
 from virtual_time import LoopClock, run_in_virtual_time
 
@@ -149,7 +150,8 @@ async def run(calls: int, rate: float, seed: int) -> tuple[Figures, Growth]:
         for start in range(0, calls, calls // BATCHES):
             await run_batch(emulator, range(start, start + calls // BATCHES), expected, figures)
             emulator.requests.clear()
-            await asyncio.wait_for(emulator.no_connections(), 60)
+            await asyncio.wait_for(emulator.no_connections(), HANG)
+            await run_pending()  # the emulator's tasks for these connections
             growth.measure()
     return figures, growth
 

@@ -23,7 +23,7 @@ KEY = "sk-very-secret"
 ONCE = RetryPolicy(attempts=1)
 
 
-# --- key, base URL and headers ----------------------------------------------------------------------
+# --- key, base URL and headers -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("key", [None, "", "   ", "a\nb", "schlüssel", "tab\there", "a\0b"])
