@@ -1,6 +1,6 @@
-"""One contestant in a process of its own: takes orders as lines of JSON, answers in kind.
+"""One contestant in a process of its own: reads tasks, and writes results, as lines of JSON.
 
-Run by `run.py`, with the Python of the contestant's own environment:
+`run.py` starts it with the Python of the environment of the contestant:
 
     python contestant.py NAME PORT [--uvloop]
 """
@@ -29,31 +29,31 @@ CLIENTS = {
 }
 PICTURE_BYTES = 10_000_000
 TICK = 0.001
-WARM_UP, WARM_UP_CHUNKS = 100, 2_000  # after the others' turns nothing is in the caches
+WARM_UP, WARM_UP_CHUNKS = 100, 2_000  # other contestants have used the caches meanwhile
 
 
 class Contestant:
-    """A client for each address, and what can be asked of them."""
+    """The clients of a contestant, one for each base URL, and the tasks that they can do."""
 
     def __init__(self, name: str, port: str) -> None:
         module, kind = CLIENTS[name]
-        self._make = getattr(importlib.import_module(module), kind)
+        self._client_class = getattr(importlib.import_module(module), kind)
         self._base_url = f"http://127.0.0.1:{port}"
         self._clients = {}
 
     def client(self, path: str):
-        """Return the client of this address, which keeps its connections."""
+        """Return the client for this path, which keeps its connections."""
         if path not in self._clients:
-            self._clients[path] = self._make(f"{self._base_url}/{path}")
+            self._clients[path] = self._client_class(f"{self._base_url}/{path}")
         return self._clients[path]
 
     async def streams(
         self, *, path: str, calls: int, chunks: int, seconds: float = math.inf
     ) -> dict[str, float]:
-        """Read streams all at once; return what they cost.
+        """Read streams concurrently and return what they cost.
 
-        Of a crowd also how late the last chunk came, at the worst, and how late it was sent; both
-        are infinite if the streams are not done after so many ``seconds``.
+        For a crowd, return also how late the last chunk was received, and sent, in the worst case;
+        both are infinite if the streams have not ended after ``seconds``.
         """
         await self.client(f"stream/{WARM_UP_CHUNKS}/0").stream()
         client = self.client(path)
@@ -81,30 +81,30 @@ class Contestant:
         return measured | {"late": max(late), "sent_late": max(sent_late)}
 
     async def whole(self, *, calls: int, width: int) -> dict[str, float]:
-        """Ask for whole answers, ``width`` at once; return what they cost."""
+        """Request completions, ``width`` at once, and return what they cost."""
         client = self.client("whole")
 
-        async def work(left) -> None:
-            for _ in left:
+        async def work(remaining) -> None:
+            for _ in remaining:
                 if not await client.whole():
                     sys.exit("the answer is empty")
 
         async def run(total: int) -> None:
-            left = iter(range(total))
-            await asyncio.gather(*(work(left) for _ in range(width)))
+            remaining = iter(range(total))
+            await asyncio.gather(*(work(remaining) for _ in range(width)))
 
         await run(WARM_UP)
         return await _measured(run(calls))
 
     async def picture(self) -> dict[str, float]:
-        """Send a picture; return how long the event loop was blocked at the longest."""
+        """Send an image and return the longest time for which the event loop was blocked."""
         client = self.client("whole")
         await client.whole()
         data = b"\x89PNG\r\n\x1a\n" + os.urandom(PICTURE_BYTES - 8)
         return await _ticked(client.picture(data))
 
     async def idle(self) -> dict[str, float]:
-        """Do nothing for a while; return what a ticking task calls blocked even then."""
+        """Do nothing for a while and return the longest block that is measured even then."""
         return await _ticked(asyncio.sleep(0.2))
 
     async def close(self) -> None:
@@ -114,7 +114,7 @@ class Contestant:
 
 
 class Ticker:
-    """A task that ought to run every millisecond, and notes by how much it missed that."""
+    """A task that should run every millisecond, and records by how much it was late."""
 
     def __init__(self) -> None:
         self.longest = 0.0
@@ -137,19 +137,19 @@ class Ticker:
 async def _measured(work) -> dict[str, float]:
     """Await ``work`` and return its CPU and wall time in seconds, and its memory in bytes."""
     gc.collect()
-    machine.forget_peak()
-    held, wall, cpu = machine.memory(), time.perf_counter(), time.process_time()
+    machine.reset_peak_memory()
+    memory, wall, cpu = machine.memory(), time.perf_counter(), time.process_time()
     await work
     return {
         "cpu": time.process_time() - cpu,
         "wall": time.perf_counter() - wall,
         "peak": machine.peak_memory(),
-        "grown": machine.peak_memory() - held,
+        "grown": machine.peak_memory() - memory,
     }
 
 
 async def _ticked(work) -> dict[str, float]:
-    """Await ``work`` beside a ticking task; return also the longest time that this was held up."""
+    """Await ``work`` beside a `Ticker`; return also the longest delay of that."""
     ticker = Ticker()
 
     async def both() -> None:
@@ -160,29 +160,29 @@ async def _ticked(work) -> dict[str, float]:
     return measured | {"block": ticker.longest}
 
 
-async def obey(contestant: Contestant, answers) -> None:
-    """Carry out one order after the other, until standard input ends."""
-    print("{}", file=answers, flush=True)
+async def run_tasks(contestant: Contestant, output) -> None:
+    """Run the tasks from standard input, one after the other, until it ends."""
+    print("{}", file=output, flush=True)
     while line := await asyncio.to_thread(sys.stdin.readline):
-        order = json.loads(line)
-        result = await getattr(contestant, order.pop("task"))(**order)
-        print(json.dumps(result), file=answers, flush=True)
+        task = json.loads(line)
+        result = await getattr(contestant, task.pop("name"))(**task)
+        print(json.dumps(result), file=output, flush=True)
     await contestant.close()
 
 
 def main() -> None:
-    """Take part."""
+    """Start the contestant."""
     machine.allow_many_sockets()
-    machine.pin(last=False)
-    answers, sys.stdout = sys.stdout, sys.stderr  # a client may print what it likes
+    machine.pin_to_core(last=False)
+    output, sys.stdout = sys.stdout, sys.stderr  # so that a client may print
     name, port, *options = sys.argv[1:]
     contestant = Contestant(name, port)
     if "--uvloop" in options:
-        import uvloop  # noqa: PLC0415 - asked for
+        import uvloop  # noqa: PLC0415 - optional
 
-        uvloop.run(obey(contestant, answers))
+        uvloop.run(run_tasks(contestant, output))
     else:
-        asyncio.run(obey(contestant, answers))
+        asyncio.run(run_tasks(contestant, output))
 
 
 if __name__ == "__main__":

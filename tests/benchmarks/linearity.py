@@ -1,4 +1,4 @@
-"""Whether twice the work takes twice the time: the parser at a size, and at twice that size."""
+"""Measure whether the time of the parser is linear: at a size, and at twice that size."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from aimlchat import StreamParser
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-READ = 64 * 1024  # what one read of a socket brings at most
-ENOUGH = 0.1  # seconds of CPU that say something
+READ = 64 * 1024  # the most that one read of a socket returns
+ENOUGH = 0.1  # seconds of CPU that can be measured
 TITLE = "the parser at twice these sizes: ms (ratio: over once)"
 VIEW = View(TITLE, "twice", MILLI, 2.2, over="cpu")
 END = b"data: [DONE]\n\n"
@@ -28,17 +28,17 @@ def _event(delta: dict[str, object], finish: str | None = None) -> bytes:
 
 
 def large_event(size: int) -> bytes:
-    """Return a stream with one event of so many bytes."""
+    """Return a stream with one event of this many bytes."""
     return _event({"content": "x" * size}) + _event({}, "stop") + END
 
 
 def long_answer(count: int) -> bytes:
-    """Return a stream of so many chunks."""
+    """Return a stream of this many chunks."""
     return _event({"content": " word"}) * count + _event({}, "stop") + END
 
 
 def fragments(count: int) -> bytes:
-    """Return a tool call in so many pieces."""
+    """Return a stream with a tool call in this many fragments."""
     call = {"index": 0, "id": "call_1", "function": {"name": "f", "arguments": '{"a": "'}}
     piece = {"index": 0, "function": {"arguments": "0123456789"}}
     last = {"index": 0, "function": {"arguments": '"}'}}
@@ -47,23 +47,23 @@ def fragments(count: int) -> bytes:
     return first + rest + END
 
 
-WORKS: dict[str, tuple[Callable[[int], bytes], int]] = {
+WORKLOADS: dict[str, tuple[Callable[[int], bytes], int]] = {
     "an event of 2 MB": (large_event, 2_000_000),
     "50,000 chunks": (long_answer, 50_000),
     "2,000 fragments": (fragments, 2_000),
 }
 
 
-def round_of() -> dict[str, dict[str, float]]:
-    """Return the CPU time of each work, and of twice the work."""
+def measure() -> dict[str, dict[str, float]]:
+    """Return the CPU time of each workload, and of twice the workload."""
     return {
         name: {"cpu": _cpu(make(size)), "twice": _cpu(make(2 * size))}
-        for name, (make, size) in WORKS.items()
+        for name, (make, size) in WORKLOADS.items()
     }
 
 
 def _cpu(data: bytes) -> float:
-    """Return the seconds of CPU that a stream takes, read again until that says something."""
+    """Return the seconds of CPU that reading a stream takes, repeated for precision."""
     gc.collect()
     count, before = 0, time.process_time()
     while (spent := time.process_time() - before) < ENOUGH:

@@ -1,4 +1,4 @@
-"""The yardsticks: loops over aiohttp that a user would write by hand."""
+"""The baselines: loops over aiohttp that a user would write by hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 
 BODY = {"model": "claude-3-7-sonnet-20250219", "messages": [{"role": "user", "content": "Why?"}]}
 
-# Without these the API would refuse what the loops send.
+# The API requires these.
 HEADERS = {"Authorization": "Bearer k", "Content-Type": "application/json"}
 
 
@@ -44,7 +44,7 @@ WHOLE = msgspec.json.Decoder(Whole)
 
 
 class _Loop:
-    """A session of aiohttp, and the address."""
+    """A session of aiohttp for one URL."""
 
     def __init__(self, base_url: str) -> None:
         self.url = f"{base_url}/chat/completions"
@@ -59,17 +59,17 @@ class _Loop:
 
 
 class Careful(_Loop):
-    """Written by somebody who knows aiohttp and msgspec well, and believes the server."""
+    """A loop by an expert of aiohttp and msgspec, without any check of what the server sends."""
 
     async def stream(self) -> tuple[int, str]:
-        """Return the number of chunks with text, and the answer."""
-        rest = b""
+        """Read a stream; return the number of chunks with text, and the answer."""
+        buffered = b""
         answer: list[str] = []
         body = msgspec.json.encode({**BODY, "stream": True})
         async with self.http.post(self.url, data=body) as response:
             response.raise_for_status()
             async for data in response.content.iter_any():
-                *events, rest = (rest + data).split(b"\n\n")
+                *events, buffered = (buffered + data).split(b"\n\n")
                 for event in events:
                     if event == b"data: [DONE]":
                         continue
@@ -79,13 +79,13 @@ class Careful(_Loop):
         return len(answer), "".join(answer)
 
     async def whole(self) -> str:
-        """Return the answer."""
+        """Request a completion and return the answer."""
         async with self.http.post(self.url, data=msgspec.json.encode(BODY)) as response:
             response.raise_for_status()
             return WHOLE.decode(await response.read()).choices[0].message.content
 
     async def picture(self, data: bytes) -> str:
-        """Send a picture and return the answer."""
+        """Send an image and return the answer."""
         part = {"type": "image_url", "image_url": {"url": _data_uri(data)}}
         body = BODY | {"messages": [{"role": "user", "content": [part]}]}
         async with self.http.post(self.url, data=msgspec.json.encode(body)) as response:
@@ -94,10 +94,10 @@ class Careful(_Loop):
 
 
 class Naive(_Loop):
-    """What everybody writes first."""
+    """The loop that most people write first."""
 
     async def stream(self) -> tuple[int, str]:
-        """Return the number of chunks with text, and the answer."""
+        """Read a stream; return the number of chunks with text, and the answer."""
         answer = []
         async with self.http.post(self.url, json={**BODY, "stream": True}) as response:
             async for line in response.content:
@@ -109,12 +109,12 @@ class Naive(_Loop):
         return len(answer), "".join(answer)
 
     async def whole(self) -> str:
-        """Return the answer."""
+        """Request a completion and return the answer."""
         async with self.http.post(self.url, json=BODY) as response:
             return (await response.json())["choices"][0]["message"]["content"]
 
     async def picture(self, data: bytes) -> str:
-        """Send a picture and return the answer."""
+        """Send an image and return the answer."""
         part = {"type": "image_url", "image_url": {"url": _data_uri(data)}}
         body = BODY | {"messages": [{"role": "user", "content": [part]}]}
         async with self.http.post(self.url, json=body) as response:

@@ -1,4 +1,4 @@
-"""What the operating system has to be asked for; each does nothing where there is no such thing."""
+"""Services of the operating system; each does nothing on a system that does not have it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 
 STATUS = Path("/proc/self/status")
-FORGET_PEAK = "5"  # what makes Linux measure the peak anew
+RESET_PEAK = "5"  # see clear_refs in proc(5)
 
 
-def pin(*, last: bool) -> None:
+def pin_to_core(*, last: bool) -> None:
     """Keep this process on the first core that it may use, or on the last."""
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
@@ -19,7 +19,7 @@ def pin(*, last: bool) -> None:
 
 
 def allow_many_sockets() -> None:
-    """Raise the limit of open files as far as it goes."""
+    """Raise the limit of open files to its maximum."""
     with suppress(ImportError, OSError, ValueError):
         import resource  # noqa: PLC0415 - not on Windows
 
@@ -28,12 +28,12 @@ def allow_many_sockets() -> None:
 
 
 def memory() -> int:
-    """Return the bytes that this process holds now; on other systems than Linux 0."""
+    """Return the resident memory of this process in bytes; 0 on systems other than Linux."""
     return _from_status("VmRSS:")
 
 
 def peak_memory() -> int:
-    """Return the most that it has held since `forget_peak`; on other systems since its start."""
+    """Return the peak of it since `reset_peak_memory`; on other systems since the start."""
     if STATUS.exists():
         return _from_status("VmHWM:")
     with suppress(ImportError):
@@ -44,10 +44,10 @@ def peak_memory() -> int:
     return 0
 
 
-def forget_peak() -> None:
-    """Measure the peak from here."""
+def reset_peak_memory() -> None:
+    """Start to measure the peak from here."""
     with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text(FORGET_PEAK, encoding="ascii")
+        Path("/proc/self/clear_refs").write_text(RESET_PEAK, encoding="ascii")
 
 
 def _from_status(name: str) -> int:

@@ -1,4 +1,4 @@
-"""Aimlchat, as its users would use it."""
+"""The client of aimlchat, used as its documentation shows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Ours:
         self.session = aimlchat.ChatSession("k", base_url=base_url, model=MODEL)
 
     async def stream(self) -> tuple[int, str]:
-        """Return the number of deltas with text, and the answer."""
+        """Read a stream; return the number of deltas with text, and the answer."""
         count = 0
         async with self.session.stream("Why?") as stream:
             async for delta in stream:
@@ -23,11 +23,11 @@ class Ours:
         return count, stream.completion.text
 
     async def whole(self) -> str:
-        """Return the answer."""
+        """Request a completion and return the answer."""
         return (await self.session.complete("Why?")).text
 
     async def picture(self, data: bytes) -> str:
-        """Send a picture and return the answer."""
+        """Send an image and return the answer."""
         image = aimlchat.Image(data=data, media_type="image/png")
         return (await self.session.complete(aimlchat.ChatRequest().user(image))).text
 

@@ -1,4 +1,4 @@
-"""Other SDKs, as their own documentation shows them. Each lives in an environment of its own."""
+"""Other SDKs, used as their documentation shows. Each is installed in its own environment."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ class OpenAI:
 
         self.client = openai.AsyncOpenAI(api_key="k", base_url=base_url, **self.settings(openai))
 
-    def settings(self, openai) -> dict:  # noqa: ARG002 - for the heir
-        """Return what else its client is made with."""
+    def settings(self, openai) -> dict:  # noqa: ARG002 - a subclass needs it
+        """Return further arguments of its client."""
         return {}
 
-    async def ask(self, messages: list, **options):
-        """Send a request."""
+    async def request(self, messages: list, **options):
+        """Send a request and return the response."""
         return await self.client.chat.completions.create(model=MODEL, messages=messages, **options)
 
     async def stream(self) -> tuple[int, str]:
-        """Return the number of chunks with text, and the answer."""
+        """Read a stream; return the number of chunks with text, and the answer."""
         answer = [
             chunk.choices[0].delta.content
-            async for chunk in await self.ask(MESSAGES, stream=True)
+            async for chunk in await self.request(MESSAGES, stream=True)
             if chunk.choices and chunk.choices[0].delta.content
         ]
         return len(answer), "".join(answer)
 
     async def whole(self) -> str:
-        """Return the answer."""
-        return (await self.ask(MESSAGES)).choices[0].message.content
+        """Request a completion and return the answer."""
+        return (await self.request(MESSAGES)).choices[0].message.content
 
     async def picture(self, data: bytes) -> str:
-        """Send a picture and return the answer."""
+        """Send an image and return the answer."""
         url = f"data:image/png;base64,{base64.b64encode(data).decode('ascii')}"
         part = {"type": "image_url", "image_url": {"url": url}}
-        answer = await self.ask([{"role": "user", "content": [part]}])
+        answer = await self.request([{"role": "user", "content": [part]}])
         return answer.choices[0].message.content
 
     async def close(self) -> None:
@@ -53,25 +53,25 @@ class OpenAIOnAiohttp(OpenAI):
     """The SDK ``openai`` on aiohttp (``openai[aiohttp]``)."""
 
     def settings(self, openai) -> dict:
-        """Return its other backend, without a limit of its own on connections."""
+        """Return the aiohttp backend, without a limit on connections."""
         limits = openai.DEFAULT_CONNECTION_LIMITS.__class__(max_connections=None)
         return {"http_client": openai.DefaultAioHttpClient(limits=limits)}
 
 
 class LiteLLM(OpenAI):
-    """The SDK ``litellm``, which brings an older ``openai``."""
+    """The SDK ``litellm``, which requires an older ``openai``."""
 
     def __init__(self, base_url: str) -> None:
-        # It would fetch a price list from the net as it is imported.
+        # Otherwise its import fetches a price list over the network.
         os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
         import litellm  # noqa: PLC0415 - only in its own environment
 
         self.litellm = litellm
-        self.place = {"model": f"openai/{MODEL}", "api_base": base_url, "api_key": "k"}
+        self.target = {"model": f"openai/{MODEL}", "api_base": base_url, "api_key": "k"}
 
-    async def ask(self, messages: list, **options):
-        """Send a request."""
-        return await self.litellm.acompletion(messages=messages, **self.place, **options)
+    async def request(self, messages: list, **options):
+        """Send a request and return the response."""
+        return await self.litellm.acompletion(messages=messages, **self.target, **options)
 
     async def close(self) -> None:
-        """It keeps its connections where nobody can close them."""
+        """Do nothing: litellm offers no way to close its connections."""

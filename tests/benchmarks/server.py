@@ -1,12 +1,12 @@
-"""A load server: canned answers over raw sockets, so that it costs next to nothing itself.
+"""A load server: fixed responses over raw sockets, so that it uses little CPU time itself.
 
-Run by `run.py` in a process of its own. The first parts of a path say what is asked for:
+`run.py` starts it in a process of its own. The path of a request selects the response:
 
-- ``/stream/N/R``: N chunks, R a second; as fast as it goes if R is 0;
-- ``/crowd/S/N/R``: the same, but the first chunk waits until S streams are open, and each has its
-  own place within a period. The last chunk says when it was due, and when it was sent, by the
-  machine's monotonic clock;
-- anything else: a whole answer.
+- ``/stream/N/R``: N chunks, R a second; as fast as possible if R is 0;
+- ``/crowd/S/N/R``: the same, but the first chunk waits until S streams are open, and their chunks
+  are spread over each period. The last chunk contains when it was due, and when it was sent, by
+  the monotonic clock of the machine;
+- anything else: a whole completion.
 
 Each chunk is an HTTP chunk of its own, as a real gateway sends them.
 """
@@ -18,10 +18,10 @@ import json
 import sys
 import time
 
-from machine import allow_many_sockets, pin
+from machine import allow_many_sockets, pin_to_core
 
 WORDS = ["The", " sky", " is", " blue", " because", " short", " waves", " scatter", " more", "."]
-BREATH = 0.2  # seconds between the last of a crowd and its first chunk
+PAUSE = 0.2  # seconds between the last request of a crowd and its first chunk
 SOON = 0.001  # too short to sleep
 
 
@@ -47,7 +47,7 @@ def chunk(text: str | None, finish: str | None = None) -> bytes:
 
 
 def whole() -> bytes:
-    """Return a whole answer, head and body."""
+    """Return a whole completion, response headers and body."""
     body = json.dumps(
         {
             "id": "chatcmpl-123",
@@ -64,48 +64,50 @@ def whole() -> bytes:
             "usage": {"prompt_tokens": 10, "completion_tokens": 100, "total_tokens": 110},
         }
     ).encode()
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-    return head % len(body) + body
+    headers = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    return headers % len(body) + body
 
 
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+STREAM_HEADERS = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+)
 CHUNKS = [chunk(word) for word in WORDS]
-LUMP = 500
-FLOOD = CHUNKS * (LUMP // len(CHUNKS))
+BATCH = 500
+BATCH_OF_CHUNKS = CHUNKS * (BATCH // len(CHUNKS))
 TAIL = chunk(None, "stop") + b"e\r\ndata: [DONE]\n\n\r\n" + b"0\r\n\r\n"
 WHOLE = whole()
 
 
 class Crowd:
-    """Streams that begin together, and are played by one task: it is on time where many are not."""
+    """Streams that start together, sent by one task, which is more punctual than many tasks."""
 
     def __init__(self, size: int, count: int, per_second: float) -> None:
         self.size = size
         self.count = count
         self.period = 1 / per_second
         self.writers: list[asyncio.StreamWriter] = []
-        self.played: asyncio.Task[None] | None = None
+        self.sending: asyncio.Task[None] | None = None
         self.complete = asyncio.Event()
 
     @property
     def is_full(self) -> bool:
-        """Whether nobody else may join."""
+        """Whether all streams of the crowd are open."""
         return len(self.writers) == self.size
 
     async def join(self, writer: asyncio.StreamWriter) -> None:
-        """Open a stream and return when it has ended; the last who joins starts them all."""
-        writer.write(HEAD)
+        """Open a stream and return when it has ended; the last one to join starts them all."""
+        writer.write(STREAM_HEADERS)
         self.writers.append(writer)
         if self.is_full:
-            self.played = asyncio.create_task(self.play())
+            self.sending = asyncio.create_task(self.send())
         await self.complete.wait()
 
-    async def play(self) -> None:
-        """Send every chunk when it is due, and the next one late rather than never."""
-        start = time.monotonic() + BREATH
+    async def send(self) -> None:
+        """Send each chunk when it is due, or as soon as possible after that."""
+        start = time.monotonic() + PAUSE
         for number in range(1, self.count + 1):
-            for place, writer in enumerate(self.writers):
-                due = start + self.period * (number + place / self.size)
+            for index, writer in enumerate(self.writers):
+                due = start + self.period * (number + index / self.size)
                 if (wait := due - time.monotonic()) > SOON:
                     await asyncio.sleep(wait)
                 if not writer.is_closing():
@@ -114,46 +116,46 @@ class Crowd:
         self.complete.set()
 
     def chunk(self, number: int, due: float) -> bytes:
-        """Return what is sent now."""
+        """Return the chunk of this number; the last one contains the times."""
         if number < self.count:
             return CHUNKS[number % len(CHUNKS)]
         return chunk(f" {due:.6f}/{time.monotonic():.6f}") + TAIL
 
 
 class Server:
-    """Answers requests, and gathers its crowds."""
+    """Responds to requests, and keeps the crowds."""
 
     def __init__(self) -> None:
         self.crowds: dict[bytes, Crowd] = {}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer the requests of one connection, one after the other."""
+        """Respond to the requests of one connection, one after the other."""
         try:
             while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                await self.skip_body(head, reader)
-                path = head.split(b" ", 2)[1]
+                headers = await reader.readuntil(b"\r\n\r\n")
+                await self.skip_body(headers, reader)
+                path = headers.split(b" ", 2)[1]
                 _, kind, *numbers = path.split(b"/")
                 if kind == b"stream":
                     await stream(writer, int(numbers[0]), float(numbers[1]))
                 elif kind == b"crowd":
                     size, count, per_second = (int(number) for number in numbers[:3])
-                    await self.crowd(path, size, count, per_second).join(writer)
+                    await self.crowd_for(path, size, count, per_second).join(writer)
                 else:
                     writer.write(WHOLE)
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass  # the client is gone, or the server itself ends
+            pass  # the client or the server has ended
         finally:
             writer.close()
 
-    async def skip_body(self, head: bytes, reader: asyncio.StreamReader) -> None:
-        """Read what the head announces."""
-        lines = head.lower().split(b"\r\n")
+    async def skip_body(self, headers: bytes, reader: asyncio.StreamReader) -> None:
+        """Read the body that the headers announce."""
+        lines = headers.lower().split(b"\r\n")
         length = next(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
         await reader.readexactly(length)
 
-    def crowd(self, path: bytes, size: int, count: int, per_second: float) -> Crowd:
-        """Return the crowd that gathers on this path."""
+    def crowd_for(self, path: bytes, size: int, count: int, per_second: float) -> Crowd:
+        """Return the crowd of this path that is not complete yet."""
         crowd = self.crowds.get(path)
         if crowd is None or crowd.is_full:
             crowd = self.crowds[path] = Crowd(size, count, per_second)
@@ -162,22 +164,22 @@ class Server:
 
 async def stream(writer: asyncio.StreamWriter, count: int, per_second: float) -> None:
     """Send a stream of ``count`` chunks."""
-    writer.write(HEAD)
+    writer.write(STREAM_HEADERS)
     if per_second:
         for number in range(count):
             writer.write(CHUNKS[number % len(CHUNKS)])
             await asyncio.sleep(1 / per_second)
     else:
-        # In lumps: a reader that has to wait, and is woken for each few chunks, measures the wait.
-        for number in range(0, count, LUMP):
-            writer.write(b"".join(FLOOD[: min(LUMP, count - number)]))
+        # In batches: a reader that waits for each few chunks would measure the waiting.
+        for number in range(0, count, BATCH):
+            writer.write(b"".join(BATCH_OF_CHUNKS[: min(BATCH, count - number)]))
             await writer.drain()
     writer.write(TAIL)
     await writer.drain()
 
 
 async def main() -> None:
-    """Serve until standard input closes, that is until the parent is gone."""
+    """Serve until standard input closes, that is, until the parent process has ended."""
     server = await asyncio.start_server(Server().serve, "127.0.0.1", 0, limit=2**20, backlog=8192)
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.to_thread(sys.stdin.read)
@@ -186,5 +188,5 @@ async def main() -> None:
 
 if __name__ == "__main__":
     allow_many_sockets()
-    pin(last=True)
+    pin_to_core(last=True)
     asyncio.run(main())

@@ -1,4 +1,4 @@
-"""What it takes to import a package, and to be ready to send; each time in a new process."""
+"""Measure the import of a package, and the time until it can send, in new processes."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ CODES = {
     "openai, ready to send": ("openai", READY.format("openai", "AsyncOpenAI(api_key='k')")),
     "litellm": ("litellm", "import litellm"),
 }
-# As users have it: installed, and compiled before the second start.
+# The installed package, whose bytecode is cached from the first start on.
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-FOLDER = tempfile.gettempdir()  # not that of the sources, which would be imported from there
-# It would fetch a price list from the net as it is imported.
+FOLDER = tempfile.gettempdir()  # not the folder of the sources, which would be imported
+# Otherwise its import fetches a price list over the network.
 QUIET = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-VIEW = View("imports: ms over bare Python", "wall", MILLI, 1.25, yardstick="aiohttp")
+VIEW = View("imports: ms over bare Python", "wall", MILLI, 1.25, baseline="aiohttp")
 
 
-def round_of(pythons: dict[str, str]) -> dict[str, dict[str, float]]:
-    """Start each once; return the seconds that each took longer than a Python that does nothing."""
+def measure(pythons: dict[str, str]) -> dict[str, dict[str, float]]:
+    """Start each once; return the seconds that it took longer than an empty program."""
     times = {}
     for name, (package, code) in CODES.items():
         if package == "aimlchat" or package in pythons:

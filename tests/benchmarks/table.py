@@ -1,4 +1,4 @@
-"""The table: medians over the rounds, and how far they spread."""
+"""The table of results: medians over the rounds, and their spread."""
 
 from __future__ import annotations
 
@@ -10,43 +10,43 @@ if TYPE_CHECKING:
     from scenarios import View
 
 Rounds = list[dict[str, dict[str, float]]]
-"""For each round, what each contestant answered."""
+"""For each round, the result of each contestant."""
 
 NAME, CELL = 28, 11
 COLUMNS = ("median", "spread", "ratio", "spread", "wall, s", "peak, MB")
 
 
-def head() -> str:
-    """Return the line above all."""
+def header() -> str:
+    """Return the header line."""
     return " " * NAME + "".join(f"{column:>{_width(column)}}" for column in COLUMNS)
 
 
 def lines(view: View, rounds: Rounds) -> list[str]:
     """Return the lines of one figure: its title, and a line for each contestant."""
-    names = dict.fromkeys(name for answers in rounds for name in answers)
+    names = dict.fromkeys(name for results in rounds for name in results)
     limit = "" if view.limit is None else f"   at most {view.limit:g}"
     return ["", view.title + limit, *(_line(view, rounds, name) for name in names)]
 
 
 def _line(view: View, rounds: Rounds, name: str) -> str:
-    there = [answers for answers in rounds if name in answers]
-    figures = [answers[name][view.figure] * view.scale for answers in there]
-    ratios = _ratios(view, there, name)
-    walls = [answers[name]["wall"] for answers in there if "wall" in answers[name]]
-    peaks = [answers[name]["peak"] / 1e6 for answers in there if answers[name].get("peak")]
+    present = [results for results in rounds if name in results]
+    figures = [results[name][view.figure] * view.scale for results in present]
+    ratios = _ratios(view, present, name)
+    walls = [results[name]["wall"] for results in present if "wall" in results[name]]
+    peaks = [results[name]["peak"] / 1e6 for results in present if results[name].get("peak")]
     cells = (*_median(figures), *_median(ratios), _median(walls)[0], _median(peaks)[0])
     padded = zip(cells, COLUMNS, strict=True)
     return f"  {name:{NAME - 2}}" + "".join(f"{cell:>{_width(column)}}" for cell, column in padded)
 
 
 def _ratios(view: View, rounds: Rounds, name: str) -> list[float]:
-    """Return the ratios round by round: what was noisy in one was so for both."""
+    """Return the ratio of each round, in which noise affects both sides."""
     if view.over is not None:
-        return [answers[name][view.figure] / answers[name][view.over] for answers in rounds]
-    if view.yardstick in (None, name):
+        return [results[name][view.figure] / results[name][view.over] for results in rounds]
+    if view.baseline in (None, name):
         return []
-    both = [(answers[name], answers.get(view.yardstick)) for answers in rounds]
-    return [mine[view.figure] / yard[view.figure] for mine, yard in both if yard]
+    both = [(results[name], results.get(view.baseline)) for results in rounds]
+    return [mine[view.figure] / other[view.figure] for mine, other in both if other]
 
 
 def _median(values: list[float]) -> tuple[str, str]:
