@@ -6,9 +6,10 @@ import pickle
 from email.utils import formatdate
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
+from soak import examples
 
 from aimlchat import (
     APIError,
@@ -248,14 +249,14 @@ def test_retry_after_is_read_in_seconds_milliseconds_and_as_a_date(headers, seco
     st.text(max_size=40)
     | st.from_regex(r"\w{3}, \d\d? \w{3} \d{1,5} \d\d:\d\d:\d\d [A-Z+\-0-9]{0,6}")
 )
-@settings(max_examples=500, deadline=None)
+@examples(500)
 def test_any_retry_after_is_a_number_or_none(value):
     seconds = parse_retry_after({"retry-after": value}, NOW)
     assert seconds is None or seconds >= 0
 
 
 @given(st.integers(300, 999), st.binary(max_size=80))
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_any_body_becomes_an_error(status, body):
     error = error_from_response(status, body, {}, NOW)
     assert isinstance(error, APIError)

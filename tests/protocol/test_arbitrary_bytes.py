@@ -4,8 +4,9 @@ import itertools
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from soak import examples
 
 from aimlchat import AIMLChatError, StreamParser, ToolCallDelta
 
@@ -149,17 +150,17 @@ class TestAnySplit:
     """Any split of the same bytes gives the same text and the same end."""
 
     @given(body=st.binary(max_size=300), positions=POSITIONS, model=MODELS)
-    @settings(max_examples=300, deadline=None)
+    @examples(300)
     def test_of_arbitrary_bytes(self, body, positions, model):
         check_splits(body, positions, model)
 
     @given(body=BODIES, line_end=LINE_ENDS, positions=POSITIONS, model=MODELS)
-    @settings(max_examples=500, deadline=None)
+    @examples(500)
     def test_of_valid_and_odd_parts(self, body, line_end, positions, model):
         check_splits(body.replace(b"\n", line_end), positions, model)
 
     @given(parts=st.lists(st.sampled_from(VALID), min_size=1, max_size=12), positions=POSITIONS)
-    @settings(max_examples=200, deadline=None)
+    @examples(200)
     def test_of_valid_events_in_any_order(self, parts, positions):
         check_splits(b"".join(parts), positions, "")
 
@@ -171,7 +172,7 @@ class TestAnySplit:
         cuts=POSITIONS,
         model=MODELS,
     )
-    @settings(max_examples=200, deadline=None)
+    @examples(200)
     def test_of_any_text_in_any_number_of_deltas(self, text, positions, cuts, model):
         events = [event(choice({"content": piece})) for piece in cut(text, cuts)]
         check_splits(b"".join(events), positions, model)

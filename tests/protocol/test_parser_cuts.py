@@ -5,8 +5,9 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from soak import examples, sample
 
 from aimlchat import (
     AnswerDelta,
@@ -71,11 +72,12 @@ class TestOwnStreams:
         assert single.completion == whole.completion
         check_text(whole)
 
+    @pytest.mark.sampled
     def test_any_pieces_give_the_same_deltas_and_completion(self, read_bytes, body, model):
         whole = read_bytes([body], model)
 
         @given(st.lists(st.integers(0, 10_000), max_size=30))
-        @settings(max_examples=30, deadline=None)
+        @examples(30)
         def check(positions):
             pieces = read_bytes(cut(body, positions), model)
             assert pieces.deltas == whole.deltas
@@ -95,11 +97,12 @@ class TestOwnStreams:
                 reading = read_bytes([other[:position], other[position:]], model)
                 assert reading.deltas == whole.deltas
 
+    @pytest.mark.sampled
     def test_a_stream_that_is_cut_at_any_byte_is_complete_or_interrupted(
         self, read_bytes, body, model
     ):
         whole = read_bytes([body], model)
-        for end in range(len(body)):
+        for end in sample(range(len(body)), 100):
             reading = read_bytes([body[:end]], model)
             assert reading.fed == whole.deltas[: len(reading.fed)]
             check_text(reading)
@@ -133,7 +136,7 @@ def check_pieces(body, pieces, read_bytes, model):
     positions=st.lists(st.integers(0, 300), max_size=6),
     model=st.sampled_from(["", "gpt-4o", "qwen3-32b"]),
 )
-@settings(max_examples=400, deadline=None)
+@examples(400)
 def test_arbitrary_bytes_do_not_crash(read_bytes, body, positions, model):
     check_pieces(body, cut(body, positions), read_bytes, model)
 
@@ -142,14 +145,14 @@ def test_arbitrary_bytes_do_not_crash(read_bytes, body, positions, model):
     events=st.lists(st.binary(max_size=40), max_size=6),
     positions=st.lists(st.integers(0, 300), max_size=6),
 )
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_arbitrary_events_do_not_crash(read_bytes, events, positions):
     body = b"".join(b"data: %s\n\n" % event for event in events)
     check_pieces(body, cut(body, positions), read_bytes, "")
 
 
 @given(data=st.data(), positions=st.lists(st.integers(0, 5000), max_size=4))
-@settings(max_examples=600, deadline=None)
+@examples(600)
 def test_mutated_streams_do_not_crash(read_bytes, data, positions):
     body, model = data.draw(st.sampled_from(STREAMS)).values
     mutated = bytearray(body)
@@ -235,20 +238,20 @@ EVENTS = (
 
 
 @given(events=st.lists(EVENTS, max_size=6), model=st.sampled_from(["", "gpt-4o", "qwen3-32b"]))
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_chunks_with_any_value_in_any_key_do_not_crash(read, events, model):
     check_text(read(*events, model=model))
 
 
 @given(body=CHUNK)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_a_whole_body_with_any_value_in_any_key_does_not_crash(read_bytes, body):
     reading = read_bytes([json.dumps(body).encode()], "")
     check_text(reading)
 
 
 @given(body=CHUNK)
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_the_fast_and_the_lenient_path_agree_on_a_whole_body(read_bytes, body):
     fast = read_bytes([json.dumps(body).encode()], "")
     lenient = read_bytes([json.dumps(body | {"created": [0]}).encode()], "")
@@ -260,7 +263,7 @@ def test_the_fast_and_the_lenient_path_agree_on_a_whole_body(read_bytes, body):
 
 
 @given(chunks=st.lists(CHUNK.filter(lambda body: not body.get("error")), max_size=5))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_the_fast_and_the_lenient_path_agree_on_a_stream(read, chunks):
     fast = read(*chunks, b"[DONE]", model="gpt-4o")
     # The fast decoder rejects a time that is not a number, and the lenient path ignores it.
@@ -284,7 +287,7 @@ PLAIN = st.fixed_dictionaries({"choices": st.tuples(CHOICE)})
     chunks=st.lists(PLAIN | CHUNK.filter(lambda body: not body.get("error")), max_size=25),
     model=st.sampled_from(["gpt-4o", "qwen3-32b"]),
 )
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_the_plain_and_the_lenient_path_agree_on_chunks_read_one_by_one(
     sse, read_bytes, chunk, chunks, model
 ):

@@ -4,8 +4,9 @@ import itertools
 import re
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from soak import examples
 
 from aimlchat import ProtocolError
 from aimlchat._protocol.sse import MAX_EVENT_BYTES, EventDecoder
@@ -281,12 +282,12 @@ FRAGMENTS = st.lists(st.sampled_from(PIECES), max_size=25).map(b"".join)
 
 @given(body=FRAGMENTS | st.binary(max_size=60), positions=st.lists(st.integers(0, 80), max_size=12))
 @example(body=b"\xef\xbb\xbf\xef\xbb\xbfdata: a\r\n\r\n", positions=range(30))
-@settings(max_examples=1500, deadline=None)
+@examples(1500)
 def test_any_split_gives_the_events_of_the_standard(body, positions):
     assert decoded(*cut(body, positions)) == by_the_standard(body)
 
 
 @given(body=FRAGMENTS)
-@settings(max_examples=500, deadline=None)
+@examples(500)
 def test_bytes_one_at_a_time_give_the_events_of_the_standard(body):
     assert decoded(*(body[i : i + 1] for i in range(len(body)))) == by_the_standard(body)

@@ -3,8 +3,9 @@
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from soak import examples
 
 from aimlchat._protocol.think_tags import ThinkTagSplitter, may_use_tags
 
@@ -90,7 +91,7 @@ def test_every_cut_of_a_text_gives_the_same_split(text):
         max_size=40,
     )
 )
-@settings(max_examples=400, deadline=None)
+@examples(400)
 def test_long_texts_are_split_by_the_definition(pieces):
     text = "".join(pieces)
     assert split(*pieces) == by_definition(text)

@@ -5,8 +5,9 @@ import json
 import pickle
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from soak import examples
 
 from aimlchat import (
     AIMLChatError,
@@ -256,7 +257,7 @@ class TestFaults:
         assert completion.raw["choices"][0]["message"]["x"] == "\ufffd"
 
     @given(st.binary(max_size=100) | st.text(max_size=50).map(str.encode))
-    @settings(max_examples=500, deadline=None)
+    @examples(500)
     def test_arbitrary_bytes_do_not_crash(self, body):
         try:
             completion = parse_completion(body)
@@ -266,7 +267,7 @@ class TestFaults:
         assert isinstance(completion.raw, dict)
 
     @given(st.data())
-    @settings(max_examples=500, deadline=None)
+    @examples(500)
     def test_mutated_bodies_do_not_crash(self, data):
         calls = [{"id": "a", "function": {"name": "f", "arguments": "{}"}}]
         whole = build_body(

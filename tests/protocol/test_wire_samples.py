@@ -12,9 +12,10 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from raw_server import CHUNKED, http_chunk, serving
+from soak import examples
 
 from aimlchat import (
     AIMLChatError,
@@ -116,11 +117,12 @@ class TestStreams:
         check(reading.completion, entry["expected"])
         assert reading.completion == read_bytes([body], entry["model"]).completion
 
+    @pytest.mark.sampled
     def test_a_body_in_random_pieces(self, read_bytes, body, entry):
         whole = read_bytes([body], entry["model"])
 
         @given(st.randoms(use_true_random=False), st.integers(1, 40))
-        @settings(max_examples=25, deadline=None)
+        @examples(25)
         def check_pieces(rng: random.Random, count):
             ends = sorted(rng.randrange(len(body) + 1) for _ in range(count))
             bounds = itertools.pairwise([0, *ends, len(body)])
