@@ -108,7 +108,7 @@ def emulator_url(aimlchat_emulator):
 
 
 @pytest.fixture
-async def thinker():
+async def stalling_server():
     """A server that sends one delta, "One", and then nothing until the client leaves."""
 
     async def think(reader, writer):
@@ -121,14 +121,14 @@ async def thinker():
 
 
 @pytest.fixture
-async def thoughtful(thinker):
-    """A session that talks to `thinker`."""
-    async with ChatSession("test-key", base_url=thinker.base_url) as opened:
+async def stalling_session(stalling_server):
+    """A session that talks to `stalling_server`."""
+    async with ChatSession("test-key", base_url=stalling_server.base_url) as opened:
         yield opened
 
 
 @pytest.fixture
-async def pinging():
+async def pinging_server():
     """A server that sends the response headers and a ping, and then nothing."""
 
     async def ping(reader, writer):
@@ -141,7 +141,7 @@ async def pinging():
 
 
 @pytest.fixture
-async def silent():
+async def silent_server():
     """A server that takes a request and never responds."""
 
     async def listen(reader, _):

@@ -25,7 +25,7 @@ CLIENTS = {
     "openai": ("peers", "OpenAI"),
     "openai-aiohttp": ("peers", "OpenAIOnAiohttp"),
     "litellm": ("peers", "LiteLLM"),
-    "nobody": ("loops", "Careful"),
+    "idle": ("loops", "Careful"),
 }
 PICTURE_BYTES = 10_000_000
 TICK = 0.001

@@ -101,9 +101,9 @@ def crowd(peers: list[str]) -> Scenario:
 
 
 def picture(peers: list[str]) -> Scenario:
-    """A request of megabytes, during which the event loop must not block; "nobody" sends none."""
+    """A request of megabytes, during which the event loop must not block; "idle" sends none."""
     task = {"name": "picture"}
-    tasks = {OURS: task, "nobody": {"name": "idle"}, CAREFUL: task}
+    tasks = {OURS: task, "idle": {"name": "idle"}, CAREFUL: task}
     tasks |= dict.fromkeys(peers, task)
     title = "a 10 MB image: longest block of the event loop, ms"
     return Scenario(tasks, (View(title, "block", MILLI, 10, baseline=None),))

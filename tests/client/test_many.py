@@ -143,14 +143,14 @@ def test_an_outcome_needs_a_completion_or_an_error():
 # --- how a run ends -------------------------------------------------------------------------------
 
 
-async def test_leaving_early_cancels_what_is_in_flight(silent):
-    async with session_on(Clockwork(), silent.base_url) as session:
+async def test_leaving_early_cancels_what_is_in_flight(silent_server):
+    async with session_on(Clockwork(), silent_server.base_url) as session:
         run = session.complete_many(Count(), concurrency=2)
         waiting = asyncio.ensure_future(anext(run))
-        await silent.requested.wait()
+        await silent_server.requested.wait()
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        await asyncio.wait_for(silent.gone.wait(), HANG)
+        await asyncio.wait_for(silent_server.gone.wait(), HANG)
         await run.aclose()
 
         assert run.in_flight == 0
@@ -208,8 +208,8 @@ async def test_an_error_of_the_iterable_cancels_no_call_in_flight(session):
     assert all(outcome.text for outcome in outcomes)
 
 
-async def test_a_run_whose_wait_was_cancelled_does_not_end_as_if_complete(silent):
-    async with ChatSession("test-key", base_url=silent.base_url) as session:
+async def test_a_run_whose_wait_was_cancelled_does_not_end_as_if_complete(silent_server):
+    async with ChatSession("test-key", base_url=silent_server.base_url) as session:
         run = session.complete_many(["Hi"] * 3)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(anext(run), 0.05)

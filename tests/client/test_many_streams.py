@@ -57,8 +57,8 @@ async def test_the_failure_of_one_stream_is_raised_after_the_others(session, emu
     assert [run.outcomes[n].error is None for n in range(3)] == [True, False, True]
 
 
-async def test_leaving_many_streams_closes_them_all(thinker):
-    async with session_on(Clockwork(), thinker.base_url) as session:
+async def test_leaving_many_streams_closes_them_all(stalling_server):
+    async with session_on(Clockwork(), stalling_server.base_url) as session:
         async with session.stream_many(["a"], concurrency=2) as run:
             await anext(run)
-        await asyncio.wait_for(thinker.gone.wait(), HANG)
+        await asyncio.wait_for(stalling_server.gone.wait(), HANG)

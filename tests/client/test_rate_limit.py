@@ -67,10 +67,12 @@ def test_a_slot_of_a_closed_loop_frees_none_in_the_next_loop():
     asyncio.run(go_on())
 
 
-async def test_closing_the_session_ends_a_call_that_waits_for_a_slot(emulator, silent):
-    async with session_on(Clockwork(), silent.base_url, limits=Limits(concurrency=1)) as session:
+async def test_closing_the_session_ends_a_call_that_waits_for_a_slot(emulator, silent_server):
+    async with session_on(
+        Clockwork(), silent_server.base_url, limits=Limits(concurrency=1)
+    ) as session:
         first = asyncio.ensure_future(session.complete("One"))
-        await silent.requested.wait()
+        await silent_server.requested.wait()
         second = asyncio.ensure_future(session.complete("Two"))
         await run_pending()
         await session.close()

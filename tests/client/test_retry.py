@@ -197,8 +197,8 @@ async def test_every_attempt_has_the_same_request_id(session, emulator):
     assert ids == {completion.client_request_id}
 
 
-async def test_a_closed_session_does_not_retry(clock, pinging):
-    async with session_on(clock, pinging.base_url) as session:
+async def test_a_closed_session_does_not_retry(clock, pinging_server):
+    async with session_on(clock, pinging_server.base_url) as session:
         stream = await session.stream("Hi").__aenter__()
         reading = asyncio.ensure_future(anext(stream))
         await asyncio.sleep(0)
@@ -206,7 +206,7 @@ async def test_a_closed_session_does_not_retry(clock, pinging):
         with pytest.raises(StreamInterruptedError):
             await reading
 
-    assert len(pinging.requests) == 1
+    assert len(pinging_server.requests) == 1
 
 
 # --- streams --------------------------------------------------------------------------------------

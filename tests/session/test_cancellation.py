@@ -123,9 +123,9 @@ async def test_a_call_may_be_cancelled_at_every_await(aimlchat_emulator, call, f
     assert len(outcomes) > 3
 
 
-async def test_a_stream_may_be_cancelled_in_any_pass_of_the_loop(pinging):
+async def test_a_stream_may_be_cancelled_in_any_pass_of_the_loop(pinging_server):
     limits = Limits(concurrency=1)
-    async with ChatSession("test-key", base_url=pinging.base_url, limits=limits) as session:
+    async with ChatSession("test-key", base_url=pinging_server.base_url, limits=limits) as session:
         for passes in range(1, 40):
             entering = asyncio.ensure_future(session.stream("Hi").__aenter__())
             for _ in range(passes):
@@ -142,8 +142,8 @@ async def test_a_stream_may_be_cancelled_in_any_pass_of_the_loop(pinging):
     assert passes > 3
 
 
-async def test_cancelling_the_reader_closes_the_connection(thoughtful, thinker):
-    stream = thoughtful.stream("Count")
+async def test_cancelling_the_reader_closes_the_connection(stalling_session, stalling_server):
+    stream = stalling_session.stream("Count")
     await anext(stream)
     reader = asyncio.create_task(stream.collect())
     await asyncio.sleep(0)
@@ -151,17 +151,17 @@ async def test_cancelling_the_reader_closes_the_connection(thoughtful, thinker):
 
     with pytest.raises(asyncio.CancelledError):
         await reader
-    await thinker.gone.wait()
+    await stalling_server.gone.wait()
     with pytest.raises(StreamInterruptedError) as caught:
         await anext(stream)
     assert caught.value.partial.text == "One"
 
 
-async def test_cancelling_before_the_response_headers_closes_the_connection(silent):
-    async with ChatSession("k", base_url=silent.base_url) as session:
+async def test_cancelling_before_the_response_headers_closes_the_connection(silent_server):
+    async with ChatSession("k", base_url=silent_server.base_url) as session:
         opening = asyncio.create_task(session.stream("Why?").collect())
-        await silent.requested.wait()
+        await silent_server.requested.wait()
         opening.cancel()
         with pytest.raises(asyncio.CancelledError):
             await opening
-        await silent.gone.wait()
+        await silent_server.gone.wait()

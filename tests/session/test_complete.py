@@ -256,9 +256,9 @@ async def test_listing_the_models_sends_no_key(session, emulator):
     assert "authorization" not in {name.lower() for name in emulator.requests[0].headers}
 
 
-async def test_closing_the_session_ends_calls_that_wait_for_a_connection(thinker):
+async def test_closing_the_session_ends_calls_that_wait_for_a_connection(stalling_server):
     limits = Limits(max_connections=1)
-    async with ChatSession("k", base_url=thinker.base_url, limits=limits) as session:
+    async with ChatSession("k", base_url=stalling_server.base_url, limits=limits) as session:
         stream = session.stream("Count")
         await anext(stream)
         waiting = asyncio.create_task(session.complete("Hello"))

@@ -148,12 +148,12 @@ async def test_a_request_that_is_refused_before_sending_is_reported(session, rec
 
 @pytest.mark.parametrize("streamed", [True, False])
 async def test_a_call_that_is_cancelled_before_the_response_headers_is_reported(
-    records, silent, streamed
+    records, silent_server, streamed
 ):
-    async with session_on(Clockwork(), silent.base_url, on_finish=records.append) as session:
+    async with session_on(Clockwork(), silent_server.base_url, on_finish=records.append) as session:
         call = session.stream("Hi").collect() if streamed else session.complete("Hi")
         task = asyncio.ensure_future(call)
-        await silent.requested.wait()
+        await silent_server.requested.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -161,11 +161,11 @@ async def test_a_call_that_is_cancelled_before_the_response_headers_is_reported(
     assert record.outcome == "cancelled"
 
 
-async def test_a_cancelled_call_is_reported_with_its_attempts(silent):
+async def test_a_cancelled_call_is_reported_with_its_attempts(silent_server):
     records = []
-    async with session_on(Clockwork(), silent.base_url, on_finish=records.append) as session:
+    async with session_on(Clockwork(), silent_server.base_url, on_finish=records.append) as session:
         call = asyncio.ensure_future(session.complete("Hi"))
-        await silent.requested.wait()
+        await silent_server.requested.wait()
         call.cancel()
         await asyncio.gather(call, return_exceptions=True)
 

@@ -75,55 +75,61 @@ async def by_a_deadline_of_the_caller(session):
     ],
 )
 async def test_leaving_closes_the_connection_at_once_and_is_reported(
-    thinker, gc_disabled, leave, outcome
+    stalling_server, gc_disabled, leave, outcome
 ):
     records = []
-    async with session_on(Clockwork(), thinker.base_url, on_finish=records.append) as session:
+    async with session_on(
+        Clockwork(), stalling_server.base_url, on_finish=records.append
+    ) as session:
         await leave(session)
 
-        await asyncio.wait_for(thinker.gone.wait(), HANG)
+        await asyncio.wait_for(stalling_server.gone.wait(), HANG)
         (record,) = records
         assert (record.outcome, record.deltas, record.error) == (outcome, 1, None)
 
 
-async def test_leaving_before_the_first_token_closes_the_connection_at_once(pinging):
-    async with session_on(Clockwork(), pinging.base_url) as session:
+async def test_leaving_before_the_first_token_closes_the_connection_at_once(pinging_server):
+    async with session_on(Clockwork(), pinging_server.base_url) as session:
         async with session.stream("Hi"):
             pass
 
-        await asyncio.wait_for(pinging.gone.wait(), HANG)
+        await asyncio.wait_for(pinging_server.gone.wait(), HANG)
 
 
-async def test_a_stream_still_referenced_after_break_is_closed_by_its_context(thoughtful, thinker):
+async def test_a_stream_still_referenced_after_break_is_closed_by_its_context(
+    stalling_session, stalling_server
+):
 
-    async with thoughtful.stream("Count") as stream:
+    async with stalling_session.stream("Count") as stream:
         async for _ in stream:
             break
 
-    await thinker.gone.wait()
+    await stalling_server.gone.wait()
     assert stream.partial.text
     with pytest.raises(RuntimeError):
         _ = stream.completion
 
 
 async def test_a_bare_break_closes_the_connection_by_reference_counts_alone(
-    thoughtful, thinker, gc_disabled
+    stalling_session, stalling_server, gc_disabled
 ):
-    async for _ in thoughtful.stream("Count"):
+    async for _ in stalling_session.stream("Count"):
         break
-    await thinker.gone.wait()
+    await stalling_server.gone.wait()
 
 
-async def test_a_view_that_is_dropped_closes_the_connection(thoughtful, thinker):
+async def test_a_view_that_is_dropped_closes_the_connection(stalling_session, stalling_server):
 
-    async for _ in thoughtful.stream("Count").answer_text():
+    async for _ in stalling_session.stream("Count").answer_text():
         break
 
-    await thinker.gone.wait()
+    await stalling_server.gone.wait()
 
 
-async def test_closing_from_another_task_ends_the_reader_with_an_error(thoughtful, thinker):
-    stream = thoughtful.stream("Count")
+async def test_closing_from_another_task_ends_the_reader_with_an_error(
+    stalling_session, stalling_server
+):
+    stream = stalling_session.stream("Count")
     await anext(stream)
     reader = asyncio.create_task(stream.collect())
     await asyncio.sleep(0)
@@ -132,52 +138,56 @@ async def test_closing_from_another_task_ends_the_reader_with_an_error(thoughtfu
 
     with pytest.raises(StreamInterruptedError):
         await reader
-    await thinker.gone.wait()
+    await stalling_server.gone.wait()
 
 
-async def test_closing_from_another_task_before_the_response_headers_closes_the_connection(silent):
-    async with ChatSession("k", base_url=silent.base_url) as session:
+async def test_closing_from_another_task_before_the_response_headers_closes_the_connection(
+    silent_server,
+):
+    async with ChatSession("k", base_url=silent_server.base_url) as session:
         stream = session.stream("Why?")
         reader = asyncio.create_task(stream.collect())
-        await silent.requested.wait()
+        await silent_server.requested.wait()
 
         await stream.aclose()
 
-        await silent.gone.wait()
+        await silent_server.gone.wait()
         with pytest.raises(StreamInterruptedError):
             await reader
 
 
-async def test_a_stream_that_another_task_closes_is_not_retried(pinging):
-    async with session_on(Clockwork(), pinging.base_url) as session:
+async def test_a_stream_that_another_task_closes_is_not_retried(pinging_server):
+    async with session_on(Clockwork(), pinging_server.base_url) as session:
         stream = await session.stream("Hi").__aenter__()
         reading = asyncio.ensure_future(anext(stream))
         await asyncio.sleep(0)
         await stream.aclose()
         with pytest.raises(StreamInterruptedError):
             await reading
-        await asyncio.wait_for(pinging.gone.wait(), HANG)
+        await asyncio.wait_for(pinging_server.gone.wait(), HANG)
 
-    assert len(pinging.requests) == 1
+    assert len(pinging_server.requests) == 1
 
 
 # --- closing the session --------------------------------------------------------------------------
 
 
-async def test_closing_the_session_ends_its_streams_with_an_error(thoughtful, thinker):
-    stream = thoughtful.stream("Count")
+async def test_closing_the_session_ends_its_streams_with_an_error(
+    stalling_session, stalling_server
+):
+    stream = stalling_session.stream("Count")
     await anext(stream)
 
-    await thoughtful.close()
+    await stalling_session.close()
 
     with pytest.raises(StreamInterruptedError) as caught:
         await stream.collect()
     assert caught.value.partial.text == "One"
 
 
-async def test_closing_the_session_ends_a_stream_on_a_borrowed_pool(thinker):
+async def test_closing_the_session_ends_a_stream_on_a_borrowed_pool(stalling_server):
     async with aiohttp.ClientSession() as http:
-        session = ChatSession("test-key", base_url=thinker.base_url, http=http)
+        session = ChatSession("test-key", base_url=stalling_server.base_url, http=http)
         stream = session.stream("Hi")
         await anext(stream)
         reading = asyncio.ensure_future(anext(stream))
@@ -186,7 +196,7 @@ async def test_closing_the_session_ends_a_stream_on_a_borrowed_pool(thinker):
 
         with pytest.raises(StreamInterruptedError, match="closed"):
             await reading
-        await asyncio.wait_for(thinker.gone.wait(), HANG)
+        await asyncio.wait_for(stalling_server.gone.wait(), HANG)
 
 
 async def test_closing_the_session_leaves_no_task_and_no_connection(aimlchat_emulator):

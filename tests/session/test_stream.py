@@ -169,8 +169,8 @@ async def test_a_stream_that_was_read_to_its_end_returns_its_connection(session,
     assert emulator.open_connections == 1
 
 
-async def test_two_tasks_cannot_read_one_stream(thoughtful, thinker):
-    async with thoughtful.stream("Count") as stream:
+async def test_two_tasks_cannot_read_one_stream(stalling_session, stalling_server):
+    async with stalling_session.stream("Count") as stream:
         await anext(stream)
         reader = asyncio.create_task(anext(stream))
         await asyncio.sleep(0)
