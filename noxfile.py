@@ -113,10 +113,15 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types of the package, and of its public interface as a user sees it."""
+    """Check the types of the package, and those that users meet, in the docs' examples too."""
     session.install(".[cli]", *group("types"), *group("tests"))
     session.run("mypy")
-    session.run("mypy", "tests/typing_public.py")
+    snippets = Path(session.create_tmp(), "snippets").resolve()
+    shutil.rmtree(snippets, ignore_errors=True)
+    session.run("python", "tests/support/snippets.py", str(snippets))
+    public = ["tests/typing_public.py", *map(str, sorted(snippets.glob("*.py")))]
+    session.run("mypy", *public)
+    session.run("pyright", *public)
 
 
 @nox.session
