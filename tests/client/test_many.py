@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from clockwork import Clockwork, session_on
 from delivery import HANG, run_pending
+from raw_server import serving
 
 from aimlchat import (
     AIMLChatError,
@@ -94,11 +95,24 @@ async def test_a_failed_request_stops_no_other(session, emulator):
         outcomes[2].unwrap()
 
 
-async def test_ordered_outcomes_wait_for_the_slowest(session, emulator):
-    emulator.reply("slow", pace=0.05)
-    outcomes = await session.complete_many(["a", "b", "c"], concurrency=3).gather()
+async def test_ordered_outcomes_wait_for_the_slowest():
+    async def respond(_, writer):
+        if b'"first"' in server.requests[-1]:
+            await others_done.wait()
+        body = b'{"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]}'
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+
+    def note_progress(progress):
+        if progress.done == 2:
+            others_done.set()
+
+    others_done = asyncio.Event()
+    async with serving(respond) as server, session_on(Clockwork(), server.base_url) as session:
+        run = session.complete_many(["first", "second", "third"], on_progress=note_progress)
+        outcomes = await run.gather()
 
     assert [outcome.index for outcome in outcomes] == [0, 1, 2]
+    assert all(outcome.completion for outcome in outcomes)
 
 
 async def test_unordered_outcomes_come_as_they_finish(aimlchat_emulator):

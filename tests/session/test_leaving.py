@@ -9,6 +9,7 @@ from clockwork import Clockwork, session_on
 from delivery import HANG
 
 from aimlchat import ChatSession, StreamInterruptedError
+from aimlchat.emulator import Stall
 
 
 async def by_break(session):
@@ -203,7 +204,7 @@ async def test_closing_the_session_leaves_no_task_and_no_connection(aimlchat_emu
     emulator = aimlchat_emulator
     session = ChatSession("test-key", base_url=emulator.base_url)
     for _ in range(3):
-        emulator.reply("One two three.", pace=0.01)
+        emulator.reply("One two three.", fault=Stall(after=1))
     streams = [session.stream("Hi") for _ in range(3)]
     await asyncio.gather(*(anext(stream) for stream in streams))
     await session.close()
