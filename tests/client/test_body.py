@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from aimlchat import Audio, ChatRequest, Document, Image
-from aimlchat._client.body import body_of
+from aimlchat._client.body import encode_request
 
 PNG = b"\x89PNG\r\n\x1a\n"
 CLAUDE = "anthropic/claude-opus-4"
@@ -17,7 +17,7 @@ def image(size):
 
 
 def encoded_body(request):
-    _, body = body_of(request, stream=False)
+    _, body = encode_request(request, stream=False)
     data = b"".join(body.pieces())
     assert len(data) == len(body)
     return data
@@ -69,7 +69,7 @@ def test_a_large_text_document_is_encoded_like_the_payload():
 
 
 def test_no_piece_of_a_large_body_is_large():
-    _, body = body_of(ChatRequest("gpt-4o").user(image(5_000_000)), stream=True)
+    _, body = encode_request(ChatRequest("gpt-4o").user(image(5_000_000)), stream=True)
 
     assert body.is_large
     assert max(map(len, body.pieces())) <= 400_000
@@ -77,7 +77,7 @@ def test_no_piece_of_a_large_body_is_large():
 
 
 def test_a_small_body_is_one_piece():
-    _, body = body_of(ChatRequest("gpt-4o").user("Hi"), stream=False)
+    _, body = encode_request(ChatRequest("gpt-4o").user("Hi"), stream=False)
 
     assert not body.is_large
     assert body.whole() == msgspec.json.encode(ChatRequest("gpt-4o").user("Hi").payload())

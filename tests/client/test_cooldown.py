@@ -8,7 +8,7 @@ from clockwork import Clockwork, session_on
 from delivery import run_pending
 
 from aimlchat import ConnectionFailedError, Limits, RateLimitError, RetryPolicy
-from aimlchat._client.rate_limit import Gate
+from aimlchat._client.rate_limit import RateLimiter
 
 
 class WaitingCalls:
@@ -24,7 +24,7 @@ class WaitingCalls:
         self.tasks += [asyncio.ensure_future(self._start(model)) for _ in range(count)]
 
     async def _start(self, model):
-        await self._gate.enter(model)
+        await self._gate.acquire(model)
         self.starts.append(self._clock.now)
 
     async def pass_time(self, seconds, steps):
@@ -37,18 +37,18 @@ class WaitingCalls:
 def clock():
     clock = Clockwork(hasty=False)
     draws = itertools.cycle(n / 20 for n in range(20))
-    clock.chance = lambda: next(draws)  # as evenly distributed as many random draws are
+    clock.random = lambda: next(draws)  # as evenly distributed as many random draws are
     return clock
 
 
 @pytest.fixture
 def gate(clock):
-    return Gate(Limits(), clock)
+    return RateLimiter(Limits(), clock)
 
 
 async def test_no_call_starts_during_a_cooldown(gate, clock):
     calls = WaitingCalls(gate, clock)
-    gate.rest("m", 30)
+    gate.cool_down("m", 30)
     calls.add(20)
     await calls.pass_time(29.9, 10)
 
@@ -60,7 +60,7 @@ async def test_no_call_starts_during_a_cooldown(gate, clock):
 async def test_after_a_cooldown_calls_start_over_a_ramp(gate, clock):
     calls = WaitingCalls(gate, clock)
     start = clock.now
-    gate.rest("m", 30)
+    gate.cool_down("m", 30)
     calls.add(20)
     await calls.pass_time(40, 400)
 
@@ -74,7 +74,7 @@ async def test_after_a_cooldown_calls_start_over_a_ramp(gate, clock):
 async def test_a_short_cooldown_has_a_ramp_of_at_most_a_second(gate, clock):
     calls = WaitingCalls(gate, clock)
     start = clock.now
-    gate.rest("m", 4)
+    gate.cool_down("m", 4)
     calls.add(20)
     await calls.pass_time(6, 600)
 
@@ -84,7 +84,7 @@ async def test_a_short_cooldown_has_a_ramp_of_at_most_a_second(gate, clock):
 
 async def test_a_call_that_arrives_during_the_ramp_waits_on_it(gate, clock):
     calls = WaitingCalls(gate, clock)
-    gate.rest("m", 10)
+    gate.cool_down("m", 10)
     clock.advance(10.5)
     calls.add(20)
     await run_pending()
@@ -95,28 +95,28 @@ async def test_a_call_that_arrives_during_the_ramp_waits_on_it(gate, clock):
 
 
 async def test_after_the_ramp_no_call_waits(gate, clock):
-    gate.rest("m", 10)
+    gate.cool_down("m", 10)
     clock.advance(11.1)
-    await gate.enter("m")
+    await gate.acquire("m")
 
     assert clock.sleeps == []
-    assert gate.is_open
+    assert gate.is_unlimited
 
 
 async def test_another_model_has_no_cooldown(gate, clock):
-    gate.rest("m", 10)
-    await gate.enter("other")
+    gate.cool_down("m", 10)
+    await gate.acquire("other")
 
     assert clock.sleeps == []
 
 
 async def test_a_cooldown_delays_the_calls_that_already_wait(gate, clock):
     calls = WaitingCalls(gate, clock)
-    gate.rest("m", 5)
+    gate.cool_down("m", 5)
     calls.add(10)
     await run_pending()
     clock.advance(4)
-    gate.rest("m", 20)
+    gate.cool_down("m", 20)
     await calls.pass_time(19, 20)
 
     assert calls.starts == []
@@ -126,8 +126,8 @@ async def test_a_cooldown_delays_the_calls_that_already_wait(gate, clock):
 
 async def test_a_shorter_cooldown_does_not_end_a_longer_one(gate, clock):
     calls = WaitingCalls(gate, clock)
-    gate.rest("m", 20)
-    gate.rest("m", 1)
+    gate.cool_down("m", 20)
+    gate.cool_down("m", 1)
     calls.add(1)
     await calls.pass_time(19, 19)
 
@@ -136,11 +136,11 @@ async def test_a_shorter_cooldown_does_not_end_a_longer_one(gate, clock):
 
 
 async def test_a_call_in_a_cooldown_takes_no_slot(clock):
-    gate = Gate(Limits(concurrency=1), clock)
-    gate.rest("m", 10)
-    waiting = asyncio.ensure_future(gate.enter("m"))
+    gate = RateLimiter(Limits(concurrency=1), clock)
+    gate.cool_down("m", 10)
+    waiting = asyncio.ensure_future(gate.acquire("m"))
     await run_pending()
-    await gate.enter("other")
+    await gate.acquire("other")
 
     assert not waiting.done()
     waiting.cancel()
@@ -148,11 +148,11 @@ async def test_a_call_in_a_cooldown_takes_no_slot(clock):
 
 async def test_a_call_that_waits_for_its_rate_does_not_start_during_a_cooldown():
     clock = Clockwork(hasty=False)
-    gate = Gate(Limits(requests_per_minute=1), clock)
-    await gate.enter("m")
-    second = asyncio.ensure_future(gate.enter("m"))
+    gate = RateLimiter(Limits(requests_per_minute=1), clock)
+    await gate.acquire("m")
+    second = asyncio.ensure_future(gate.acquire("m"))
     await asyncio.sleep(0)
-    gate.rest("m", 300)
+    gate.cool_down("m", 300)
     for _ in range(30):
         clock.advance(9.9)
         await run_pending()

@@ -227,7 +227,7 @@ async def test_a_run_whose_wait_was_cancelled_does_not_end_as_if_complete(silent
         run = session.complete_many(["Hi"] * 3)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(anext(run), 0.05)
-        with pytest.raises(AIMLChatError, match="left"):
+        with pytest.raises(AIMLChatError, match="cancelled before all results"):
             await anext(run)
 
 

@@ -8,7 +8,7 @@ from clockwork import Clockwork, session_on
 from delivery import run_pending
 
 from aimlchat import ChatRequest, ConnectionFailedError, Image, Limits
-from aimlchat._client.rate_limit import Gate
+from aimlchat._client.rate_limit import RateLimiter
 
 # --- slots ----------------------------------------------------------------------------------------
 
@@ -17,52 +17,52 @@ from aimlchat._client.rate_limit import Gate
 def clock():
     clock = Clockwork(hasty=False)
     draws = itertools.cycle(n / 20 for n in range(20))
-    clock.chance = lambda: next(draws)  # as evenly distributed as many random draws are
+    clock.random = lambda: next(draws)  # as evenly distributed as many random draws are
     return clock
 
 
 async def test_slots_go_to_the_calls_that_have_waited_longest(clock):
-    gate = Gate(Limits(concurrency=2), clock)
+    gate = RateLimiter(Limits(concurrency=2), clock)
     order, slots = [], []
 
     async def take(name):
-        slots.append(await gate.enter("m"))
+        slots.append(await gate.acquire("m"))
         order.append(name)
 
     tasks = [asyncio.ensure_future(take(name)) for name in "abcd"]
     await run_pending()
     assert order == ["a", "b"]
-    slots[0].leave()
-    slots[0].leave()  # twice, but it is only one slot
-    slots[1].leave()
+    slots[0].release()
+    slots[0].release()  # twice, but it is only one slot
+    slots[1].release()
     await asyncio.gather(*tasks)
 
     assert order == ["a", "b", "c", "d"]
 
 
 async def test_a_cancelled_wait_takes_no_slot(clock):
-    gate = Gate(Limits(concurrency=1), clock)
-    slot = await gate.enter("m")
-    waiting = asyncio.ensure_future(gate.enter("m"))
+    gate = RateLimiter(Limits(concurrency=1), clock)
+    slot = await gate.acquire("m")
+    waiting = asyncio.ensure_future(gate.acquire("m"))
     await run_pending()
     waiting.cancel()
     await run_pending()
-    slot.leave()
+    slot.release()
 
-    await gate.enter("m")
+    await gate.acquire("m")
 
 
 def test_a_slot_of_a_closed_loop_frees_none_in_the_next_loop():
-    gate = Gate(Limits(concurrency=1), Clockwork())
-    left = asyncio.run(gate.enter("m"))
+    gate = RateLimiter(Limits(concurrency=1), Clockwork())
+    left = asyncio.run(gate.acquire("m"))
 
     async def go_on():
-        slot = await gate.enter("m")
-        left.leave()
+        slot = await gate.acquire("m")
+        left.release()
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(gate.enter("m"), 0.01)
-        slot.leave()
-        await gate.enter("m")
+            await asyncio.wait_for(gate.acquire("m"), 0.01)
+        slot.release()
+        await gate.acquire("m")
 
     asyncio.run(go_on())
 
@@ -90,7 +90,7 @@ async def starts_of(gate, clock, amounts):
     """Return the seconds after which attempts with these tokens start, if all arrive at once."""
     start, waits = clock.now, []
     for amount in amounts:
-        await gate.enter("m", amount)
+        await gate.acquire("m", amount)
         waits.append(clock.now - start)
     return waits
 
@@ -101,11 +101,11 @@ def hasty():
 
 
 async def test_requests_per_minute_hold_for_any_minute(hasty):
-    gate = Gate(Limits(requests_per_minute=3), hasty)
+    gate = RateLimiter(Limits(requests_per_minute=3), hasty)
     waits = []
     start = hasty.now
     for _ in range(7):
-        await gate.enter("m")
+        await gate.acquire("m")
         waits.append(hasty.now - start)
         hasty.advance(1)
 
@@ -113,39 +113,39 @@ async def test_requests_per_minute_hold_for_any_minute(hasty):
 
 
 async def test_tokens_per_minute_hold_for_any_minute(hasty):
-    gate = Gate(Limits(tokens_per_minute=100), hasty)
+    gate = RateLimiter(Limits(tokens_per_minute=100), hasty)
 
     assert await starts_of(gate, hasty, [60, 40, 10, 90, 5]) == [0, 0, 60, 60, 120]
 
 
 async def test_an_estimate_is_replaced_by_the_tokens_that_were_used(hasty):
-    gate = Gate(Limits(tokens_per_minute=100), hasty)
-    entry = (await gate.enter("m", 90)).entry
+    gate = RateLimiter(Limits(tokens_per_minute=100), hasty)
+    entry = (await gate.acquire("m", 90)).reservation
     gate.settle(entry, 10)
 
     assert await starts_of(gate, hasty, [90]) == [0]
 
 
 async def test_a_reservation_older_than_a_minute_is_not_settled_again(hasty):
-    gate = Gate(Limits(tokens_per_minute=100), hasty)
-    entry = (await gate.enter("m", 90)).entry
+    gate = RateLimiter(Limits(tokens_per_minute=100), hasty)
+    entry = (await gate.acquire("m", 90)).reservation
     hasty.advance(61)
-    await gate.enter("m", 100)
+    await gate.acquire("m", 100)
     gate.settle(entry, 0)
 
     assert await starts_of(gate, hasty, [10]) == [60]
 
 
 async def test_a_request_larger_than_the_limit_has_a_minute_of_its_own(hasty):
-    gate = Gate(Limits(tokens_per_minute=100), hasty)
+    gate = RateLimiter(Limits(tokens_per_minute=100), hasty)
 
     assert await starts_of(gate, hasty, [10, 500, 10]) == [0, 60, 120]
 
 
 async def test_a_cancelled_wait_for_a_rate_leaves_its_turn_and_its_slot(clock):
-    gate = Gate(Limits(requests_per_minute=1, concurrency=2), clock)
-    await gate.enter("m")
-    first, second = (asyncio.ensure_future(gate.enter("m")) for _ in range(2))
+    gate = RateLimiter(Limits(requests_per_minute=1, concurrency=2), clock)
+    await gate.acquire("m")
+    first, second = (asyncio.ensure_future(gate.acquire("m")) for _ in range(2))
     await run_pending()
     first.cancel()
     await run_pending()

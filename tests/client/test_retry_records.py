@@ -71,7 +71,7 @@ async def test_when_most_attempts_fail_nothing_is_retried(session, emulator):
 
     assert counts[:6] == [3] * 6
     assert set(counts[7:]) == {1}
-    assert "most of what this session tried" in caught.value.__notes__[0]
+    assert "most of this session's recent attempts" in caught.value.__notes__[0]
 
 
 async def test_one_failure_in_four_is_always_retried(session, emulator):

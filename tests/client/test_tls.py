@@ -13,7 +13,8 @@ import pytest
 import trustme
 
 from aimlchat import ChatSession, ConnectionFailedError, RetryPolicy
-from aimlchat._client.transport import _socket, _Trip, _trip
+from aimlchat._client.aiohttp_hooks import ConnectionUse, current_use
+from aimlchat._client.transport import _create_socket
 
 ONCE = RetryPolicy(attempts=1)
 BODY = b'{"choices":[{"index":0,"message":{"content":"Hi"},"finish_reason":"stop"}]}'
@@ -74,7 +75,7 @@ async def test_a_tls_read_is_too_small_for_malloc_to_map_memory(authority):
         ChatSession("test-key", base_url=url, ssl=False) as session,
     ):
         await session.complete("Hi")
-        ((protocol, _),) = next(iter(session._transport._owned.connector._conns.values()))
+        ((protocol, _),) = next(iter(session._context.transport._owned.connector._conns.values()))
         assert protocol.transport._ssl_protocol.max_size == 64 * 1024
 
 
@@ -103,8 +104,8 @@ async def test_ssl_cert_file_of_the_environment_is_used(authority):
 @pytest.mark.skipif(sys.platform != "linux", reason="these options have other names here")
 def test_sockets_send_keep_alive_probes():
     def make_socket():
-        _trip.set(_Trip())
-        return _socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 1)))
+        current_use.set(ConnectionUse())
+        return _create_socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 1)))
 
     with copy_context().run(make_socket) as sock:
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)

@@ -112,7 +112,7 @@ async def test_a_connection_lost_before_the_request_is_written_is_replaced():
         await session.complete("Hi")
         call = asyncio.create_task(session.complete("Hi"))
         await asyncio.sleep(0)
-        (protocol,) = session._transport._owned.connector._acquired
+        (protocol,) = session._context.transport._owned.connector._acquired
         protocol.transport.abort()
 
         assert (await call).text == "ok"
@@ -146,7 +146,7 @@ async def test_an_unsolicited_response_on_an_idle_connection_is_discarded(status
         ChatSession("test-key", base_url=server.base_url, retry=once) as session,
     ):
         await session.complete("1")
-        ((protocol, _),) = next(iter(session._transport._owned.connector._conns.values()))
+        ((protocol, _),) = next(iter(session._context.transport._owned.connector._conns.values()))
         idle.set()
         while not protocol.should_close:  # noqa: ASYNC110 - aiohttp has no event for it
             await asyncio.sleep(0)
@@ -168,7 +168,7 @@ async def test_an_unsolicited_response_just_before_the_request_is_written_is_dis
         await session.complete("1")
         call = asyncio.create_task(session.complete("2"))
         await asyncio.sleep(0)
-        (protocol,) = session._transport._owned.connector._acquired
+        (protocol,) = session._context.transport._owned.connector._acquired
         protocol.data_received(response_with(b"unsolicited"))
 
         assert (await call).text == "2"
@@ -193,4 +193,4 @@ async def test_a_stream_releases_its_request_once_it_cannot_be_retried():
                 break
             gc.collect()
             assert reference() is None
-            assert stream._call._question.body is None
+            assert stream._call._request.body is None

@@ -11,7 +11,8 @@ from delivery import HANG, reset, run_pending, wait_until_sent
 from raw_server import CHUNKED, STREAM_HEADERS, content, http_chunk, serving
 
 from aimlchat import RetryPolicy, StreamInterruptedError
-from aimlchat._client.transport import Exchange
+from aimlchat._client.response import Response
+from aimlchat._client.transport import _interruption
 
 ONCE = RetryPolicy(attempts=1)
 FINISH = content("", '"stop"')
@@ -103,7 +104,7 @@ async def read_late(body, end, *, code=in_one_chunk, arrives=None):
 
 
 def body_reader(stream):
-    return stream._opened.exchange._response.content
+    return stream._opened.response._response.content
 
 
 async def wait_for_end(reader, ended):
@@ -266,20 +267,20 @@ async def test_an_error_that_is_no_connection_error_is_raised_before_the_buffere
     ):
         while not response.content._buffer:  # noqa: ASYNC110 - aiohttp has no event for it
             await asyncio.sleep(0)
-        exchange = Exchange(response)
+        opened = Response(response, _interruption)
         fault = ArithmeticError("a bug in the SDK")
 
         with pytest.raises(ArithmeticError, match="a bug in the SDK"):
-            exchange.rest(fault, None)
-        assert exchange.rest(ConnectionResetError(), None) == (b"one", None)
-        exchange.close()
+            opened.recover(fault, None)
+        assert opened.recover(ConnectionResetError(), None) == (b"one", None)
+        opened.close()
 
 
 # --- the behavior of aiohttp that this relies on ------------------------------------------------
 
 
 async def test_the_reader_of_aiohttp_raises_before_it_returns_what_is_buffered():
-    """`Exchange.rest` reads what is buffered before an error, by private names of aiohttp."""
+    """`Response.rest` reads what is buffered before an error, by private names of aiohttp."""
 
     async def cut(_, writer):
         writer.write(CHUNKED + http_chunk(b"one ") + http_chunk(b"two"))
@@ -305,7 +306,7 @@ async def test_the_reader_of_aiohttp_raises_before_it_returns_what_is_buffered()
 
 
 async def test_an_exception_set_on_the_reader_of_aiohttp_leaves_its_bytes_readable():
-    """`Exchange.fail` ends a read by setting an exception."""
+    """`Response.fail` ends a read by setting an exception."""
 
     async def respond(reader, writer):
         writer.write(CHUNKED + http_chunk(b"one"))

@@ -136,8 +136,8 @@ async def test_a_stream_may_be_cancelled_in_any_pass_of_the_loop(pinging_server)
                 await stream.aclose()
                 break
             await asyncio.sleep(0)
-            slot = await asyncio.wait_for(session._desk.gate.enter("m"), HANG)
-            slot.leave()
+            slot = await asyncio.wait_for(session._context.limiter.acquire("m"), HANG)
+            slot.release()
 
     assert passes > 3
 

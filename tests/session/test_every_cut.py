@@ -114,7 +114,7 @@ def stream_call(choices=1, *, late=False):
 
 async def wait_for_end(stream):
     """Wait until aiohttp has buffered everything that will come, and the connection is over."""
-    content = stream._opened.exchange._response.content
+    content = stream._opened.response._response.content
     while not content.is_eof() and content.exception() is None:  # noqa: ASYNC110 - it has no event
         await asyncio.sleep(0)
 

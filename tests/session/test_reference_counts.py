@@ -98,7 +98,7 @@ async def test_a_run_of_many_calls_is_freed(emulator, many):
         run = getattr(session, many)(requests(), concurrency=2)
         await anext(run)
         await run.aclose()
-        reference = weakref.ref(run._behind)
+        reference = weakref.ref(run._producer)
         del run
         await run_pending()
 

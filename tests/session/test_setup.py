@@ -109,7 +109,7 @@ def test_a_secret_in_a_bad_header_is_in_no_frame_of_the_error():
     except ConfigurationError as error:
         frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
 
-    inner = [frame for frame in frames if frame.f_code.co_name == "_checked_headers"]
+    inner = [frame for frame in frames if frame.f_code.co_name == "check_headers"]
     assert inner
     assert all("hush-hush" not in repr(frame.f_locals) for frame in inner)
 

@@ -226,4 +226,4 @@ async def test_a_stream_waits_for_the_choices_that_extra_requests(emulator):
         completion = await stream.collect()
 
     assert [choice.text for choice in completion.choices] == ["zero", "one"]
-    assert stream._opened.question.choices == 2
+    assert stream._opened.request.n == 2

@@ -62,7 +62,7 @@ async def test_what_aiohttp_had_buffered_when_the_connection_broke_is_not_lost()
         await anext(stream)
         sent.set()
         # The reader does something else while the rest and the end of the connection arrive.
-        response = stream._opened.exchange._response
+        response = stream._opened.response._response
         while response.content.exception() is None:  # noqa: ASYNC110 - aiohttp has no event for it
             await asyncio.sleep(0)
         with pytest.raises(StreamInterruptedError) as caught:

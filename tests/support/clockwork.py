@@ -39,7 +39,7 @@ class Clockwork(Clock):
     def wall_time(self):
         return 1_700_000_000.0 + self.now
 
-    def chance(self):
+    def random(self):
         return self.luck
 
     def call_later(self, seconds, callback):

@@ -52,7 +52,7 @@ class LoopClock(Clock):
     def time(self):
         return asyncio.get_running_loop().time()
 
-    def chance(self):
+    def random(self):
         return self._random.random()
 
 
