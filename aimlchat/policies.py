@@ -49,7 +49,7 @@ class Timeouts:
     - ``first_token``: from the start of an attempt until the first delta (for ``complete``: until
       the response headers).
     - ``next_token``: between two deltas. Comments, pings and empty chunks do not count, so a
-      gateway that pings for ever in front of a dead model is noticed.
+      gateway that pings forever in front of a dead model is noticed.
     - ``idle``: between any two bytes of the body.
     - ``deadline``: the whole call, with its queue and its retries.
 

@@ -4,6 +4,7 @@ a floor that imports only the floors below it. The modules are found, not listed
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -125,23 +126,45 @@ def test_the_floors_below_the_client_do_no_io_and_read_no_clock(name):
 def test_only_two_modules_of_the_client_know_aiohttp(name):
     path = NAMES[name]
     found = {other for other in imports_of(path)[1] if other.split(".")[0] == "aiohttp"}
-    place = path.relative_to(PACKAGE).as_posix()
+    file = path.relative_to(PACKAGE).as_posix()
     if floor_of(name) in SERVERS:
-        assert found <= SERVER_NAMES, f"{place}: {found - SERVER_NAMES}"
-    elif place not in NEED_AIOHTTP | NAME_AIOHTTP_FOR_TYPES:
-        assert not found, place
+        assert found <= SERVER_NAMES, f"{file}: {found - SERVER_NAMES}"
+    elif file not in NEED_AIOHTTP | NAME_AIOHTTP_FOR_TYPES:
+        assert not found, file
 
 
 def test_only_type_checkers_see_that_the_session_names_aiohttp():
-    for place in NAME_AIOHTTP_FOR_TYPES:
-        tree = ast.parse((PACKAGE / place).read_text(encoding="utf-8"))
+    for file in NAME_AIOHTTP_FOR_TYPES:
+        tree = ast.parse((PACKAGE / file).read_text(encoding="utf-8"))
         for node in tree.body:
             if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
                 continue
             names = [
                 ast.unparse(inner) for inner in ast.walk(node) if isinstance(inner, ast.Import)
             ]
-            assert not any("aiohttp" in name for name in names), place
+            assert not any("aiohttp" in name for name in names), file
+
+
+def test_no_two_classes_of_a_floor_share_a_name():
+    names = Counter(
+        (floor_of(name), node.name.lstrip("_"))
+        for name, path in NAMES.items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    )
+
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_no_two_files_of_floors_that_meet_share_a_name():
+    """But for ``errors``: each folder keeps its own there."""
+    stems = Counter(
+        path.stem
+        for name, path in NAMES.items()
+        if floor_of(name) != "emulator" and path.stem not in ("__init__", "__main__", "errors")
+    )
+
+    assert [stem for stem, count in stems.items() if count > 1] == []
 
 
 def test_the_emulator_shares_no_code_with_the_client():

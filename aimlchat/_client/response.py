@@ -164,7 +164,7 @@ class Response:
         """Make sure that the reader of the body learns of a lost connection.
 
         When a chunk size is malformed, aiohttp closes the connection and does not tell the reader,
-        which would wait for ever.
+        which would wait forever.
         """
         content = self._response.content
         if not content.is_eof() and content.exception() is None:

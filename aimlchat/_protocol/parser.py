@@ -35,7 +35,7 @@ _MAX_EXTRA_KEYS = 16
 _MAX_MISSES = 16
 
 
-class State(enum.Enum):
+class ParserState(enum.Enum):
     """What a `StreamParser` reads next, and what it leads to.
 
     START: the kind of body is unknown, since only white space or a byte order mark has come.
@@ -71,7 +71,7 @@ class State(enum.Enum):
 
 
 # As globals, since looking one up in the class for each chunk costs more.
-START, EVENTS, PLAIN, BODY, DONE, CLOSED, FAILED = State
+START, EVENTS, PLAIN, BODY, DONE, CLOSED, FAILED = ParserState
 
 
 class StreamParser:
@@ -177,13 +177,13 @@ class StreamParser:
             raise RuntimeError(msg)
         return self.partial
 
-    def _enter(self, state: State, deltas: list[Delta]) -> None:
+    def _enter(self, state: ParserState, deltas: list[Delta]) -> None:
         """Change the state; in a final one, add the text that is still buffered to the deltas."""
         self._state = state
         if state is CLOSED or state is FAILED:
             self._content.close(deltas)
 
-    def _feed(self, data: bytes, state: State) -> list[Delta]:
+    def _feed(self, data: bytes, state: ParserState) -> list[Delta]:
         """Do what `feed` does for bytes of any kind; ``state`` is how to read them."""
         deltas: list[Delta] = []
         if state is START:
@@ -201,7 +201,7 @@ class StreamParser:
 
     # The methods below do not change the state: they return the one that the input leads to.
 
-    def _recognize(self, data: bytes) -> tuple[State, bytes]:
+    def _recognize(self, data: bytes) -> tuple[ParserState, bytes]:
         """Find out what kind of body this is; return also the bytes that are left to read."""
         data = (self._prefix + data).lstrip(_WHITE_SPACE)
         body = data.removeprefix(_BOM).lstrip(_WHITE_SPACE)
@@ -215,14 +215,14 @@ class StreamParser:
             return self._fail(ProtocolError(msg)), b""
         return EVENTS, body
 
-    def _collect_body(self, data: bytes) -> State:
+    def _collect_body(self, data: bytes) -> ParserState:
         self._body += data
         if len(self._body) > MAX_EVENT_BYTES:
             msg = f"the response body exceeds {MAX_EVENT_BYTES:,} bytes"
             return self._fail(ProtocolError(msg))
         return BODY
 
-    def _parse_body(self, deltas: list[Delta]) -> State:
+    def _parse_body(self, deltas: list[Delta]) -> ParserState:
         data = bytes(self._body)
         try:
             chunk, self._raw_body = decode_body(data)
@@ -231,7 +231,7 @@ class StreamParser:
         accumulate_body(self._content, chunk, deltas, lenient=self._raw_body is not data)
         return CLOSED
 
-    def _read_events(self, data: bytes, state: State, deltas: list[Delta]) -> State:
+    def _read_events(self, data: bytes, state: ParserState, deltas: list[Delta]) -> ParserState:
         """Read events up to the one that ends the stream or makes it fail."""
         # Every chunk passes this loop, so it checks nothing twice.
         add_plain = self._content.add_plain
@@ -256,7 +256,7 @@ class StreamParser:
             return self._fail(self._events.fault)
         return PLAIN if is_plain else EVENTS
 
-    def _read_event(self, event: bytes, deltas: list[Delta]) -> State:
+    def _read_event(self, event: bytes, deltas: list[Delta]) -> ParserState:
         try:
             chunk = self._decode(event)
         except DECODE_ERRORS:
@@ -269,7 +269,7 @@ class StreamParser:
         self._content.add(chunk, deltas)
         return EVENTS
 
-    def _read_leniently(self, event: bytes, deltas: list[Delta]) -> State:
+    def _read_leniently(self, event: bytes, deltas: list[Delta]) -> ParserState:
         """Read an event that the decoder rejected: the end, an error, or a chunk of its own shape.
 
         White space counts as an empty event, which is skipped.
@@ -296,7 +296,7 @@ class StreamParser:
         self._content.add(chunk, deltas, lenient=True)
         return EVENTS
 
-    def _read_last_event(self, event: bytes, deltas: list[Delta]) -> State:
+    def _read_last_event(self, event: bytes, deltas: list[Delta]) -> ParserState:
         """Read an event that lacks its blank line; one whose JSON was cut is ignored.
 
         The WHATWG standard discards such an event, but gateways forget the last blank line.
@@ -309,7 +309,7 @@ class StreamParser:
                 return EVENTS
         return self._read_event(event, deltas)
 
-    def _fail(self, error: AIMLChatError) -> State:
+    def _fail(self, error: AIMLChatError) -> ParserState:
         """Keep the error as the fault, unless the completion is whole already."""
         if self._content.finished_choices:
             return EVENTS

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .broadcast import Broadcast
 from .errors import PageTooSlowError
-from .sse import SSE_HEADERS, SSEEvents, sse_events, sse_response
+from .sse_response import SSE_HEADERS, SSEEvents, sse_events, sse_response
 from .store import MemoryStore, Store
 from .websocket import relay
 

@@ -12,7 +12,7 @@ from .buffer import FrameQueue
 from .delivery import deliver
 from .errors import PageGoneError, PageTooSlowError
 from .pump import Pump
-from .sse import SSEEvents, send_response
+from .sse_response import SSEEvents, send_response
 from .store import MemoryStore
 
 if TYPE_CHECKING:
