@@ -14,8 +14,8 @@ from aimlchat._client.rate_limit import RateLimiter
 class WaitingCalls:
     """Calls that arrive at once; ``starts`` are the times at which the rate limiter admits them."""
 
-    def __init__(self, gate, clock) -> None:
-        self._gate = gate
+    def __init__(self, limiter, clock) -> None:
+        self._limiter = limiter
         self._clock = clock
         self.starts = []
         self.tasks = []
@@ -24,7 +24,7 @@ class WaitingCalls:
         self.tasks += [asyncio.ensure_future(self._start(model)) for _ in range(count)]
 
     async def _start(self, model):
-        await self._gate.acquire(model)
+        await self._limiter.acquire(model)
         self.starts.append(self._clock.now)
 
     async def pass_time(self, seconds, steps):
@@ -42,13 +42,13 @@ def clock():
 
 
 @pytest.fixture
-def gate(clock):
+def limiter(clock):
     return RateLimiter(Limits(), clock)
 
 
-async def test_no_call_starts_during_a_cooldown(gate, clock):
-    calls = WaitingCalls(gate, clock)
-    gate.cool_down("m", 30)
+async def test_no_call_starts_during_a_cooldown(limiter, clock):
+    calls = WaitingCalls(limiter, clock)
+    limiter.cool_down("m", 30)
     calls.add(20)
     await calls.pass_time(29.9, 10)
 
@@ -57,10 +57,10 @@ async def test_no_call_starts_during_a_cooldown(gate, clock):
         task.cancel()
 
 
-async def test_after_a_cooldown_calls_start_over_a_ramp(gate, clock):
-    calls = WaitingCalls(gate, clock)
+async def test_after_a_cooldown_calls_start_over_a_ramp(limiter, clock):
+    calls = WaitingCalls(limiter, clock)
     start = clock.now
-    gate.cool_down("m", 30)
+    limiter.cool_down("m", 30)
     calls.add(20)
     await calls.pass_time(40, 400)
 
@@ -71,10 +71,10 @@ async def test_after_a_cooldown_calls_start_over_a_ramp(gate, clock):
     assert max(waits.count(wait) for wait in waits) <= 2
 
 
-async def test_a_short_cooldown_has_a_ramp_of_at_most_a_second(gate, clock):
-    calls = WaitingCalls(gate, clock)
+async def test_a_short_cooldown_has_a_ramp_of_at_most_a_second(limiter, clock):
+    calls = WaitingCalls(limiter, clock)
     start = clock.now
-    gate.cool_down("m", 4)
+    limiter.cool_down("m", 4)
     calls.add(20)
     await calls.pass_time(6, 600)
 
@@ -82,9 +82,9 @@ async def test_a_short_cooldown_has_a_ramp_of_at_most_a_second(gate, clock):
     assert max(calls.starts) - start <= 5.05
 
 
-async def test_a_call_that_arrives_during_the_ramp_waits_on_it(gate, clock):
-    calls = WaitingCalls(gate, clock)
-    gate.cool_down("m", 10)
+async def test_a_call_that_arrives_during_the_ramp_waits_on_it(limiter, clock):
+    calls = WaitingCalls(limiter, clock)
+    limiter.cool_down("m", 10)
     clock.advance(10.5)
     calls.add(20)
     await run_pending()
@@ -94,29 +94,29 @@ async def test_a_call_that_arrives_during_the_ramp_waits_on_it(gate, clock):
     assert len(calls.starts) == 20
 
 
-async def test_after_the_ramp_no_call_waits(gate, clock):
-    gate.cool_down("m", 10)
+async def test_after_the_ramp_no_call_waits(limiter, clock):
+    limiter.cool_down("m", 10)
     clock.advance(11.1)
-    await gate.acquire("m")
+    await limiter.acquire("m")
 
     assert clock.sleeps == []
-    assert gate.is_unlimited
+    assert limiter.is_unlimited
 
 
-async def test_another_model_has_no_cooldown(gate, clock):
-    gate.cool_down("m", 10)
-    await gate.acquire("other")
+async def test_another_model_has_no_cooldown(limiter, clock):
+    limiter.cool_down("m", 10)
+    await limiter.acquire("other")
 
     assert clock.sleeps == []
 
 
-async def test_a_cooldown_delays_the_calls_that_already_wait(gate, clock):
-    calls = WaitingCalls(gate, clock)
-    gate.cool_down("m", 5)
+async def test_a_cooldown_delays_the_calls_that_already_wait(limiter, clock):
+    calls = WaitingCalls(limiter, clock)
+    limiter.cool_down("m", 5)
     calls.add(10)
     await run_pending()
     clock.advance(4)
-    gate.cool_down("m", 20)
+    limiter.cool_down("m", 20)
     await calls.pass_time(19, 20)
 
     assert calls.starts == []
@@ -124,10 +124,10 @@ async def test_a_cooldown_delays_the_calls_that_already_wait(gate, clock):
     assert len(calls.starts) == 10
 
 
-async def test_a_shorter_cooldown_does_not_end_a_longer_one(gate, clock):
-    calls = WaitingCalls(gate, clock)
-    gate.cool_down("m", 20)
-    gate.cool_down("m", 1)
+async def test_a_shorter_cooldown_does_not_end_a_longer_one(limiter, clock):
+    calls = WaitingCalls(limiter, clock)
+    limiter.cool_down("m", 20)
+    limiter.cool_down("m", 1)
     calls.add(1)
     await calls.pass_time(19, 19)
 
@@ -136,11 +136,11 @@ async def test_a_shorter_cooldown_does_not_end_a_longer_one(gate, clock):
 
 
 async def test_a_call_in_a_cooldown_takes_no_slot(clock):
-    gate = RateLimiter(Limits(concurrency=1), clock)
-    gate.cool_down("m", 10)
-    waiting = asyncio.ensure_future(gate.acquire("m"))
+    limiter = RateLimiter(Limits(concurrency=1), clock)
+    limiter.cool_down("m", 10)
+    waiting = asyncio.ensure_future(limiter.acquire("m"))
     await run_pending()
-    await gate.acquire("other")
+    await limiter.acquire("other")
 
     assert not waiting.done()
     waiting.cancel()
@@ -148,11 +148,11 @@ async def test_a_call_in_a_cooldown_takes_no_slot(clock):
 
 async def test_a_call_that_waits_for_its_rate_does_not_start_during_a_cooldown():
     clock = Clockwork(hasty=False)
-    gate = RateLimiter(Limits(requests_per_minute=1), clock)
-    await gate.acquire("m")
-    second = asyncio.ensure_future(gate.acquire("m"))
+    limiter = RateLimiter(Limits(requests_per_minute=1), clock)
+    await limiter.acquire("m")
+    second = asyncio.ensure_future(limiter.acquire("m"))
     await asyncio.sleep(0)
-    gate.cool_down("m", 300)
+    limiter.cool_down("m", 300)
     for _ in range(30):
         clock.advance(9.9)
         await run_pending()

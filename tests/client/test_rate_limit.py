@@ -22,11 +22,11 @@ def clock():
 
 
 async def test_slots_go_to_the_calls_that_have_waited_longest(clock):
-    gate = RateLimiter(Limits(concurrency=2), clock)
+    limiter = RateLimiter(Limits(concurrency=2), clock)
     order, slots = [], []
 
     async def take(name):
-        slots.append(await gate.acquire("m"))
+        slots.append(await limiter.acquire("m"))
         order.append(name)
 
     tasks = [asyncio.ensure_future(take(name)) for name in "abcd"]
@@ -41,28 +41,28 @@ async def test_slots_go_to_the_calls_that_have_waited_longest(clock):
 
 
 async def test_a_cancelled_wait_takes_no_slot(clock):
-    gate = RateLimiter(Limits(concurrency=1), clock)
-    slot = await gate.acquire("m")
-    waiting = asyncio.ensure_future(gate.acquire("m"))
+    limiter = RateLimiter(Limits(concurrency=1), clock)
+    slot = await limiter.acquire("m")
+    waiting = asyncio.ensure_future(limiter.acquire("m"))
     await run_pending()
     waiting.cancel()
     await run_pending()
     slot.release()
 
-    await gate.acquire("m")
+    await limiter.acquire("m")
 
 
 def test_a_slot_of_a_closed_loop_frees_none_in_the_next_loop():
-    gate = RateLimiter(Limits(concurrency=1), Clockwork())
-    left = asyncio.run(gate.acquire("m"))
+    limiter = RateLimiter(Limits(concurrency=1), Clockwork())
+    left = asyncio.run(limiter.acquire("m"))
 
     async def go_on():
-        slot = await gate.acquire("m")
+        slot = await limiter.acquire("m")
         left.release()
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(gate.acquire("m"), 0.01)
+            await asyncio.wait_for(limiter.acquire("m"), 0.01)
         slot.release()
-        await gate.acquire("m")
+        await limiter.acquire("m")
 
     asyncio.run(go_on())
 
@@ -86,11 +86,11 @@ async def test_closing_the_session_ends_a_call_that_waits_for_a_slot(emulator, s
 # --- rates ----------------------------------------------------------------------------------------
 
 
-async def starts_of(gate, clock, amounts):
+async def starts_of(limiter, clock, amounts):
     """Return the seconds after which attempts with these tokens start, if all arrive at once."""
     start, waits = clock.now, []
     for amount in amounts:
-        await gate.acquire("m", amount)
+        await limiter.acquire("m", amount)
         waits.append(clock.now - start)
     return waits
 
@@ -101,11 +101,11 @@ def hasty():
 
 
 async def test_requests_per_minute_hold_for_any_minute(hasty):
-    gate = RateLimiter(Limits(requests_per_minute=3), hasty)
+    limiter = RateLimiter(Limits(requests_per_minute=3), hasty)
     waits = []
     start = hasty.now
     for _ in range(7):
-        await gate.acquire("m")
+        await limiter.acquire("m")
         waits.append(hasty.now - start)
         hasty.advance(1)
 
@@ -113,39 +113,39 @@ async def test_requests_per_minute_hold_for_any_minute(hasty):
 
 
 async def test_tokens_per_minute_hold_for_any_minute(hasty):
-    gate = RateLimiter(Limits(tokens_per_minute=100), hasty)
+    limiter = RateLimiter(Limits(tokens_per_minute=100), hasty)
 
-    assert await starts_of(gate, hasty, [60, 40, 10, 90, 5]) == [0, 0, 60, 60, 120]
+    assert await starts_of(limiter, hasty, [60, 40, 10, 90, 5]) == [0, 0, 60, 60, 120]
 
 
 async def test_an_estimate_is_replaced_by_the_tokens_that_were_used(hasty):
-    gate = RateLimiter(Limits(tokens_per_minute=100), hasty)
-    entry = (await gate.acquire("m", 90)).reservation
-    gate.settle(entry, 10)
+    limiter = RateLimiter(Limits(tokens_per_minute=100), hasty)
+    entry = (await limiter.acquire("m", 90)).reservation
+    limiter.settle(entry, 10)
 
-    assert await starts_of(gate, hasty, [90]) == [0]
+    assert await starts_of(limiter, hasty, [90]) == [0]
 
 
 async def test_a_reservation_older_than_a_minute_is_not_settled_again(hasty):
-    gate = RateLimiter(Limits(tokens_per_minute=100), hasty)
-    entry = (await gate.acquire("m", 90)).reservation
+    limiter = RateLimiter(Limits(tokens_per_minute=100), hasty)
+    entry = (await limiter.acquire("m", 90)).reservation
     hasty.advance(61)
-    await gate.acquire("m", 100)
-    gate.settle(entry, 0)
+    await limiter.acquire("m", 100)
+    limiter.settle(entry, 0)
 
-    assert await starts_of(gate, hasty, [10]) == [60]
+    assert await starts_of(limiter, hasty, [10]) == [60]
 
 
 async def test_a_request_larger_than_the_limit_has_a_minute_of_its_own(hasty):
-    gate = RateLimiter(Limits(tokens_per_minute=100), hasty)
+    limiter = RateLimiter(Limits(tokens_per_minute=100), hasty)
 
-    assert await starts_of(gate, hasty, [10, 500, 10]) == [0, 60, 120]
+    assert await starts_of(limiter, hasty, [10, 500, 10]) == [0, 60, 120]
 
 
 async def test_a_cancelled_wait_for_a_rate_leaves_its_turn_and_its_slot(clock):
-    gate = RateLimiter(Limits(requests_per_minute=1, concurrency=2), clock)
-    await gate.acquire("m")
-    first, second = (asyncio.ensure_future(gate.acquire("m")) for _ in range(2))
+    limiter = RateLimiter(Limits(requests_per_minute=1, concurrency=2), clock)
+    await limiter.acquire("m")
+    first, second = (asyncio.ensure_future(limiter.acquire("m")) for _ in range(2))
     await run_pending()
     first.cancel()
     await run_pending()

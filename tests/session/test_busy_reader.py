@@ -280,7 +280,7 @@ async def test_an_error_that_is_no_connection_error_is_raised_before_the_buffere
 
 
 async def test_the_reader_of_aiohttp_raises_before_it_returns_what_is_buffered():
-    """`Response.rest` reads what is buffered before an error, by private names of aiohttp."""
+    """`Response.recover` reads what is buffered before an error, by private names of aiohttp."""
 
     async def cut(_, writer):
         writer.write(CHUNKED + http_chunk(b"one ") + http_chunk(b"two"))
@@ -329,7 +329,7 @@ async def test_an_exception_set_on_the_reader_of_aiohttp_leaves_its_bytes_readab
 
 
 async def test_aiohttp_reports_a_lost_connection_through_a_future():
-    """`_lost` relies on it: an invalid chunk size ends the connection without an exception."""
+    """`Response._connection_lost` relies on it: an invalid chunk size raises no exception."""
 
     async def break_size(reader, writer):
         writer.write(CHUNKED + http_chunk(b"one"))

@@ -52,8 +52,8 @@ class Stepper:
     async def run(self, call):
         loop = asyncio.get_running_loop()
         loop.set_task_factory(
-            lambda loop, coroutine, **rest: asyncio.Task(
-                Stepped(coroutine, self._count), loop=loop, **rest
+            lambda loop, coroutine, **options: asyncio.Task(
+                Stepped(coroutine, self._count), loop=loop, **options
             )
         )
         try:
