@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, NoReturn, Self, TypedDict, Unpack
 
 import attrs
@@ -137,12 +137,12 @@ _ADVICE = {
 }
 
 
-def check_options(method: str, options: Mapping[str, Any]) -> None:
+def check_options(method: Callable[..., object], options: Mapping[str, Any]) -> None:
     """Check the names of the options of a call; their values are checked with the payload.
 
     Args:
-        method: what was called, for the message, such as ``ChatSession.complete``.
-        options: the keywords that it was called with.
+        method: the bound method that was called.
+        options: the keywords that it was called with, besides its own parameters.
 
     Raises:
         TypeError: for a name that is not in `RequestOptions`. It names the method, the option and
@@ -152,23 +152,34 @@ def check_options(method: str, options: Mapping[str, Any]) -> None:
         _refuse_option(method, next(name for name in options if name not in _OPTION_NAMES))
 
 
-def _refuse_option(method: str, name: str) -> NoReturn:
+def _refuse_option(method: Any, name: str) -> NoReturn:
     import difflib  # noqa: PLC0415 - only an error needs it, and `import aimlchat` is to be fast
+    from inspect import signature  # noqa: PLC0415
 
-    if name == "stream" and "stream" in method:
+    called, owner = method.__qualname__, type(method.__self__)
+    parameters = signature(method).parameters.keys() - {"options"}
+    methods = [getattr(owner, attribute) for attribute in dir(owner) if attribute[0] != "_"]
+    others = [
+        other.__qualname__
+        for other in filter(callable, methods)
+        if name in signature(other).parameters
+    ]
+    if name == "stream" and "stream" in called:
         advice = "leave it out, since this method always streams"
     elif "timeout" in name:
         advice = _ADVICE["timeout"]
     elif name in _ADVICE:
         advice = _ADVICE[name]
-    elif near := difflib.get_close_matches(name, sorted(_OPTION_NAMES), n=1):
+    elif others:
+        advice = f"it is a parameter of {others[0]}()"
+    elif near := difflib.get_close_matches(name, sorted(_OPTION_NAMES | parameters), n=1):
         advice = f"did you mean {near[0]!r}?"
     else:
         advice = (
             "it is neither a parameter of the method nor a field of ChatRequest; to send it to the"
             f" API unchecked, use extra={{{name!r}: ...}}"
         )
-    msg = f"{method}() got an unknown option {name!r}; {advice}"
+    msg = f"{called}() got an unknown option {name!r}; {advice}"
     raise TypeError(msg)
 
 
@@ -268,7 +279,7 @@ class ChatRequest:
 
         Raises `TypeError` for a name that is not a field, and says which to use instead.
         """
-        check_options("ChatRequest.options", changes)
+        check_options(self.options, changes)
         return attrs.evolve(self, **changes)
 
     def system(self, text: str | None) -> Self:

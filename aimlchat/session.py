@@ -15,14 +15,11 @@ from ._client.credentials import (
     require_api_key,
 )
 from ._client.endpoints import Endpoints
-from ._client.many import CompletionProducer, DeltaProducer
-from ._client.pool import AdaptiveConcurrency, FixedConcurrency
 from ._client.prepare import CallSpec, RequestDefaults
 from ._client.rate_limit import RateLimiter
 from ._client.timers import Clock, TimeoutScheduler
 from ._client.transport import Transport
 from ._payload.models import DEFAULT_MODEL
-from .iterators import CompletionIterator, StreamsIterator
 from .policies import Limits, RetryPolicy, Timeouts
 from .request import check_options
 from .stream import DeltaStream
@@ -37,6 +34,7 @@ if TYPE_CHECKING:
     from ._client.call import CallObserver
     from ._client.prepare import Request
     from .completions import Completion, Model
+    from .iterators import CompletionIterator, StreamsIterator
     from .records import CallRecord, Progress, RetryRecord
     from .request import RequestOptions
 
@@ -176,7 +174,7 @@ class ChatSession:
         Cancelling closes the connection.
         """
         headers = mask_headers(headers)
-        check_options("ChatSession.complete", options)
+        check_options(self.complete, options)
         spec = CallSpec(request, options, timeouts or self._timeouts, retry or self._retry, headers)
         return await Call(self._context, spec).complete()
 
@@ -194,7 +192,7 @@ class ChatSession:
         Takes what `complete` takes, and copies it: later changes of the request have no effect.
         """
         headers = mask_headers(headers)
-        check_options("ChatSession.stream", options)
+        check_options(self.stream, options)
         return self._stream(request, options, timeouts, retry, headers)
 
     def complete_many(
@@ -233,8 +231,13 @@ class ChatSession:
             ConfigurationError: the concurrency or the budget is invalid.
             TypeError: an option is unknown, or the requests cannot be iterated.
         """
+        # Loaded on first use: it would add a twentieth to the time until a session can send.
+        from ._client.concurrency import AdaptiveConcurrency, FixedConcurrency  # noqa: PLC0415
+        from ._client.many import CompletionProducer  # noqa: PLC0415
+        from .iterators import CompletionIterator  # noqa: PLC0415
+
         headers = mask_headers(headers)
-        check_options("ChatSession.complete_many", options)
+        check_options(self.complete_many, options)
 
         def complete(request: Request, observer: CallObserver) -> Awaitable[Completion]:
             spec = CallSpec(
@@ -272,8 +275,12 @@ class ChatSession:
         At most ``concurrency`` streams are open. Each gets its turn, however fast the others are.
         Otherwise like `complete_many` and `stream`.
         """
+        from ._client.concurrency import FixedConcurrency  # noqa: PLC0415
+        from ._client.many import DeltaProducer  # noqa: PLC0415 - as in `complete_many`
+        from .iterators import StreamsIterator  # noqa: PLC0415
+
         headers = mask_headers(headers)
-        check_options("ChatSession.stream_many", options)
+        check_options(self.stream_many, options)
 
         def stream(request: Request) -> DeltaStream:
             return self._stream(request, options, timeouts, retry, headers)

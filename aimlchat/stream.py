@@ -28,12 +28,7 @@ _BUSY = "another task is reading this stream; a stream belongs to one task at a 
 
 
 class _State(enum.Enum):
-    """How far a `DeltaStream` has come.
-
-    It goes from ``OPENING`` to ``CLOSED``. From ``OPENING`` and ``OPEN`` it may also go to
-    ``FAILED`` or ``LEFT``, and an attempt that fails before its first delta leads from ``OPEN``
-    back to ``OPENING``.
-    """
+    """How far a `DeltaStream` has come; `_NEXT` lists the transitions."""
 
     OPENING = enum.auto()  # no response yet; at first nothing is sent either
     OPEN = enum.auto()  # the response headers have arrived, and the body is read
@@ -45,6 +40,13 @@ class _State(enum.Enum):
 
 _OPEN, _ENDED = _State.OPEN, _State.ENDED
 _OVER = (_State.CLOSED, _State.FAILED, _State.LEFT)
+_NEXT = {
+    _State.OPENING: (_OPEN, _State.FAILED, _State.LEFT),
+    # Back to OPENING for another attempt, if this one failed before its first delta.
+    _OPEN: (_State.OPENING, _ENDED, _State.FAILED, _State.LEFT),
+    _ENDED: (_State.CLOSED,),
+    **dict.fromkeys(_OVER, ()),
+}
 
 
 class DeltaStream:
@@ -193,17 +195,9 @@ class DeltaStream:
         if self._opened is None:
             await self._open()
             return
-        if self._is_busy:
+        if self._is_busy:  # opening again
             raise RuntimeError(_BUSY)
-        self._is_busy = True
-        try:
-            await self._opened.release()
-            self._state = _State.CLOSED
-        except BaseException as error:
-            if not self._end_with(error):
-                raise
-        finally:
-            self._is_busy = False
+        await self._release()
 
     async def _open(self) -> None:
         """Send the request and wait for the response headers."""
@@ -236,12 +230,11 @@ class DeltaStream:
         finally:
             self._opening = None
             del opening  # a task keeps its error, whose frames would refer to this one
-        if self._state in _OVER:  # left at the same moment
+        if not self._enter(_OPEN):  # left at the same moment
             opened.close()
             self._raise_failure()
         self._opened = opened
         self._parser = StreamParser(opened.request.model)
-        self._state = _OPEN
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -258,8 +251,8 @@ class DeltaStream:
         deltas = parser.feed(data) if data else []
         if not data or parser.done:
             deltas += parser.end()
-            if parser.fault is None and self._state is _OPEN:  # not left by another task
-                self._state = _ENDED
+            if parser.fault is None:
+                self._enter(_ENDED)
         if deltas:
             if not self._deltas:
                 self._call.attempt_succeeded()
@@ -297,7 +290,7 @@ class DeltaStream:
             return
         if self._opened is not None:
             self._opened.close()
-        self._state = _State.OPENING
+        self._enter(_State.OPENING)
         try:
             await self._start(error)
         finally:
@@ -306,10 +299,20 @@ class DeltaStream:
     # --- the end ------------------------------------------------------------------------------
 
     async def _close(self, outcome: Literal["cancelled", "abandoned"]) -> None:
-        if self._state is _ENDED and self._opened is not None:
-            self._state = _State.CLOSED
-            await self._opened.release()
+        await self._release()
         self._leave(outcome)
+
+    async def _release(self) -> None:
+        """Give the connection back if the completion is whole."""
+        if self._enter(_State.CLOSED) and self._opened is not None:
+            await self._opened.release()
+
+    def _enter(self, state: _State) -> bool:
+        """Change the state; return False if it cannot, as when another task has left the stream."""
+        if state not in _NEXT[self._state]:
+            return False
+        self._state = state
+        return True
 
     def _end_with(self, error: BaseException) -> bool:
         """End the stream because of an error; return whether the next read raises it."""
@@ -321,11 +324,8 @@ class DeltaStream:
 
     def _leave(self, outcome: Literal["cancelled", "abandoned"]) -> None:
         """Close the connection, at whatever state it is."""
-        if self._state is _ENDED:
-            self._state = _State.CLOSED
-        elif self._state not in _OVER:
+        if not self._enter(_State.CLOSED) and self._enter(_State.LEFT):
             self._keep_failure(StreamInterruptedError("the stream was closed before its end"))
-            self._state = _State.LEFT
             self._finish(outcome)
         if self._opening is not None:
             self._opening.cancel()
@@ -334,10 +334,9 @@ class DeltaStream:
 
     def _fail(self, error: AIMLChatError) -> None:
         """Keep a failure for the next read, and close the connection."""
-        if self._state in _OVER:  # left meanwhile, by another task
+        if not self._enter(_State.FAILED):  # left meanwhile, by another task
             return
         self._keep_failure(error)
-        self._state = _State.FAILED
         self._finish("error")
         if self._opened is not None:
             self._opened.close()

@@ -8,9 +8,11 @@ import typing
 import attrs
 import pytest
 
+from aimlchat import ChatSession
 from aimlchat.request import ChatRequest, RequestOptions, check_options
 
 CONSTRUCTOR = inspect.signature(ChatRequest).parameters
+SESSION = ChatSession("any-key")
 
 
 def test_the_options_are_the_fields_of_a_request_in_their_order():
@@ -36,8 +38,8 @@ def test_every_option_changes_its_field():
 
 
 def test_known_options_are_taken():
-    check_options("ChatSession.complete", {})
-    check_options("ChatSession.complete", dict.fromkeys(CONSTRUCTOR))
+    check_options(SESSION.complete, {})
+    check_options(SESSION.complete, dict.fromkeys(CONSTRUCTOR))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +55,7 @@ def test_known_options_are_taken():
 )
 def test_the_error_for_a_misspelled_option_names_the_method_and_the_nearest_option(name, nearest):
     with pytest.raises(TypeError) as caught:
-        check_options("ChatSession.complete", {"model": "gpt-4o", name: 1})
+        check_options(SESSION.complete, {"model": "gpt-4o", name: 1})
 
     assert str(caught.value) == (
         f"ChatSession.complete() got an unknown option {name!r}; did you mean {nearest!r}?"
@@ -83,7 +85,7 @@ def test_the_error_for_a_misspelled_option_names_the_method_and_the_nearest_opti
 )
 def test_the_error_for_a_word_of_another_sdk_says_what_to_use_here(name, advice):
     with pytest.raises(TypeError) as caught:
-        check_options("ChatSession.complete", {name: 1})
+        check_options(SESSION.complete, {name: 1})
 
     message = str(caught.value)
     assert message.startswith(f"ChatSession.complete() got an unknown option {name!r}; ")
@@ -91,24 +93,44 @@ def test_the_error_for_a_word_of_another_sdk_says_what_to_use_here(name, advice)
     assert "did you mean" not in message
 
 
-@pytest.mark.parametrize("method", ["ChatSession.stream", "ChatSession.stream_many"])
+@pytest.mark.parametrize("method", [SESSION.stream, SESSION.stream_many])
 def test_stream_is_to_be_left_out_of_a_method_that_streams(method):
     with pytest.raises(TypeError) as caught:
         check_options(method, {"stream": True})
 
     assert str(caught.value) == (
-        f"{method}() got an unknown option 'stream'; leave it out, since this method always streams"
+        f"ChatSession.{method.__name__}() got an unknown option 'stream';"
+        " leave it out, since this method always streams"
     )
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "advice"),
+    [
+        (SESSION.complete, "timeout", "pass timeouts="),
+        (SESSION.complete, "retries", "did you mean 'retry'?"),
+        (SESSION.stream, "header", "did you mean 'headers'?"),
+        (SESSION.complete_many, "concurency", "did you mean 'concurrency'?"),
+        (SESSION.complete_many, "order", "did you mean 'ordered'?"),
+        (SESSION.stream_many, "budget_usd", "it is a parameter of ChatSession.complete_many()"),
+        (SESSION.complete, "concurrency", "it is a parameter of ChatSession.complete_many()"),
+    ],
+)
+def test_the_parameters_of_the_method_and_of_its_siblings_are_known(method, name, advice):
+    with pytest.raises(TypeError) as caught:
+        check_options(method, {name: 1})
+
+    assert advice in str(caught.value)
 
 
 def test_an_option_that_is_like_no_other_can_be_sent_with_extra():
     with pytest.raises(TypeError, match=r"neither .* use extra=\{'zzz': \.\.\.\}"):
-        check_options("ChatSession.complete", {"zzz": 1})
+        check_options(SESSION.complete, {"zzz": 1})
 
 
 def test_the_first_unknown_option_is_named():
     with pytest.raises(TypeError, match="'first'"):
-        check_options("ChatSession.complete", {"model": "m", "first": 1, "second": 2})
+        check_options(SESSION.complete, {"model": "m", "first": 1, "second": 2})
 
 
 def test_the_options_method_of_a_request_checks_its_names():

@@ -24,8 +24,7 @@ _MARKER_BYTES = 24
 _FILE_TYPES = (Image, Document, Audio)
 
 
-@attrs.frozen(eq=False)
-class Body:
+class Body(msgspec.Struct, eq=False, frozen=True):
     """A body in pieces: ``texts`` are bytes of JSON, and between each two of them is a file."""
 
     texts: tuple[bytes, ...]

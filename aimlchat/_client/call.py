@@ -134,8 +134,7 @@ class Call:
                             await context.scheduler.clock.sleep(delay)
                         return await self._attempt(self._request)
                 except AIMLChatError as error:
-                    # Without its frames: this one is among them, and the local would be a cycle.
-                    failure = error.with_traceback(None)
+                    failure = detach(error)
         finally:
             del failure
 
@@ -152,7 +151,7 @@ class Call:
                 except AIMLChatError as error:
                     if isinstance(error, APIError):
                         error.inference_id = opened.response.headers.get("x-inference-id")
-                    failure = error.with_traceback(None)
+                    failure = detach(error)
                 else:
                     self.attempt_succeeded()
                     return result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
+import msgspec
 
 from .retry import RetryBudget
 
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["CallContext"]
 
 
-@attrs.define(eq=False)
-class CallContext:
+class CallContext(msgspec.Struct, eq=False):
     """What the calls of a session share."""
 
     transport: Transport
@@ -33,4 +32,4 @@ class CallContext:
     defaults: RequestDefaults
     on_retry: Callable[[RetryRecord], object] | None = None
     on_finish: Callable[[CallRecord], object] | None = None
-    retry_budget: RetryBudget = attrs.field(factory=RetryBudget)
+    retry_budget: RetryBudget = msgspec.field(default_factory=RetryBudget)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from aimlchat.completions import Completion, Delta
 
     from .call import CallObserver
-    from .pool import Concurrency
+    from .concurrency import Concurrency
     from .timers import Clock
 
 __all__ = ["CompletionProducer", "DeltaProducer", "Producer", "ResultIterator"]
@@ -86,9 +86,10 @@ class ResultIterator(Generic[_T_co]):
             producer.start()
         while (result := producer.pop()) is None:
             if pool.is_over:
+                if isinstance(pool.failure, AIMLChatError):
+                    raise detach(pool.failure)
                 if pool.failure is not None:
-                    is_ours = isinstance(pool.failure, AIMLChatError)
-                    raise detach(pool.failure) if is_ours else pool.failure
+                    raise pool.failure
                 producer.raise_late_failure()
                 raise StopAsyncIteration
             try:
@@ -210,7 +211,7 @@ class CompletionProducer:
         except _FATAL_ERRORS:
             raise
         except AIMLChatError as error:
-            outcome = Outcome(index, request, error=error.with_traceback(None))
+            outcome = Outcome(index, request, error=detach(error))
         else:
             outcome = Outcome(index, request, completion)
             observer.succeeded()
@@ -319,7 +320,7 @@ class DeltaProducer:
         except _FATAL_ERRORS:
             raise
         except AIMLChatError as error:
-            self.outcomes[index] = Outcome(index, request, error=error.with_traceback(None))
+            self.outcomes[index] = Outcome(index, request, error=detach(error))
         self.pool.mark_consumed()
 
     def raise_late_failure(self) -> None:

@@ -1,115 +1,21 @@
-"""Many tasks at once: how many, over which items, and how they end."""
+"""Many tasks at once, over any number of items, and how they end."""
 
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aimlchat.errors import AIMLChatError, ConfigurationError
+from aimlchat.errors import AIMLChatError, detach
 
-__all__ = ["AdaptiveConcurrency", "Concurrency", "FixedConcurrency", "TaskPool", "Work"]
+if TYPE_CHECKING:
+    from .concurrency import Concurrency
+
+__all__ = ["TaskPool", "Work"]
 
 _END = object()
-_INITIAL_LIMIT = 8
-# Half as many more in each round: doubling could overshoot the ceiling by 100 %.
-_SLOW_START_STEP = 0.5
-_DECREASE = 0.9
-_PROBE_ROUNDS = 50  # rounds below a known ceiling until the limit passes it by one a round
-_SLOWDOWN = 2.0
-_NOISE_SECONDS = 0.1
-_SMOOTHING = 0.1
-_SETTLED_CALLS = 20
 
 
-class FixedConcurrency:
-    """A limit that never changes.
-
-    Raises `ConfigurationError` for a limit that is not a whole number of at least 1.
-    """
-
-    epoch = 0
-    """Counts the decreases: there are none."""
-
-    def __init__(self, limit: int | str) -> None:
-        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-            msg = f"concurrency is {limit!r}; give a whole number of at least 1, or 'auto'"
-            raise ConfigurationError(msg)
-        self.limit = limit
-        """How many tasks may be in flight."""
-
-    def succeeded(self, epoch: int, seconds: float) -> None:
-        """Do nothing."""
-
-    def congested(self, epoch: int, in_flight: int) -> None:
-        """Do nothing."""
-
-
-class AdaptiveConcurrency:
-    """A limit that follows what the server can sustain: additive increase, multiplicative decrease.
-
-    It grows by half in each round until the server first signals congestion, then goes back a
-    little, stays just below that ceiling, and probes it again after a while. Congestion is a 429,
-    an overload, or a time per call that has doubled. (Chiu and Jain, 1989; the plateau is that of
-    TCP CUBIC, RFC 9438.)
-    """
-
-    def __init__(self, max_limit: int = 0) -> None:
-        # The session's own limit: calls beyond it would only wait there.
-        self._max_limit = max_limit or math.inf
-        self._limit = min(float(_INITIAL_LIMIT), self._max_limit)
-        self._ceiling = math.inf
-        self._recent_seconds = 0.0
-        self._best_seconds = math.inf
-        self._calls = 0
-        self._rounds_at_ceiling = 0.0
-        self.epoch = 0
-        """Counts the decreases: a call that began before the last one has nothing new to report."""
-
-    @property
-    def limit(self) -> int:
-        """How many tasks may be in flight now."""
-        return max(int(self._limit), 1)
-
-    def succeeded(self, epoch: int, seconds: float) -> None:
-        """Note that a call succeeded, and how long it took."""
-        if epoch != self.epoch:
-            return
-        self._calls += 1
-        weight = 1.0 if self._calls == 1 else _SMOOTHING
-        self._recent_seconds += (seconds - self._recent_seconds) * weight
-        if self._calls >= _SETTLED_CALLS:
-            self._best_seconds = min(self._best_seconds, self._recent_seconds)
-            if self._recent_seconds > _SLOWDOWN * self._best_seconds + _NOISE_SECONDS:
-                self._decrease(self._limit)  # slowness does not say where the ceiling is
-                return
-        self._limit = min(self._limit + self._increase(), self._max_limit)
-
-    def _increase(self) -> float:
-        if self._ceiling == math.inf:
-            return _SLOW_START_STEP
-        if self._limit + 1.0 <= self._ceiling:
-            return 1.0 / self._limit
-        self._rounds_at_ceiling += 1.0 / self._limit
-        return min(self._rounds_at_ceiling / _PROBE_ROUNDS, 1.0) / self._limit
-
-    def congested(self, epoch: int, in_flight: int) -> None:
-        """Note that the server signaled congestion with so many calls in flight."""
-        if epoch != self.epoch:
-            return
-        self._ceiling = float(max(min(in_flight, self.limit) - 1, 1))
-        self._decrease(self._ceiling)
-
-    def _decrease(self, limit: float) -> None:
-        self.epoch += 1
-        self._calls = 0
-        self._rounds_at_ceiling = 0.0
-        self._best_seconds = math.inf
-        self._limit = max(limit * _DECREASE, 1.0)
-
-
-Concurrency = FixedConcurrency | AdaptiveConcurrency
 Work = Callable[[int, Any], Coroutine[Any, Any, None]]
 
 
@@ -231,7 +137,6 @@ class TaskPool:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            # Our errors lose their frames, which refer to the pool; others keep the caller's.
-            is_ours = isinstance(error, AIMLChatError)
-            self.stop(error.with_traceback(None) if is_ours else error)
+            # The frames of an error that is not ours are the caller's own.
+            self.stop(detach(error) if isinstance(error, AIMLChatError) else error)
         self.notify()

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING, Any
 
-import attrs
+import msgspec
 from multidict import CIMultiDict
 
 from aimlchat.errors import AIMLChatError, ProtocolError, StreamInterruptedError
@@ -171,8 +171,7 @@ class Response:
             aiohttp_hooks.set_body_error(content, aiohttp_hooks.malformed_body_error())
 
 
-@attrs.define(eq=False)
-class OpenResponse:
+class OpenResponse(msgspec.Struct, eq=False):
     """A response whose headers have arrived; it occupies a slot until it is closed."""
 
     response: Response

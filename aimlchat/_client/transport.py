@@ -19,8 +19,9 @@ from aimlchat.errors import (
 )
 
 from . import aiohttp_hooks
-from .addresses import join_url, parse_base_url, parse_proxy, proxy_from_environment
+from .base_url import join_url, parse_base_url
 from .credentials import HEADER_NAMES
+from .proxy import parse_proxy, proxy_from_environment
 from .response import Response
 
 if TYPE_CHECKING:

@@ -30,8 +30,7 @@ _OPTIONS = frozenset(field.alias for field in attrs.fields(ChatRequest)) - {
 _encode_canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
-@attrs.frozen
-class BatchRequest(RawRequest):
+class BatchRequest(RawRequest, frozen=True):
     """A body to be sent, with the id and the digest that its result is stored under."""
 
     custom_id: str | int = ""

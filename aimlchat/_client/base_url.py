@@ -1,14 +1,12 @@
-"""Where requests go: the base URL and the proxy."""
+"""The base URL, and the URLs of endpoints."""
 
 from __future__ import annotations
-
-from urllib.request import getproxies, proxy_bypass
 
 from yarl import URL
 
 from aimlchat.errors import ConfigurationError
 
-__all__ = ["join_url", "parse_base_url", "parse_proxy", "proxy_from_environment"]
+__all__ = ["join_url", "parse_base_url"]
 
 
 def parse_base_url(base_url: str) -> URL:
@@ -34,27 +32,3 @@ def join_url(base_url: URL, path: str) -> URL:
     """Append an endpoint's path, which may have a query, to the base URL."""
     name, _, query = path.partition("?")
     return (base_url / name).with_query(query) if query else base_url / name
-
-
-def parse_proxy(proxy: str) -> str:
-    """Return the URL of a proxy; without a scheme it is http, as for curl.
-
-    Raises `ConfigurationError` for other schemes: aiohttp has no SOCKS.
-    """
-    if "://" not in proxy:
-        proxy = f"http://{proxy}"
-    scheme, _, rest = proxy.partition("://")
-    if scheme.lower() not in ("http", "https") or not rest.strip("/"):
-        msg = f"a proxy has to be an http: or https: URL, not one with {scheme!r}"
-        raise ConfigurationError(msg)
-    return proxy
-
-
-def proxy_from_environment(url: URL) -> str | None:
-    """Return the proxy that the environment names for a URL, or None.
-
-    Read once for each session: aiohttp's own ``trust_env`` costs two thread hops a call.
-    """
-    if proxy_bypass(f"{url.raw_host}:{url.port}"):
-        return None
-    return getproxies().get(url.scheme)
