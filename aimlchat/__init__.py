@@ -1,7 +1,7 @@
 """Stream chat completions of the AI/ML API, with reasoning apart from the answer.
 
-Names that need aiohttp or asyncio are loaded on first use (PEP 562), so that ``import aimlchat``
-is cheap.
+Names that need aiohttp, asyncio or the request builder are loaded on first use (PEP 562), so that
+``import aimlchat`` is cheap.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ from .errors import (
     TransportError,
 )
 from .policies import Limits, RetryPolicy, Timeouts
-from .records import CallRecord, Outcome, Progress, RetryRecord
-from .request import ChatRequest, RequestOptions
 
 if TYPE_CHECKING:
     from ._protocol.parser import StreamParser
     from .iterators import CompletionIterator, StreamsIterator
+    from .records import CallRecord, Outcome, Progress, RetryRecord
+    from .request import ChatRequest, RequestOptions
     from .session import ChatSession
     from .stream import DeltaStream
 
@@ -105,9 +105,15 @@ __all__ = [
 ]
 
 _LOADED_ON_USE = {
+    "CallRecord": ".records",
+    "ChatRequest": ".request",
     "ChatSession": ".session",
     "CompletionIterator": ".iterators",
     "DeltaStream": ".stream",
+    "Outcome": ".records",
+    "Progress": ".records",
+    "RequestOptions": ".request",
+    "RetryRecord": ".records",
     "StreamParser": "._protocol.parser",
     "StreamsIterator": ".iterators",
 }
