@@ -125,7 +125,7 @@ class _Media:
     filename: str | None = None
 
     _field: ClassVar[str]
-    _media_types: ClassVar[re.Pattern[str]]
+    _media_types: ClassVar[str]  # a pattern
     _advice: ClassVar[str]
 
     @classmethod
@@ -192,7 +192,7 @@ class _Media:
         found = detected or media_type or ("text/plain" if _is_plain_text(data) else None)
         if found == "text/plain" and not _is_plain_text(data):
             found = None
-        if found is None or not cls._media_types.fullmatch(found):
+        if found is None or not re.fullmatch(cls._media_types, found):
             what = found or f"an unknown format (it begins with {data[:8]!r})"
             msg = f"cannot take {what}; {cls._advice}"
             raise InvalidRequestError(msg, field=cls._field)
@@ -207,36 +207,36 @@ class _Media:
         return f"data:{self.media_type};base64,{self.base64()}"
 
 
-@attrs.frozen
 class Image(_Media):
     """An image: PNG, JPEG, GIF or WebP, or another type given by ``media_type``.
 
     The anthropic dialect takes only those four, and no remote images.
     """
 
+    __slots__ = ()
     _field = "image"
-    _media_types = re.compile(r"image/.+")
+    _media_types = r"image/.+"
     _advice = "give a PNG, JPEG, GIF or WebP"
 
 
-@attrs.frozen
 class Document(_Media):
     """A PDF, or plain text in UTF-8, which only the anthropic dialect takes as a document.
 
     Neither dialect takes remote documents.
     """
 
+    __slots__ = ()
     _field = "document"
-    _media_types = re.compile(r"application/pdf|text/plain")
+    _media_types = r"application/pdf|text/plain"
     _advice = "give a PDF or UTF-8 text"
 
 
-@attrs.frozen
 class Audio(_Media):
     """A recording, WAV or MP3. Only the openai dialect takes audio, and no remote audio."""
 
+    __slots__ = ()
     _field = "audio"
-    _media_types = re.compile(r"audio/(wav|mpeg)")
+    _media_types = r"audio/(wav|mpeg)"
     _advice = "give WAV or MP3"
 
 

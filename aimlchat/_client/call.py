@@ -18,7 +18,6 @@ from aimlchat.errors import (
     RequestTimeoutError,
     detach,
 )
-from aimlchat.records import CallRecord, RetryRecord
 
 from .credentials import redact
 from .hooks import logs_calls, report_call, report_retry
@@ -326,6 +325,8 @@ class Call:
         hook = self._context.on_finish
         if hook is None and not logs_calls():
             return
+        from aimlchat.records import CallRecord  # noqa: PLC0415 - most sessions report nothing
+
         request = self._request
         received = completion() if completion else None
         record = CallRecord(
@@ -351,6 +352,8 @@ class Call:
         return (*attempts[:-1], attrs.evolve(attempts[-1], cause=outcome))
 
     def _report_retry(self, error: AIMLChatError, delay: float) -> None:
+        from aimlchat.records import RetryRecord  # noqa: PLC0415 - as in `finish`
+
         record = RetryRecord(
             model=self._request.model,
             client_request_id=self._request.client_request_id,

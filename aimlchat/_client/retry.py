@@ -20,11 +20,11 @@ __all__ = ["RetryBudget", "is_retryable"]
 # 408 and 425 ask for another attempt; 409 is a lock that another request holds; 429 is a rate
 # limit.
 _RETRYABLE_STATUSES = frozenset((408, 409, 425, 429))
-# An exhausted free tier is a 429 too; only the message differs, and retrying is useless.
-_OUT_OF_CREDITS = re.compile(
+# An exhausted free tier is a 429 too; only the message differs, and retrying is useless. The
+# pattern is compiled when it is first needed.
+_OUT_OF_CREDITS = (
     r"free[ -]?tier|billing|top up|insufficient[ _](?:credit|quota|balance|fund)"
-    r"|(?:out of|no|more|add) credits?|credits? (?:are|is|have been|has been) (?:exhausted|used)",
-    re.IGNORECASE,
+    r"|(?:out of|no|more|add) credits?|credits? (?:are|is|have been|has been) (?:exhausted|used)"
 )
 _WINDOW = 100
 _MIN_ATTEMPTS = 20
@@ -41,7 +41,7 @@ def is_retryable(error: AIMLChatError, *, is_stream: bool) -> bool:
     if isinstance(error, APIError):
         if isinstance(error, InsufficientCreditsError):
             return False
-        if error.status == 429 and _OUT_OF_CREDITS.search(error.message):  # noqa: PLR2004 - a status
+        if error.status == 429 and _is_out_of_credits(error):  # noqa: PLR2004 - a status
             return False
         return error.status in _RETRYABLE_STATUSES or error.status in SERVER_ERRORS
     if isinstance(error, RequestTimeoutError):
@@ -49,6 +49,10 @@ def is_retryable(error: AIMLChatError, *, is_stream: bool) -> bool:
     if isinstance(error, ConnectionFailedError):
         return True
     return is_stream and isinstance(error, StreamInterruptedError)
+
+
+def _is_out_of_credits(error: APIError) -> bool:
+    return re.search(_OUT_OF_CREDITS, error.message, re.IGNORECASE) is not None
 
 
 class RetryBudget:

@@ -37,8 +37,8 @@ _DEFAULT_STATUS = 500
 _ERROR_STATUS = re.compile(r"[45][0-9][0-9]")
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]*)?")
 # A 403 means an empty account as often as a missing permission; only the message differs.
-_ABOUT_MONEY = re.compile(r"credit|exhausted|payment|billing|balance|quota|top up", re.IGNORECASE)
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_ABOUT_MONEY = r"credit|exhausted|payment|billing|balance|quota|top up"
+_TITLE = r"<title[^>]*>(.*?)</title>"
 _MAX_MESSAGE = 300  # characters
 _MAX_DEPTH = 8  # of bodies in bodies; bounds the recursion for hostile ones
 
@@ -114,7 +114,9 @@ def _seconds_until(date: str, now: float) -> float | None:
 
 def _build_error(status: int, body: Any) -> APIError:
     message = _find_message(body) or f"the server returned status {status} without a message"
-    kind = error_for_status(status, out_of_credits=bool(_ABOUT_MONEY.search(message)))
+    kind = error_for_status(
+        status, out_of_credits=bool(re.search(_ABOUT_MONEY, message, re.IGNORECASE))
+    )
     fields = body if isinstance(body, dict) else {}
     request_id = fields.get("requestId") or fields.get("request_id")
     path = fields.get("path")
@@ -147,7 +149,7 @@ def _find_message_in_text(text: str, depth: int) -> str:
     """Return the message in text that is a page of HTML, ends in JSON, or is the message itself."""
     if text.startswith("<"):
         # The proxy in front of the API returns HTML with 502, 520 and 524.
-        title = _TITLE.search(text[:10_000])
+        title = re.search(_TITLE, text[:10_000], re.IGNORECASE | re.DOTALL)
         words = " ".join(title[1].split()) if title else ""
         return f"a page of HTML: {words[:_MAX_MESSAGE]}" if words else "a page of HTML"
     start = text.find("{")
