@@ -36,7 +36,7 @@ def requirements() -> list[str]:
 
 
 def use_pythons_of_pyenv() -> None:
-    """Put on PATH each supported Python that pyenv has installed and PATH does not offer.
+    """Add to PATH each supported Python that pyenv has installed and PATH lacks.
 
     pyenv's own shims do not count: they fail for every version that is not the selected one.
     """
@@ -51,7 +51,7 @@ def use_pythons_of_pyenv() -> None:
 
 
 def makes_environments(python: str | None) -> bool:
-    """Return whether this is an interpreter that runs and can make virtual environments."""
+    """Return whether an interpreter runs and can make virtual environments."""
     if python is None:
         return False
     command = [python, "-c", "import ensurepip, venv"]
@@ -59,7 +59,7 @@ def makes_environments(python: str | None) -> bool:
 
 
 def run_session_tests(session: nox.Session) -> None:
-    """Run the tests that meet aiohttp, attrs and msgspec of some version."""
+    """Run the tests that depend on the versions of aiohttp, attrs and msgspec."""
     session.run("python", "-m", "pip", "list")
     session.run("pytest", *SESSION_TESTS, "tests/test_instruction_counts.py", *session.posargs)
 
@@ -73,7 +73,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def soak(session: nox.Session) -> None:
-    """Run what takes long: crowds, chaos, kills, all cuts, many examples."""
+    """Run the tests that take long: crowds, chaos, kills, all cuts, many examples."""
     session.install(".[cli]", *group("tests"))
     session.run("pytest", *session.posargs, env={"AIMLCHAT_SOAK": "1"})
 
@@ -113,7 +113,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types of the package, and those that users meet, in the docs' examples too."""
+    """Check the types of the package, of its public API, and of the examples in the docs."""
     session.install(".[cli]", *group("types"), *group("tests"))
     session.run("mypy")
     snippets = Path(session.create_tmp(), "snippets").resolve()

@@ -1,4 +1,4 @@
-"""From a request to what the emulator answers: the scripted reply, or one built from the prompt."""
+"""Generate the response to a request: the scripted reply, or one built from the prompt."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def _build_default_choice(
 
 
 def _choose_tools(request: ParsedRequest) -> list[OfferedTool]:
-    """Choose the tools to call: the demanded one, else those that the prompt names."""
+    """Choose the tools to call: the one that is demanded, else those that the prompt names."""
     if request.tool_choice == "none":
         return []
     if request.tool_choice == "auto" and request.tool_results:
@@ -227,7 +227,7 @@ def _build_generic_texts(prompt: str, index: int, seed: int) -> tuple[str, str]:
 
 
 def _find_keywords(prompt: str) -> list[str]:
-    """Return the words of a prompt that are no stop words, each once."""
+    """Return the words of a prompt that are not stop words, each once."""
     words = dict.fromkeys(re.findall(r"\w[\w'-]+\w|\d+", prompt))
     return [word for word in words if word.lower() not in _STOP_WORDS]
 

@@ -32,7 +32,7 @@ __all__ = ["Batches"]
 _CUSTOM_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LIFETIME = timedelta(days=1)
 
-# The ids of a batch's results come from its own request number times this, plus their index.
+# The ids of a batch's results derive from its own request number times this, plus their index.
 _MAX_RESULTS = 1_000_000
 
 
@@ -155,7 +155,7 @@ def _validate_requests(body: Any) -> list[dict[str, Any]]:
         custom_ids.add(custom_id)
         check_object(params, f"{field}.params")
         is_claude = family_of(str(params.get("model"))) == "claude"
-        require(is_claude, f"{field}.params.model", "Only Claude can be asked in batches")
+        require(is_claude, f"{field}.params.model", "Batches take only Claude models")
     return requests
 
 

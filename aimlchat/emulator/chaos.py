@@ -88,10 +88,10 @@ _DRAWS: dict[type[Fault], Draw] = {
 
 
 class Chaos:
-    """Decides which requests meet a fault, and which one.
+    """Decides which requests get a fault, and which one.
 
     Args:
-        rate: the share of requests that meet a fault, from 0 to 1.
+        rate: the share of requests that get a fault, from 0 to 1.
         seed: the same seed gives the same fault to the same request.
         kinds: the classes to draw from, with equal probability; None for all.
 
@@ -113,7 +113,7 @@ class Chaos:
         self._seed = seed
 
     def draw(self, number: int, response: PlannedResponse) -> Fault | None:
-        """Draw a fault for the n-th request; its response limits where the fault can strike."""
+        """Draw a fault for the n-th request; the response limits where the fault can strike."""
         # Each request has its own generator, so its fault does not depend on the draws before it.
         rng = random.Random(f"chaos/{self._seed}/{number}")  # noqa: S311 - not a secret
         if rng.random() >= self._rate:

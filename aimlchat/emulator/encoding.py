@@ -1,4 +1,4 @@
-"""Values to JSON text, and to the bytes of a body."""
+"""Encode values as JSON text, and as the bytes of a body."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def encode_body(value: Any) -> bytes:
     try:
         return dump_json(value).encode()
     except UnicodeEncodeError:
-        # A lone surrogate has no UTF-8; JSON can still carry it as an escape, as a gateway that
-        # is written in JavaScript sends it.
+        # A lone surrogate has no UTF-8; JSON can still carry it as an escape, as gateways written
+        # in JavaScript send it.
         return dump_json(value, ascii_only=True).encode()
 
 

@@ -41,7 +41,7 @@ _FIRST_ERROR_STATUS = 400
 
 
 def is_billed(fault: Fault | None, response: PlannedResponse) -> bool:
-    """Tell whether a model works on the response, however much of it the client receives."""
+    """Return whether a model works on the response, however much of it the client receives."""
     match fault:
         case Html():
             return False
@@ -55,7 +55,7 @@ def is_billed(fault: Fault | None, response: PlannedResponse) -> bool:
 async def send_response(
     fault: Fault | None, response: PlannedResponse, writer: ResponseWriter
 ) -> None:
-    """Send a response with a fault, or without it if the response is too short for the fault."""
+    """Send a response with a fault, or without one if the response is too short for it."""
     await _send(None if _is_beyond_end(fault, response) else fault, response, writer)
 
 

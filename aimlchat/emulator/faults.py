@@ -78,7 +78,7 @@ class Cut(Fault):
         how: "close" closes the connection (FIN) without ending the body. "reset" resets it (RST),
             which may also discard bytes that the client has not read yet. "chunk" closes it in the
             middle of an HTTP chunk; a whole response has no chunks, so there it acts like "close".
-            "end" ends the body properly, as a gateway does that has lost its upstream.
+            "end" ends the body properly, as a gateway does when it has lost its upstream.
     """
 
     after: int = attrs.field(default=0, validator=_is_not_negative)
@@ -96,8 +96,8 @@ class Stall(Fault):
     Attributes:
         before: "head" sends nothing at all; "first_token" sends the response headers, and the
             events of a stream before its first delta.
-        after: how many deltas of a stream are sent. Of a whole response the headers and half of the
-            body are sent; with 0 only the headers.
+        after: how many deltas of a stream are sent. Of a whole response, the headers and half of
+            the body are sent, or with 0 only the headers.
 
     Raises:
         ValueError: neither attribute is given, or both are.
@@ -184,7 +184,7 @@ class Trickle(Fault):
 
 @attrs.frozen
 class WrongLength(Fault):
-    """The `Content-Length` is wrong; with this fault a stream has one too.
+    """The `Content-Length` is wrong; with this fault, even a stream has one.
 
     The connection closes after the body.
 

@@ -1,7 +1,7 @@
 """The checks of single fields that validation is built from; each rejection names its field.
 
-`check_boolean` and `check_number` look a field up in its object, and accept it absent or null; the
-other checks take the value itself.
+`check_boolean` and `check_number` look a field up in its object, and accept a field that is absent
+or null; the other checks take the value itself.
 """
 
 from __future__ import annotations

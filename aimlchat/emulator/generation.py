@@ -1,4 +1,4 @@
-"""What was generated, before it is put into a wire format; its tokens and their cost."""
+"""What was generated, before it is put into a wire format, with its tokens and their cost."""
 
 from __future__ import annotations
 
@@ -130,11 +130,11 @@ def count_usage(prompt_tokens: int, choices: tuple[GeneratedChoice, ...]) -> Usa
 
 
 def compute_cost(usage: Usage, prices: tuple[float, float]) -> dict[str, Any]:
-    """Build the `meta.usage` of some tokens; the prices are US dollars a million, in and out."""
+    """Build the `meta.usage` of these tokens; prices are US dollars per million, in and out."""
     usd = (usage.prompt * prices[0] + usage.completion * prices[1]) / 1_000_000
     return build_meta_usage(round(usd * _CREDITS_PER_USD) / _CREDITS_PER_USD)
 
 
 def build_meta_usage(usd: float) -> dict[str, Any]:
-    """Build the `meta.usage` of an amount; credits are integers."""
+    """Build the `meta.usage` of an amount in US dollars; credits are integers."""
     return {"credits_used": round(usd * _CREDITS_PER_USD), "usd_spent": usd}

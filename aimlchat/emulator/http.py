@@ -1,4 +1,4 @@
-"""HTTP on sockets: the listener with its connections, and the writer of one response."""
+"""HTTP on sockets: the listener and its connections, and the writer of one response."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _RESET_ON_CLOSE = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 class _TrackingServer(web.Server):
     """A server that knows which sockets are open.
 
-    Unlike aiohttp's own `connections`, it forgets a socket as soon as that closes, even while the
-    handler is still ending.
+    Unlike aiohttp's own `connections`, it forgets a socket as soon as the socket closes, even while
+    its handler is still ending.
     """
 
     def __init__(self, handler: Handler) -> None:
@@ -114,8 +114,8 @@ class Listener:
         self._server.closing = True
         for transport in list(self._server.transports.values()):
             transport.abort()
-        # aiohttp drops a connection when the last of its tasks has ended, which takes the aborted
-        # ones a few turns of the loop. Its own shutdown would wait for them for up to a minute.
+        # aiohttp drops a connection once its last task has ended, which takes a few turns of the
+        # event loop for an aborted one. aiohttp's own shutdown would wait for up to a minute.
         while self._server.connections:  # noqa: ASYNC110 - aiohttp offers no event for it
             await asyncio.sleep(0)
         await self._runner.cleanup()
@@ -155,8 +155,8 @@ class ResponseWriter:
         """Write parts of the body, `pace` seconds apart."""
         for part in parts:
             if self._has_written:
-                # Sleep for a pace of 0 as well: that lets other responses go on, and lets aiohttp
-                # notice that the client has disconnected.
+                # Sleep even for a pace of 0: other responses get their turn, and aiohttp notices
+                # when the client has disconnected.
                 await asyncio.sleep(pace)
             await self.response.write(part)
             self._has_written = True
@@ -171,7 +171,7 @@ class ResponseWriter:
             self.request.transport.write(data)
 
     async def disconnect(self, how: Literal["close", "reset"]) -> None:
-        """End the connection behind what was written: with FIN ("close") or with RST ("reset")."""
+        """End the connection after what was written: with FIN ("close") or with RST ("reset")."""
         transport = self.request.transport
         if transport is None:
             return

@@ -114,7 +114,7 @@ def list_models() -> dict[str, Any]:
 
 
 def upstream_name_of(model: str) -> str:
-    """Return the name that the model's maker uses, which is the one that a response carries."""
+    """Return the name that the model's maker uses, which is the name in responses."""
     listed = find_model(model)
     if listed is not None:
         return listed.upstream

@@ -1,4 +1,4 @@
-"""The record of one request: what came in, which ids it got, and how it ended."""
+"""The record of one request: what was received, which ids it got, and how it ended."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class RequestIds:
     number: int
 
     def make_uuid(self, purpose: str) -> str:
-        """Derive a UUID; each purpose gets another one."""
+        """Derive a UUID; each purpose gets a different one."""
         return str(uuid.UUID(bytes=self._digest(purpose)[:16], version=4))
 
     def make_token(self, purpose: str, length: int) -> str:
-        """Derive a string of letters and digits; each purpose gets another one."""
+        """Derive a string of letters and digits; each purpose gets a different one."""
         value = int.from_bytes(self._digest(purpose), "big")
         letters = []
         for _ in range(length):
@@ -69,7 +69,7 @@ class OneShotEvent:
 
 @attrs.define(eq=False)
 class RequestRecord:
-    """One request that the emulator received; to be read and not changed.
+    """One request that the emulator received; for reading only.
 
     Attributes:
         method: the HTTP method.
@@ -83,12 +83,12 @@ class RequestRecord:
         fault: the fault that was injected, by script or by chaos; None for none.
         billed: whether the request counts in `Emulator.billed`.
         outcome: None while the response is being sent; "done" once everything was sent that the
-            fault leaves of it; "left" if the connection ended before.
+            fault leaves to send; "left" if the connection ended before that.
     """
 
     method: str = attrs.field(on_setattr=attrs.setters.frozen)
     path: str = attrs.field(on_setattr=attrs.setters.frozen)
-    # The headers contain the key, and a body can have megabytes: both stay out of the repr.
+    # The headers contain the key, and a body can be megabytes long: both stay out of the repr.
     headers: Mapping[str, str] = attrs.field(repr=False, on_setattr=attrs.setters.frozen)
     raw_body: bytes = attrs.field(repr=False, on_setattr=attrs.setters.frozen)
     body: Any = attrs.field(repr=False, on_setattr=attrs.setters.frozen)

@@ -52,7 +52,7 @@ def dialect_of(model: str, body: dict[str, Any]) -> Dialect:
 
 
 def split_into_tokens(text: str) -> list[str]:
-    """Split a text into what the emulator counts as tokens; joined they are the text again."""
+    """Split a text into what the emulator counts as tokens; joined, they give the text again."""
     return _TOKEN.findall(text)
 
 
@@ -89,7 +89,7 @@ class ParsedRequest:
         json_schema: the schema that the answer has to fit; `{}` for any JSON object, None for text.
         max_tokens: the limit for reasoning and answer together.
         stop_sequences: the strings before which the answer ends.
-        choice_count: how many choices are wanted.
+        choice_count: how many choices are requested.
         has_reasoning: whether the response contains reasoning.
         thinking_budget: the limit for the reasoning alone.
         include_usage: whether a stream in OpenAI's format reports its usage.

@@ -82,12 +82,12 @@ class PlannedResponse:
         return sum(part.is_delta for part in self.parts)
 
     def index_after(self, deltas: int) -> int | None:
-        """Return the index of the part that follows so many deltas; None if there are fewer."""
+        """Return the index of the part after this many deltas; None if there are fewer."""
         indexes = [0, *(index for index, part in enumerate(self.parts, 1) if part.is_delta)]
         return indexes[deltas] if deltas < len(indexes) else None
 
     def data_through(self, deltas: int) -> list[bytes]:
-        """Return the bytes of each part up to the last of so many deltas."""
+        """Return the bytes of each part, up to and including this many deltas."""
         return self.data[: self.index_after(deltas)]
 
     def data_before_first_delta(self) -> list[bytes]:

@@ -32,9 +32,9 @@ class Emulator:
     """The AI/ML API on loopback: no key, no network, no bill.
 
     It validates requests as the API does, responds whole or as a stream in the API's own formats,
-    and records every request. `reply` and `fail` script the responses, and `fault` what goes wrong
-    on the way. Without a script the emulator builds reasoning and an answer from the prompt, always
-    the same ones for the same request.
+    and records every request. `reply` and `fail` script the responses, and `fault` scripts what
+    goes wrong on the way. Without a script the emulator builds reasoning and an answer from the
+    prompt, always the same ones for the same request.
 
         async with Emulator() as emulator:
             emulator.reply("Hello", reasoning="They greet me.")
@@ -51,8 +51,8 @@ class Emulator:
         form: the format of Claude's streams: "flat", the current one, or "enveloped", the one until
             February 2026.
         seed: another seed gives other ids, other wordings and other random faults.
-        chaos: the share of chat requests, from 0 to 1, that meet a random fault. Scripted replies
-            are exempt. The n-th request meets the same fault in every run with the same seed.
+        chaos: the share of chat requests, from 0 to 1, that get a random fault. Scripted replies
+            are exempt. The n-th request gets the same fault in every run with the same seed.
         faults: the classes that `chaos` draws from, such as `[Cut, Stall]`; None for all.
         capacity: how many chat requests are processed at the same time. Any further one gets a 429,
             and no response header announces the limit. None for no limit.
@@ -142,7 +142,7 @@ class Emulator:
 
     @property
     def billed(self) -> int:
-        """How many calls a model worked on, which would have cost money.
+        """How many calls would have cost money, because a model worked on them.
 
         A response counts even if it never arrived, as with `NoAnswer` or `Stall`. Errors are free,
         whether they come by status, as HTML, or as an `ErrorEvent` before the first delta.
@@ -245,7 +245,7 @@ class Emulator:
         )
 
     def fault(self, fault: Fault) -> None:
-        """Inject a fault into the next response, whose content is the one without a script.
+        """Inject a fault into the next response, which keeps its unscripted content.
 
         The fault waits in the same queue as the replies, for the next valid chat request.
 

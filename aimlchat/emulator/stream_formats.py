@@ -73,7 +73,7 @@ def _build_enveloped(generation: Generation) -> Iterator[_Json]:
         no_usage = {"input_tokens": 0, "output_tokens": 0}
         empty = _build_claude_chunk(generation, _build_claude_choice(index, {}))
         yield _wrap_in_envelope(empty | {"usage": ZERO_USAGE}, no_usage)
-        # Only the state beside the chunk has the real count; the chunk's own usage is null or zero.
+        # Only the state beside the chunk has the real count; that in the chunk is null or zero.
         state_usage = {"input_tokens": 0, "output_tokens": usage.get("completion_tokens", 0)}
         yield _wrap_in_envelope(empty, state_usage, finish=to_claude_finish_reason(choice.finish))
         reason = to_openai_finish_reason(choice.finish)
@@ -168,7 +168,7 @@ def _add_gpt_fields(generation: Generation, chunk: _Json, number: int) -> _Json:
 
 
 def _interleave_deltas(generation: Generation) -> Iterator[tuple[int, _Json]]:
-    """Yield the index and the deltas of all choices in rotation, until each is exhausted."""
+    """Yield the deltas of all choices in rotation, each with the index of its choice."""
     running = [
         (index, _build_deltas(choice, generation.reasoning_as))
         for index, choice in enumerate(generation.choices)

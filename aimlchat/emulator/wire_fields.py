@@ -29,7 +29,7 @@ ZERO_USAGE = {"completion_tokens": 0, "prompt_tokens": 0, "total_tokens": 0}
 
 
 def to_openai_finish_reason(finish: str) -> str:
-    """Return OpenAI's word for a finish reason; all streams use it, and most whole completions."""
+    """Return OpenAI's word for a finish reason; all streams and most whole completions use it."""
     return "stop" if finish == "stop_sequence" else finish
 
 
@@ -77,5 +77,5 @@ def build_thinking_part(text: str) -> dict[str, str]:
 
 
 def wrap_in_think_tags(reasoning: str) -> str:
-    """Return reasoning as it stands before the answer in the content of a "tagged" model."""
+    """Return reasoning in the form in which it precedes the answer of a "tagged" model."""
     return f"<think>\n{reasoning}\n</think>\n\n"

@@ -1,4 +1,4 @@
-"""Send a stream to a browser while it runs: over a web socket or as server-sent events.
+"""Send a stream to a browser while it runs, over a web socket or as server-sent events.
 
 The frames follow the AI SDK's UI message stream protocol, so the AI SDK's `useChat` can read them
 unchanged. docs/relay.md lists every frame.

@@ -71,7 +71,7 @@ WebSocket: TypeAlias = (
 def adapt_websocket(websocket: WebSocket) -> Connection:
     """Wrap a web socket of any supported library.
 
-    Raises `TypeError` for an object that has the methods of none and cannot be called either.
+    Raises `TypeError` for an object that has none of their methods and is not callable.
     """
     candidate: Any = websocket
     if hasattr(candidate, "send_str"):

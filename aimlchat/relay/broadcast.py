@@ -34,16 +34,16 @@ class Broadcast:
     """One upstream call that any number of pages follow, each at its own pace.
 
     A page that joins late is sent what has been received so far, with the deltas of each part
-    joined into one frame, and then the frames as they come. Every frame has a number; a page that
+    joined into one frame, and then the frames as they arrive. Every frame has a number; a page that
     lost its connection reconnects with the number of the last frame that it received. A page that
-    disconnects only ends its own following; a page that sends ``stop`` stops the answer for all.
+    disconnects does not affect the others; a page that sends ``stop`` stops the answer for all.
 
     Args:
         stream: what `ChatSession.stream` returns, not entered yet. The call begins when the first
             page joins, or with `start`.
-        grace: seconds for which the broadcast is kept while no page follows it. Before the end of
-            the stream, the upstream connection is closed after them; after the end, pages can
-            still join for so long. Then the broadcast is over.
+        grace: seconds for which the broadcast is kept while no page follows it. A stream that has
+            not ended by then is closed; after its end, pages can still join for this long. Then the
+            broadcast is over.
         store: where the frames are kept; by default the memory of this process.
         on_over: called once when the broadcast is over, for example to drop it from a registry.
             What it raises is logged.
@@ -67,7 +67,7 @@ class Broadcast:
 
     @property
     def is_over(self) -> bool:
-        """Whether the grace period has passed, or `aclose` was called; pages can join no more."""
+        """Whether the grace period has passed, or `aclose` was called; pages can no longer join."""
         return self._is_over
 
     @property
@@ -82,7 +82,7 @@ class Broadcast:
         return self._pump.stream.partial
 
     def start(self) -> None:
-        """Begin the upstream call, if it has not begun; the first page that joins does so too.
+        """Begin the upstream call, unless it has begun; the first page that joins does so too.
 
         Raises `RuntimeError` if the broadcast is over.
         """
@@ -102,12 +102,12 @@ class Broadcast:
     ) -> Completion:
         """Send the broadcast into a web socket until its end, as `aimlchat.relay.relay` does.
 
-        Cancelling ends the following of this page and not the call.
+        Cancelling ends the delivery to this page, not the call.
 
         Args:
             websocket: as for `aimlchat.relay.relay`.
             after: the number of the last frame that this page has received, 0 for a new page.
-            on_message: called with every message of the page that is no stop.
+            on_message: called with every message of the page that is not a stop.
             heartbeat: seconds without a frame after which a heartbeat is sent; None for never.
             patience: seconds that the page may take to accept one frame; None for no limit.
 
@@ -119,7 +119,7 @@ class Broadcast:
             AIMLChatError: the stream failed; the page has been sent an ``error`` frame.
             PageTooSlowError: the page did not accept a frame within ``patience``.
             RuntimeError: the broadcast is over.
-            TypeError: ``websocket`` is no web socket.
+            TypeError: ``websocket`` is not a web socket.
         """
         connection = adapt_websocket(websocket)
         follower = self._build_follower(after)
@@ -189,7 +189,7 @@ class Broadcast:
         await self._pump.stop()
 
     async def aclose(self) -> None:
-        """Stop, and be over at once, without the grace period. Safe to repeat."""
+        """Stop the answer and end the broadcast at once, without a grace period. Safe to repeat."""
         await self._pump.stop()
         self._expire()
 
@@ -215,7 +215,7 @@ class Broadcast:
         self._restart_grace_timer()
 
     def _restart_grace_timer(self) -> None:
-        """Start the grace period anew if no page follows, else stop it."""
+        """Restart the grace period if no page follows, else stop it."""
         if self._grace_timer is not None:
             self._grace_timer.cancel()
             self._grace_timer = None

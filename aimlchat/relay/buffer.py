@@ -26,7 +26,7 @@ _TEXT_AND_PART_FIELDS = {
 # The longest text of a joined delta, in characters. The Python package `websockets` refuses a
 # message over 1 MiB, and a character takes up to four bytes.
 _MAX_JOINED_LENGTH = 200_000
-# What a frame counts for besides its text, in characters, so that frames without text are not free.
+# Counted for each frame besides its text, in characters: frames without text are not free either.
 _FRAME_OVERHEAD = 64
 
 
@@ -52,7 +52,7 @@ class FrameQueue:
         return bool(self._queued)
 
     def add(self, frame: Frame) -> None:
-        """Append a frame, or its text to the last frame of the queue; ``frame`` is not changed."""
+        """Append a frame, or join its text to the last queued one; ``frame`` is not changed."""
         fields = _TEXT_AND_PART_FIELDS.get(frame["type"])
         if fields is None:
             self._append(_QueuedFrame(frame, [], _FRAME_OVERHEAD))

@@ -24,7 +24,7 @@ __all__ = ["FrameSource", "deliver", "take_or_heartbeat"]
 
 
 class FrameSource(Protocol):
-    """The frames that one page is still to be sent."""
+    """The frames that are still to be sent to one page."""
 
     async def take(self) -> Frame | None:
         """Wait for the next frame and return it; None after the last. Cancelling is safe."""
@@ -55,7 +55,7 @@ async def deliver(
         on_message: called with every other message of the page; what it raises is logged.
         heartbeat: seconds without a frame after which a heartbeat is sent; None for never.
         patience: seconds that the page may take to accept one frame; None for no limit.
-        pump: what fills the source; it is started here, and its overflow ends the delivery.
+        pump: what fills the source; it is started here, and ends the delivery if it overflows.
 
     Raises:
         PageGoneError: the page closed its connection.
@@ -125,7 +125,7 @@ def _is_stop_message(message: str | bytes) -> bool:
 
 
 async def _send_error(connection: Connection, error: PageTooSlowError) -> None:
-    """Queue the error behind the data that the connection still holds, without waiting.
+    """Queue the error after the data that the connection has not sent yet, without waiting.
 
     A page that starts to read again finds it there.
     """

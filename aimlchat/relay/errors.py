@@ -53,7 +53,7 @@ class ErrorDescription:
     retry_after: float | None = None
 
 
-# The first matching class wins, so a subclass stands before its base class.
+# The first matching class wins, so a subclass precedes its base class.
 _DESCRIPTIONS: tuple[tuple[type[Exception], str, str], ...] = (
     (AuthenticationError, "authentication", "This service cannot sign in to the model's provider."),
     (InsufficientCreditsError, "credits", "This service has no credits left with the provider."),

@@ -69,10 +69,10 @@ def error_frames(error: Exception) -> list[Frame]:
 
 @attrs.define
 class _AnnouncedCall:
-    """A tool call as the page knows it: by the id that it was announced with."""
+    """A tool call as the page knows it, by the id with which it was announced."""
 
     id: str = ""  # empty until it is announced
-    pending_arguments: str = ""  # the fragments that came before the name
+    pending_arguments: str = ""  # the fragments that arrived before the name
 
 
 class Framer:
@@ -180,7 +180,7 @@ class Framer:
         try:
             end |= {"type": "tool-input-available", "input": tool_call.arguments}
         except ProtocolError:
-            # The page must not act on this call; this frame of the AI SDK says so.
+            # The page must not execute this call; the AI SDK has this frame for that.
             sentence = "The arguments of this tool call are not valid JSON."
             raw_arguments = tool_call.raw_arguments
             end |= {"type": "tool-input-error", "input": raw_arguments, "errorText": sentence}

@@ -1,4 +1,4 @@
-"""Read a stream and write its frames to where pages take them from."""
+"""Read a stream and write its frames to the buffer or store that pages read."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Pump:
     """Reads a stream in its own task, independent of any page, and always ends its sink.
 
     The pump owns the stream: it closes the stream whatever happens. ``task`` is None before
-    `start`. The task raises only what the sink raises; `result` returns or raises what became of
+    `start`. The task raises only what the sink raises; `result` returns or raises the outcome of
     the stream.
     """
 
@@ -54,13 +54,13 @@ class Pump:
         return self.task
 
     async def stop(self) -> None:
-        """Close the stream because a page asked for it, and end the sink with an `abort` frame.
+        """Close the stream at a page's request, and end the sink with an `abort` frame.
 
         After the end of the stream this changes nothing.
         """
         if not await self.close():
             return
-        # The task was cancelled, but its stream may have ended before that: the sink was slow.
+        # The task was cancelled, but if the sink was slow, the stream may have ended before that.
         try:
             last_frames = self._framer.finish(self.stream.completion)
         except RuntimeError:  # the stream had not ended
@@ -118,7 +118,7 @@ class Pump:
             last_frames = framer.fail(error)
         except AIMLChatError as error:  # the stream keeps it, for `result`
             last_frames = framer.fail(error)
-        except Exception as error:  # noqa: BLE001 - the page is sent it, then `result` raises it
+        except Exception as error:  # noqa: BLE001 - sent to the page, then raised by `result`
             self._error = error
             last_frames = framer.fail(error)
         await sink.end(last_frames)

@@ -41,7 +41,7 @@ SSE_HEADERS: Mapping[str, str] = MappingProxyType(
 
 _HEARTBEAT_EVENT = b": heartbeat\n\n"  # a comment, which every reader ignores
 _DONE_EVENT = b"data: [DONE]\n\n"
-# A page that disconnects is to be noticed within 0.1 s, and aiohttp does not notify a handler.
+# A disconnect has to be noticed within 0.1 s, and aiohttp does not notify the handler of it.
 _DISCONNECT_POLL_SECONDS = 0.05
 
 
@@ -49,10 +49,10 @@ class FrameProducer(Protocol):
     """What makes the frames of a source available."""
 
     def start(self) -> object:
-        """Begin to produce, if it has not begun."""
+        """Begin to produce frames, unless it has begun."""
 
     def cancel(self) -> None:
-        """Stop producing, without waiting for it; safe to repeat."""
+        """Stop producing, without waiting for the end; safe to repeat."""
 
 
 class SSEEvents:
@@ -97,7 +97,7 @@ class SSEEvents:
         self._producer.cancel()
 
     def __del__(self) -> None:
-        """Close the upstream connection of a response that was dropped while it was sent."""
+        """Close the upstream connection of a response that was dropped before its end."""
         with contextlib.suppress(RuntimeError):  # the loop is closed, and with it the task
             self._producer.cancel()
 

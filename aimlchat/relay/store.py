@@ -61,6 +61,6 @@ class MemoryStore:
         return self._frames[after:]
 
     def _wake_readers(self) -> None:
-        # Each change gets an event of its own, so that a reader that comes back waits for the next.
+        # Each change gets an event of its own, so a reader that returns waits for the next one.
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()

@@ -43,7 +43,7 @@ async def relay(
         stream: what `ChatSession.stream` returns, not entered yet.
         websocket: a prepared ``aiohttp.web.WebSocketResponse``, an accepted Starlette or FastAPI
             ``WebSocket``, a connection of the package ``websockets``, or an async callable that
-            sends a ``str``. The relay receives nothing from a callable, and takes the page as
+            sends a ``str``. The relay receives nothing from a callable, and treats the page as
             disconnected when the callable raises a `ConnectionError`.
         on_message: called with every other message of the page. It is a plain callable, not a
             coroutine function; what it raises is logged.

@@ -16,9 +16,9 @@ from aimlchat.emulator.faults import Fault
 CLAUDE = "anthropic/claude-3.7-sonnet"
 GPT = "openai/gpt-4o"
 
-# A connection is quiet when so many reads in a row, each of them so many seconds long, return
-# nothing. Counting reads instead of seconds keeps a machine that is busy elsewhere from ending the
-# wait: every read gives the emulator its turn of the event loop.
+# A connection is quiet when this many reads in a row, each this many seconds long, return nothing.
+# Counting reads instead of seconds keeps a machine that is busy elsewhere from ending the wait:
+# every read gives the emulator its turn of the event loop.
 QUIET_READS = 20
 READ_SECONDS = 0.002
 
@@ -113,7 +113,7 @@ class RawResponse:
 
     @property
     def http_chunks(self) -> tuple[list[bytes], bytes]:
-        """The complete HTTP chunks, and the bytes behind them."""
+        """The complete HTTP chunks, and the bytes after them."""
         chunks, rest = [], self.body
         while rest:
             size, _, after = rest.partition(b"\r\n")

@@ -28,7 +28,7 @@ def called_tools(response):
     return [call["function"]["name"] for call in calls]
 
 
-async def test_the_question_of_the_demo_gets_a_true_answer(client):
+async def test_the_question_in_the_demo_gets_a_true_answer(client):
     message = (await client.ask("Why is the sky blue?")).message
     assert "Rayleigh" in message["content"]
     assert "wavelength" in message["reasoning_content"]

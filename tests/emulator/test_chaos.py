@@ -1,4 +1,4 @@
-"""Random faults: which requests meet one, which kind, and that the emulator survives them."""
+"""Random faults: which requests get one, of which kind, and that the emulator survives them."""
 
 import asyncio
 from collections import Counter
@@ -17,7 +17,7 @@ RESPONSE = PlannedResponse(
 KINDS = {getattr(faults, name) for name in faults.__all__} - {faults.Fault}
 KINDS_THAT_END = KINDS - {Stall, Pings}
 
-# Only so that a failure ends the test: what it waits for is an event, and not this time.
+# Only ends a test that fails: a test that passes waits for an event, not for this time.
 GUARD_SECONDS = 60
 
 
@@ -109,7 +109,7 @@ def test_only_the_given_kinds_are_drawn():
     assert {type(chaos.draw(number, RESPONSE)) for number in range(50)} == {Stall, NoAnswer}
 
 
-async def test_scripted_and_rejected_requests_meet_no_fault():
+async def test_scripted_and_rejected_requests_get_no_fault():
     async with Emulator(chaos=1, faults=[Html]) as emulator, aiohttp.ClientSession() as http:
         emulator.reply("Blue.")
         url = f"{emulator.base_url}/chat/completions"

@@ -1,4 +1,4 @@
-"""The bytes of responses whose fault ends them: too early, with an error, or damaged."""
+"""The bytes of responses that a fault ends too early or with an error, or damages."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Responses whose fault pauses them or never ends, until the client or the emulator leaves."""
+"""Responses that a fault slows down, or stalls until the client or the emulator closes."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ WHOLE = b'{"text":"blue"}'
 PING_CHUNK = b"8\r\n: ping\n\n\r\n"
 HANGING = [Stall(before="head"), Stall(before="first_token"), Stall(after=1), Pings(3600)]
 
-# Only so that a failure ends the test: what it waits for is an event, and not this time.
+# Only ends a test that fails: a test that passes waits for an event, not for this time.
 GUARD_SECONDS = 30
 
 

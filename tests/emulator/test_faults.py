@@ -1,4 +1,4 @@
-"""Faults as data: which ones are valid, where they wait, and what a record says about them."""
+"""Faults as data: which ones are valid, how they queue, and what a record says about them."""
 
 import json
 

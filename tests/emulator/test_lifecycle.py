@@ -17,7 +17,7 @@ BODY = {
 }
 KEY = {"Authorization": "Bearer k"}
 
-# Only so that a failure ends the test: what it waits for is an event, and not this time. It is less
+# Only ends a test that fails: a test that passes waits for an event, not for this time. It is less
 # than the minute for which aiohttp's own shutdown would wait for open connections.
 GUARD_SECONDS = 30
 
@@ -100,8 +100,8 @@ async def test_the_outcome_is_left_once_the_client_has_disconnected(emulator, ht
 
 
 async def test_a_disconnect_is_noticed_in_a_stream_without_a_pace(emulator, http):
-    # The events fit into the buffers of the socket, so nothing but the turns that the emulator
-    # yields between two events lets it notice the disconnect before it has written all of them.
+    # The events fit into the buffers of the socket. The emulator notices the disconnect before it
+    # has written all of them only because it yields to the event loop between two events.
     emulator.reply(events=[b": ping\n\n"] * 10_000)
     response = await begin_stream(emulator, http)
     response.close()

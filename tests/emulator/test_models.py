@@ -1,4 +1,4 @@
-"""`GET /v1/models`."""
+"""The list of models, `GET /v1/models`."""
 
 import pytest
 

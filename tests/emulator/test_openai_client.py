@@ -1,4 +1,4 @@
-"""OpenAI's own package as a client: the emulator has to send what it expects."""
+"""OpenAI's own package as a client; the emulator has to send what that package expects."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Keys, paths, ids and billing: what holds for every chat request."""
+"""Keys, paths, ids and billing: the rules that apply to every chat request."""
 
 import pytest
 

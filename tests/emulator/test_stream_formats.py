@@ -178,25 +178,25 @@ class TestReasoning:
         emulator.reply(reasoning_as=reasoning_as, form="openai", **reply)
         return [choice["delta"] for choice in (await client.stream()).choices]
 
-    async def test_reasoning_is_sent_twice_as_reasoning(self, emulator, client):
+    async def test_reasoning_as_reasoning_is_sent_twice(self, emulator, client):
         deltas = await self.deltas(emulator, client, "reasoning")
         reasoning = [delta for delta in deltas if delta.get("reasoning")]
         assert "".join(delta["reasoning"] for delta in reasoning) == "Is it so?"
         assert all(d["reasoning_details"][0]["text"] == d["reasoning"] for d in reasoning)
 
-    async def test_reasoning_is_sent_once_as_reasoning_details(self, emulator, client):
+    async def test_reasoning_as_reasoning_details_is_sent_once(self, emulator, client):
         deltas = await self.deltas(emulator, client, "reasoning_details")
         details = [d["reasoning_details"][0] for d in deltas if "reasoning_details" in d]
         assert "".join(detail["text"] for detail in details) == "Is it so?"
         assert not any(delta.get("reasoning") for delta in deltas)
 
-    async def test_reasoning_is_a_part_of_the_content_as_thinking(self, emulator, client):
+    async def test_reasoning_as_thinking_is_a_part_of_the_content(self, emulator, client):
         deltas = await self.deltas(emulator, client, "thinking")
         parts = [part for d in deltas for part in d.get("content") or () if isinstance(part, dict)]
         assert "".join(p["thinking"] for p in parts if p["type"] == "thinking") == "Is it so?"
         assert "".join(p["text"] for p in parts if p["type"] == "text") == "Yes."
 
-    async def test_reasoning_is_between_tags_as_inline(self, emulator, client):
+    async def test_reasoning_as_inline_is_between_tags(self, emulator, client):
         deltas = await self.deltas(emulator, client, "inline")
         text = "".join(delta.get("content") or "" for delta in deltas)
         assert text == "<think>\nIs it so?\n</think>\n\nYes."

@@ -17,14 +17,14 @@ from starlette.websockets import WebSocketState
 
 from aimlchat import ChatSession, RetryPolicy
 
-# How long a test waits for an event before it takes it as missing. It is less than every default
-# timer of the relay (a heartbeat comes after 15 s), so that no timer can stand in for the event.
+# How long a test waits for an event before it counts as missing. It is less than every default
+# timer of the relay (a heartbeat comes after 15 s), so that no timer can be mistaken for the event.
 EVENT_TIMEOUT = 10.0
 
 
 @pytest.fixture(autouse=True)
 async def _no_task_is_left():
-    """Check that the relay leaves no task behind, whatever a test does."""
+    """Check that the relay leaves no task running, whatever a test does."""
     yield
     names = [task.get_coro().__qualname__ for task in asyncio.all_tasks()]
     relay_tasks = ("Pump.", "_send_all", "_receive_all")
@@ -33,7 +33,7 @@ async def _no_task_is_left():
 
 @pytest.fixture
 def event_timeout():
-    """Fail if the block is not left by an event."""
+    """Fail if the block waits too long for its event."""
     return lambda: asyncio.timeout(EVENT_TIMEOUT)
 
 
@@ -41,8 +41,8 @@ class Upstream:
     """A provider whose stream a test writes piece by piece.
 
     ``opening`` are the texts that it sends at once, with the response headers; without any, the
-    headers come with the first `send`. ``requested`` is set when a request has arrived, ``closed``
-    when the client has closed its connection.
+    headers are sent with the first `send`. ``requested`` is set when a request has arrived,
+    ``closed`` when the client has closed its connection.
     """
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class Upstream:
             await reader.read()
         finally:
             self.closed.set()
-        raise ConnectionResetError  # the raw server takes it as the end of the connection
+        raise ConnectionResetError  # the raw server treats it as the end of the connection
 
     async def send(self, *texts):
         await self.requested.wait()
@@ -240,7 +240,7 @@ class WebSocketServer:
 
     @asynccontextmanager
     async def serve(self, handler):
-        """Serve a handler, and give a function that connects a page."""
+        """Serve a handler, and yield a function that connects a page."""
 
         async def keep_result(websocket):
             try:

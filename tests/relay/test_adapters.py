@@ -9,7 +9,7 @@ import pytest
 from aimlchat.relay import relay
 
 
-async def test_an_async_callable_that_sends_a_string_will_do(emulator, session):
+async def test_an_async_callable_that_sends_a_string_is_accepted(emulator, session):
     emulator.reply("Hello")
     frames = []
 
@@ -51,7 +51,7 @@ async def test_any_other_error_of_a_callable_is_raised(upstream, upstream_sessio
         await upstream.closed.wait()
 
 
-async def test_an_object_that_is_no_web_socket_is_refused_before_anything_is_sent(
+async def test_an_object_that_is_not_a_web_socket_is_refused_before_anything_is_sent(
     emulator, session
 ):
     with pytest.raises(TypeError, match="this is a dict"):

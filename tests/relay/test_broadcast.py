@@ -165,7 +165,7 @@ async def test_every_page_gets_the_error(emulator, session, make_page):
     await broadcast.aclose()
 
 
-async def test_a_page_that_reads_nothing_ends_only_its_own_following(emulator, session, make_page):
+async def test_a_page_that_reads_nothing_ends_only_its_own_delivery(emulator, session, make_page):
     emulator.reply(chunks=["One ", "two"], pace=0.01)
     broadcast, page = Broadcast(session.stream("Go")), make_page()
 
@@ -183,7 +183,9 @@ async def test_a_page_that_reads_nothing_ends_only_its_own_following(emulator, s
     await broadcast.aclose()
 
 
-async def test_an_event_source_of_a_browser_reconnects_by_itself(aiohttp_server, emulator, session):
+async def test_the_event_source_of_a_browser_reconnects_by_itself(
+    aiohttp_server, emulator, session
+):
     emulator.reply(chunks=["One ", "two ", "three"], pace=0.01)
     broadcast = Broadcast(session.stream("Go"))
 

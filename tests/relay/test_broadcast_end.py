@@ -1,4 +1,4 @@
-"""When a `Broadcast` is over: its grace period, `aclose`, and the hook of its end."""
+"""When a `Broadcast` is over: its grace period, `aclose`, and the hook `on_over`."""
 
 import asyncio
 import logging
@@ -75,7 +75,7 @@ async def test_a_page_that_joins_within_the_grace_period_keeps_the_call(
     assert page.frames[-1]["type"] == "abort"
 
 
-async def test_the_grace_period_starts_anew_at_the_end_of_the_stream(
+async def test_the_grace_period_restarts_at_the_end_of_the_stream(
     upstream, upstream_session, make_page, grace_timers
 ):
     over = []

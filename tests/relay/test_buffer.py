@@ -25,7 +25,7 @@ def with_text(frame, text):
 
 
 def split_into_letters(frames):
-    """Pair every letter with the frame around it, so that frames joined otherwise are equal."""
+    """Pair every letter with its frame, so that differently joined frames compare equal."""
     letters = []
     for frame in frames:
         fields = dict(frame)

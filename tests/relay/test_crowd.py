@@ -50,7 +50,7 @@ def stuck_pages(address, upstream, count):
     with ExitStack() as stack:
         for _ in range(count):
             page = stack.enter_context(socket.socket())
-            # A small receive buffer, so that the kernel reads little in place of the page.
+            # A small receive buffer, so that the kernel reads little on behalf of the page.
             page.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             page.connect(address)
             page.sendall(HANDSHAKE % upstream)
@@ -83,13 +83,13 @@ class Service:
 
     @property
     def largest_write_buffer(self):
-        """How many bytes the server holds for a page at most, besides the relay's own buffer."""
+        """The most bytes that the server buffers for one page, besides the relay's own buffer."""
         return max(transport.get_write_buffer_size() for transport in self._transports)
 
 
 @asynccontextmanager
 async def run_service(**emulators):
-    """Serve pages, each of which names the emulator that it wants, and give the address."""
+    """Serve pages, each of which names the emulator that it wants, and yield the address."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=MANY)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     async with AsyncExitStack() as stack:
@@ -136,7 +136,7 @@ async def read_first_text(page):
 
 
 async def relay_beside_stuck_pages(short, long, pages, pace):
-    """Relay to pages of which a tenth reads nothing; return how long the others took."""
+    """Relay to pages, a tenth of which read nothing; return how long the others took."""
     stuck = pages // 10
     for _ in range(pages - stuck):
         short.reply(chunks=SHORT_ANSWER, pace=pace)
@@ -201,7 +201,7 @@ async def test_the_upstream_of_every_page_that_disconnects_is_closed(aimlchat_em
 async def test_a_page_that_disconnects_is_noticed_within_a_tenth_of_a_second(
     aiohttp_server, upstream, upstream_session
 ):
-    """The promise of docs/relay.md, where it is hardest to keep: aiohttp.web has to be polled."""
+    """The promise of docs/relay.md where it is hardest to keep: aiohttp.web has to be polled."""
     loop = asyncio.get_running_loop()
 
     async def handle(request):

@@ -129,7 +129,7 @@ async def test_relaying_a_stream_that_another_task_uses_fails_and_closes_it(
     if silent_upstream.opening:
         while not stream.partial.text:  # noqa: ASYNC110 - a stream has no event for it
             await asyncio.sleep(0)
-    # Else the other task is still opening the stream, so that already its entry raises.
+    # Otherwise the other task is still opening the stream, so entering it raises.
 
     async with aiohttp_websockets.page(lambda ws: relay(stream, ws)) as page:
         frames = await page.frames()

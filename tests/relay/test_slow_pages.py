@@ -84,7 +84,7 @@ async def test_a_timeout_error_of_the_callable_is_raised_as_it_is(upstream_sessi
 
 # Not on uvicorn: it waits until it can write before it writes anything.
 @pytest.mark.parametrize("server", ["aiohttp", "websockets"], indirect=True)
-async def test_a_page_that_reads_again_too_late_still_reads_the_error(
+async def test_a_page_that_resumes_reading_too_late_still_reads_the_error(
     server, emulator, session, event_timeout
 ):
     emulator.reply(chunks=["0123456789" * 400] * 4000)

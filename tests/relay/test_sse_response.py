@@ -20,7 +20,7 @@ async def client():
 
 @pytest.fixture(params=["aiohttp", "starlette"])
 def serve(request, aiohttp_server, starlette_server):
-    """Serve one stream as server-sent events, and give the host."""
+    """Serve one stream as server-sent events, and yield the host."""
 
     def on_aiohttp(make_stream, **settings):
         async def handle(request):

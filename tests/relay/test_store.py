@@ -1,4 +1,4 @@
-"""A `Broadcast` with a store of the user's, which may be slow or fail."""
+"""A `Broadcast` with a user's own store, which may be slow or fail."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from aimlchat.relay import Broadcast
 
 
 class RemoteStore:
-    """A store as one in another process would be: it holds JSON, and every call waits."""
+    """A store like one in another process: it keeps JSON, and every call waits."""
 
     def __init__(self) -> None:
         self._lines = []

@@ -1,4 +1,4 @@
-"""`relay`: one stream into one web socket, on every library."""
+"""`relay`: one stream into one web socket, with every library."""
 
 import asyncio
 import json
@@ -110,7 +110,7 @@ async def test_heartbeats_are_sent_while_the_model_is_silent(server, upstream, u
     assert heartbeats == [{"type": "data-heartbeat", "data": None, "transient": True}] * 2
 
 
-async def test_a_failed_stream_is_sent_as_code_and_sentence_and_then_raised(
+async def test_the_error_of_a_stream_is_sent_as_code_and_sentence_and_then_raised(
     server, emulator, session
 ):
     emulator.fail(status=429, message="test-key: your prompt was 'secret'", retry_after=7)
@@ -146,7 +146,9 @@ async def test_the_text_of_an_interrupted_stream_is_kept(server, emulator, sessi
     assert error.partial.text == "Half"
 
 
-async def test_a_page_that_has_disconnected_already_is_no_error(server, upstream, upstream_session):
+async def test_a_page_that_has_already_disconnected_is_not_an_error(
+    server, upstream, upstream_session
+):
     upstream.opening = ("One",)
 
     async def handle(websocket):
@@ -163,7 +165,7 @@ async def test_a_page_that_has_disconnected_already_is_no_error(server, upstream
 
 
 @pytest.mark.parametrize("server", ["aiohttp", "websockets"], indirect=True)
-async def test_receiving_from_the_web_socket_besides_the_relay_raises(server, upstream_session):
+async def test_receiving_from_the_web_socket_during_the_relay_raises(server, upstream_session):
     async def handle(websocket):
         receive = websocket.recv if hasattr(websocket, "recv") else websocket.receive
         receiving = asyncio.create_task(receive())
