@@ -27,7 +27,7 @@ _ENDED = ("cancelled", "canceled", "failed", "expired")
 class FetchedResults:
     """The results of a batch: dictionaries with ``custom_id`` and, as a rule, ``result``.
 
-    ``unreadable`` is the number of those that are not JSON, or have no ``custom_id``.
+    ``unreadable`` is the number of results that are not JSON, or have no ``custom_id``.
     """
 
     results: list[dict[str, Any]]
@@ -61,7 +61,7 @@ async def create_batch(session: ChatSession, requests: list[bytes]) -> str:
 
 
 async def fetch_results(session: ChatSession, batch_id: str) -> FetchedResults | None:
-    """Return the results of a batch: None while it runs, no results if it ended without any.
+    """Return the results of a batch: None while it runs, an empty list if it ended without any.
 
     Raises an `AIMLChatError`. Cancelling is safe.
     """
@@ -100,7 +100,7 @@ def _parse_documents(data: bytes) -> list[Any]:
 
 def _parse_line(line: bytes) -> Any:
     try:
-        return msgspec.json.decode(line)  # several times as fast, and there may be 10,000 lines
+        return msgspec.json.decode(line)  # several times faster, and there may be 10,000 lines
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:

@@ -12,7 +12,7 @@ __all__ = ["LINES_PER_TURN", "iterate_cooperatively"]
 
 _T = TypeVar("_T")
 LINES_PER_TURN = 200
-"""How many lines are read before the event loop gets its turn; they take about a millisecond."""
+"""How many lines are read before yielding to the event loop; they take about a millisecond."""
 
 
 async def iterate_cooperatively(items: Iterator[_T]) -> AsyncIterator[_T]:

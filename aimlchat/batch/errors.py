@@ -35,9 +35,9 @@ class BusyError(BatchError):
 class OutputFileError(BatchError, OSError):
     """The output cannot be written.
 
-    ``unwritten`` holds the results that were received and could not be written: pairs of a custom
-    id and its line, line feed included. Store them elsewhere; appended to the output, they count.
-    ``begun`` is whether requests had been sent.
+    ``unwritten`` has the results that were received but could not be written: pairs of a custom id
+    and its line, line feed included. Store them elsewhere; once they are appended to the output,
+    they count as results. ``begun`` is whether requests had been sent.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""An exclusive lock on an open file, which the system releases when its process ends."""
+"""An exclusive lock on an open file; the system releases it when the process ends."""
 
 from __future__ import annotations
 

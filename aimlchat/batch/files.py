@@ -22,7 +22,7 @@ __all__ = ["BatchFiles", "open_files"]
 
 @attrs.frozen
 class BatchFiles:
-    """The open input and output of a run, and what the check of both has found."""
+    """The open input and output of a run, and the result of checking both."""
 
     input: InputFile
     output: Output

@@ -28,8 +28,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 def make_seekable(stream: IO[bytes]) -> IO[bytes]:
     """Return the stream if it can be read twice, else a copy of it in a temporary file.
 
-    A stream that has to be copied is read to its end, which blocks until then. The temporary file
-    is deleted when it is closed.
+    Copying blocks until the end of the stream. The temporary file is deleted when it is closed.
     """
     if stream.seekable():
         return stream
@@ -41,11 +40,11 @@ def make_seekable(stream: IO[bytes]) -> IO[bytes]:
 
 @attrs.frozen
 class CheckedInput:
-    """What the check of the input has found.
+    """The result of checking the input.
 
     ``pending`` has a byte for each line, 1 if its request has to be sent. ``total`` is the number
-    of requests; ``before`` of those that already have a result in the output, ``failed_before`` of
-    the failures among them.
+    of requests, ``before`` the number of those that already have a result in the output, and
+    ``failed_before`` the number of failures among these.
     """
 
     pending: bytearray
@@ -84,8 +83,8 @@ class InputFile:
     ) -> CheckedInput:
         """Read and check every line, and add its id to the known ones.
 
-        Raises `InputError` for the first line that is broken, repeats an id, or is not the request
-        whose result the output holds under its id. Cancelling is safe.
+        Raises `InputError` for the first line that is broken, repeats an id, or differs from the
+        request whose result the output has under the same id. Cancelling is safe.
         """
         pending, total, before, failed_before = bytearray(), 0, 0, 0
         for number, request in self._parse_lines():
@@ -165,8 +164,8 @@ class InputFile:
 
     def _raise_changed(self, number: int, custom_id: str | int) -> NoReturn:
         msg = (
-            f"the request {custom_id!r} is not the one (or is for another model) whose result the"
-            " output holds; give it another id, or write to another output"
+            f"the request {custom_id!r} differs from the one whose result the output already has,"
+            " perhaps only in its model; give it another id, or write to another output"
         )
         raise self._error(number, msg)
 

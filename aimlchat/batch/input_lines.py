@@ -1,4 +1,4 @@
-"""A line of the input: a body to be sent as it is, or a prompt with options."""
+"""A line of the input: a body that is sent unchanged, or a prompt with options."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OPTIONS = frozenset(field.alias for field in attrs.fields(ChatRequest)) - {
     "dialect",
     "client_request_id",
 }
-# With sorted keys, a file that another tool has rewritten still holds the same requests.
+# Sorted keys, so that a file rewritten by another tool still has the same requests.
 _encode_canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -63,7 +63,7 @@ class InputRequest(msgspec.Struct, frozen=True):
     def build_body(self) -> dict[str, Any]:
         """Return the body for `ChatSession.complete_many`.
 
-        Raises `ValueError`, of which `InvalidRequestError` is one, for what cannot be sent.
+        Raises `ValueError`, or its subclass `InvalidRequestError`, if it cannot be sent.
         """
         if self.is_prompt:
             return self._build_request().payload()
@@ -75,7 +75,7 @@ class InputRequest(msgspec.Struct, frozen=True):
     def build_params(self) -> dict[str, Any]:
         """Return the body for the vendor's batch endpoint, which takes Anthropic's format only.
 
-        Raises `ValueError` for what cannot be sent there.
+        Raises `ValueError` if the request cannot be sent there.
         """
         model = str(self.content.get("model"))
         if "claude" not in model.lower():

@@ -47,8 +47,8 @@ _decode_result = msgspec.json.Decoder(_Result).decode
 class Journal:
     """A file of results, locked for this run.
 
-    Each line is written by one system call. A process that is killed leaves whole lines behind,
-    except perhaps for the last one, which the next run completes or removes.
+    Each line is written by one system call. A process that is killed leaves whole lines, except
+    perhaps for the last one, which the next run completes or removes.
     """
 
     def __init__(self, path: Path) -> None:
@@ -121,7 +121,7 @@ class Journal:
             os.close(self._file)
 
     def _trim(self) -> None:
-        """Remove the part of a line that a failed write has left."""
+        """Remove the partial line that a failed write has left."""
         if self._is_torn:
             os.ftruncate(self._file, self._size)
             self._is_torn = False
@@ -168,7 +168,7 @@ class Journal:
 
     def _check_torn(self, number: int) -> None:
         """Raise `InputError` unless the last line is the beginning of a result."""
-        # Zeros are what a file system may leave after a power failure, and a probe that was killed.
+        # A file system may leave zeros after a power failure, and so may a run killed in its probe.
         beginning = self._tail.rstrip(b"\0")[: len(_LINE_START)]
         if not _LINE_START.startswith(beginning):
             self._parse(number, self._tail)
@@ -185,7 +185,7 @@ class Journal:
         self._tail = b""
 
     async def _remove_failures(self, known_ids: KnownIds) -> None:
-        """Replace the file by a copy without the failures whose ids the input has again."""
+        """Replace the file with a copy without the failures whose ids the input still has."""
         retried = FAILED | IN_INPUT
         temporary = self.path.with_name(f"{self.path.name}.new")
         removed = 0
@@ -208,14 +208,15 @@ class Journal:
             os.close(replaced)
         temporary.replace(self.path)
         _sync_folder(self.path.parent)
-        # A run that has locked the new file first finds all results in it; then this run ends here.
+        # If another run locks the new file first, it finds all results in it, and this run ends
+        # here.
         self._file = _open_and_lock(self.path)
         if os.name != "nt":
             os.close(replaced)
         self._size = os.fstat(self._file).st_size
 
     def _check_room(self) -> None:
-        """Find out that the disk is full now, not when the first completion has been paid for."""
+        """Detect a full disk now, and not when the first completion has been paid for."""
         size = self._size
         try:
             self.append(_PROBE)
@@ -231,14 +232,14 @@ def describe_os_error(path: Path, error: OSError) -> OutputFileError:
 
 
 def _open_and_lock(path: Path) -> int:
-    """Open a file, which is created if it does not exist, and lock it.
+    """Open a file, creating it if it does not exist, and lock it.
 
     Raises `BusyError` if another run has locked it.
     """
     while True:
         file = os.open(path, _OPEN_FLAGS, _MODE)
         has_lock = lock_file(file)
-        # Another run may have replaced the file between the opening and the lock.
+        # Another run may have replaced the file after it was opened and before it was locked.
         if has_lock and _is_at(file, path):
             return file
         os.close(file)
@@ -255,7 +256,7 @@ def _is_at(file: int, path: Path) -> bool:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have the system write a new name to the disk, where it can open a folder."""
+    """Have the system write a new name to the disk; Windows cannot open a folder for that."""
     if os.name == "nt":
         return
     file = os.open(folder, os.O_RDONLY)

@@ -22,15 +22,15 @@ DIGEST_SIZE = 16
 """The length of the digest of a request, in bytes."""
 
 IN_OUTPUT = 1
-"""The output holds a result for it."""
+"""The output has a result for the id."""
 FAILED = 2
 """That result is a failure."""
 IN_INPUT = 4
-"""The input has a line for it."""
+"""The input has a line for the id."""
 ON_SERVER = 8
-"""It is part of a batch on the server."""
+"""The request is part of a batch on the server."""
 SENT = 16
-"""It was sent in this run."""
+"""The request was sent in this run."""
 _FLAGS = 31
 
 _INITIAL_SLOTS = 1024
@@ -44,9 +44,9 @@ def hash_id(custom_id: str | int) -> int:
 
 
 def parse_digest(text: Any) -> bytes:
-    """Return the digest that a file holds in hexadecimal; empty if it holds no valid one.
+    """Return a digest from its hexadecimal form in a file; empty if it is missing or not valid.
 
-    Files that other tools have written have no digest; then changes cannot be detected.
+    Files written by other tools have no digests; changes cannot be detected then.
     """
     try:
         digest = bytes.fromhex(text)
@@ -56,12 +56,12 @@ def parse_digest(text: Any) -> bytes:
 
 
 class KnownIds:
-    """A hash table from ids to flags and digests, held in two arrays of 64-bit integers.
+    """A hash table from ids to flags and digests, in two arrays of 64-bit integers.
 
-    A slot of the first array is the hash of an id; the same slot of the second array is 59 bits of
-    the digest of its request and 5 flags. That takes 23 to 46 bytes per id; a set of the ids would
-    take hundreds. The chance that any two of a million ids share a hash is 1 in 37 million; the
-    collision is reported as a duplicate id, and no result is lost.
+    A slot of the first array has the hash of an id; the same slot of the second array has 59 bits
+    of the digest of its request and 5 flags. That takes 23 to 46 bytes per id; a set of the ids
+    would take hundreds. The chance that any two of a million ids share a hash is 1 in 37 million;
+    the collision is reported as a duplicate id, and no result is lost.
     """
 
     def __init__(self) -> None:
@@ -96,7 +96,7 @@ class KnownIds:
         """Set `SENT` for a request of the input.
 
         Returns False, and changes nothing, if it was sent before or is not the request that the
-        input had under this id.
+        input had under this id when it was checked.
         """
         slot = self._find_slot(key)
         value = self._values[slot]

@@ -33,8 +33,8 @@ class OutputStream:
     def append(self, line: bytes) -> None:
         """Write a line to the end.
 
-        Raises `OSError`; then part of the line may be written, and the next call has to be for the
-        same line, of which it writes the rest.
+        Raises `OSError`. Part of the line may be written by then, and the next call has to pass the
+        same line again: it writes the rest.
         """
         while self._written < len(line):
             count: int | None = self._file.write(memoryview(line)[self._written :])

@@ -1,4 +1,4 @@
-"""The lines of the output: the format of OpenAI's Batch API, and what a bill needs."""
+"""The lines of the output: the format of OpenAI's Batch API, plus what billing needs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MAX_INTEGER_BITS = 2126
 
 
 class ServerResult(msgspec.Struct, frozen=True):
-    """A result of a batch on the server: its line, and what is counted of it.
+    """A result of a batch on the server: its line, and the figures for the summary.
 
     ``error`` is the code of its error, None for a success.
     """
@@ -80,10 +80,10 @@ def encode_failure(request: BatchRequest, error: AIMLChatError) -> bytes:
 def encode_server_result(
     custom_id: str | int, digest: str, batch_id: str, result: Any
 ) -> ServerResult:
-    """Return the line of a request in a batch on the server, whatever its result holds.
+    """Return the line of a request in a batch on the server, whatever its result contains.
 
-    The body of a success is Anthropic's message as it came. Anything else in the place of the
-    message may have been paid for as well: the line of that failure keeps it as its body.
+    The body of a success is Anthropic's message as received. Anything else in place of the message
+    may have been paid for as well: the line of that failure keeps it as its body.
     """
     if not isinstance(result, dict):
         result = {"message": result}
@@ -125,7 +125,7 @@ def _encode_line(
     cost: Cost | None = None,
     **facts: Any,
 ) -> bytes:
-    # The journal recognizes a torn line by its beginning: the id has to come first.
+    # The journal recognizes a torn line by its beginning, so the id has to come first.
     result = {
         "custom_id": custom_id,
         "response": response,
@@ -144,7 +144,7 @@ def _encode_line(
 
 
 def _get_body(completion: Completion) -> msgspec.Raw | dict[str, Any]:
-    """Return the body as the bytes that came, if they can be part of a line: parsing costs more."""
+    """Return the body, as the received bytes if they can be part of a line: parsing costs more."""
     raw = raw_body(completion)  # bytes only of a whole completion, known to be JSON
     if isinstance(raw, bytes) and raw.isascii() and b"\n" not in raw and b"\r" not in raw:
         return msgspec.Raw(raw)

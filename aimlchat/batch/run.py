@@ -1,4 +1,4 @@
-"""A file of requests, sent from this machine."""
+"""Send the requests of a file from this machine."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ async def run(
     """Send the requests of a file, and write each result to another file as it arrives.
 
     The whole input is checked before the first request is sent. A request that has a result in the
-    output is not sent again. Nor is one that failed, unless ``retry_failed``: then the failures are
-    first removed from the output. Retries and limits are the session's.
+    output is not sent again. Neither is a request that failed, unless ``retry_failed`` is set: then
+    the failures are first removed from the output. Retries and limits are the session's.
 
     Args:
         session: sends the requests.
@@ -50,10 +50,11 @@ async def run(
             to a temporary file, which blocks until its end.
         target: the output: a path, or a stream. A later run cannot resume from a stream.
         concurrency: how many requests are in flight at once; ``"auto"`` adapts to the server.
-        budget_usd: send no further request once the server has charged this run so many dollars.
-        retry_failed: send the requests again that failed in earlier runs.
-        model: the model of requests that name none; default the session's.
-        timeouts: the timeouts of each call; default the session's.
+        budget_usd: send no further request once the server has charged this many dollars for this
+            run.
+        retry_failed: send again the requests that failed in earlier runs.
+        model: the model of requests that name none; by default the session's.
+        timeouts: the timeouts of each call; by default the session's.
         on_progress: called with a `Summary` at the start and after each result.
 
     Raises `InputError`, `BusyError` or `OutputFileError`. An error that concerns every request
@@ -93,7 +94,7 @@ class _PendingRequests:
         self._pending = files.input.read_pending(files.checked, files.known_ids)
         self._writer = writer
         # Request ids are made here and not by the session, so that a failure is written with its
-        # own; random, so that they are unique among all runs.
+        # own id. They are random, so that they are unique among all runs.
         self._run_id = os.urandom(8).hex()
 
     def __aiter__(self) -> AsyncIterator[BatchRequest]:
@@ -109,7 +110,7 @@ class _PendingRequests:
                 raise StopAsyncIteration from None
             if found is not None:
                 break
-            # Many lines had nothing to send, so no call has yielded to the event loop either.
+            # Many lines had nothing to send, so no call has yielded to the event loop.
             await asyncio.sleep(0)
         number, request, digest = found
         return BatchRequest(

@@ -46,7 +46,7 @@ class ServerBatches:
             return
         except OSError as error:
             msg = (
-                f"{self.path} cannot be read: {error.strerror}; the batches of the output are there"
+                f"{self.path} cannot be read: {error.strerror}; it names the batches of the output"
             )
             raise InputError(msg) from error
         with file:

@@ -1,4 +1,4 @@
-"""A file of requests, answered by the vendor's batch endpoint."""
+"""Have the vendor's batch endpoint answer the requests of a file."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def run_on_server(
         on_progress: called with a `Summary` at the start, after each result and after each poll.
 
     Raises what `run` raises; also `ProtocolError` or `NotFoundError`, once all other batches are
-    written, if the server does not give the results of a batch. Cancelling is safe: the batches
+    written, if the server does not return the results of a batch. Cancelling is safe: the batches
     continue on the server.
     """
     async with open_files(
@@ -101,7 +101,7 @@ class _ServerRun:
         self._progress = progress
         self._writer = ResultWriter(files.output)
         self._unreadable: dict[str, AIMLChatError] = {}
-        """Why the results of a batch could not be read, by its id."""
+        """By the id of a batch, the error that kept its results from being read."""
 
     async def create_batches(self, batch_size: int) -> None:
         """Create batches of all pending requests."""
@@ -220,7 +220,7 @@ def _is_unanswered(result: Any) -> bool:
 
 
 def _build_server_id(key: int) -> str:
-    """Return the id of a request in its batch: the vendor's rule for ids is narrower than ours."""
+    """Return the id of a request in its batch; the vendor's rule for ids is narrower than ours."""
     return f"{key:016x}"
 
 

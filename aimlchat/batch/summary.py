@@ -1,4 +1,4 @@
-"""How far a batch has come, and how it ended."""
+"""The progress of a batch, and how it ended."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Summary:
 
     @property
     def seconds_left(self) -> float | None:
-        """The time that the rest takes at this rate; None if no request has ended yet."""
+        """The seconds that the rest takes at this rate; None if no request has ended yet."""
         return self.left / self.rate if self.rate else None
 
 

@@ -1,4 +1,4 @@
-"""The writer of results: it keeps what the output does not take, until it does."""
+"""The writer of results; it keeps results that the output rejects until they can be written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["ResultWriter"]
 class ResultWriter:
     """Writes results to the output, and keeps those that it could not write.
 
-    Each further result is a new attempt to write all that is kept.
+    Writing a further result first tries again to write all that is kept.
     """
 
     def __init__(self, output: Output) -> None:
@@ -33,7 +33,7 @@ class ResultWriter:
     def write(self, custom_id: str | int, line: bytes) -> None:
         """Write a result, or keep it if that fails.
 
-        Raises `BrokenPipeError` if the reader of the output has left.
+        Raises `BrokenPipeError` if the reader of the output has closed it.
         """
         self._unwritten.append((custom_id, line))
         self._flush()

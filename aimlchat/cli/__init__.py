@@ -30,7 +30,7 @@ def main() -> NoReturn:
 def _require_extra() -> None:
     try:
         # rich is used only once there is something to print. Look for it now, so that a missing
-        # package does not show in the middle of an answer.
+        # package is not discovered in the middle of an answer.
         import click  # noqa: F401, PLC0415
         import rich  # noqa: F401, PLC0415
     except ImportError:

@@ -38,7 +38,7 @@ __all__ = ["command"]
 
 _STANDARD_STREAM = "-"
 _DEFAULT_CONCURRENCY = 32
-# Of one call with all its attempts: a gateway that only sends pings must not keep a batch running.
+# For one call with all its attempts: a gateway that only sends pings must not stall a batch.
 _CALL_DEADLINE_SECONDS = 3600.0
 
 
@@ -81,7 +81,7 @@ class BatchJob:
             raise click.UsageError(msg)
 
     def run(self, session: ChatSession, progress: ProgressDisplay) -> Awaitable[Summary]:
-        """Run the batch from here or on the server, whichever the options ask for."""
+        """Run the batch from here or on the server, as the options say."""
         if self.server_side:
             return run_on_server(
                 session,
@@ -233,7 +233,7 @@ def _read_stdin(source: str) -> IO[bytes]:
 def _unbuffered_stdout() -> IO[bytes]:
     sys.stdout.flush()
     buffered = sys.stdout.buffer
-    # Without a buffer a line that could not be written is not kept and written a second time.
+    # Unbuffered, because a buffer keeps a line that could not be written and writes it again later.
     raw: IO[bytes] = getattr(buffered, "raw", buffered)
     return raw
 

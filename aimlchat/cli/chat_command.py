@@ -58,9 +58,10 @@ def command(
 ) -> None:
     """Hold a conversation with a model.
 
-    Each line is a question; the turns before it are sent along. Ctrl-C stops an answer and keeps
-    what has arrived of it. At the prompt Ctrl-C, Ctrl-D and /quit leave, and /new starts a new
-    conversation. If the questions come from a pipe, the first failure ends the command.
+    Each line is a question, sent together with the earlier turns. Ctrl-C stops an answer and keeps
+    the text that has arrived. At the prompt, Ctrl-C, Ctrl-D and /quit end the command, and /new
+    starts a new conversation. If the questions come from a pipe, the first failure ends the
+    command.
     """
     upstream = Upstream(base_url, emulator)
     upstream.require_key()

@@ -11,5 +11,5 @@ __all__ = ["is_chat_model"]
 
 
 def is_chat_model(model: Model) -> bool:
-    """Return whether a model is for chat: its type is like "openai/chat-completions" then."""
+    """Return whether a model is for chat, with a type such as "openai/chat-completions"."""
     return model.type.endswith("chat-completions")

@@ -23,9 +23,9 @@ class DeltaPrinter:
     """Prints the text of deltas on standard output.
 
     A terminal gets the reasoning dimmed, a blank line, and the answer. Anything else gets the
-    answer alone, as plain text. The text of a delta is printed at once. Only trailing newlines
-    wait for the text that follows them: so there is one blank line between reasoning and answer
-    and one newline at the end, however many the model writes.
+    answer alone, as plain text. The text of a delta is printed at once. Only trailing newlines wait
+    for the text that follows them, so that there is one blank line between reasoning and answer and
+    one newline at the end, however many the model writes.
     """
 
     def __init__(self, stream: TextIO, *, reasoning: bool) -> None:
@@ -76,7 +76,7 @@ class DeltaPrinter:
 
 
 def _dimmed_writer(stream: TextIO) -> Callable[[str], None]:
-    # rich knows the terminal's code for dim text, and that a dumb terminal has none. It is
+    # rich knows the terminal's code for dim text, and that a dumb terminal has none. rich is
     # imported here because only a terminal needs it.
     from rich.console import Console  # noqa: PLC0415
     from rich.segment import Segment, Segments  # noqa: PLC0415

@@ -45,7 +45,7 @@ __all__ = ["command"]
     default=0.0,
     show_default=True,
     metavar="SHARE",
-    help="The share of chat requests, from 0 to 1, that meet a fault.",
+    help="The share of chat requests, from 0 to 1, that get a fault.",
 )
 @click.option(
     "--seed",

@@ -35,7 +35,7 @@ def run_interruptible(main: Coroutine[Any, Any, T], printer: DeltaPrinter | None
         try:
             return runner.run(main)
         except KeyboardInterrupt:
-            # A printer that has printed something has ended its line when it was closed.
+            # A printer that has printed something ended its line when it was closed.
             if not (printer and printer.has_printed):
                 end_interrupted_line()
             _exit_if_threads_run()
@@ -43,7 +43,7 @@ def run_interruptible(main: Coroutine[Any, Any, T], printer: DeltaPrinter | None
 
 
 def _exit_if_threads_run() -> None:
-    """End the process here if a thread of asyncio could delay its end.
+    """Exit the process here if a thread of asyncio could delay its exit.
 
     asyncio looks up host names in a thread, and the look-up cannot be cancelled. Both the closing
     of the loop and Python's exit would wait for it. Whatever has to be closed was closed when the
@@ -56,7 +56,7 @@ def _exit_if_threads_run() -> None:
 
 
 def listen_for_sigterm() -> asyncio.Event:
-    """Return an event that SIGTERM sets from now on; for servers that SIGTERM stops properly."""
+    """Return an event that SIGTERM sets from now on, for servers that shut down cleanly."""
     stopped = asyncio.Event()
     with contextlib.suppress(NotImplementedError):  # Windows has no such signal
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)

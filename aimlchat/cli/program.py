@@ -68,8 +68,8 @@ class LazyGroup(click.Group):
         except AIMLChatError as error:
             raise to_command_error(error) from error
         except OSError as error:
-            # Errors of the network and of named files were handled before. This one is of standard
-            # output, such as a full disk.
+            # Errors of the network and of named files were handled before. This one concerns
+            # standard output, such as a full disk.
             msg = f"the operating system reports: {describe_os_error(error)}"
             raise CommandError(msg) from error
 
@@ -98,7 +98,7 @@ def _redirect_stdout_to_devnull() -> None:
 @click.group("aimlchat", cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def program() -> None:
-    """Chat with the models of the AI/ML API. Answers are streamed, apart from the reasoning.
+    """Chat with the models of the AI/ML API. Answers are streamed, separately from the reasoning.
 
     The API key is read from AIMLAPI_API_KEY; get one at https://aimlapi.com/app/keys.
 

@@ -1,4 +1,4 @@
-"""Text made safe for a terminal, and what is printed beside an answer."""
+"""Make text safe for a terminal, and print what accompanies an answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _visible_replacements() -> dict[int, str]:
     visible = {code: chr(0x2400 + code) for code in range(0x20)}  # Unicode's control pictures: ␛
     visible |= dict.fromkeys(range(0x80, 0xA0), "\ufffd")  # the C1 controls have no pictures
     visible |= dict.fromkeys(range(0xD800, 0xE000), "\ufffd")  # lone surrogates
-    # A carriage return matters only before a line feed, and is not needed there.
+    # A carriage return is legitimate only before a line feed, and is not needed there.
     visible |= {0x7F: "\u2421", ord("\r"): ""}
     del visible[ord("\n")], visible[ord("\t")]
     return visible

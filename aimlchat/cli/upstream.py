@@ -21,7 +21,7 @@ __all__ = ["Upstream", "upstream_options"]
 
 C = TypeVar("C", bound="Callable[..., Any]")
 
-# Seconds between two events: slow enough to watch the answer grow, fast enough not to bore.
+# Seconds between two events: slow enough to see the answer grow, fast enough not to delay it.
 _EMULATOR_PACE = 0.02
 # The emulator takes any key, so the user's own is not sent to it.
 _EMULATOR_KEY = "emulator"
@@ -78,7 +78,7 @@ class Upstream:
             return
         async with (
             Emulator(pace=_EMULATOR_PACE) as emulator,
-            # The proxies of the environment cannot reach the loopback address of this machine.
+            # A proxy from the environment cannot reach the loopback address of this machine.
             ChatSession(_EMULATOR_KEY, base_url=emulator.base_url, trust_env=False) as session,
         ):
             yield session

@@ -15,7 +15,7 @@ MESSAGE = {"id": "msg_1", "content": [{"type": "text", "text": "Yes."}]}
 
 
 class FakeEndpoint:
-    """Answers each call with ``respond(method, ids)``; ``ids`` are those in the last batch."""
+    """Answers each call with ``respond(method, ids)``; ``ids`` are the ids in the last batch."""
 
     def __init__(self) -> None:
         self.respond = None

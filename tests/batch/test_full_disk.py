@@ -93,7 +93,7 @@ async def test_results_are_written_once_there_is_room_again_and_the_run_still_en
     assert len(files.ids) == len(emulator.requests) < 100
 
 
-async def test_a_line_that_does_not_fit_leaves_no_part_of_it_behind(tmp_path, disk):
+async def test_a_line_that_does_not_fit_leaves_no_fragment(tmp_path, disk):
     path = tmp_path / "results.jsonl"
     journal = Journal(path)
     journal.append(b'{"custom_id":1}\n')

@@ -72,17 +72,19 @@ async def test_a_changed_request_whose_result_exists_is_refused(
     await run(session, files.source, files.target)
     files.write({"id": "a", "prompt": "A"}, {"id": "b", "prompt": "another"})
     error = await get_input_error()
-    assert "line 2: the request 'b' is not the one" in str(error)
+    assert "line 2: the request 'b' differs" in str(error)
     assert len(emulator.requests) == 2
 
 
-async def test_another_model_makes_another_request(session, get_input_error, files):
+async def test_the_same_prompt_for_another_model_is_another_request(
+    session, get_input_error, files
+):
     files.write({"id": "a", "prompt": "A"})
     await run(session, files.source, files.target)
-    assert "is not the one" in str(await get_input_error(model="gpt-4"))
+    assert "differs" in str(await get_input_error(model="gpt-4"))
 
 
-async def test_the_order_of_keys_and_white_space_make_no_other_request(session, emulator, files):
+async def test_the_order_of_keys_and_white_space_do_not_change_a_request(session, emulator, files):
     files.write(files.build_body_line("a"))
     await run(session, files.source, files.target)
     reordered = {
@@ -101,7 +103,7 @@ async def test_a_failed_request_may_be_corrected_and_sent_again(
     files.write({"id": "a", "prompt": "A"})
     await run(session, files.source, files.target)
     files.write({"id": "a", "prompt": "corrected"})
-    assert "is not the one" in str(await get_input_error())
+    assert "differs" in str(await get_input_error())
     assert (await run(session, files.source, files.target, retry_failed=True)).is_success
 
 

@@ -1,4 +1,4 @@
-"""The lines of the input: what they may hold, and how the ones that cannot be sent are refused."""
+"""The lines of the input: what they may contain, and how lines that cannot be sent are refused."""
 
 import pytest
 
@@ -36,7 +36,7 @@ async def test_a_prompt_becomes_a_user_message(session, emulator, files):
     }
 
 
-async def test_the_model_argument_is_for_lines_that_name_none(session, emulator, files):
+async def test_the_model_argument_applies_to_lines_that_name_none(session, emulator, files):
     nameless = files.build_body_line("b")
     del nameless["body"]["model"]
     files.write({"id": "a", "prompt": "Why?"}, nameless, files.build_body_line("c", model="o3"))

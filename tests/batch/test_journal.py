@@ -16,7 +16,7 @@ from aimlchat.batch.known_ids import IN_OUTPUT, KnownIds, hash_id
 
 @pytest.fixture
 async def finished(session, emulator, files):
-    """Return the bytes of an output with three results, of which that of row-1 is a failure."""
+    """Return the bytes of an output with three results; that of row-1 is a failure."""
     files.write_prompts(3)
     emulator.reply("Zero.")
     emulator.fail(status=400, message="No.")
@@ -49,7 +49,7 @@ async def test_failures_are_sent_again_with_retry_failed_and_replaced(
     assert {*files.target.parent.iterdir()} == {files.source, files.target}
 
 
-async def test_a_failure_whose_request_left_the_input_is_kept(session, files, finished):
+async def test_a_failure_whose_request_is_no_longer_in_the_input_is_kept(session, files, finished):
     files.write_prompts(1)
     await run(session, files.source, files.target, retry_failed=True)
     assert files.target.read_bytes() == finished

@@ -16,8 +16,9 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither for
 CONCURRENCY = 16
 # The imports would take most of the time of a run. So one process does them once, and each run of
 # `aimlchat batch` is a fork of it. For each line on its standard input it starts a run, and prints
-# first the process id of the run and then its exit status. The line may hold two numbers: the run
-# then kills itself after so many writes to the output, and so many bytes of the next one.
+# first the process id of the run and then its exit status. A line may have two numbers, a count of
+# writes and a count of bytes: the run kills itself after that many writes to the output, and after
+# that many bytes of the next one.
 FORK_SERVER = """
 import os, sys
 import aimlchat.batch, aimlchat.cli.batch_command, aimlchat.cli.program
@@ -115,7 +116,7 @@ def test_a_run_killed_at_fifty_random_moments_loses_no_result(files, aimlchat_em
     with ForkServer(files, aimlchat_emulator.base_url) as server:
         for _ in range(kills):
             child = server.start()
-            # Some kills come while it starts and reads the files, most while it writes results.
+            # Some kills hit while it starts and reads the files, most while it writes results.
             enough = count_lines(files.target) + moments.choice([0, *range(1, 36)])
             while count_lines(files.target) < enough:
                 assert not server.has_ended(), "the run ended before it could be killed"

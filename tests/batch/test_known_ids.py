@@ -12,7 +12,7 @@ KEYS = st.integers(1, 2**64 - 1) | st.integers(1, 40)
 
 
 @given(st.lists(st.tuples(KEYS, st.sampled_from([IN_OUTPUT, FAILED, IN_INPUT])), max_size=60))
-def test_the_table_holds_the_flags_that_a_dict_would_hold(notes):
+def test_the_table_has_the_flags_that_a_dict_would_have(notes):
     known_ids, known = KnownIds(), {}
     for key, flags in notes:
         known_ids.add(key, flags)
@@ -47,7 +47,7 @@ def test_the_table_takes_less_than_fifty_bytes_per_id():
     assert size < 50 * 20_000
 
 
-def test_a_request_is_marked_as_sent_once_and_only_with_its_own_digest():
+def test_a_request_is_marked_as_sent_only_once_and_only_with_its_own_digest():
     known_ids, digest = KnownIds(), bytes(range(16))
     known_ids.add(1, IN_OUTPUT, digest)
     assert not known_ids.mark_sent(1, digest)

@@ -1,4 +1,4 @@
-"""The lines of the output: what a result holds, whatever the server has sent."""
+"""The lines of the output: what a result contains, whatever the server has sent."""
 
 import json
 
@@ -11,7 +11,7 @@ from aimlchat.batch.input_lines import BatchRequest
 from aimlchat.batch.result_lines import encode_completion, encode_failure, encode_server_result
 from aimlchat.errors import RateLimitError
 
-# JSON of other types than the API promises, and numbers that no one expects.
+# JSON of other types than the API promises, and unexpected numbers.
 UNEXPECTED = {
     "text": '"n/a"',
     "null": "null",
@@ -30,7 +30,7 @@ UNEXPECTED = {
 each_unexpected_value = pytest.mark.parametrize("value", UNEXPECTED.values(), ids=UNEXPECTED.keys())
 
 
-def test_the_line_of_a_completion_is_known_byte_by_byte():
+def test_the_line_of_a_completion_has_the_expected_bytes():
     completion = Completion(
         usage=Usage(1, 2, 3, None, 0),
         cost=Cost(usd=0.5, credits=1_000_000.0),
@@ -47,7 +47,7 @@ def test_the_line_of_a_completion_is_known_byte_by_byte():
     )
 
 
-def test_the_line_of_a_failure_is_known_byte_by_byte():
+def test_the_line_of_a_failure_has_the_expected_bytes():
     error = RateLimitError("Slower.", status=429, request_id="r", inference_id="i")
     request = BatchRequest({}, "run-1", custom_id=7, digest="ab")
     assert (
@@ -61,7 +61,7 @@ def test_the_line_of_a_failure_is_known_byte_by_byte():
     )
 
 
-def test_the_line_of_a_result_on_the_server_is_known_byte_by_byte():
+def test_the_line_of_a_result_on_the_server_has_the_expected_bytes():
     message = {
         "id": "msg_1",
         "content": [],
@@ -81,7 +81,7 @@ def test_the_line_of_a_result_on_the_server_is_known_byte_by_byte():
     assert (result.usage.prompt_tokens, result.usage.completion_tokens) == (5, 9)
 
 
-def test_the_line_of_an_error_on_the_server_is_known_byte_by_byte():
+def test_the_line_of_an_error_on_the_server_has_the_expected_bytes():
     error = {"type": "error", "error": {"type": "invalid_request_error", "message": "No."}}
     result = encode_server_result("a", "ab", "b1", {"type": "errored", "error": error})
     assert result.line == (
@@ -91,7 +91,7 @@ def test_the_line_of_an_error_on_the_server_is_known_byte_by_byte():
     assert (result.error, result.usage, result.cost) == ("errored", None, None)
 
 
-async def test_a_result_holds_all_that_a_bill_needs(session, emulator, files):
+async def test_a_result_has_all_that_billing_needs(session, emulator, files):
     emulator.reply("Because.", cost=0.25)
     files.write_prompts(1)
     await run(session, files.source, files.target)
@@ -126,7 +126,9 @@ async def test_a_failure_holds_its_error_and_the_number_of_attempts(session, emu
     )
 
 
-async def test_what_json_cannot_hold_is_replaced_and_the_rest_written(session, emulator, files):
+async def test_values_that_json_cannot_hold_are_replaced_and_the_rest_is_written(
+    session, emulator, files
+):
     body = '{"choices":[{"message":{"content":"half \\ud83d"},"finish_reason":"stop"}],"x":1e999}'
     emulator.reply(body=body)
     files.write_prompts(1)
@@ -226,14 +228,14 @@ def test_a_message_whose_result_has_no_valid_type_is_a_success(kind):
         (None, "Yes.", "MissingAnswer"),
     ],
 )
-def test_what_comes_in_place_of_a_message_is_kept_in_the_failure(kind, message, code):
+def test_a_value_in_place_of_a_message_is_kept_in_the_failure(kind, message, code):
     result = encode_server_result("a", "ab", "b1", {"type": kind, "message": message})
     line = json.loads(result.line)
     assert result.error == line["error"]["code"] == code
     assert line["response"]["body"] == message
 
 
-def test_what_comes_in_place_of_a_result_is_kept_in_the_failure():
+def test_a_value_in_place_of_a_result_is_kept_in_the_failure():
     result = encode_server_result("a", "ab", "b1", "Yes.")
     line = json.loads(result.line)
     assert result.error == line["error"]["code"] == "MissingAnswer"
@@ -252,7 +254,7 @@ def test_an_error_without_a_message_is_a_failure_with_its_type(error):
 
 
 @each_unexpected_value
-def test_no_value_in_a_result_on_the_server_keeps_it_from_being_written(value):
+def test_a_result_on_the_server_is_written_whatever_its_values(value):
     unexpected = decode_json(value.encode())
     for result in (
         {"type": unexpected, "message": unexpected, "error": unexpected},

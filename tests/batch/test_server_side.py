@@ -1,4 +1,4 @@
-"""Server-side batches: created, polled, fetched, cancelled, and found again by the next run."""
+"""Server-side batches are created, polled, fetched, cancelled, and found again by the next run."""
 
 import asyncio
 
@@ -187,7 +187,7 @@ async def test_a_changed_request_on_the_server_is_refused(session, emulator, fil
     files.write_prompts(1)
     await start_and_cancel_run(session, emulator, files)
     files.write({"id": "row-0", "prompt": "another"})
-    with pytest.raises(InputError, match="'row-0' is not the one"):
+    with pytest.raises(InputError, match="'row-0' differs"):
         await run_on_server(session, files.source, files.target)
 
 

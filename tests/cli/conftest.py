@@ -188,7 +188,7 @@ async def start_process() -> AsyncIterator[Callable[..., Any]]:
 
 @pytest.fixture
 def invoke() -> Callable[..., Any]:
-    """Run a command in this process; its standard output is no terminal."""
+    """Run a command in this process; its standard output is not a terminal."""
 
     async def invoke(*arguments: str, stdin: str | bytes = b"", key: str | None = "k") -> Result:
         # In a thread, because the command runs an event loop of its own.

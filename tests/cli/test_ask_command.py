@@ -148,7 +148,7 @@ async def test_json_prints_no_document_of_an_incomplete_answer(ask, emulator, en
         ({"reasoning": "Hm."}, "The model gave no answer."),
     ],
 )
-async def test_what_the_answer_does_not_show_is_a_notice_on_standard_error(
+async def test_facts_that_the_answer_does_not_show_are_notices_on_standard_error(
     ask, emulator, reply, notice
 ):
     emulator.reply(**reply)

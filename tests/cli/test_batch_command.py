@@ -129,7 +129,7 @@ async def test_a_dash_is_standard_input_or_standard_output(batch):
     assert ids_in(result.stdout) == ["a"]
 
 
-async def test_the_model_option_is_for_lines_without_a_model(batch, emulator):
+async def test_the_model_option_applies_to_lines_without_a_model(batch, emulator):
     await batch("--model", "openai/gpt-4o", "--concurrency", "auto")
     assert {request.body["model"] for request in emulator.requests} == {"openai/gpt-4o"}
 
@@ -190,7 +190,7 @@ LINE_EVERY_50_MS = "from aimlchat.cli import progress; progress._SECONDS_BETWEEN
 
 
 def answer_only(emulator, count):
-    """Let the emulator answer so many of the three requests, and leave the others open."""
+    """Let the emulator answer this many of the three requests, and leave the others open."""
     for _ in range(count):
         emulator.reply("Yes.", cost=0.25)
     for _ in range(3 - count):

@@ -89,7 +89,7 @@ async def test_invalid_options_are_status_2(invoke, arguments):
 
 
 @pytest.mark.parametrize("form", ["flat", "enveloped"])
-async def test_the_form_option_sets_the_shape_of_claude_s_streams(start_process, form):
+async def test_the_form_option_sets_the_shape_of_claudes_streams(start_process, form):
     process = await start_process("emulator", "--port", "0", "--form", form, "--pace", "0")
     url = await read_base_url(process)
     body = {

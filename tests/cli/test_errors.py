@@ -32,7 +32,7 @@ def test_every_error_has_a_status_and_most_have_advice(error, status, advice):
     assert bool(advice) == bool(shown.advice)
 
 
-def test_an_os_error_is_described_by_the_system_s_own_message():
+def test_an_os_error_is_described_by_the_message_of_the_system():
     assert describe_os_error(OSError(2, "while doing this or that")) == "No such file or directory"
     assert (
         describe_os_error(OSError(-2, "Name or service not known")) == "Name or service not known"

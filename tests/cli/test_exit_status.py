@@ -1,4 +1,4 @@
-"""The exit statuses of the command line as a shell meets them."""
+"""The exit statuses of the command line as a shell sees them."""
 
 import pytest
 

@@ -34,7 +34,7 @@ async def test_ctrl_c_on_a_terminal_resets_the_style_and_ends_the_line(
     assert not out.endswith("\r\n\r\n")
 
 
-async def test_ctrl_c_before_the_first_token(start_ask, emulator):
+async def test_ctrl_c_before_the_first_token_ends_the_command(start_ask, emulator):
     emulator.reply(events=[b": ping\n\n", "never sent"], pace=3600)
     process = await start_ask("Why?", terminal="all", before=PRINT_WHEN_SENT)
     await process.read_until("sent\n")
@@ -66,7 +66,7 @@ socket.getaddrinfo = getaddrinfo
 """
 
 
-async def test_ctrl_c_during_the_look_up_of_a_host_name(start_process):
+async def test_ctrl_c_during_the_look_up_of_a_host_name_ends_the_command(start_process):
     process = await start_process(
         "ask", "--base-url", "http://example.org/v1", "Why?",
         before=HANGING_LOOK_UP, AIMLAPI_API_KEY="k",
@@ -76,7 +76,7 @@ async def test_ctrl_c_during_the_look_up_of_a_host_name(start_process):
     assert await process.wait() == (130, "looking up\n", "")
 
 
-async def test_ctrl_c_while_the_server_does_not_respond(start_process):
+async def test_ctrl_c_while_the_server_does_not_respond_ends_the_command(start_process):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
         process = await start_process("ask", "--base-url", address, "Why?", AIMLAPI_API_KEY="k")
@@ -99,7 +99,7 @@ sys.stdin = Input(sys.stdin.detach(), encoding="utf-8")
 """
 
 
-async def test_ctrl_c_while_the_user_types_the_prompt(start_ask, emulator):
+async def test_ctrl_c_while_the_user_types_the_prompt_ends_the_command(start_ask, emulator):
     process = await start_ask("-", terminal="all", before=PRINT_WHEN_READING)
     await process.read_until("reading\n")
     process.type(b"Why is")

@@ -84,7 +84,9 @@ async def test_an_image_that_cannot_be_read_is_an_error_in_one_line(ask, emulato
 
 
 @pytest.mark.parametrize("content", [b"", b"just text", b"\x00\x01\x02"])
-async def test_a_file_that_is_no_image_is_an_error_in_one_line(ask, emulator, tmp_path, content):
+async def test_a_file_that_is_not_an_image_is_an_error_in_one_line(
+    ask, emulator, tmp_path, content
+):
     path = tmp_path / "file.png"
     path.write_bytes(content)
     result = await ask("--image", str(path), "What is it?")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AnswerRegistry"]
 
-# Seconds without a frame after which a heartbeat is sent. The page counts its connection as lost
+# Seconds without a frame after which a heartbeat is sent. The page treats its connection as lost
 # after SILENCE_LIMIT (25 s, in page/connection.js).
 _HEARTBEAT = 10.0
 
@@ -24,7 +24,7 @@ _HEARTBEAT = 10.0
 @attrs.define
 class _RegisteredAnswer:
     broadcast: Broadcast
-    pages: int = 0  # that follow it now
+    pages: int = 0  # how many follow it now
 
 
 class AnswerRegistry:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["list_model_choices"]
 
-# Any budget within the limits does for the test below.
+# Any budget within the limits will do for the test below.
 _VALID_BUDGET = 2048
 
 

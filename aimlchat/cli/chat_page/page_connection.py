@@ -37,7 +37,7 @@ _INVALID_MESSAGE = "The server cannot read this page's message. Reload the page.
 
 
 class PageConnection:
-    """Serves one page. ``on_error`` is called with every error that an answer ended with."""
+    """Serves one page. ``on_error`` is called with every error that ended an answer."""
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from aimlchat.request import ChatRequest
 
 __all__ = ["AskMessage", "FollowMessage", "PageMessage", "StopMessage", "decode_message"]
 
-# Made up by the page; random, so that no two pages choose the same.
+# Chosen by the page at random, so that no two pages choose the same.
 _AnswerId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
@@ -51,7 +51,7 @@ class AskMessage(msgspec.Struct, frozen=True, tag_field="type", tag="ask"):
 
 
 class FollowMessage(msgspec.Struct, frozen=True, tag_field="type", tag="follow"):
-    """Go on with an answer behind frame number ``after``, the last one that the page has."""
+    """Continue an answer after frame number ``after``, the last one that the page has."""
 
     answer_id: _AnswerId
     after: Annotated[int, msgspec.Meta(ge=0)] = 0

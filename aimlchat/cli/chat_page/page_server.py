@@ -43,7 +43,7 @@ class PageServer:
         emulator: whether the page says that its answers are made up.
         grace: seconds for which an answer continues, or is kept, without a connected page.
         on_error: called with each error of the API. The page shows such an error in general terms,
-            because its message may quote the key; the operator of the server wants all of it.
+            because its message may quote the key; the operator of the server needs the details.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ def join_text(frames, kind="text"):
 
 # --- stopping and closing ------------------------------------------------------------------------
 
-# What the emulator sends before it hangs, and the frame in which a page sees the last of it.
+# What the emulator sends before it hangs, and the type of the last frame that a page gets of it.
 STAGES = {
     "before a token": ((), "start"),
     "thinking": ((("reasoning_content", "Hm."),), "reasoning-delta"),

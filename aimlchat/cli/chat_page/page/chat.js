@@ -51,7 +51,8 @@ function ask(question) {
     model: $('model').value || null,
     thinking: $('thinking').disabled ? null : Number($('thinking').value) || null,
   });
-  // Until the first frame the server may not have received the question: then it is sent again.
+  // Until the first frame, the server may not have received the question, so a new connection
+  // sends it again.
   turn.isUnconfirmed = true;
   addTurn(turn);
   connection.send(buildAskMessage(turn));

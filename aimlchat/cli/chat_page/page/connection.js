@@ -35,7 +35,7 @@ class ServerConnection {
     socket.onclose = () => this.reconnectLater();
   }
 
-  // Does nothing while the connection is lost; `onOpen` sends what the server needs to know.
+  // Does nothing while the connection is lost; when it opens, `onOpen` sends what the server needs.
   send(message) {
     if (this.socket.readyState !== WebSocket.OPEN) return;
     this.socket.send(JSON.stringify(message));
@@ -68,7 +68,7 @@ class ServerConnection {
     this.open();
   }
 
-  // A dead connection takes long to close; no event that it still has may be handled.
+  // A dead connection takes long to close, and its late events must not be handled.
   abandonSocket(code) {
     clearTimeout(this.silenceTimer);
     this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;

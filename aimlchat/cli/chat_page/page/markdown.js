@@ -25,7 +25,7 @@ const markdown = new marked.Marked({
       if (!block) return escapeHtml(text);
       return `<p>${escapeHtml(text.trim()).replaceAll('\n', '<br>')}</p>`;
     },
-    // A link: an image would be loaded at once, and tell its server that the answer was read.
+    // A link, because loading an image would tell its server that the answer was read.
     image: ({ href, text }) => `<a href="${escapeHtml(href)}">${escapeHtml(text || href)}</a>`,
     checkbox: ({ checked }) => (checked ? '☑ ' : '☐ '),
   },

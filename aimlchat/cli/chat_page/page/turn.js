@@ -83,7 +83,7 @@ class Turn {
   enter(state) {
     if (this.data.state === 'thinking') this.data.thinkingSeconds ??= this.secondsSinceStart();
     this.data.state = state;
-    // The reasoning is opened and closed once each; otherwise it stays as the user leaves it.
+    // The reasoning is opened once and closed once; otherwise it stays as the user leaves it.
     if (state === 'thinking') this.find('.reasoning').open = true;
     if (state === 'answering') this.find('.reasoning').open = false;
   }

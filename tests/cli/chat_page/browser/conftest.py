@@ -93,7 +93,7 @@ def serve():
 
 
 class ChatPage:
-    """The chat page in the browser, with what a user does on it and sees of it."""
+    """The chat page in the browser, with what a user does and sees on it."""
 
     def __init__(self, driver, url) -> None:
         self.driver = driver
