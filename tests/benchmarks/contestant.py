@@ -149,7 +149,7 @@ async def _measured(work) -> dict[str, float]:
 
 
 async def _ticked(work) -> dict[str, float]:
-    """Await ``work`` beside a `Ticker`; return also the longest delay of that."""
+    """Await ``work`` beside a `Ticker`; return also the longest delay of the ticker."""
     ticker = Ticker()
 
     async def both() -> None:

@@ -1,4 +1,4 @@
-"""Measure whether the time of the parser is linear: at a size, and at twice that size."""
+"""Measure whether the time of the parser is linear, by a workload and twice that workload."""
 
 from __future__ import annotations
 

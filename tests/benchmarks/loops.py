@@ -59,7 +59,7 @@ class _Loop:
 
 
 class Careful(_Loop):
-    """A loop by an expert of aiohttp and msgspec, without any check of what the server sends."""
+    """A loop by an expert in aiohttp and msgspec, without any check of what the server sends."""
 
     async def stream(self) -> tuple[int, str]:
         """Read a stream; return the number of chunks with text, and the answer."""

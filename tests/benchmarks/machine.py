@@ -1,4 +1,4 @@
-"""Services of the operating system; each does nothing on a system that does not have it."""
+"""Services of the operating system; each does nothing on a system that lacks it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def memory() -> int:
 
 
 def peak_memory() -> int:
-    """Return the peak of it since `reset_peak_memory`; on other systems since the start."""
+    """Return the peak resident memory since `reset_peak_memory`; outside Linux since the start."""
     if STATUS.exists():
         return _from_status("VmHWM:")
     with suppress(ImportError):
@@ -45,7 +45,7 @@ def peak_memory() -> int:
 
 
 def reset_peak_memory() -> None:
-    """Start to measure the peak from here."""
+    """Restart the measurement of the peak."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text(RESET_PEAK, encoding="ascii")
 

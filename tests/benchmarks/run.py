@@ -57,7 +57,7 @@ def run_in_new_process(contestant: Contestant, task: dict[str, object]) -> dict[
 
 
 def show(view: View, rounds: table.Rounds) -> None:
-    """Print one figure of all contestants."""
+    """Print one figure for all contestants."""
     print(*table.lines(view, rounds), sep="\n", flush=True)
 
 

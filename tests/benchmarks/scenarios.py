@@ -1,4 +1,4 @@
-"""The tasks of the contestants, and the figures that are shown of them."""
+"""The tasks of the contestants, and the figures that are shown for them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class View:
     Attributes:
         title: the name of the figure in the table.
         figure: its key in a result; the value is multiplied by ``scale``.
-        limit: the highest ratio, or, without a ratio, the highest figure.
+        limit: the highest acceptable ratio, or, without a ratio, the highest acceptable figure.
         baseline: the ratio is to the same figure of this contestant.
         over: the ratio is to this other figure of the same result instead.
     """

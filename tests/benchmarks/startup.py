@@ -26,7 +26,7 @@ CODES = {
     "openai, ready to send": ("openai", READY.format("openai", "AsyncOpenAI(api_key='k')")),
     "litellm": ("litellm", "import litellm"),
 }
-# The installed package, whose bytecode is cached from the first start on.
+# Measures the installed package, whose bytecode is cached from the first start on.
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
 FOLDER = tempfile.gettempdir()  # not the folder of the sources, which would be imported
 # Otherwise its import fetches a price list over the network.
@@ -35,7 +35,7 @@ VIEW = View("imports: ms over bare Python", "wall", MILLI, 1.25, baseline="aioht
 
 
 def measure(pythons: dict[str, str]) -> dict[str, dict[str, float]]:
-    """Start each once; return the seconds that it took longer than an empty program."""
+    """Start each program once; return how many seconds longer it took than an empty one."""
     times = {}
     for name, (package, code) in CODES.items():
         if package == "aimlchat" or package in pythons:

@@ -1,4 +1,4 @@
-"""A clock in the hands of a test: it stands still until the test advances it."""
+"""A clock under the control of a test: it does not move until the test advances it."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ class _Timer:
 
 
 class Clockwork(Clock):
-    """A clock that moves by `advance` only, or, if it is ``hasty``, also through each `sleep`.
+    """A clock that is moved only by `advance` and, if it is ``hasty``, by each `sleep`.
 
     Attributes:
         sleeps: the lengths of the sleeps so far.
@@ -64,7 +64,7 @@ class Clockwork(Clock):
         return len([timer for timer in self._timers if not timer.cancelled])
 
     def advance(self, seconds):
-        """Let this much time pass; each timer that falls due rings at its own time."""
+        """Let this much time pass; each timer that becomes due fires at its own time."""
         end = self.now + seconds
         while due := [t for t in self._timers if not t.cancelled and t.due <= end]:
             timer = min(due, key=lambda t: t.due)
@@ -75,7 +75,7 @@ class Clockwork(Clock):
 
 
 def session_on(clock, base_url, **settings):
-    """Return a session that tells the time by this clock."""
+    """Return a session that uses this clock."""
 
     class Timed(ChatSession):
         _clock = clock

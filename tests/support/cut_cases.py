@@ -1,4 +1,4 @@
-"""Responses whose content is known at each byte, for the tests that cut them.
+"""Responses whose content up to each byte is known, for the tests that cut them.
 
 The content is computed from the events and their lengths, not by a parser.
 """
@@ -14,7 +14,7 @@ class Event:
     """One event of a stream, and what it adds to the content."""
 
     data: bytes
-    choice: int | None = 0  # the choice that it belongs to, and so begins; None for no choice
+    choice: int | None = 0  # the choice to which it belongs, which it thereby begins; None for none
     answer: str = ""
     reasoning: str = ""
     arguments: str = ""

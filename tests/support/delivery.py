@@ -10,7 +10,7 @@ HANG = 60.0  # seconds after which a test is taken to hang, however slow the mac
 
 
 async def run_pending(passes=5):
-    """Let the loop run what is ready now, and what becomes ready by that."""
+    """Let the loop run what is ready now, and what becomes ready as a result."""
     for _ in range(passes):
         await asyncio.sleep(0)
 
@@ -42,7 +42,7 @@ async def wait_until_read(writer):
 
 
 def reset(writer):
-    """End a connection with RST in place of FIN."""
+    """End a connection with RST instead of FIN."""
     sock = writer.transport.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()

@@ -1,4 +1,4 @@
-"""A server that sends exact bytes, such as no correct server would send."""
+"""A server that sends exact bytes, including those that no correct server would send."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -26,7 +26,7 @@ class RawServer:
         self.base_url = ""
         self.requests: list[bytes] = []
         self.connections = 0
-        self.requested = asyncio.Event()  # set when a request has come
+        self.requested = asyncio.Event()  # set when a request has arrived
         self.gone = asyncio.Event()  # set when a client has closed its connection
 
     async def _serve(self, reader, writer) -> None:

@@ -1,6 +1,6 @@
-"""How much the tests try: a small, fixed sample in an ordinary run, everything in a soak.
+"""How many cases the tests try: a small, fixed sample in an ordinary run, all of them in a soak.
 
-``nox -s soak`` sets ``AIMLCHAT_SOAK``. Then the tests run that are marked ``soak``, those that are
+``nox -s soak`` sets ``AIMLCHAT_SOAK``. It runs the tests that are marked ``soak``, those that are
 marked ``sampled``, and those of Hypothesis; `tests/conftest.py` selects them.
 """
 
@@ -10,7 +10,7 @@ import random
 from hypothesis import settings
 
 IS_SOAK = bool(os.environ.get("AIMLCHAT_SOAK"))
-_SHARE = 10  # an ordinary run tries one example in so many
+_SHARE = 10  # an ordinary run tries one example in this many
 _FEWEST = 20
 
 

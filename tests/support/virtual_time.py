@@ -1,9 +1,9 @@
 """An event loop whose time passes only while nothing else happens.
 
-What would wait for hours is over at once, and a slow machine times nothing out: the loop's clock
-stands still while a task runs or a socket has something to read, and jumps to the next timer when
-all tasks wait. Servers and clients have to share the loop, because a thread or another process is
-not seen to be at work.
+A wait of hours is over at once, and a slow machine causes no timeout: the loop's clock does not
+move while a task runs or a socket has something to read, and jumps to the next timer when all tasks
+wait. Servers and clients have to share the loop, because it cannot see the work of a thread or
+another process.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ _QUIET = 0.001
 
 
 class _Selector(selectors.DefaultSelector):
-    """A selector that skips the waiting and counts it."""
+    """A selector that skips waits and counts the skipped time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 class LoopClock(Clock):
-    """A clock for a session in virtual time, whose chance is drawn from a seed."""
+    """A clock for a session in virtual time, with random numbers from a seed."""
 
     def __init__(self, seed=0) -> None:
         self._random = random.Random(seed)  # noqa: S311 - it has to be the same in every run
