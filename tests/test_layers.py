@@ -178,7 +178,7 @@ def test_the_emulator_shares_no_code_with_the_client():
     [*modules(), *sorted(Path(__file__).parent.rglob("*.py"))],
     ids=lambda path: path.relative_to(PACKAGE.parent).as_posix(),
 )
-def test_a_file_fits_in_the_head(path):
+def test_no_file_exceeds_400_lines(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 

@@ -1,4 +1,4 @@
-"""Whether to try again: the rules, and the budget that ends a retry storm."""
+"""Whether to make another attempt: the rules, and the budget that ends a retry storm."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def _draw_cut(rng: random.Random, response: PlannedResponse) -> Cut:
 
 def _draw_stall(rng: random.Random, response: PlannedResponse) -> Stall:
     after = Stall(after=rng.randint(0, response.delta_count))
-    return rng.choice((Stall(before="head"), Stall(before="first_token"), after))
+    return rng.choice((Stall(before="headers"), Stall(before="first_token"), after))
 
 
 def _draw_pings(rng: random.Random, response: PlannedResponse) -> Pings:

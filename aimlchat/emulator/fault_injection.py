@@ -125,7 +125,7 @@ async def _send_cut(fault: Cut, response: PlannedResponse, writer: ResponseWrite
 
 @_send.register(Stall)
 async def _send_stall(fault: Stall, response: PlannedResponse, writer: ResponseWriter) -> None:
-    if fault.before == "head":
+    if fault.before == "headers":
         await _wait_until_cancelled()
     if fault.after is None:
         sent = response.data_before_first_delta()

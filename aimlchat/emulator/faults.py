@@ -94,7 +94,7 @@ class Stall(Fault):
     Exactly one of the two attributes has to be given.
 
     Attributes:
-        before: "head" sends nothing at all; "first_token" sends the response headers, and the
+        before: "headers" sends nothing at all; "first_token" sends the response headers, and the
             events of a stream before its first delta.
         after: how many deltas of a stream are sent. Of a whole response, the headers and half of
             the body are sent, or with 0 only the headers.
@@ -103,8 +103,8 @@ class Stall(Fault):
         ValueError: neither attribute is given, or both are.
     """
 
-    before: Literal["head", "first_token"] | None = attrs.field(
-        default=None, validator=attrs.validators.optional(_is_one_of("head", "first_token"))
+    before: Literal["headers", "first_token"] | None = attrs.field(
+        default=None, validator=attrs.validators.optional(_is_one_of("headers", "first_token"))
     )
     after: int | None = attrs.field(
         default=None, validator=attrs.validators.optional(_is_not_negative)

@@ -59,7 +59,7 @@ async def test_concurrency_auto_answers_all_requests(session, files):
 async def test_a_result_is_written_and_then_reported_while_other_calls_are_in_flight(
     session, emulator, files
 ):
-    emulator.reply("never sent", fault=Stall(before="head"))
+    emulator.reply("never sent", fault=Stall(before="headers"))
     files.write_prompts(2)
     lines_when_reported = []
     is_reported = asyncio.Event()

@@ -194,7 +194,7 @@ def answer_only(emulator, count):
     for _ in range(count):
         emulator.reply("Yes.", cost=0.25)
     for _ in range(3 - count):
-        emulator.reply("never sent", fault=Stall(before="head"))
+        emulator.reply("never sent", fault=Stall(before="headers"))
 
 
 async def test_a_pipe_gets_a_plain_progress_line_every_few_seconds(start_batch, emulator):

@@ -12,7 +12,7 @@ GPT = "openai/gpt-4o"
 STREAM = b"data: one\n\ndata: two\n\ndata: three\n\n"
 WHOLE = b'{"text":"blue"}'
 PING_CHUNK = b"8\r\n: ping\n\n\r\n"
-HANGING = [Stall(before="head"), Stall(before="first_token"), Stall(after=1), Pings(3600)]
+HANGING = [Stall(before="headers"), Stall(before="first_token"), Stall(after=1), Pings(3600)]
 
 # Only ends a test that fails: a test that passes waits for an event, not for this time.
 GUARD_SECONDS = 30
@@ -21,7 +21,7 @@ GUARD_SECONDS = 30
 class TestStall:
     @pytest.mark.parametrize("stream", [True, False])
     async def test_before_the_head_nothing_is_sent(self, raw, stream):
-        response = await raw.ask_with(Stall(before="head"), stream=stream)
+        response = await raw.ask_with(Stall(before="headers"), stream=stream)
         assert (response.data, response.ended) == (b"", "quiet")
 
     @pytest.mark.parametrize(("model", "events"), [(CLAUDE, 2), (GPT, 1)])

@@ -28,7 +28,7 @@ from aimlchat.emulator import (
         (lambda: Cut(how="softly"), "how"),
         (lambda: NoAnswer("chunk"), "how"),
         (Stall, "either before or after"),
-        (lambda: Stall(before="head", after=1), "either before or after"),
+        (lambda: Stall(before="headers", after=1), "either before or after"),
         (lambda: Stall(before="tail"), "before"),
         (lambda: Stall(after=-1), "after"),
         (lambda: Pings(-1), "seconds"),
@@ -80,7 +80,7 @@ async def test_the_connection_stays_open_after_a_fault_that_ends_the_body(emulat
     [
         (None, True),
         (Cut(), True),
-        (Stall(before="head"), True),
+        (Stall(before="headers"), True),
         (NoAnswer("reset"), True),
         (SlowClose(0), True),
         (ErrorEvent(after=1), True),

