@@ -239,7 +239,7 @@ def _client_timeout(
     if borrowed:
         # ``connect`` would include the wait for a free connection of that pool, whose size is not ours.
         return aiohttp.ClientTimeout(total=None, sock_connect=connect)
-    # Includes name resolution. The rate limiter admits no more calls than the pool has connections.
+    # Includes name resolution. The rate limiter admits no more calls than there are connections.
     return aiohttp.ClientTimeout(total=None, connect=connect)
 
 
