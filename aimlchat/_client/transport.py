@@ -237,7 +237,7 @@ def _client_timeout(
     if connect is not None:
         connect = max(connect, _MIN_TIMEOUT)  # aiohttp takes 0 for no limit
     if borrowed:
-        # ``connect`` would include the wait for a free connection of that pool, whose size is not ours.
+        # ``connect`` would include the wait for a free connection of a pool that is not ours.
         return aiohttp.ClientTimeout(total=None, sock_connect=connect)
     # Includes name resolution. The rate limiter admits no more calls than there are connections.
     return aiohttp.ClientTimeout(total=None, connect=connect)
