@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,19 +36,6 @@ def pytest_itemcollected(item: pytest.Item) -> None:
             await test(*args, **kwargs)
 
     item.obj = run_with_timeout
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _processes_react_to_ctrl_c() -> Iterator[None]:
-    """Undo an ignored SIGINT, which the processes of the tests would inherit.
-
-    A shell without job control starts background jobs that way: ``pytest &`` in a script.
-    """
-    handler = signal.getsignal(signal.SIGINT)
-    if handler is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, handler)
 
 
 def clean_environment(**variables: str) -> dict[str, str]:
