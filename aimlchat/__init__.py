@@ -1,7 +1,7 @@
-"""Stream chat completions of the AI/ML API, with reasoning apart from the answer.
+"""Stream chat completions of the AI/ML API, with reasoning separate from the answer.
 
 Names that need aiohttp, asyncio or the request builder are loaded on first use (PEP 562), so that
-``import aimlchat`` is cheap.
+``import aimlchat`` is fast.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def __dir__() -> list[str]:
     return [*globals(), *_LOADED_ON_USE]
 
 
-if not TYPE_CHECKING:  # or a misspelled import would pass a type checker
+if not TYPE_CHECKING:  # otherwise a type checker would accept any name
 
     def __getattr__(name: str) -> object:
         if name not in _LOADED_ON_USE:

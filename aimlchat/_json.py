@@ -1,4 +1,4 @@
-"""Lenient JSON: what strict decoders reject is read as far as it is readable."""
+"""Lenient JSON decoding, which also reads much of what strict decoders reject."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _JSON_STRUCTURE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL
 
 
 def decode_json(data: bytes) -> Any:
-    """Decode JSON as leniently as is possible without guessing.
+    """Decode JSON as leniently as possible without guessing.
 
-    Broken UTF-8 becomes U+FFFD, a byte order mark is dropped, control characters may stand in
-    strings, an integer of more than 4,300 digits becomes infinite, and what is nested too deeply
-    for Python's stack becomes null.
+    Broken UTF-8 becomes U+FFFD, a byte order mark is dropped, control characters are
+    allowed in strings, an integer of more than 4,300 digits becomes infinite, and values that are
+    nested too deeply for Python's stack become null.
 
     Raises:
-        ProtocolError: the data are not JSON.
+        ProtocolError: the data is not JSON.
     """
     text = data.decode("utf-8-sig", "replace")
     try:
@@ -34,8 +34,8 @@ def decode_json(data: bytes) -> Any:
             return _load(_prune(text))
     except (ValueError, RecursionError) as error:
         msg = f"not JSON ({error}): {text[:120]!r}"
-    # Raised here and not in the except clause, since a JSONDecodeError in the context would keep
-    # the whole text alive, and its frames the caller.
+    # Raised here and not in the except clause, where the JSONDecodeError would become its context
+    # and keep the whole text and the caller's frames alive.
     raise ProtocolError(msg)
 
 
@@ -44,7 +44,7 @@ def _load(text: str) -> Any:
 
 
 def _parse_integer(digits: str) -> int | float:
-    """Parse an integer; one of more digits than `int` accepts is infinite, as 1e999 is."""
+    """Parse an integer; one with more digits than `int` accepts becomes infinite, like 1e999."""
     try:
         return int(digits)
     except ValueError:
@@ -52,7 +52,7 @@ def _parse_integer(digits: str) -> int | float:
 
 
 def _prune(text: str) -> str:
-    """Replace what is nested deeper than any known key by null, so that the rest can be read."""
+    """Replace values nested deeper than any known key with null, so that the rest can be read."""
     kept: list[str] = []
     depth = position = 0
     for match in _JSON_STRUCTURE.finditer(text):

@@ -33,12 +33,12 @@ __all__ = [
 
 
 CREDITS_PER_USD = 2_000_000
-"""The vendor's fixed rate between its credits and US dollars."""
+"""How many of the vendor's credits make one US dollar; the rate is fixed."""
 
 
-# Deltas are msgspec structs and not attrs classes: one is made for each chunk of a stream, and a
-# frozen attrs class takes several times as long to make. They hold only strings and integers, which
-# form no cycles, so the garbage collector does not have to track them.
+# Deltas are msgspec structs and not attrs classes: one is created for each chunk of a stream, and
+# an instance of a frozen attrs class takes several times as long to create. They hold only strings
+# and integers, which form no cycles, so the garbage collector does not have to track them.
 class ReasoningDelta(msgspec.Struct, frozen=True, gc=False):
     """A piece of the model's reasoning, which is never part of the answer.
 
@@ -74,8 +74,8 @@ class ToolCallDelta(msgspec.Struct, frozen=True, gc=False):
 
     ``text`` is a fragment of JSON. The first fragment of a call may be empty; it announces the
     call. ``choice`` is the index of the choice, 0 unless ``n`` is above 1. ``index`` is the index
-    of the call in ``Choice.tool_calls``, whatever index the wire gave it. ``id`` and ``name`` are
-    the best known so far, None until the wire gave one; `ToolCall.id` is never None.
+    of the call in ``Choice.tool_calls``, whatever index the server gave it. ``id`` and ``name`` are
+    what is known so far, None until the server has sent one; `ToolCall.id` is never None.
     """
 
     text: str
@@ -89,16 +89,17 @@ Delta = ReasoningDelta | AnswerDelta | ToolCallDelta | RefusalDelta
 """One step of a stream, with text of exactly one kind."""
 
 
-# Usage, Choice and Completion have many fields and no slots: attrs sets a field of a frozen class
-# through its __dict__ where it has one, and by a call for each field where it has slots.
+# Usage, Choice and Completion have many fields and no slots: attrs sets the fields of a frozen
+# class through its __dict__ if it has one, and with a call for each field if it has slots.
 @attrs.frozen(slots=False)
 class Usage:
-    """Token counts as the server reported them; each is None if the server did not give it.
+    """Token counts as the server reported them; each is None if it reported none.
 
     ``prompt_tokens`` is the input, ``completion_tokens`` the output. ``total_tokens`` is not always
     their sum. ``reasoning_tokens`` is the part of the output that is reasoning, and may exceed
-    ``completion_tokens``, since some models count reasoning apart. ``cached_tokens`` is the part of
-    the input that came from the prompt cache. ``raw`` is the ``usage`` object of the response.
+    ``completion_tokens``, since some models count reasoning separately. ``cached_tokens`` is the
+    part of the input that came from the prompt cache. ``raw`` is the ``usage`` object of the
+    response.
     """
 
     prompt_tokens: int | None = None
@@ -109,7 +110,7 @@ class Usage:
     raw: dict[str, Any] = attrs.field(factory=dict)
 
     def as_dict(self) -> dict[str, int | None]:
-        """Return the counts by their names, without ``raw``."""
+        """Return the counts by name, without ``raw``."""
         return {
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
@@ -121,10 +122,10 @@ class Usage:
 
 @attrs.frozen
 class Cost:
-    """What the server reported as charged, in US dollars and in credits.
+    """The amount that the server reported as charged, in US dollars and in credits.
 
     It is never an estimate from a price list. 2,000,000 credits are one US dollar; if the server
-    named only one of the two amounts, the other one is converted from it.
+    reported only one of the two amounts, the other one is converted from it.
     """
 
     usd: float
@@ -133,20 +134,20 @@ class Cost:
 
 @attrs.frozen(slots=False)
 class Choice:
-    """One of the ``n`` alternatives that a completion consists of.
+    """One of the ``n`` alternatives in a completion.
 
     Attributes:
-        index: its index among the choices, from 0.
+        index: the index of the choice, from 0.
         text: the answer, ``""`` if there is none.
         reasoning: what the model thought before it answered, ``""`` if there is none.
         refusal: the text with which the model refused to answer, None if it did not.
-        tool_calls: the calls that the model asks for; the ids are unique within a completion.
-        finish_reason: ``stop``, ``length``, ``tool_calls`` or ``content_filter``, the wire's own
-            word if it fits none of these, and None if no finish reason came.
-        native_finish_reason: the finish reason as it stood in the response, such as ``end_turn``.
-        logprobs: the log probabilities as the wire gave them, None if there are none.
+        tool_calls: the tool calls that the model requests; their ids are unique in a completion.
+        finish_reason: ``stop``, ``length``, ``tool_calls`` or ``content_filter``, or the server's
+            own word if it matches none of these; None if none was received.
+        native_finish_reason: the finish reason as the server sent it, such as ``end_turn``.
+        logprobs: the log probabilities as the server sent them, None if there are none.
         audio: the audio object (``data`` is base64), None if there is none.
-        annotations: the annotations, such as citations, as the wire gave them.
+        annotations: the annotations, such as citations, as the server sent them.
     """
 
     index: int = 0
@@ -173,11 +174,11 @@ def _parse_raw(raw: bytes | dict[str, Any]) -> dict[str, Any]:
 
 @attrs.frozen(slots=False)
 class Completion:
-    """A completion: the whole one, or the part of it that has been received.
+    """A completion, or the part of it that has been received.
 
-    A partial completion is what ``.partial`` of a stream, of a parser and of an error holds. Its
-    text ends where the stream did, fields that had not come yet have their defaults, and the
-    arguments of its tool calls cannot be read.
+    The ``.partial`` of a stream, a parser or an error is a partial completion: its text ends where
+    the stream did, fields that were not received have their defaults, and reading the arguments of
+    its tool calls raises `ProtocolError`.
 
     ``text``, ``reasoning``, ``refusal``, ``tool_calls`` and the finish reasons are those of choice
     0; ``choices`` has all of them.
@@ -185,11 +186,11 @@ class Completion:
     Attributes:
         choices: the choices in the order of their index.
         usage: the token counts, None if the server reported none.
-        cost: what the server reported as charged, None if it reported nothing.
-        id: the id that the server gave, ``""`` if it gave none.
+        cost: the amount that the server reported as charged, None if it reported none.
+        id: the server's id of the completion, ``""`` if it sent none.
         model: the model that the server named, often the upstream's own name for it and not the
             requested one; ``""`` if it named none.
-        created: the time at which the server says it was made, in seconds since the epoch, or None.
+        created: the server's time of creation, in seconds since the epoch; None if it sent none.
         inference_id: the vendor's id of the call, from the response header ``x-inference-id``;
             None if there was no such header.
         client_request_id: the id that was sent with the request, None if there was none.
@@ -213,7 +214,7 @@ class Completion:
 
     @property
     def raw(self) -> dict[str, Any]:
-        """The body of the response; of a stream its last chunk plus every unknown top-level key.
+        """The response body; for a stream, its last chunk plus every unknown top-level key.
 
         JSON text is parsed at each access, so keep the result if you need it more than once.
         """
@@ -240,30 +241,30 @@ class Completion:
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
-        """The tool calls that the model asks for."""
+        """The tool calls that the model requests."""
         return self._first.tool_calls
 
     @property
     def finish_reason(self) -> str | None:
-        """``stop``, ``length``, ``tool_calls``, ``content_filter``, or the wire's own word.
+        """``stop``, ``length``, ``tool_calls``, ``content_filter``, or the server's own word.
 
-        None if no finish reason came.
+        None if no finish reason was received.
         """
         return self._first.finish_reason
 
     @property
     def native_finish_reason(self) -> str | None:
-        """The finish reason as it stood in the response, such as ``end_turn``."""
+        """The finish reason as the server sent it, such as ``end_turn``."""
         return self._first.native_finish_reason
 
     def as_message(self) -> dict[str, Any]:
         """Return choice 0 as an assistant message in OpenAI's form, for the next request.
 
-        Reasoning is left out. A tool call has the id of `tool_calls`, which its result has to name.
+        Reasoning is left out. Each tool call keeps its id, which its result has to name.
 
         Raises:
-            ProtocolError: a tool call was cut off with its stream. The API would reject a
-                conversation with an incomplete call.
+            ProtocolError: a tool call was cut off with its stream; the API would reject a
+                conversation that contains it.
         """
         cut = [call for call in self.tool_calls if not call.complete]
         if cut:
@@ -286,7 +287,7 @@ class Completion:
 
 def raw_body(completion: Completion) -> bytes | dict[str, Any]:
     """Return `Completion.raw` without parsing it: as JSON text if the response was read as such."""
-    return completion._raw  # noqa: SLF001 - a field of this module, kept from users
+    return completion._raw  # noqa: SLF001 - a field of this module, hidden from users
 
 
 @attrs.frozen
@@ -297,13 +298,13 @@ class Model:
         id: the name that requests use.
         aliases: other names that requests may use.
         type: the endpoint that serves the model, ``openai/chat-completions`` for chat.
-        name: the name for people.
+        name: the display name.
         developer: who made the model.
-        description: a sentence or more about it.
+        description: a short description.
         context_length: the size of the context window, in tokens.
-        max_output: the most that the model may write for one request, in tokens.
+        max_output: the most tokens that the model generates for one request.
         capabilities: what the model can do, in the vendor's words.
-        raw: the whole entry as it came.
+        raw: the whole entry as the server sent it.
     """
 
     id: str

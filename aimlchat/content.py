@@ -1,4 +1,4 @@
-"""What requests are made of: text, images, documents, audio, tools, tool calls and thinking."""
+"""The parts of requests: text, images, documents, audio, tools, tool calls and thinking."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ __all__ = [
     "remove_white_space",
 ]
 
-# The first bytes of the formats that the API takes: offset, bytes, media type. The name of a file
-# does not count: it is often wrong, and the API refuses a wrong media type.
+# The first bytes of the formats that the API accepts: offset, bytes, media type. The name of a file
+# is ignored: it is often wrong, and the API rejects a wrong media type.
 _SIGNATURES = (
     (0, b"\x89PNG\r\n\x1a\n", "image/png"),
     (0, b"\xff\xd8\xff", "image/jpeg"),
@@ -54,7 +54,7 @@ _MEDIA_TYPE_ALIASES = {
 
 
 def detect_media_type(data: bytes) -> str | None:
-    """Return the media type that the first bytes show, or None for an unknown format."""
+    """Return the media type that the first bytes indicate, or None for an unknown format."""
     for offset, signature, media_type in _SIGNATURES:
         if data.startswith(signature, offset):
             return media_type
@@ -71,15 +71,15 @@ def _is_plain_text(data: bytes) -> bool:
 def remove_white_space(encoded: str) -> str:
     """Return base64 text or a ``data:`` URI without the white space that may break its lines.
 
-    White space means nothing in either, and the API does not take it.
+    White space has no meaning in either, and the API rejects it.
     """
     return "".join(encoded.split())
 
 
 def decode_base64(encoded: str, field: str) -> bytes:
-    """Return the bytes of a base64 text, whose lines may be broken by white space.
+    """Return the bytes of a base64 text, which may contain white space.
 
-    Raises `InvalidRequestError`, with ``field`` as its field, for text that is not base64.
+    Raises `InvalidRequestError`, with ``field`` as its field, if the text is not base64.
     """
     try:
         return base64.b64decode(remove_white_space(encoded), validate=True)
@@ -92,7 +92,7 @@ def decode_data_uri(url: str, field: str) -> tuple[str, bytes] | None:
     """Return the media type, in lower case, and the bytes of a ``data:`` URI.
 
     The media type is ``""`` if the URI has none. Returns None for any other URL. Raises
-    `InvalidRequestError` for a ``data:`` URI that is not in base64, or whose base64 is broken.
+    `InvalidRequestError` for a ``data:`` URI that is not base64, or whose base64 is broken.
     """
     if url[:5].lower() != "data:":
         return None
@@ -106,7 +106,7 @@ def decode_data_uri(url: str, field: str) -> tuple[str, bytes] | None:
 
 @attrs.frozen
 class Text:
-    """A text in a message."""
+    """A piece of text in a message."""
 
     text: str
 
@@ -115,7 +115,7 @@ class Text:
 class _Media:
     """Data with a media type, or the URL of remote data.
 
-    Make it with one of the ``from_`` constructors. ``url`` is set for remote data, and then
+    Create it with one of the ``from_`` constructors. ``url`` is set for remote data, and then
     ``data``, ``media_type`` and ``filename`` are None.
     """
 
@@ -125,44 +125,44 @@ class _Media:
     filename: str | None = None
 
     _field: ClassVar[str]
-    _media_types: ClassVar[str]  # a pattern
+    _media_types: ClassVar[str]  # a regular expression
     _advice: ClassVar[str]
 
     @classmethod
     def from_path(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a file. Its media type comes from its bytes, whatever its name.
+        """Read a file; its bytes determine the media type, whatever its name.
 
-        Blocks while it reads: in a coroutine, read a large file in a thread and give its bytes to
+        Blocks while it reads: in a coroutine, read a large file in a thread and pass its bytes to
         `from_bytes`.
 
         Raises:
             OSError: if the file cannot be read.
-            InvalidRequestError: if the file is empty, or of a format that the API does not take.
+            InvalidRequestError: if the file is empty, or of a format that the API does not accept.
         """
         path = Path(path)
         return cls._from_data(path.read_bytes(), None, path.name)
 
     @classmethod
     def from_bytes(cls, data: bytes, media_type: str | None = None) -> Self:
-        """Take the bytes of a file.
+        """Use the bytes of a file.
 
         Args:
-            data: the bytes, which are copied unless they are `bytes`.
-            media_type: such as ``image/avif``; only needed for a format that the bytes do not show.
+            data: the bytes; anything but a `bytes` object is copied.
+            media_type: such as ``image/avif``; only needed if the bytes do not indicate it.
 
         Raises:
-            InvalidRequestError: if there are no bytes, if they show another type than the one
-                given, or if the API does not take the format.
+            InvalidRequestError: if the data is empty, if its bytes indicate another media type than
+                the given one, or if the API does not accept the format.
         """
         return cls._from_data(bytes(data), media_type, None)
 
     @classmethod
     def from_url(cls, url: str) -> Self:
-        """Take the URL of remote data, which the server downloads, or a ``data:`` URI.
+        """Use the URL of remote data, which the server downloads, or a ``data:`` URI.
 
         Args:
-            url: an ``http:`` or ``https:`` URL; or a ``data:`` URI with base64, whose lines may be
-                broken by white space.
+            url: an ``http:`` or ``https:`` URL; or a base64 ``data:`` URI, which may contain white
+                space.
 
         Raises:
             InvalidRequestError: for any other text, for broken base64, and for data that
@@ -203,14 +203,14 @@ class _Media:
         return base64.b64encode(self.data or b"").decode("ascii")
 
     def data_uri(self) -> str:
-        """Return the data, which must not be remote, as a ``data:`` URI."""
+        """Return the data as a ``data:`` URI; not for remote data."""
         return f"data:{self.media_type};base64,{self.base64()}"
 
 
 class Image(_Media):
     """An image: PNG, JPEG, GIF or WebP, or another type given by ``media_type``.
 
-    The anthropic dialect takes only those four, and no remote images.
+    The anthropic dialect accepts only those four, and no remote images.
     """
 
     __slots__ = ()
@@ -220,9 +220,9 @@ class Image(_Media):
 
 
 class Document(_Media):
-    """A PDF, or plain text in UTF-8, which only the anthropic dialect takes as a document.
+    """A PDF, or plain text in UTF-8, which only the anthropic dialect accepts as a document.
 
-    Neither dialect takes remote documents.
+    Neither dialect accepts remote documents.
     """
 
     __slots__ = ()
@@ -232,7 +232,7 @@ class Document(_Media):
 
 
 class Audio(_Media):
-    """A recording, WAV or MP3. Only the openai dialect takes audio, and no remote audio."""
+    """An audio recording, WAV or MP3; openai dialect only, and never remote."""
 
     __slots__ = ()
     _field = "audio"
@@ -244,13 +244,13 @@ class Audio(_Media):
 class Tool:
     """A function that the model may call.
 
-    - ``name``: 1 to 64 of ``A-Z a-z 0-9 _ -``, different for each tool of a request.
+    - ``name``: 1 to 64 of ``A-Z a-z 0-9 _ -``, unique within a request.
     - ``description``: what the function does and when to call it, for the model.
     - ``parameters``: the JSON schema of the arguments, of type ``object``; None for a function
       without arguments.
-    - ``strict``: whether the model must keep to the schema; only in the openai dialect.
+    - ``strict``: whether the model must follow the schema; openai dialect only.
 
-    The fields are checked when a request builds its payload.
+    A field that is None is not sent. The fields are checked when a request builds its payload.
     """
 
     name: str
@@ -271,13 +271,13 @@ class Thinking:
 
 @attrs.frozen
 class ToolCall:
-    """A call of a function that the model asks for.
+    """A function call that the model requests.
 
-    - ``id``: by which the result refers to the call; never empty in a completion.
+    - ``id``: what the result has to name to refer to the call; never empty in a completion.
     - ``name``: the name of the function.
-    - ``raw_arguments``: the arguments as the text that came, which should be a JSON object.
-    - ``complete``: False for a call of a stream that did not reach its end. Do not act on it: its
-      arguments may be cut off.
+    - ``raw_arguments``: the arguments as text, as received; it should be a JSON object.
+    - ``complete``: False if the stream ended too early. Do not act on such a call: its arguments
+      may be cut off.
     """
 
     id: str
@@ -307,10 +307,10 @@ class ToolCall:
 
 @attrs.frozen
 class Message:
-    """A message in neither dialect's form, as the methods of `aimlchat.ChatRequest` add it.
+    """A message that suits either dialect, as the methods of `aimlchat.ChatRequest` add it.
 
-    ``role`` is ``user``, ``assistant`` or ``tool``. ``tool_calls`` and ``refusal`` belong to the
-    assistant. ``call_id`` and ``is_error`` belong to a tool; its ``parts`` are the result.
+    ``role`` is ``user``, ``assistant`` or ``tool``. ``tool_calls`` and ``refusal`` are for
+    ``assistant``; ``call_id`` and ``is_error`` are for ``tool``, whose ``parts`` are the result.
     """
 
     role: str

@@ -1,7 +1,7 @@
-"""The exception tree.
+"""The exception hierarchy.
 
-Attributes hold the facts; ``str(error)`` is the sentence for people. Every error can be pickled and
-deep-copied with its attributes, so that it can cross a process boundary.
+The attributes of an error are for programs, ``str(error)`` is for people. Every error can be
+pickled and deep-copied with its attributes, so that it can cross a process boundary.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = [
 
 _E = TypeVar("_E", bound=BaseException)
 SERVER_ERRORS = range(500, 600)
-"""The statuses of the server's own failures."""
+"""The HTTP statuses that report a failure of the server."""
 
 
 @attrs.frozen
@@ -47,8 +47,8 @@ class Attempt:
     """One attempt of a call.
 
     - ``number``: counted from 1.
-    - ``cause``: the text of the error that ended it, None for one that succeeded. It is not the
-      error itself, whose ``.attempts`` would refer back to it.
+    - ``cause``: the text of the error that ended it, None if it succeeded. It is not the error
+      itself, whose ``.attempts`` would refer back to this object.
     - ``delay``: the wait in seconds before the next attempt, 0 for the last one.
     - ``sent``: whether the server may have received it, and may have billed it.
     """
@@ -62,9 +62,9 @@ class Attempt:
 class AIMLChatError(Exception):
     """The base class of every error that aimlchat raises on purpose.
 
-    ``partial`` is the completion as far as it had been received when the error was raised; an
-    empty one where nothing had. ``attempts`` lists the attempts that were made, the last one
-    included; empty if nothing was sent.
+    ``partial`` is the part of the completion that had been received when the error was raised;
+    empty if there was none. ``attempts`` lists the attempts that were made, the last one included;
+    empty if nothing was sent.
     """
 
     def __init__(
@@ -80,9 +80,9 @@ class AIMLChatError(Exception):
 
     @property
     def partial(self) -> Completion:
-        """The completion as far as it had been received; empty where nothing had."""
+        """The part of the completion that had been received; empty if there was none."""
         if self._partial is None:
-            from .completions import Completion  # noqa: PLC0415 - which imports this module
+            from .completions import Completion  # noqa: PLC0415 - it imports this module
 
             self._partial = Completion()
         return self._partial
@@ -112,7 +112,7 @@ class InvalidRequestError(AIMLChatError, ValueError):
 
 
 class TransportError(AIMLChatError):
-    """There was no response: the network or a timeout ended the call."""
+    """There was no complete response: the network or a timeout ended the call."""
 
 
 class ConnectionFailedError(TransportError, ConnectionError):
@@ -140,7 +140,7 @@ class RequestTimeoutError(TransportError, TimeoutError):
 class APIError(AIMLChatError):
     """The server returned an error.
 
-    - ``status``: the HTTP status, or the one that an error event inside a stream stands for.
+    - ``status``: the HTTP status, or the one that an error event in a stream corresponds to.
     - ``message``: the innermost message of the body; ``body``: the body itself, decoded JSON or
       text.
     - ``request_id``, ``path``: as the body gives them. ``inference_id``: the header
@@ -181,7 +181,7 @@ class APIError(AIMLChatError):
 
 
 class BadRequestError(APIError):
-    """400 or 422: the request is invalid; a retry would fail as well."""
+    """400 or 422: the request is invalid; a retry would fail, too."""
 
 
 class AuthenticationError(APIError):
@@ -228,10 +228,10 @@ _CLASS_OF_STATUS: dict[int, type[APIError]] = {
 
 
 def error_for_status(status: int, *, out_of_credits: bool = False) -> type[APIError]:
-    """Return the class of error that an HTTP status stands for.
+    """Return the class of error for an HTTP status.
 
-    A 403 means "out of credits" as often as "not allowed"; which of them is for the caller, who has
-    read the message, to say.
+    A 403 can mean "out of credits" as well as "not allowed". Only its message tells them apart, so
+    the caller has to pass ``out_of_credits``.
     """
     if status == 403 and out_of_credits:  # noqa: PLR2004 - the status is the name
         return InsufficientCreditsError
@@ -241,12 +241,12 @@ def error_for_status(status: int, *, out_of_credits: bool = False) -> type[APIEr
 
 
 def detach(error: _E) -> _E:
-    """Return a copy of an error without its traceback and context, which can be kept.
+    """Return a copy of an error that is safe to keep: it has no traceback and no context.
 
-    A traceback refers to the frames that the error passed through, and these to everything that
-    their locals hold: a stream that kept the error that it raised would be a reference cycle, and
-    its connection would stay open until the garbage collector ran. So an error that is kept is
-    detached, and each time that it is raised, a copy of it is.
+    A traceback refers to the frames that the error passed through, and so to everything in their
+    locals. A stream that kept the error that it raised would form a reference cycle, and its
+    connection would stay open until the garbage collector ran. So detach an error before it is
+    kept, and again each time that it is raised.
     """
     twin = copy.copy(error)
     twin.__cause__ = error.__cause__

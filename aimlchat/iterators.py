@@ -1,4 +1,4 @@
-"""The results of many calls as ``async for`` meets them."""
+"""Async iterators over the results of many calls."""
 
 from __future__ import annotations
 
@@ -16,17 +16,21 @@ __all__ = ["CompletionIterator", "StreamsIterator"]
 class CompletionIterator(ResultIterator[Outcome]):
     """The outcomes of many requests: ``async for`` yields an `Outcome` for each.
 
-    Made by `ChatSession.complete_many`; nothing is sent before the first step. One request that
-    fails does not stop the others. A failure that must hit all of them (an invalid key, no credits,
-    a closed session) does: outcomes that have arrived are yielded, calls in flight are cancelled,
-    and then the failure is raised. Leaving early (``break``, an exception, cancelling, `aclose`, or
-    dropping the iterator) cancels what is in flight.
+    Created by `ChatSession.complete_many`; nothing is sent before the first step. One request that
+    fails does not stop the others. A failure that would hit all of them (an invalid key, no
+    credits, a closed session) does: calls in flight are cancelled, outcomes that have arrived are
+    yielded, and then the failure is raised. Leaving early (``break``, an exception, cancelling,
+    `aclose`, or dropping the iterator) cancels the calls in flight.
     """
 
     _producer: CompletionProducer
 
     async def gather(self) -> list[Outcome]:
-        """Return all outcomes that have not been yielded yet."""
+        """Return all outcomes that have not been yielded yet, once the last call has ended.
+
+        Raises what the iteration raises. Cancelling cancels the calls in flight, and the outcomes
+        collected so far are lost.
+        """
         return [outcome async for outcome in self]
 
     @property
@@ -36,7 +40,7 @@ class CompletionIterator(ResultIterator[Outcome]):
 
     @property
     def failed(self) -> int:
-        """How many of them failed."""
+        """How many calls have failed."""
         return self._producer.tally.failed
 
     @property
@@ -51,20 +55,22 @@ class CompletionIterator(ResultIterator[Outcome]):
 
     @property
     def usage(self) -> Usage:
-        """The tokens of all completions so far."""
+        """The tokens of all completions so far, as the server reported them."""
         return self._producer.tally.usage
 
     @property
     def cost(self) -> Cost:
-        """What the server charged so far, as it reported."""
+        """The amount charged so far, as the server reported it."""
         return self._producer.tally.cost
 
 
 class StreamsIterator(ResultIterator[tuple[int, "Delta"]]):
     """The deltas of many streams, as they arrive: ``async for`` yields ``(index, delta)``.
 
-    Made by `ChatSession.stream_many`. A stream that fails does not stop the others: the first
-    failure is raised after all deltas of the others were yielded. Leaving early closes all streams.
+    Created by `ChatSession.stream_many`; nothing is sent before the first step. A stream that fails
+    does not stop the others: after all deltas have been yielded, the failure with the lowest index
+    is raised. A failure that would hit all of them stops them, as in `CompletionIterator`. Leaving
+    early closes all streams.
     """
 
     _producer: DeltaProducer

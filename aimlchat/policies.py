@@ -42,19 +42,20 @@ _LIMIT = _number(minimum=0, whole=True, optional=True)
 
 @attrs.frozen
 class Timeouts:
-    """How long each phase of a call may take, in seconds; None is no limit.
+    """How long each phase of a call may take, in seconds; None means no limit.
 
-    - ``queue``: the wait for the session's own limits.
+    - ``queue``: the wait until the session's own `Limits` admit the call.
     - ``connect``: from the start of an attempt until it has a connection.
     - ``first_token``: from the start of an attempt until the first delta (for ``complete``: until
       the response headers).
     - ``next_token``: between two deltas. Comments, pings and empty chunks do not count, so a
       gateway that pings forever in front of a dead model is noticed.
     - ``idle``: between any two bytes of the body.
-    - ``deadline``: the whole call, with its queue and its retries.
+    - ``deadline``: the whole call, including the queue and all retries.
 
-    While the caller works on a delta every timeout but the deadline pauses. The defaults let a
-    model think for minutes. A value that is negative or no number raises `ConfigurationError`.
+    While the caller processes a delta, every timeout but the deadline pauses. The defaults are 10
+    for ``connect``, None for ``queue`` and ``deadline``, and 300 for the others, so that a model
+    can think for minutes. A value that is negative or not a number raises `ConfigurationError`.
     """
 
     queue: float | None = attrs.field(default=None, validator=_SECONDS)
@@ -69,10 +70,10 @@ class Timeouts:
 class RetryPolicy:
     """How many attempts a call may make, and how long it waits between them, in seconds.
 
-    - ``attempts``: all attempts of a call; 1 is no retry.
-    - ``base_delay``, ``max_delay``: the delay before the first retry is random up to
-      ``base_delay``; the bound doubles with each further one, up to ``max_delay``.
-    - ``max_retry_after``: a server that asks for a longer wait is not asked again.
+    - ``attempts``: how many in all, the first one included; 1 disables retries.
+    - ``base_delay``, ``max_delay``: the delay before the first retry is random, up to
+      ``base_delay``; this bound doubles with each further retry, up to ``max_delay``.
+    - ``max_retry_after``: if the server asks for a longer wait, the call fails instead.
 
     A value out of range raises `ConfigurationError`.
     """
@@ -96,14 +97,14 @@ class RetryPolicy:
 
 @attrs.frozen
 class Limits:
-    """What a session allows itself, over all its calls; 0 and None are no limit.
+    """Limits on all calls of a session together; 0 and None mean no limit, which is the default.
 
     - ``max_connections``: the size of the connection pool.
-    - ``requests_per_minute``, ``tokens_per_minute``: over the last sixty seconds. Tokens are
-      estimated when a call starts, and corrected by what the server reports.
+    - ``requests_per_minute``, ``tokens_per_minute``: in any sixty seconds. Tokens are estimated
+      when a call starts, and corrected once the server has reported them.
     - ``concurrency``: how many calls may be in flight.
 
-    A value that is negative or no whole number raises `ConfigurationError`.
+    A value that is negative or not a whole number raises `ConfigurationError`.
     """
 
     max_connections: int | None = attrs.field(default=0, validator=_LIMIT)

@@ -1,4 +1,4 @@
-"""What a session reports: each call to its hooks, and the progress and outcomes of many calls."""
+"""What a session reports: calls and retries to its hooks; progress and outcomes of many calls."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ CallOutcome = Literal["complete", "error", "cancelled", "abandoned"]
 
 @attrs.frozen
 class RetryRecord:
-    """What ``on_retry`` gets before the wait: an attempt has failed, and another one follows.
+    """Passed to ``on_retry`` when an attempt has failed, before the wait for the next one.
 
-    - ``model``: the model that was asked for.
+    - ``model``: the requested model.
     - ``client_request_id``: the ``X-Client-Request-Id`` that was sent.
     - ``attempt``: the number of the attempt that failed, counted from 1.
     - ``delay``: the seconds until the next attempt.
@@ -37,18 +37,18 @@ class RetryRecord:
 
 @attrs.frozen
 class CallRecord:
-    """What ``on_finish`` gets, once for each call, however it ended; times are in seconds.
+    """Passed to ``on_finish`` once for each call, however it ended; times are in seconds.
 
     - ``outcome``: ``complete``; ``error``; ``cancelled``: its task was cancelled; or
       ``abandoned``: a stream was left early.
-    - ``model``: the model that was asked for.
+    - ``model``: the requested model.
     - ``client_request_id``: the ``X-Client-Request-Id`` that was sent; ``inference_id``: the
       vendor's id of the response, None if there was none.
-    - ``duration``: from the start of the call, its queue and its retries included, to its end.
-    - ``first_reasoning``, ``first_answer``: from that start to the first token of each kind. None
-      if there was none, if reasoning came only after the answer had begun, and for non-streaming
-      calls.
-    - ``deltas``: how many arrived.
+    - ``duration``: from the start of the call to its end, including the queue and all retries.
+    - ``first_reasoning``, ``first_answer``: from the start of the call to the first token of each
+      kind. None if there was none, if reasoning came only after the answer had begun, and for
+      non-streaming calls.
+    - ``deltas``: how many deltas arrived.
     - ``usage``, ``cost``: what the server reported, None if it reported nothing.
     - ``attempts``: all attempts. ``error``: what was raised, None if nothing was.
     """
@@ -81,7 +81,7 @@ class Outcome:
     error: AIMLChatError | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Require exactly one of the two."""
+        """Check that exactly one of ``completion`` and ``error`` is set."""
         if (self.completion is None) is (self.error is None):
             msg = "an outcome has either a completion or an error"
             raise ValueError(msg)
@@ -96,13 +96,14 @@ class Outcome:
 
 @attrs.frozen
 class Progress:
-    """The progress of many calls; what ``on_progress`` gets after each of them.
+    """The progress of many calls; passed to ``on_progress`` after each of them.
 
     - ``done``: how many calls have ended, the ``failed`` ones included; ``in_flight``: how many
       are running.
-    - ``tokens``, ``usd``: what the server reported in all.
+    - ``tokens``, ``usd``: the totals that the server reported; ``usd`` is in US dollars.
     - ``rate``: calls per second.
-    - ``seconds_left``: None if the number of requests is unknown, or nothing has ended yet.
+    - ``seconds_left``: an estimate; None if the number of requests is unknown, or none has
+      ended.
     """
 
     done: int

@@ -1,4 +1,4 @@
-"""`ChatRequest`, the immutable builder of requests, and `RequestOptions`, its fields by keyword."""
+"""`ChatRequest`, an immutable builder of requests, and `RequestOptions`, its fields as keywords."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _freeze_items(items: Any) -> Any:
     if items == () or items is None:
         return ()
     if isinstance(items, (str, bytes, Mapping)) or not isinstance(items, Iterable):
-        return items  # Not a list, which `payload` refuses.
+        return items  # Not a list; `payload` refuses it.
     return tuple([_freeze_item(item) for item in items])
 
 
@@ -48,7 +48,7 @@ def _freeze_messages(messages: Iterable[Message | _Mapping] | None) -> _Messages
 
 
 def freeze_tools(tools: Iterable[Tool | _Mapping] | None) -> _Tools:
-    """Return a copy of a list of tools in which nothing can be changed."""
+    """Return an immutable copy of a list of tools."""
     frozen: _Tools = _freeze_items(tools)
     return frozen
 
@@ -80,7 +80,7 @@ class RequestOptions(TypedDict, total=False):
 
     Names, types, meanings and limits are those of `ChatRequest`. In a call an option replaces the
     field of the request; None stands for the field's default, and ``messages`` replaces the whole
-    conversation. A name that is none of these is a `TypeError`.
+    conversation. Any other name raises `TypeError`.
     """
 
     model: str | None
@@ -142,18 +142,18 @@ def check_options(method: Callable[..., object], options: Mapping[str, Any]) -> 
 
     Args:
         method: the bound method that was called.
-        options: the keywords that it was called with, besides its own parameters.
+        options: the keywords that it was called with, without its own parameters.
 
     Raises:
-        TypeError: for a name that is not in `RequestOptions`. It names the method, the option and
-            what to use instead.
+        TypeError: for a name that is not in `RequestOptions`. The message names the method, the
+            option and what to use instead.
     """
     if not options.keys() <= _OPTION_NAMES:
         _refuse_option(method, next(name for name in options if name not in _OPTION_NAMES))
 
 
 def _refuse_option(method: Any, name: str) -> NoReturn:
-    import difflib  # noqa: PLC0415 - only an error needs it, and `import aimlchat` is to be fast
+    import difflib  # noqa: PLC0415 - only an error needs it, and `import aimlchat` should be fast
     from inspect import signature  # noqa: PLC0415
 
     called, owner = method.__qualname__, type(method.__self__)
@@ -183,19 +183,19 @@ def _refuse_option(method: Any, name: str) -> NoReturn:
     raise TypeError(msg)
 
 
-# Without slots, since the payload reads the fields from the instance's dict at half the cost.
+# Without slots: reading the fields from the instance's dict halves the cost of the payload.
 @attrs.frozen(repr=False, slots=False)
 class ChatRequest:
     """An immutable request. Each method returns a changed copy, so tasks can share a base request.
 
     Lists and dicts are copied: changing them afterwards changes no request. A field that is None,
     or an empty list or system prompt, is not sent. The values are checked by `payload`; the methods
-    also refuse arguments of the wrong type at once. Requests are equal by value, and pickle.
+    also refuse arguments of the wrong type at once. Requests compare by value, and can be pickled.
 
     - ``model``: its name, which decides the dialect; None for ``anthropic/claude-3.7-sonnet``.
     - ``messages``: what the methods added, and dicts in OpenAI's form, which are translated for
-      models of the anthropic dialect. Keys and parts of a form that is not known pass unchanged.
-    - ``system``: the system prompt, in front of the system messages among ``messages``.
+      models of the anthropic dialect. Unknown keys and parts pass unchanged.
+    - ``system``: the system prompt, which precedes the system messages among ``messages``.
     - ``max_tokens``: the most tokens to generate, reasoning included; at least 1.
     - ``temperature``: 0 to 2, in the anthropic dialect 0 to 1. ``top_p``: 0 to 1. ``top_k``: at
       least 0; anthropic dialect only.
@@ -204,7 +204,7 @@ class ChatRequest:
     - ``stop``: a text that ends the generation, or a list of them; up to 4 in the openai dialect.
     - ``n``: the number of choices, at least 1. ``logprobs``: whether to return log probabilities.
       ``top_logprobs``: 0 to 20, only with ``logprobs=True``. OpenAI dialect only.
-    - ``tools``: up to 128 `Tool`, or dicts in either dialect's form.
+    - ``tools``: up to 128 `Tool` objects, or dicts in either dialect's form.
     - ``tool_choice``: ``"none"``, ``"auto"``, ``"required"``, a tool or its name, or a dict in
       either dialect's form.
     - ``parallel_tool_calls``: whether one completion may have several calls; openai dialect only.
@@ -218,11 +218,11 @@ class ChatRequest:
     - ``metadata``: a dict of str to str; anthropic dialect only.
     - ``prediction``, ``web_search_options``: dicts, sent as they are. ``modalities``: a list of
       ``text`` and ``audio``. ``audio``: a dict with ``format`` and ``voice``. OpenAI dialect only.
-    - ``dialect``: ``openai`` or ``anthropic``, to overrule the choice by the model's name.
+    - ``dialect``: ``openai`` or ``anthropic``, to override the choice by the model's name.
     - ``client_request_id``: 1 to 128 of ``A-Z a-z 0-9 . _ : -``. It is sent as a header and is not
       part of the payload.
-    - ``extra``: a dict that is merged into the payload last, and only checked to be JSON. A None in
-      it removes the key.
+    - ``extra``: a dict that is merged into the payload last; it only has to be valid JSON. A value
+      of None removes the key.
     """
 
     model: str | None = None
@@ -277,13 +277,13 @@ class ChatRequest:
     def options(self, **changes: Unpack[RequestOptions]) -> Self:
         """Return a copy with other values for some fields.
 
-        Raises `TypeError` for a name that is not a field, and says which to use instead.
+        Raises `TypeError` for a name that is not a field; its message says what to use instead.
         """
         check_options(self.options, changes)
         return attrs.evolve(self, **changes)
 
     def system(self, text: str | None) -> Self:
-        """Return a copy with another system prompt; None or a blank text for none."""
+        """Return a copy with another system prompt; None or a blank text removes it."""
         return attrs.evolve(self, system=text)
 
     def user(self, *parts: _Part) -> Self:
@@ -299,7 +299,7 @@ class ChatRequest:
 
         Args:
             message: a text, or a completion: its text, refusal and tool calls are sent. Its
-                reasoning is not, since the API does not take it back.
+                reasoning is not, since the API does not accept it.
 
         Raises:
             InvalidRequestError: for a completion with a tool call that was cut off, or with nothing
@@ -327,11 +327,11 @@ class ChatRequest:
         Args:
             call_id: the `ToolCall.id` of the call.
             content: a text; or a part or a list of parts, which are texts and, in the anthropic
-                dialect, images; or any other value that JSON can hold, sent as JSON text.
+                dialect, images; or any other JSON value, which is sent as JSON text.
             is_error: whether the tool failed; True only in the anthropic dialect.
 
         Raises:
-            InvalidRequestError: for content that JSON cannot hold.
+            InvalidRequestError: for content that cannot be JSON.
         """
         field = self._next_field
         check_boolean(is_error, f"{field}.is_error")
@@ -348,10 +348,10 @@ class ChatRequest:
         return attrs.evolve(self, messages=(*self.messages, message))
 
     def payload(self, stream: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - public
-        """Return the payload, a new dict at each call; with ``stream`` the one that streams.
+        """Return the payload as a new dict; with ``stream``, that of a streaming request.
 
         Raises `InvalidRequestError` for what the API would refuse or silently drop. Its ``field``
-        is the path of that value, and its message says the limit and what to do instead.
+        is the path of that value, and its message gives the limit and what to do instead.
         """
         return build_payload(vars(self), stream=stream)
 

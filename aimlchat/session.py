@@ -47,22 +47,22 @@ _BASE_URL = "https://api.aimlapi.com/v1"
 class ChatSession:
     """A connection pool to the API, and the calls that go through it.
 
-    Make one for a service and share it between its tasks. It keeps no memory of conversations. It
-    is opened lazily inside the running event loop, so it can be made anywhere, and belongs to that
-    loop. Close it with ``async with`` or `close`.
+    Create one for a service and share it between tasks. It does not remember conversations. It can
+    be created anywhere: the pool is opened by the first call, and belongs to the event loop of that
+    call. Close it with ``async with`` or `close`.
 
     Args:
-        api_key: the key; default the environment's ``AIMLAPI_API_KEY``, else ``AIML_API_KEY``.
-        base_url: default the environment's ``AIMLAPI_BASE_URL``, else the AI/ML API's.
-        model: the model of requests that name none.
+        api_key: by default the environment variable ``AIMLAPI_API_KEY``, else ``AIML_API_KEY``.
+        base_url: by default the environment variable ``AIMLAPI_BASE_URL``, else the AI/ML API.
+        model: the model of requests that do not name one.
         timeouts: how long each phase of a call may take.
         retry: how many attempts a call may make, and the delays between them.
-        limits: concurrency, rates and connections, over all calls.
+        limits: concurrency, rates and connections of all calls together; default none.
         headers: sent with every request; a call's own headers replace them.
-        proxy: the URL of a proxy; default the environment's, unless ``trust_env`` is False.
-        ssl: an SSL context, or False to verify no certificates.
-        trust_env: whether the proxies that the environment names are used.
-        http: an open ``aiohttp.ClientSession`` to borrow; it is never closed from here.
+        proxy: the URL of a proxy; by default the environment's, unless ``trust_env`` is False.
+        ssl: an SSL context, or False to disable the verification of certificates.
+        trust_env: whether to use the proxies that the environment names.
+        http: an open ``aiohttp.ClientSession`` to borrow; this session never closes it.
         on_retry: called with a `RetryRecord` before the wait for another attempt.
         on_finish: called with a `CallRecord` once for each call, however it ends.
 
@@ -90,7 +90,7 @@ class ChatSession:
         on_retry: Callable[[RetryRecord], object] | None = None,
         on_finish: Callable[[CallRecord], object] | None = None,
     ) -> None:
-        # Masked at once: a traceback of an error below shows the values of these locals.
+        # Masked at once, since the traceback of an error below shows the values of these locals.
         api_key = MaskedStr(api_key) if api_key is not None else None
         headers = mask_headers(headers)
         api_key = require_api_key(api_key)
@@ -135,17 +135,19 @@ class ChatSession:
         await self.close()
 
     async def close(self) -> None:
-        """Close the pool, and end the calls that still run.
+        """Close the pool, and end the calls that are still running.
 
         A stream ends with a `StreamInterruptedError`, and a call that waits for its response, or in
-        the queue, with a `ConnectionFailedError`. Safe to repeat.
+        the queue, with a `ConnectionFailedError`. Afterwards a call raises `ConfigurationError`.
+        Safe to repeat, and to cancel: the calls are ended and the connections closed at once, and
+        then it only waits for them.
         """
         self._context.scheduler.close()
         await self._context.transport.close()
 
     @property
     def model(self) -> str:
-        """The model of requests that name none."""
+        """The model of requests that do not name one."""
         return self._context.defaults.model
 
     async def complete(
@@ -165,7 +167,7 @@ class ChatSession:
             timeouts: replaces the session's for this call.
             retry: replaces the session's for this call.
             headers: added to the session's; they override those of the same name.
-            **options: `ChatRequest` fields, which win over the request's own.
+            **options: fields of `ChatRequest`, which override the request's own.
 
         Raises:
             AIMLChatError: the call failed; see `aimlchat.errors` for the classes.
@@ -189,7 +191,9 @@ class ChatSession:
     ) -> DeltaStream:
         """Return the stream of a completion; nothing is sent until it is entered or iterated.
 
-        Takes what `complete` takes, and copies it: later changes of the request have no effect.
+        Takes the arguments of `complete` and copies them: later changes to the request have no
+        effect. Raises `TypeError` for an unknown option, and `InvalidRequestError` for a request of
+        the wrong type; any other error is raised by the stream.
         """
         headers = mask_headers(headers)
         check_options(self.stream, options)
@@ -214,13 +218,13 @@ class ChatSession:
 
         Args:
             requests: any iterable or async iterable; each item is a request as for `complete`.
-                Items are taken as they are needed: at most twice ``concurrency`` are taken and not
+                Items are taken as they are needed: at most twice ``concurrency`` are taken but not
                 yet yielded.
-            concurrency: how many calls may be in flight; ``"auto"`` finds out how many the server
-                can sustain.
-            ordered: whether outcomes come in the order of the requests.
-            budget_usd: no new call is started once the server has charged so many dollars; then
-                `CompletionIterator.is_out_of_budget` is True.
+            concurrency: how many calls may be in flight; ``"auto"`` adapts to what the server can
+                sustain.
+            ordered: whether outcomes are yielded in the order of the requests.
+            budget_usd: no new call is started once the server has charged this many US dollars;
+                then `CompletionIterator.is_out_of_budget` is True.
             on_progress: called with a `Progress` after each call.
             timeouts: as for `complete`, for each call.
             retry: as for `complete`, for each call.
@@ -231,7 +235,7 @@ class ChatSession:
             ConfigurationError: the concurrency or the budget is invalid.
             TypeError: an option is unknown, or the requests cannot be iterated.
         """
-        # Loaded on first use: it would add a twentieth to the time until a session can send.
+        # Loaded on first use: these would add a twentieth to the time until a session can send.
         from ._client.concurrency import AdaptiveConcurrency, FixedConcurrency  # noqa: PLC0415
         from ._client.many import CompletionProducer  # noqa: PLC0415
         from .iterators import CompletionIterator  # noqa: PLC0415
@@ -272,8 +276,8 @@ class ChatSession:
     ) -> StreamsIterator:
         """Return the deltas of many streams as they arrive, each with the index of its request.
 
-        At most ``concurrency`` streams are open. Each gets its turn, however fast the others are.
-        Otherwise like `complete_many` and `stream`.
+        At most ``concurrency`` streams are open at once. Each gets its turn, however fast the
+        others are. Otherwise like `complete_many` and `stream`.
         """
         from ._client.concurrency import FixedConcurrency  # noqa: PLC0415
         from ._client.many import DeltaProducer  # noqa: PLC0415 - as in `complete_many`
@@ -316,5 +320,5 @@ class ChatSession:
 
 
 def endpoints_of(session: ChatSession) -> Endpoints:
-    """Return a session's access to the endpoints other than the chat's, for `aimlchat.batch`."""
-    return session._endpoints  # noqa: SLF001 - of this module, and hidden from users
+    """Return a session's access to endpoints other than chat completions, for `aimlchat.batch`."""
+    return session._endpoints  # noqa: SLF001 - an attribute of this module, hidden from users

@@ -1,4 +1,4 @@
-"""A streamed completion as ``async for`` meets it."""
+"""`DeltaStream`, an async iterator over the deltas of a streamed completion."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ _BUSY = "another task is reading this stream; a stream belongs to one task at a 
 
 
 class _State(enum.Enum):
-    """How far a `DeltaStream` has come; `_NEXT` lists the transitions."""
+    """The states of a `DeltaStream`; `_NEXT` lists the transitions."""
 
-    OPENING = enum.auto()  # no response yet; at first nothing is sent either
-    OPEN = enum.auto()  # the response headers have arrived, and the body is read
+    OPENING = enum.auto()  # no response yet; initially nothing has been sent either
+    OPEN = enum.auto()  # the response headers have arrived, and the body is being read
     ENDED = enum.auto()  # the completion is whole; its last deltas may not have been taken yet
-    CLOSED = enum.auto()  # whole, and the connection was given back or closed
-    FAILED = enum.auto()  # an error ended it
-    LEFT = enum.auto()  # the caller left it before its end
+    CLOSED = enum.auto()  # the completion is whole, the connection was given back or closed
+    FAILED = enum.auto()  # an error ended the stream
+    LEFT = enum.auto()  # the caller left the stream before its end
 
 
 _OPEN, _ENDED = _State.OPEN, _State.ENDED
 _OVER = (_State.CLOSED, _State.FAILED, _State.LEFT)
 _NEXT = {
     _State.OPENING: (_OPEN, _State.FAILED, _State.LEFT),
-    # Back to OPENING for another attempt, if this one failed before its first delta.
+    # Back to OPENING for another attempt if this one failed before its first delta.
     _OPEN: (_State.OPENING, _ENDED, _State.FAILED, _State.LEFT),
     _ENDED: (_State.CLOSED,),
     **dict.fromkeys(_OVER, ()),
@@ -50,26 +50,26 @@ _NEXT = {
 
 
 class DeltaStream:
-    """A streamed completion: iterate it for its deltas, then read `completion`.
+    """A streamed completion: iterate over its deltas, then read `completion`.
 
-    Made by `ChatSession.stream`, which sends nothing yet. ``async with`` sends the request and
+    Created by `ChatSession.stream`, which sends nothing. ``async with`` sends the request and
     returns once the response headers have arrived; a bare ``async for`` does so at its first step.
     Leaving early, by an exception, cancellation, `aclose` or the end of ``async with``, closes the
-    connection at once, so that the model stops writing. A bare ``break`` does so as soon as nothing
-    refers to the stream any more; keep a reference to it only inside ``async with``.
+    connection at once, so that the model stops generating. A bare ``break`` does so as soon as
+    nothing refers to the stream any more, so keep a reference to it only inside ``async with``.
 
-    Whatever a stream raises is an `AIMLChatError` with ``.partial`` set. A stream belongs to one
-    task at a time (a second one gets a `RuntimeError`). A task that is cancelled while it waits for
-    a delta leaves the stream; deltas that had arrived are handed out first.
+    A failure is raised as an `AIMLChatError` with ``.partial`` set, after all deltas that had
+    arrived. A stream belongs to one task at a time (a second one gets a `RuntimeError`). A task
+    that is cancelled while it waits for a delta leaves the stream.
     """
 
     def __init__(self, call: Call) -> None:
         self._call = call
         self._state = _State.OPENING
-        self._is_busy = False  # whether a task opens or reads it
+        self._is_busy = False  # whether a task is opening or reading it
         self._opening: asyncio.Future[OpenResponse] | None = None
-        self._opened: OpenResponse | None = None  # the last response; stays when it is over
-        self._parser: StreamParser  # of that response
+        self._opened: OpenResponse | None = None  # the last response, also after it is over
+        self._parser: StreamParser  # the parser of that response
         self._ready: list[Delta] = []  # in reverse: the next one is the last
         self._failure: AIMLChatError | None = None  # what the next read raises
         self._tail_end: float | None = None
@@ -104,7 +104,7 @@ class DeltaStream:
             if self._is_busy:
                 raise RuntimeError(_BUSY)
             self._is_busy = True
-            opened: Any = self._opened  # set while the stream is open; a check costs each chunk
+            opened: Any = self._opened  # set while the stream is open; not checked for each chunk
             try:
                 if self._parser.finished_choices < opened.request.n:
                     self._tail_end = None
@@ -126,15 +126,21 @@ class DeltaStream:
         return self._ready.pop()
 
     def answer_text(self, choice: int = 0) -> TextView:
-        """Iterate the text of the answer; reasoning, refusals and tool calls are skipped."""
+        """Return an async iterator over the answer of a choice; all other deltas are skipped."""
         return TextView(self, AnswerDelta, choice)
 
     def reasoning_text(self, choice: int = 0) -> TextView:
-        """Iterate the text of the reasoning; the answer is skipped, so use one view at a time."""
+        """Return an async iterator over the reasoning of a choice; all other deltas are skipped.
+
+        That includes the answer, so use one view at a time.
+        """
         return TextView(self, ReasoningDelta, choice)
 
     async def collect(self) -> Completion:
-        """Read to the end and return the completion. Cancelling leaves the stream."""
+        """Read to the end and return the completion.
+
+        Raises an `AIMLChatError`. Cancelling leaves the stream; see `partial`.
+        """
         async for _ in self:
             pass
         return self.completion
@@ -142,8 +148,8 @@ class DeltaStream:
     async def aclose(self) -> None:
         """Leave the stream: close its connection, or give it back if the completion is whole.
 
-        Safe to repeat, and to call from another task than the one that reads, which then gets a
-        `StreamInterruptedError`.
+        Safe to repeat, to cancel, and to call from another task than the one that reads, which then
+        gets a `StreamInterruptedError`.
         """
         await self._close("abandoned")
 
@@ -156,9 +162,10 @@ class DeltaStream:
 
     @property
     def completion(self) -> Completion:
-        """The whole completion, after the end of the stream.
+        """The whole completion, available after the end of the stream.
 
-        Raises `RuntimeError` before that, and after a failure that failure.
+        Raises `RuntimeError` before the end, or if the stream was left; a failed stream raises its
+        failure.
         """
         if self._state is _State.FAILED:
             self._raise_failure()
@@ -172,7 +179,7 @@ class DeltaStream:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The response headers, with names of any case; empty before they have arrived."""
+        """The response headers, with case-insensitive names; empty before they have arrived."""
         return self._opened.response.headers if self._opened else {}
 
     @property
@@ -182,20 +189,20 @@ class DeltaStream:
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
-        """The attempts that were made, the last one included."""
+        """The attempts that were made, the current one included."""
         return self._failure.attempts if self._failure is not None else self._call.attempts
 
     # --- opening ------------------------------------------------------------------------------
 
     async def _advance(self) -> None:
-        """Do what is due in a state in which nothing is read."""
+        """Take the next step in a state other than OPEN: open, release, raise or stop."""
         if self._state in _OVER:
             self._raise_failure()
             raise StopAsyncIteration
         if self._opened is None:
             await self._open()
             return
-        if self._is_busy:  # opening again
+        if self._is_busy:  # another task is opening the next attempt
             raise RuntimeError(_BUSY)
         await self._release()
 
@@ -214,15 +221,15 @@ class DeltaStream:
         self._raise_failure()
 
     async def _start(self, failure: AIMLChatError | None = None) -> None:
-        """Open a response; ``failure`` is what ended the attempt before."""
+        """Open a response; ``failure`` is what ended the previous attempt."""
         # In a task of its own, so that `aclose` in another task can end the wait for the headers.
         opening = self._opening = asyncio.ensure_future(self._call.open(failure))
-        del failure  # whose frames would refer to this one
+        del failure  # its frames would refer to this one
         try:
             opened = await opening
         except asyncio.CancelledError:
             if opening.done() and not opening.cancelled() and opening.exception() is None:
-                opening.result().close()  # it arrived at the same moment
+                opening.result().close()  # the headers arrived at the same moment
             task = asyncio.current_task()
             if self._state is _State.LEFT and task is not None and not task.cancelling():
                 self._raise_failure()
@@ -246,7 +253,7 @@ class DeltaStream:
         timers.start_tail_read(self._tail_end)
 
     def _feed(self, data: bytes, failure: AIMLChatError | None) -> AIMLChatError | None:
-        """Parse what was read, ``b""`` for the end, and return what is wrong with it."""
+        """Parse what was read, ``b""`` for the end; return the fault if there is one."""
         parser = self._parser
         deltas = parser.feed(data) if data else []
         if not data or parser.done:
@@ -258,17 +265,17 @@ class DeltaStream:
                 self._call.attempt_succeeded()
             self._deltas += len(deltas)
             self._call.timers.note_token()
-            if self._first_answer is None:  # reasoning comes before it, or is not timed
+            if self._first_answer is None:  # reasoning that comes later is not timed
                 self._note_first(deltas)
             deltas.reverse()
-            self._ready = deltas  # nothing more is read before all of these were taken
+            self._ready = deltas  # nothing more is read before all of these are taken
         else:
             self._call.timers.pause()
         if parser.fault is None:
             if self._state is _ENDED:
                 self._finish("complete")
             return None
-        # The parser knows that the stream was cut, and the response why.
+        # The parser knows only that the stream was cut; the response knows why.
         cut = failure is not None and isinstance(parser.fault, StreamInterruptedError)
         return failure if cut else parser.fault
 
@@ -280,7 +287,7 @@ class DeltaStream:
                 self._first_reasoning = self._call.timers.elapsed
 
     async def _retry_or_fail(self, fault: AIMLChatError) -> None:
-        """Make another attempt if no delta has arrived yet; else the stream has failed."""
+        """Make another attempt if no delta has arrived yet; else fail the stream."""
         if self._state in _OVER:  # left meanwhile, by another task
             return
         error = detach(fault)  # the parser keeps the fault
@@ -308,7 +315,7 @@ class DeltaStream:
             await self._opened.release()
 
     def _enter(self, state: _State) -> bool:
-        """Change the state; return False if it cannot, as when another task has left the stream."""
+        """Change the state; return False if that is not allowed, as when another task has left."""
         if state not in _NEXT[self._state]:
             return False
         self._state = state
@@ -323,7 +330,7 @@ class DeltaStream:
         return False
 
     def _leave(self, outcome: Literal["cancelled", "abandoned"]) -> None:
-        """Close the connection, at whatever state it is."""
+        """Close the connection, whatever the state."""
         if not self._enter(_State.CLOSED) and self._enter(_State.LEFT):
             self._keep_failure(StreamInterruptedError("the stream was closed before its end"))
             self._finish(outcome)
@@ -362,13 +369,13 @@ class DeltaStream:
             raise detach(self._failure)
 
     def __del__(self) -> None:
-        """Close the connection of a stream that was dropped; the loop would keep it open."""
+        """Close the connection of a dropped stream, which the event loop would keep open."""
         if self._state not in _OVER and self._opened is not None:
             self._leave("abandoned")
 
 
 class TextView:
-    """One kind of text of one choice of a stream, as an async iterator of ``str``."""
+    """An async iterator over one kind of text of one choice of a stream; yields ``str``."""
 
     def __init__(
         self, stream: DeltaStream, kind: type[AnswerDelta | ReasoningDelta], choice: int
