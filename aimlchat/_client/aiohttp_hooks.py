@@ -1,7 +1,7 @@
 """Every use of a private or undocumented name of aiohttp and asyncio.
 
-Each stands here with what it is for and with what happens where a later version lacks the name:
-calls then go aiohttp's documented way, which is slower. ``tests/client/test_aiohttp_hooks.py``
+Each is documented here with its purpose, and with what happens if a later version lacks the name:
+calls then use aiohttp's documented way, which is slower. ``tests/client/test_aiohttp_hooks.py``
 pins each name, so that a release that drops one is noticed.
 """
 
@@ -40,8 +40,8 @@ USER_AGENT = f"aimlchat/{__version__} aiohttp/{aiohttp.__version__}"
 
 _SMALL_BODY_BYTES = 16 * 1024  # a quarter of what asyncio buffers before it asks writers to pause
 _MAX_READ_BYTES = 64 * 1024
-# What `SmallBodyRequest` overrides or reads: methods of a request, attributes that its constructor
-# sets, and the arguments of the constructor of a response.
+# What `SmallBodyRequest` overrides or uses: methods of a request, attributes that its constructor
+# sets, and arguments of a response's constructor.
 _REQUEST_NAMES = (
     "DEFAULT_HEADERS",
     "update_auto_headers",
@@ -59,7 +59,7 @@ _RESPONSE_ARGUMENTS = {
     "traces",
     "writer",
 }
-# bytes of a request line and headers; None where aiohttp has no such function
+# Returns a request line and headers as bytes; None if aiohttp has no such function.
 _serialize_headers: Any = getattr(http_writer, "_serialize_headers", None)
 _usual_headers = CIMultiDict(
     [
@@ -73,8 +73,8 @@ _usual_headers = CIMultiDict(
 class ConnectionUse:
     """How one request got its connection.
 
-    A request that has a connection, and for which no socket was created, reuses one of the pool.
-    aiohttp reports this only to tracers, which cost each request several calls.
+    A request that has a connection but created no socket reuses a connection of the pool. aiohttp
+    reports this only to tracers, which cost several function calls for each request.
     """
 
     __slots__ = ("connected", "sockets", "written")
@@ -94,15 +94,15 @@ class ConnectionUse:
 
 
 current_use: ContextVar[ConnectionUse] = ContextVar("current_use")
-"""That of the request that is being sent; the tasks in which aiohttp connects inherit it."""
+"""The use of the request being sent; the tasks in which aiohttp connects inherit it."""
 
 
 class TrackedRequest(aiohttp.ClientRequest):
     """A request that records how it got its connection.
 
     ``request_class`` of `aiohttp.ClientSession` is documented; that `send` is called with the
-    connection is not. A version that calls something else sends requests all the same: then no
-    connection counts as reused, and a stale one is not replaced silently.
+    connection is not. A version that calls something else still sends requests, but then no
+    connection counts as reused, and a stale one is not silently replaced.
     """
 
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
@@ -114,21 +114,21 @@ class TrackedRequest(aiohttp.ClientRequest):
 class SmallBodyRequest(TrackedRequest):
     """A request whose small body is written at once, together with its headers.
 
-    aiohttp creates a payload object for each body and, before Python 3.12, a task that writes it:
-    a fifth of the cost of a whole completion. A body that fits into the transport's buffer needs
-    neither.
+    aiohttp creates a payload object for each body and, before Python 3.12, a task that writes it,
+    which is a fifth of the cost of a whole completion. A body that fits into the transport's buffer
+    needs neither.
     """
 
     _small_body = b""
 
     def update_headers(self, headers: Any) -> None:
-        """Set the usual headers, of which the host is the first, and the given ones over them."""
+        """Set the usual headers, with the host first; the given ones override them."""
         self.headers = _usual_headers.copy()
         self.headers["Host"] = self.url.host_port_subcomponent or ""
         self.headers.update(headers or ())
 
     def update_auto_headers(self, skip_auto_headers: Any) -> None:
-        """Do nothing: `update_headers` has set the default headers already."""
+        """Do nothing: `update_headers` has already set the default headers."""
 
     def update_body_from_data(self, body: Any, *args: Any, **kwargs: Any) -> None:
         """Keep a small body as it is."""
@@ -146,7 +146,7 @@ class SmallBodyRequest(TrackedRequest):
         protocol: Any = conn.protocol
         headers = _serialize_headers(f"{self.method} {self.url.raw_path_qs} HTTP/1.1", self.headers)
         # In the loop's next pass: requests that start together are written together, so that the
-        # kernel wakes the process that reads them once and not for each.
+        # kernel wakes the reading process once for all of them.
         self.loop.call_soon(_write, conn, use, headers + self._small_body)
         return self.response_class(
             self.method,
@@ -163,7 +163,7 @@ class SmallBodyRequest(TrackedRequest):
 
 
 def request_class() -> type[aiohttp.ClientRequest]:
-    """Return the class of requests for a session of ours."""
+    """Return the class of requests for sessions that we create."""
     return SmallBodyRequest if _can_write_small_bodies() else TrackedRequest
 
 
@@ -179,9 +179,9 @@ def _can_write_small_bodies() -> bool:
 
 
 def default_headers() -> dict[str, str] | None:
-    """Return the headers that a session of ours adds to each request.
+    """Return the headers that a session that we create adds to each request.
 
-    None where `SmallBodyRequest` sets them itself, which costs less.
+    None if `SmallBodyRequest` sets them itself, which costs less.
     """
     return None if request_class() is SmallBodyRequest else {"User-Agent": USER_AGENT}
 
@@ -189,8 +189,8 @@ def default_headers() -> dict[str, str] | None:
 def _take_connection(conn: aiohttp.connector.Connection) -> ConnectionUse:
     """Record the connection that a request has got, and prepare it.
 
-    Raises `aiohttp.ClientConnectionResetError` for one of the pool on which the server has sent
-    something already, such as a 408 to an idle connection: aiohttp would take that for the
+    Raises `aiohttp.ClientConnectionResetError` for a pooled connection on which the server has
+    already sent something, such as a 408 while it was idle: aiohttp would take that for the
     response to this request.
     """
     use = current_use.get()
@@ -207,10 +207,10 @@ def _take_connection(conn: aiohttp.connector.Connection) -> ConnectionUse:
 def _bound_reads(transport: asyncio.BaseTransport | None) -> None:
     """Make asyncio read at most 64 KiB at once.
 
-    For each read asyncio allocates what it asks for, 256 KiB, and shrinks it to what has come. The
-    C library maps blocks of that size anew and unmaps them each time, which takes ten times as long
-    as the read of a chunk (https://github.com/python/cpython/issues/85451). Other event loops, such
-    as uvloop, keep one buffer and have no such attribute.
+    For each read asyncio allocates a buffer of 256 KiB and then shrinks it to what has arrived. The
+    C library maps and unmaps a block of that size each time, which takes ten times as long as
+    reading a chunk (https://github.com/python/cpython/issues/85451). Other event loops, such as
+    uvloop, keep one buffer and have no such attribute.
     """
     reader: Any = getattr(transport, "_ssl_protocol", transport)  # TLS has a buffer of its own
     if getattr(reader, "max_size", 0) > _MAX_READ_BYTES:
@@ -218,7 +218,7 @@ def _bound_reads(transport: asyncio.BaseTransport | None) -> None:
 
 
 def _write(conn: aiohttp.connector.Connection, use: ConnectionUse, data: bytes) -> None:
-    """Write a request, unless its connection was lost, given back, or has a response already."""
+    """Write a request, unless its connection was lost, given back, or already has a response."""
     protocol = conn.protocol
     if protocol is None or protocol.should_close:
         return
@@ -229,7 +229,7 @@ def _write(conn: aiohttp.connector.Connection, use: ConnectionUse, data: bytes) 
 
 
 def take_buffered(content: aiohttp.StreamReader) -> bytes:
-    """Return what the reader of a body has buffered before its error, which it would raise first.
+    """Return what a body's reader buffered before its error, which it would raise first.
 
     Without `set_exception`, which is undocumented, these bytes are lost; the error is not.
     """
@@ -247,7 +247,7 @@ def take_buffered(content: aiohttp.StreamReader) -> bytes:
 
 
 def set_body_error(content: aiohttp.StreamReader, error: Exception) -> None:
-    """Make the reader of a body raise an error, also for a task that waits for it already.
+    """Make a body's reader raise an error, also for a task that is already waiting for it.
 
     Without `set_exception` that task gets aiohttp's own error once the connection is closed.
     """
@@ -263,7 +263,7 @@ def malformed_body_error() -> Exception:
 def closed_future(response: aiohttp.ClientResponse) -> asyncio.Future[None] | None:
     """Return a future that is done once the connection of a response is lost.
 
-    None if the whole body came with the headers, or if aiohttp has no such future.
+    None if the whole body arrived with the headers, or if aiohttp has no such future.
     """
     connection = response.connection
     if connection is None:
@@ -283,9 +283,9 @@ def loop_of(http: aiohttp.ClientSession) -> asyncio.AbstractEventLoop | None:
 
 
 def abandon(http: aiohttp.ClientSession) -> None:
-    """Close a session from outside its loop, which may be closed; without waiting or a warning.
+    """Close a session from outside its loop, which may be closed, without waiting.
 
-    The public `close` of a connector has to be awaited, or it warns.
+    The public `close` of a connector warns if it is not awaited.
     """
     connector = http.connector
     http.detach()

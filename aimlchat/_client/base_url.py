@@ -1,4 +1,4 @@
-"""The base URL, and the URLs of endpoints."""
+"""The base URL of the API, and the URLs of its endpoints."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ __all__ = ["join_url", "parse_base_url"]
 
 
 def parse_base_url(base_url: str) -> URL:
-    """Return the URL that the paths of endpoints are appended to.
+    """Parse and check the URL that the paths of endpoints are appended to.
 
-    Raises `ConfigurationError` for one that is not http(s), or that holds more than a path.
+    Raises `ConfigurationError` if it is not http(s), or has a query, a fragment or a user name.
     """
     try:
         url = URL(base_url.strip().rstrip("/"))

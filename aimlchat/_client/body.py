@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Body", "encode_request"]
 
-# Encoding so much at once blocks the event loop for a fraction of a millisecond.
+# Encoding this much at once blocks the event loop for a fraction of a millisecond.
 _SLICE_BYTES = 192 * 1024  # a multiple of 3: the base64 of slices joins to the base64 of the whole
 _LARGE_BYTES = 2 * _SLICE_BYTES
 _MARKER_BYTES = 24
@@ -25,7 +25,7 @@ _FILE_TYPES = (Image, Document, Audio)
 
 
 class Body(msgspec.Struct, eq=False, frozen=True):
-    """A body in pieces: ``texts`` are bytes of JSON, and between each two of them is a file."""
+    """A body in pieces: ``texts`` are bytes of JSON, with one of the ``files`` between each two."""
 
     texts: tuple[bytes, ...]
     files: tuple[bytes, ...] = ()
@@ -40,11 +40,11 @@ class Body(msgspec.Struct, eq=False, frozen=True):
         return bool(self.files) or len(self.texts[0]) > _LARGE_BYTES
 
     def whole(self) -> bytes:
-        """Return all of it; meant for one that is not large."""
+        """Return the whole body; meant for one that is not large."""
         return self.texts[0] if not self.files else b"".join(self.pieces())
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield it piece by piece, none of them large."""
+        """Yield the body in pieces, none of which is large."""
         for text, file in zip(self.texts, (*self.files, b""), strict=True):
             for start in range(0, len(text), _LARGE_BYTES):
                 yield text[start : start + _LARGE_BYTES]
@@ -59,8 +59,8 @@ class _HasPayload(Protocol):
 def encode_request(request: _HasPayload, *, stream: bool) -> tuple[dict[str, Any], Body]:
     """Return the payload of a request, and its body.
 
-    In the payload a marker stands for each large file: the base64 of megabytes, and the JSON around
-    it, would block the event loop while they are made. Raises `InvalidRequestError`.
+    In the payload a marker stands for each large file: encoding megabytes as base64, and that as
+    JSON, would block the event loop. Raises `InvalidRequestError`.
     """
     files: dict[bytes, bytes] = {}
     light = _with_markers(request, files) if isinstance(request, ChatRequest) else request
@@ -69,7 +69,7 @@ def encode_request(request: _HasPayload, *, stream: bool) -> tuple[dict[str, Any
     if not files:
         return payload, Body((text,))
     texts, ordered = [], []
-    for marker in sorted(files, key=text.find):  # a dialect may write them in another order
+    for marker in sorted(files, key=text.find):  # a dialect may order the files differently
         before, _, text = text.partition(marker)
         texts.append(before)
         ordered.append(files[marker])
@@ -93,7 +93,7 @@ def _has_large_file(message: Any) -> bool:
 
 
 def _is_large_file(part: Any) -> bool:
-    # One of the dialects sends a text document as text, not as base64.
+    # The anthropic dialect sends a text document as text, not as base64.
     return (
         isinstance(part, _FILE_TYPES)
         and len(part.data or b"") > _LARGE_BYTES

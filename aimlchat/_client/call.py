@@ -1,4 +1,4 @@
-"""One call over its attempts, and the record of how it ended."""
+"""One call with all its attempts, and the record of how it ended."""
 
 from __future__ import annotations
 
@@ -46,20 +46,20 @@ _T = TypeVar("_T")
 
 
 class CallObserver(Protocol):
-    """Follows a call while it runs."""
+    """What is notified of the attempts of a call."""
 
     def attempt_started(self) -> None:
-        """Note that an attempt is sent now."""
+        """Note that an attempt is about to be sent."""
 
     def attempt_failed(self, error: AIMLChatError) -> None:
         """Note that an attempt, or the wait for one, has failed."""
 
 
 class Call:
-    """One call: it makes attempts until a good response begins, and reports once how it ended.
+    """One call: makes attempts until a good response begins, and reports once how it ended.
 
-    The spec is prepared when `open` is first awaited, so that a call can be made where no event
-    loop runs. `finish` or `close` has to be called once it is over.
+    The spec is prepared when `open` is first awaited, so that a call can be created while no
+    event loop is running. `finish` or `close` has to be called once it is over.
     """
 
     __slots__ = (
@@ -104,8 +104,9 @@ class Call:
     async def open(self, failure: AIMLChatError | None = None) -> OpenResponse:
         """Return once the headers of a good response have arrived.
 
-        Makes as many attempts as the policy allows. ``failure`` is what ended the previous attempt
-        after its response headers; it is raised if it is final. Cancelling closes the connection.
+        Makes as many attempts as the policy allows. ``failure`` is the error that ended the
+        previous attempt after its response headers; it is raised if it is final. Cancelling
+        closes the connection.
         """
         context = self._context
         if not self._has_begun:
@@ -138,7 +139,7 @@ class Call:
             del failure
 
     async def read_whole(self, parse: Callable[[bytes, OpenResponse], _T]) -> _T:
-        """Return what ``parse`` makes of the whole body. Cancelling closes the connection."""
+        """Return the result of ``parse`` for the whole body. Cancelling closes the connection."""
         failure: AIMLChatError | None = None
         try:
             while True:
@@ -218,15 +219,15 @@ class Call:
         del body  # it may quote the key, and the error's frames would show it
         raise error
 
-    # --- what an attempt came to --------------------------------------------------------------
+    # --- the result of an attempt -------------------------------------------------------------
 
     def attempt_succeeded(self) -> None:
-        """Note that an attempt has brought its first delta, or a whole completion."""
+        """Note that an attempt has yielded its first delta, or a whole completion."""
         self._context.retry_budget.record(failed=False)
-        self._request.body = None  # it is not sent again, and a stream may live long
+        self._request.body = None  # it is not sent again, and a stream may last long
 
     def fail_attempt(self, error: AIMLChatError) -> None:
-        """Complete an error that came after the first delta, and is therefore final."""
+        """Record an error that is final because it came after the first delta."""
         redact(error, self._context.api_key)
         self._record_attempt(error, 0.0)
 
@@ -246,7 +247,7 @@ class Call:
         delay = self._retry_delay(error)
         self._record_attempt(error, delay or 0.0)
         if isinstance(error, APIError):
-            self._settle_tokens(0)  # a request that is refused uses no tokens
+            self._settle_tokens(0)  # a rejected request uses no tokens
         return delay
 
     def _retry_delay(self, error: AIMLChatError) -> float | None:
@@ -284,7 +285,7 @@ class Call:
         error.attempts = tuple(self._attempts)
 
     def _settle_tokens(self, tokens: int | None) -> None:
-        """Replace the estimate of the last attempt, if there is one, with the tokens it used."""
+        """Replace the estimate of the last attempt, if there is one, with the tokens used."""
         reservation = self._slot.reservation if self._slot is not None else None
         if reservation is not None and tokens is not None:
             self._context.limiter.settle(reservation, tokens)
@@ -315,7 +316,7 @@ class Call:
         """Stop the timeouts and report how the call ended.
 
         Does nothing if called again, or if the call never began. ``completion`` is called only
-        where its result is needed.
+        if its result is needed.
         """
         if self._is_over or not (self._has_begun or error):
             return

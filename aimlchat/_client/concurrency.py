@@ -9,10 +9,10 @@ from aimlchat.errors import ConfigurationError
 __all__ = ["AdaptiveConcurrency", "Concurrency", "FixedConcurrency"]
 
 _INITIAL_LIMIT = 8
-# Half as many more in each round: doubling could overshoot the ceiling by 100 %.
+# Grow by half in each round: doubling could overshoot the ceiling by 100 %.
 _SLOW_START_STEP = 0.5
 _DECREASE = 0.9
-_PROBE_ROUNDS = 50  # rounds below a known ceiling until the limit passes it by one a round
+_PROBE_ROUNDS = 50  # rounds at a known ceiling until the limit grows by one in each round
 _SLOWDOWN = 2.0
 _NOISE_SECONDS = 0.1
 _SMOOTHING = 0.1
@@ -26,7 +26,7 @@ class FixedConcurrency:
     """
 
     epoch = 0
-    """Counts the decreases: there are none."""
+    """The number of decreases, which is always 0."""
 
     def __init__(self, limit: int | str) -> None:
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
@@ -45,14 +45,14 @@ class FixedConcurrency:
 class AdaptiveConcurrency:
     """A limit that follows what the server can sustain: additive increase, multiplicative decrease.
 
-    It grows by half in each round until the server first signals congestion, then goes back a
+    It grows by half in each round until the server first signals congestion, then decreases a
     little, stays just below that ceiling, and probes it again after a while. Congestion is a 429,
-    an overload, or a time per call that has doubled. (Chiu and Jain, 1989; the plateau is that of
+    an overload, or a doubled time per call. (Chiu and Jain, 1989; the plateau is that of
     TCP CUBIC, RFC 9438.)
     """
 
     def __init__(self, max_limit: int = 0) -> None:
-        # The session's own limit: calls beyond it would only wait there.
+        # The session's own limit: further calls would only wait in its queue.
         self._max_limit = max_limit or math.inf
         self._limit = min(float(_INITIAL_LIMIT), self._max_limit)
         self._ceiling = math.inf
@@ -61,7 +61,7 @@ class AdaptiveConcurrency:
         self._calls = 0
         self._rounds_at_ceiling = 0.0
         self.epoch = 0
-        """Counts the decreases: a call that began before the last one has nothing new to report."""
+        """The number of decreases; reports of calls that began before the last one are ignored."""
 
     @property
     def limit(self) -> int:
@@ -91,7 +91,7 @@ class AdaptiveConcurrency:
         return min(self._rounds_at_ceiling / _PROBE_ROUNDS, 1.0) / self._limit
 
     def congested(self, epoch: int, in_flight: int) -> None:
-        """Note that the server signaled congestion with so many calls in flight."""
+        """Note that the server signaled congestion, and how many calls were in flight."""
         if epoch != self.epoch:
             return
         self._ceiling = float(max(min(in_flight, self.limit) - 1, 1))

@@ -1,4 +1,4 @@
-"""What the calls of a session share."""
+"""`CallContext`, what all calls of a session share."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["CallContext"]
 
 
 class CallContext(msgspec.Struct, eq=False):
-    """What the calls of a session share."""
+    """What all calls of a session share: transport, limits, timeouts, key, defaults and hooks."""
 
     transport: Transport
     limiter: RateLimiter

@@ -1,4 +1,4 @@
-"""The API key and the headers of a request: found, checked, masked, and taken out of errors."""
+"""The API key and the headers of a request: found, checked, masked, and redacted in errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 API_KEY_VARIABLES = ("AIMLAPI_API_KEY", "AIML_API_KEY")
-"""The environment variables that may hold the key; the first one that is set counts."""
+"""The environment variables that may hold the key; the first one that is set is used."""
 MIN_REDACTABLE_LENGTH = 4
 """A shorter key is not redacted: it would occur in ordinary words by chance."""
 
@@ -43,7 +43,7 @@ HEADER_NAMES = {
         "User-Agent",
     )
 }
-"""Names of headers that a multidict need not case-fold, and copy, for each request."""
+"""Header names that a multidict does not have to case-fold and copy for each request."""
 
 _MASK = "***"
 _MAX_DEPTH = 64
@@ -52,7 +52,7 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token, RFC 9110 s
 
 
 class MaskedStr(str):
-    """A string whose ``repr`` does not show it: tracebacks with locals print the ``repr``."""
+    """A string whose ``repr`` hides it, since tracebacks with locals print the ``repr``."""
 
     __slots__ = ()
 
@@ -63,7 +63,7 @@ class MaskedStr(str):
 def find_api_key(api_key: str | None) -> MaskedStr | None:
     """Return the key: the argument, else the first of `API_KEY_VARIABLES` that is set, else None.
 
-    The key is masked at once, since the frames of an error show the values of locals.
+    The key is masked at once, since a traceback may show the values of locals.
     """
     if api_key is not None:
         return MaskedStr(api_key)
@@ -76,7 +76,7 @@ def find_api_key(api_key: str | None) -> MaskedStr | None:
 def require_api_key(api_key: str | None) -> MaskedStr:
     """Return the key as `find_api_key` does.
 
-    Raises `ConfigurationError`, without showing the key, if there is none, or if no header can
+    Raises `ConfigurationError`, without showing the key, if there is none, or if a header cannot
     carry it.
     """
     key = find_api_key(api_key)
@@ -94,7 +94,7 @@ def require_api_key(api_key: str | None) -> MaskedStr:
 
 
 def mask_headers(headers: Mapping[str, str] | None) -> Mapping[str, str] | None:
-    """Mask the values of a caller's headers: each of them may be a secret."""
+    """Mask the values of a caller's headers, each of which may be a secret."""
     if not headers:
         return None
     return {
@@ -104,7 +104,7 @@ def mask_headers(headers: Mapping[str, str] | None) -> Mapping[str, str] | None:
 
 
 def check_headers(headers: Mapping[str, str] | None) -> Mapping[str, str]:
-    """Return the headers, which may be empty.
+    """Return the headers, an empty dict for None.
 
     Raises `ConfigurationError` for a name or a value that HTTP cannot carry.
     """
@@ -121,7 +121,7 @@ def check_headers(headers: Mapping[str, str] | None) -> Mapping[str, str]:
 def redact(error: AIMLChatError, api_key: str) -> None:
     """Replace the key with ``***`` in an error and its causes, which may quote a response."""
     if isinstance(error, TransportError) or len(api_key) < MIN_REDACTABLE_LENGTH:
-        return  # the text of a transport error is ours and quotes no server
+        return  # the text of a transport error is ours and quotes no response
     link: BaseException | None = error
     while link is not None:
         link.args = _without_key(api_key, link.args)
@@ -129,7 +129,7 @@ def redact(error: AIMLChatError, api_key: str) -> None:
             for name in ("message", "body", "request_id", "inference_id", "path"):
                 setattr(link, name, _without_key(api_key, getattr(link, name)))
         elif isinstance(getattr(link, "message", None), str):
-            # An error of aiohttp's quotes the response that it could not parse.
+            # Such an aiohttp error quotes the response that it could not parse.
             link.message = _without_key(api_key, link.message)  # type: ignore[attr-defined]
         link = link.__cause__
 
@@ -138,7 +138,7 @@ def _without_key(api_key: str, value: Any, depth: int = 0) -> Any:
     if isinstance(value, str):
         return value.replace(api_key, _MASK)
     if depth > _MAX_DEPTH:
-        return None  # a body nested to exhaust the stack; no server puts a message that deep
+        return None  # nested so deeply only to exhaust the stack; no message is that deep
     if isinstance(value, dict):
         return {
             _without_key(api_key, name): _without_key(api_key, item, depth + 1)

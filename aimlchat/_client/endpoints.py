@@ -1,4 +1,4 @@
-"""The endpoints other than chat completions: the list of models, and what takes plain JSON."""
+"""The endpoints other than chat completions: the list of models, and plain JSON requests."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _T = TypeVar("_T")
 class Endpoints:
     """A session's access to the endpoints other than chat completions.
 
-    ``keyless_headers`` are those for endpoints that take no key. These calls make no record for
-    ``on_finish``, since they ask no model, and use no tokens of ``Limits.tokens_per_minute``.
+    ``keyless_headers`` are the headers for endpoints that take no key. These calls are not reported
+    to ``on_finish``, since they use no model, and do not count in ``Limits.tokens_per_minute``.
     """
 
     def __init__(

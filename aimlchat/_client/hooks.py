@@ -1,4 +1,4 @@
-"""The reports of a call: log records, and the hooks that users give."""
+"""The reports of a call: log records, and calls to the user's hooks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _logger = logging.getLogger("aimlchat")
 
 
 def call_hook(hook: Callable[..., object] | None, *args: object) -> None:
-    """Call a hook, if there is one. What it raises is logged and breaks nothing."""
+    """Call a hook, if there is one. An exception that it raises is logged and goes no further."""
     if hook is None:
         return
     try:
@@ -31,7 +31,7 @@ def logs_calls() -> bool:
 
 
 def report_call(on_finish: Callable[[CallRecord], object] | None, record: CallRecord) -> None:
-    """Report how a call ended. The log record holds nothing of the conversation."""
+    """Report how a call ended. The log record contains nothing of the conversation."""
     _logger.debug(
         "call %s of %s: %s after %.3f s, %d attempts",
         record.client_request_id,

@@ -1,4 +1,4 @@
-"""The producers of the iterators over many calls: they run the calls and queue their results."""
+"""The producers behind the iterators over many calls: they run calls and queue results."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CompletionProducer", "DeltaProducer", "Producer", "ResultIterator"]
 
-# These hit every other request as well.
+# These would hit every other request, too.
 _FATAL_ERRORS = (AuthenticationError, InsufficientCreditsError, ConfigurationError)
 _OVERLOAD_STATUSES = (503, 529)
 _MAX_WAITING_DELTAS = 64
@@ -43,7 +43,7 @@ _T_co = TypeVar("_T_co", covariant=True)
 
 
 class Producer(Protocol[_T_co]):
-    """What makes the results of a `ResultIterator`.
+    """What produces the results of a `ResultIterator`.
 
     It does not refer to the iterator, so that dropping the iterator ends the calls.
     """
@@ -54,7 +54,7 @@ class Producer(Protocol[_T_co]):
         """Begin, in the running loop."""
 
     def pop(self) -> _T_co | None:
-        """Return the next result if there is one."""
+        """Return the next result, None if none is ready."""
 
     def raise_late_failure(self) -> None:
         """Raise what has to be raised after the last result."""
@@ -95,28 +95,31 @@ class ResultIterator(Generic[_T_co]):
             try:
                 await pool.wait_for_change()
             except asyncio.CancelledError:
-                # A caller that goes on after a timeout must not take the early end for the end.
+                # A caller that goes on after a timeout must not mistake this for a complete run.
                 msg = "the iteration was cancelled before all results had arrived"
                 pool.stop(AIMLChatError(msg))
                 raise
         return result
 
     async def aclose(self) -> None:
-        """Cancel what is in flight and return when it has ended; safe to repeat."""
+        """Cancel the calls in flight and return when they have ended.
+
+        Safe to repeat, and to cancel: the calls are cancelled before the wait for their end.
+        """
         pool = self._producer.pool
         pool.stop()
         while pool.has_begun and not pool.is_over:
             await pool.wait_for_change()
 
     def __del__(self) -> None:
-        """Cancel what is in flight: the tasks do not refer to the iterator."""
+        """Cancel the calls in flight, which would go on without the iterator."""
         pool = self._producer.pool
         if pool.has_begun and not pool.is_over:
             pool.stop()
 
 
 class _ConcurrencyObserver:
-    """Tells the concurrency limit how one of many calls fares."""
+    """Reports the result of one of many calls to the concurrency limit."""
 
     def __init__(self, producer: CompletionProducer, task: asyncio.Task[Any] | None) -> None:
         self._producer = producer
@@ -127,7 +130,7 @@ class _ConcurrencyObserver:
             producer.unsent.add(task)
 
     def attempt_started(self) -> None:
-        """Start the clock: the wait in our own queue says nothing about the server."""
+        """Start timing here, since the wait in our own queue says nothing about the server."""
         self._sent_at = self._producer.clock.time()
         self.close()
 
@@ -146,7 +149,7 @@ class _ConcurrencyObserver:
             self._producer.concurrency.succeeded(self._epoch, seconds)
 
     def close(self) -> None:
-        """Note that the call is sent, or over: it does not wait in the queue any more."""
+        """Note that the call is sent, or over, and no longer waits in the queue."""
         if self._task is not None:
             self._producer.unsent.discard(self._task)
 
@@ -191,7 +194,7 @@ class CompletionProducer:
         self._check_budget()
 
     def pop(self) -> Outcome | None:
-        """Return the next outcome if there is one."""
+        """Return the next outcome, None if none is ready."""
         if not self._finished:
             return None
         if self._ordered and self._finished[0][0] != self._next and not self.pool.is_over:
@@ -258,7 +261,7 @@ class CompletionProducer:
 
 
 class _Stream(Protocol):
-    """What a `DeltaProducer` needs of a `DeltaStream`."""
+    """What a `DeltaProducer` needs from a `DeltaStream`."""
 
     @property
     def completion(self) -> Completion: ...
@@ -294,7 +297,7 @@ class DeltaProducer:
         self.pool.start(self._work)
 
     def pop(self) -> tuple[int, Delta] | None:
-        """Return the next delta if there is one."""
+        """Return the index of a request and its next delta, None if none is ready."""
         if not self._deltas:
             return None
         item = self._deltas.popleft()

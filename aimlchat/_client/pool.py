@@ -1,4 +1,4 @@
-"""Many tasks at once, over any number of items, and how they end."""
+"""A pool of tasks that work on any number of items, with bounded concurrency."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ Work = Callable[[int, Any], Coroutine[Any, Any, None]]
 
 
 class TaskPool:
-    """Works on each item in a task of its own, at most as many at once as the limit allows.
+    """Runs one task for each item, at most as many at once as the limit allows.
 
-    At most twice as many items are taken and not yet consumed. Once it is over it refers neither to
-    the work nor to the items, and never to its owner, so that reference counts alone free them all.
+    At most twice as many items are taken but not yet consumed. Once the pool is over, it refers
+    neither to the work nor to the items, and it never refers to its owner, so that reference counts
+    alone free them all.
     """
 
     def __init__(self, items: Iterable[Any] | AsyncIterable[Any], concurrency: Concurrency) -> None:
@@ -40,11 +41,11 @@ class TaskPool:
         self._change = asyncio.Event()
         self._is_stopped = False
         self.failure: BaseException | None = None
-        """What stopped it."""
+        """The error that stopped the pool, if any."""
 
     @property
     def in_flight(self) -> int:
-        """How many tasks run."""
+        """How many tasks are running."""
         return len(self._tasks)
 
     @property
@@ -54,13 +55,13 @@ class TaskPool:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing runs any more, and nothing will."""
+        """Whether the pool has begun and all its tasks have ended."""
         return self._items is None and self._feeder is None and not self._tasks
 
     def start(self, work: Work) -> None:
         """Begin, in the running loop.
 
-        ``work`` gets the index of an item and the item; what it raises stops the pool.
+        ``work`` takes the index of an item and the item; an exception in it stops the pool.
         """
         items, self._items = self._items, None
         if items is not None:
@@ -73,7 +74,7 @@ class TaskPool:
         self._notify_feeder()
 
     def stop(self, failure: BaseException | None = None) -> None:
-        """Take no more items, and cancel what is in flight; safe to repeat."""
+        """Take no more items, and cancel the running tasks; safe to repeat."""
         if failure is not None and self.failure is None:
             self.failure = failure
         self.close_intake()
@@ -81,13 +82,13 @@ class TaskPool:
             task.cancel()
 
     def close_intake(self) -> None:
-        """Take no more items; what is in flight goes on."""
+        """Take no more items; running tasks go on."""
         self._is_stopped = True
         if self._feeder is not None:
             self._feeder.cancel()
 
     async def wait_for_change(self) -> None:
-        """Return when a task has ended, or `notify` was called; cancelling is safe."""
+        """Return when a task has ended or `notify` was called; cancelling is safe."""
         self._change.clear()
         await self._change.wait()
 
@@ -121,13 +122,13 @@ class TaskPool:
             if isinstance(source, AsyncIterator):
                 return await anext(source, _END)
             return next(source, _END)
-        except Exception as error:  # noqa: BLE001 - the caller's iterator failed, and it is told so
-            # Raised after the results of the calls in flight, which go on.
+        except Exception as error:  # noqa: BLE001 - the caller's iterator may raise anything
+            # Raised to the caller after the results of the calls in flight, which go on.
             self.failure = self.failure or error
             return _END
 
     def _feeder_done(self, task: asyncio.Task[None]) -> None:
-        self._feeder = None  # a task that was cancelled keeps frames that refer to the work
+        self._feeder = None  # a cancelled task keeps frames that refer to the work
         self._ended(task)
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
@@ -137,6 +138,6 @@ class TaskPool:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            # The frames of an error that is not ours are the caller's own.
+            # The caller's own errors keep their frames.
             self.stop(detach(error) if isinstance(error, AIMLChatError) else error)
         self.notify()

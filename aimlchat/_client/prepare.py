@@ -1,4 +1,4 @@
-"""From what a caller asks for, a `CallSpec`, to what is sent, a `PreparedRequest`."""
+"""The preparation of a request: from a caller's `CallSpec` to a `PreparedRequest` to send."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ __all__ = [
 ]
 
 Request = str | ChatRequest | Sequence[Mapping[str, Any]]
-"""What a caller may ask with: a text, a request, or a list of message dicts."""
+"""What a caller may pass as a request: a text, a `ChatRequest`, or a list of message dicts."""
 
 _CLIENT_REQUEST_ID = HEADER_NAMES["X-Client-Request-Id"]
 _ACCEPT = HEADER_NAMES["Accept"]
 _ACCEPT_ENCODING = HEADER_NAMES["Accept-Encoding"]
-# The data classes of this floor are msgspec structs: these are defined and made in C, at a fraction
-# of the cost of attrs classes, and a call makes several of them.
+# The data classes of this folder are msgspec structs, which are defined and created in C at a
+# fraction of the cost of attrs classes: each call creates several of them.
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=]{1000,}")
 _TOKENS_OF_A_FILE = 1500  # an image of 1.15 megapixels, the most that Claude does not scale down
 _USUAL_ANSWER_TOKENS = 1024
@@ -49,14 +49,14 @@ _USUAL_ANSWER_TOKENS = 1024
 class RequestFields(msgspec.Struct, eq=False, frozen=True):
     """The fields of a request that is sent at once, so that nothing has to be copied.
 
-    It sends what a `ChatRequest` with these fields would, whose constructor takes a fifth of what a
-    whole completion costs on our side.
+    Its payload is that of a `ChatRequest` with these fields, but without the constructor, which
+    takes a fifth of what a whole completion costs on our side.
     """
 
     fields: dict[str, Any]
 
     def __post_init__(self) -> None:
-        """Give the fields the form that a `ChatRequest` has."""
+        """Convert the fields to the form that a `ChatRequest` stores."""
         if "system" in self.fields:
             self.fields["_system"] = self.fields.pop("system")
         if "tools" in self.fields:
@@ -64,21 +64,21 @@ class RequestFields(msgspec.Struct, eq=False, frozen=True):
 
     @property
     def client_request_id(self) -> str | None:
-        """The caller's own name for the call."""
+        """The caller's own id for the call, None if there is none."""
         return self.fields.get("client_request_id")
 
     def to_request(self) -> ChatRequest:
-        """Return the same as a request that can be kept."""
+        """Return a `ChatRequest` with these fields, which can be kept."""
         fields = dict(self.fields)
         return ChatRequest(system=fields.pop("_system", None), **fields)
 
-    def payload(self, stream: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - as there
+    def payload(self, stream: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - public there
         """Return what `ChatRequest.payload` returns. Raises `InvalidRequestError`."""
         return build_payload(self.fields, stream=stream)
 
 
 class RawRequest(msgspec.Struct, frozen=True):
-    """A body that is sent unchanged, in the dialect that it was written in; nothing is checked.
+    """A body that is sent unchanged and unchecked, in the dialect in which it was written.
 
     For whole completions only: a body that asks for a stream raises `InvalidRequestError`.
     """
@@ -95,14 +95,14 @@ class RawRequest(msgspec.Struct, frozen=True):
 
 
 class PreparedRequest(msgspec.Struct, eq=False):
-    """A request as it is sent, the same at every attempt."""
+    """A request as it is sent, the same for every attempt."""
 
     path: str
     headers: Mapping[str, str]
     body: Body | None = None
     model: str = ""
     n: int = 1
-    """How many choices were asked for."""
+    """The number of requested choices."""
     client_request_id: str = ""
     is_stream: bool = False
     max_tokens: int | None = None
@@ -110,10 +110,10 @@ class PreparedRequest(msgspec.Struct, eq=False):
     uses_tokens: bool = True
 
     def estimate_tokens(self) -> int:
-        """Estimate the tokens of prompt and answer, for the limit per minute.
+        """Estimate the tokens of prompt and completion, for the limit per minute.
 
         Four bytes of prompt are counted as a token, and a file as a constant: it takes far fewer
-        tokens than it has bytes. The answer counts as much as ``max_tokens`` allows.
+        tokens than it has bytes. The completion counts as ``max_tokens``, or as 1,024 without it.
         """
         if self.body is None or not self.uses_tokens:
             return 0
@@ -125,10 +125,10 @@ class PreparedRequest(msgspec.Struct, eq=False):
 
 
 class RequestDefaults(msgspec.Struct, eq=False):
-    """What a session adds to the requests that go through it."""
+    """What a session adds to its requests."""
 
     model: str
-    """The model of requests that name none."""
+    """The model of requests that do not name one."""
     headers: Mapping[str, str]
     """The headers of every request that takes the key; a call's own replace them."""
     _session_id: str = msgspec.field(default_factory=lambda: os.urandom(8).hex())
@@ -137,13 +137,13 @@ class RequestDefaults(msgspec.Struct, eq=False):
     def next_request_id(self) -> str:
         """Return a new ``X-Client-Request-Id``.
 
-        Random for the session and counted within it: unique, and cheaper than a random one each.
+        A random id of the session and a counter: unique, and cheaper than a random id each time.
         """
         return f"{self._session_id}-{next(self._counter)}"
 
 
 class CallSpec(msgspec.Struct, eq=False):
-    """A chat call as its caller asked for it; `Call` prepares it once, when it begins."""
+    """A chat call as specified by its caller; `Call` prepares it once, when it begins."""
 
     request: Request | RawRequest
     options: Mapping[str, Any]
@@ -211,7 +211,7 @@ class EndpointSpec(msgspec.Struct, eq=False):
 def _resolve(
     request: Request | RawRequest, options: Mapping[str, Any], default_model: str
 ) -> ChatRequest | RequestFields | RawRequest:
-    """Join a request and the options of its call, which win over the request's own."""
+    """Join a request and the options of its call, which override the request's own."""
     if isinstance(request, ChatRequest):
         if options.get("model", request.model) is None:
             options = {**options, "model": default_model}

@@ -1,4 +1,4 @@
-"""The proxy: given by the caller, or named by the environment."""
+"""The URL of the proxy, from the caller or from the environment."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["parse_proxy", "proxy_from_environment"]
 
 
 def parse_proxy(proxy: str) -> str:
-    """Return the URL of a proxy; without a scheme it is http, as for curl.
+    """Return the URL of a proxy; the default scheme is http, as in curl.
 
-    Raises `ConfigurationError` for other schemes: aiohttp has no SOCKS.
+    Raises `ConfigurationError` for other schemes: aiohttp does not support SOCKS.
     """
     if "://" not in proxy:
         proxy = f"http://{proxy}"

@@ -25,13 +25,13 @@ class Cooldown:
 
     def __init__(self) -> None:
         self.until = 0.0
-        """When it ends, on the clock's scale."""
+        """When the pause ends, on the clock's scale."""
         self.ramp = 0.0
-        """Over how many seconds after that the calls start again."""
+        """The duration, in seconds, of the ramp that follows."""
 
 
 class Reservation:
-    """What an attempt has taken from a per-minute limit."""
+    """The amount that an attempt has taken from a per-minute limit, and when."""
 
     __slots__ = ("amount", "time")
 
@@ -52,7 +52,7 @@ class _MinuteWindow:
         self._reservations: deque[Reservation] = deque()
 
     def seconds_until(self, amount: int, now: float) -> float:
-        """Return how long it is until so much is free."""
+        """Return the seconds until this amount is free."""
         while self._reservations and self._reservations[0].time + _MINUTE <= now:
             self._used -= self._reservations.popleft().amount
         excess = self._used + amount - self.limit
@@ -65,14 +65,14 @@ class _MinuteWindow:
         return 0.0
 
     def reserve(self, amount: int, now: float) -> Reservation:
-        """Take so much."""
+        """Take this amount from the limit."""
         reservation = Reservation(now, amount)
         self._reservations.append(reservation)
         self._used += amount
         return reservation
 
     def settle(self, reservation: Reservation, amount: int) -> None:
-        """Replace an estimate with what was used."""
+        """Replace an estimate with the amount used, unless it has left the window."""
         if self._reservations and reservation.time >= self._reservations[0].time:
             self._used += amount - reservation.amount
             reservation.amount = amount
@@ -81,8 +81,8 @@ class _MinuteWindow:
 class Slot:
     """An attempt's share of the concurrency limit until it is released, and its tokens.
 
-    It returns to the semaphore that it came from: what is left over from a loop that was closed
-    frees nothing in the next one.
+    It is returned to the semaphore from which it came, so that a slot left over from a closed loop
+    frees none in the next loop.
     """
 
     __slots__ = ("_semaphore", "reservation")
@@ -95,25 +95,25 @@ class Slot:
         """The tokens that the attempt has taken; None if tokens are not limited."""
 
     def release(self) -> None:
-        """Admit the next attempt; a second time does nothing."""
+        """Admit the next attempt; safe to repeat."""
         semaphore, self._semaphore = self._semaphore, None
         if semaphore is not None:
             semaphore.release()
 
 
 class RateLimiter:
-    """Admits attempts within the session's limits, in the order in which they came.
+    """Admits attempts within the session's limits, in order of arrival.
 
-    A 429 holds up all calls of its model: the server counts by key and model, and a session has one
-    key. The calls start again over a ramp, each at a random point of it, or all of them would be
-    refused once more.
+    A 429 delays all calls of its model: the server counts by key and model, and a session has one
+    key. Afterwards the calls start at random points of a ramp, since the server would reject them
+    again if they all started at once.
     """
 
     def __init__(self, limits: Limits, clock: Clock) -> None:
         # A connection of the pool counts as a slot: the wait for one is part of the queue.
         bounds = [bound for bound in (limits.concurrency, limits.max_connections) if bound]
         self.concurrency = min(bounds, default=0)
-        """How many attempts may be in flight; 0 is no limit."""
+        """How many attempts may be in flight; 0 means no limit."""
         self._semaphore: asyncio.Semaphore | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rate_lock: asyncio.Lock | None = None
@@ -168,9 +168,10 @@ class RateLimiter:
         self._tokens.settle(reservation, tokens)
 
     def cool_down(self, model: str, seconds: float) -> None:
-        """Start no attempt of this model for so long, and then no more than a ramp allows.
+        """Start no attempt of this model for so many seconds, and then spread them over a ramp.
 
-        The ramp is as long as the cooldown, but at most a second, or a tenth of a long cooldown.
+        The ramp is as long as the cooldown, but at most a second, or a tenth of a longer cooldown,
+        and never more than ten seconds.
         """
         now = self._clock.time()
         for name in [
@@ -194,8 +195,8 @@ class RateLimiter:
             await self._clock.sleep(wait)
 
     async def _reserve(self, lock: asyncio.Lock, tokens: int) -> Reservation | None:
-        tokens = min(tokens, self._tokens.limit)  # a request larger than the limit goes alone
-        # Only the first in the queue looks at the clock; the others wait for the lock, in order.
+        tokens = min(tokens, self._tokens.limit)  # a larger request waits for a free minute
+        # Only the first in the queue waits for the clock; the others wait for the lock, in order.
         async with lock:
             while wait := self._wait_for_rates(tokens):
                 await self._clock.sleep(wait)

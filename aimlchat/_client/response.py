@@ -30,9 +30,9 @@ _DRAIN_SECONDS = 0.05
 class Response:
     """A response whose headers have arrived.
 
-    ``response`` is an ``aiohttp.ClientResponse``. ``interruption`` makes a `StreamInterruptedError`
-    of what its body raises when the connection breaks; it returns None for any other error. Its
-    second argument is what the caller was handling before the read.
+    ``response`` is an ``aiohttp.ClientResponse``. ``interruption`` turns the error that its body
+    raises when the connection breaks into a `StreamInterruptedError`; it returns None for any other
+    error. Its second argument is the exception that the caller was handling before the read.
     """
 
     __slots__ = ("_closed", "_failure", "_interruption", "_response", "headers", "read", "status")
@@ -45,17 +45,17 @@ class Response:
         self._response = response
         self._interruption = interruption
         self._failure: AIMLChatError | None = None
-        # aiohttp's own method: each chunk would pay for a coroutine around it.
+        # aiohttp's own method, since a coroutine around it would cost time for each chunk.
         self.read = response.content.readany
         """Return the bytes that have arrived, after waiting for some; ``b""`` at the end.
 
-        What it raises is for `recover`. Cancelling loses nothing.
+        Pass an exception that it raises to `recover`. Cancelling loses nothing.
         """
         self.status: int = response.status
         self.headers = CIMultiDict(response.headers)
         self._closed = aiohttp_hooks.closed_future(response)
         if self._closed is not None:
-            # Added once for each connection and never removed: it may be lost while it is idle.
+            # Stays on each connection, once: a connection may also be lost while it is idle.
             self._closed.remove_done_callback(_retrieve_exception)
             self._closed.add_done_callback(_retrieve_exception)
             self._closed.add_done_callback(self._connection_lost)
@@ -65,15 +65,15 @@ class Response:
     ) -> tuple[bytes, AIMLChatError | None]:
         """Return what is left once `read` has raised: bytes that had arrived, or the failure.
 
-        A lost connection is a `StreamInterruptedError`. ``outer`` is what the caller was handling
-        before the read. An error that has nothing to do with the connection is raised again.
+        A lost connection is a `StreamInterruptedError`. ``outer`` is the exception that the caller
+        was handling before the read. An error that does not concern the connection is re-raised.
         """
         failure = self._failure_of(error, outer)
         if failure is None:
             raise error
         # The body keeps the error, whose frames refer to the reader.
         error.with_traceback(None)
-        # aiohttp raises before it returns what it has buffered, which may be the end of the answer.
+        # aiohttp raises before it returns what it has buffered, which may be the end of the stream.
         if buffered := aiohttp_hooks.take_buffered(self._response.content):
             return buffered, None
         return b"", failure
@@ -91,7 +91,7 @@ class Response:
             return self.recover(error, outer)
 
     async def read_whole(self, before_each_read: Callable[[], None]) -> bytes:
-        """Return the rest of the body; its end gives the connection back to the pool.
+        """Return the rest of the body; at its end the connection goes back to the pool.
 
         Raises `ProtocolError` if the body was cut. Cancelling loses what was read.
         """
@@ -111,9 +111,9 @@ class Response:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def read_error_body(self, before_each_read: Callable[[], None]) -> bytes:
-        """Return the body of an error response, as far as it comes, and close the connection.
+        """Return the body of an error response, as far as it arrives, and close the connection.
 
-        It is cut at 1 MiB. A body that breaks off is no failure: the status says what matters.
+        Reading stops at 1 MiB. A body that breaks off is no failure: the status matters more.
         """
         body = bytearray()
         content = self._response.content
@@ -129,7 +129,7 @@ class Response:
         return bytes(body)
 
     def fail(self, error: AIMLChatError) -> None:
-        """Close the connection; the reader gets this error after all that has arrived."""
+        """Close the connection; the reader gets this error after all data that has arrived."""
         self._failure = error
         aiohttp_hooks.set_body_error(self._response.content, error)
         self.close()
@@ -161,7 +161,7 @@ class Response:
         self._response.close()
 
     def _connection_lost(self, _: asyncio.Future[None]) -> None:
-        """Make sure that the reader of the body learns of a lost connection.
+        """Make sure that the body's reader notices a lost connection.
 
         When a chunk size is malformed, aiohttp closes the connection and does not tell the reader,
         which would wait forever.
@@ -199,7 +199,7 @@ class OpenResponse(msgspec.Struct, eq=False):
             self._slot.release()
 
     async def release(self) -> None:
-        """Close it, but first read a body whose end is near, so that its connection is reused."""
+        """Close it, after reading a body that is about to end, so that its connection is reused."""
         try:
             await self.response.release()
         finally:
@@ -207,6 +207,6 @@ class OpenResponse(msgspec.Struct, eq=False):
 
 
 def _retrieve_exception(future: asyncio.Future[None]) -> None:
-    """Retrieve how a connection was lost, or asyncio would log that nothing did."""
+    """Retrieve how a connection was lost; otherwise asyncio logs an unretrieved exception."""
     if not future.cancelled():
         future.exception()

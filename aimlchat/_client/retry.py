@@ -1,4 +1,4 @@
-"""Whether to make another attempt: the rules, and the budget that ends a retry storm."""
+"""Whether to make another attempt: the rules, and the budget that prevents a retry storm."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aimlchat.errors import (
 
 __all__ = ["RetryBudget", "is_retryable"]
 
-# 408 and 425 ask for another attempt; 409 is a lock that another request holds; 429 is a rate
+# 408 and 425 ask for another attempt; 409 is a conflict with a concurrent request; 429 is a rate
 # limit.
 _RETRYABLE_STATUSES = frozenset((408, 409, 425, 429))
 # An exhausted free tier is a 429 too; only the message differs, and retrying is useless. The
@@ -34,8 +34,8 @@ _MAX_FAILURE_SHARE = 0.5
 def is_retryable(error: AIMLChatError, *, is_stream: bool) -> bool:
     """Return whether another attempt may succeed, and cannot be billed twice.
 
-    ``is_stream`` says that the error ended a stream before its first delta. A whole response that
-    was cut, or that came too late, is not requested again: the model has written it, and the
+    ``is_stream`` is whether the error ended a stream before its first delta. A whole response that
+    was cut, or that came too late, is not requested again: the model has generated it, and the
     account has been charged.
     """
     if isinstance(error, APIError):
@@ -56,9 +56,9 @@ def _is_out_of_credits(error: APIError) -> bool:
 
 
 class RetryBudget:
-    """Refuses retries while most attempts of a session fail, so that it starts no retry storm.
+    """Stops retries while most attempts of a session fail, to prevent a retry storm.
 
-    It looks at the last hundred attempts, and decides nothing before there are twenty.
+    It considers the last hundred attempts, and allows all retries before there are twenty.
     """
 
     def __init__(self) -> None:
@@ -74,6 +74,6 @@ class RetryBudget:
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether more than half of the attempts failed."""
+        """Whether more than half of these attempts have failed."""
         count = len(self._outcomes)
         return count >= _MIN_ATTEMPTS and self._failures > count * _MAX_FAILURE_SHARE

@@ -1,4 +1,4 @@
-"""What many calls have used and cost so far."""
+"""The running totals of many calls: tokens, cost and failures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Tally", "count_tokens"]
 
 
 def count_tokens(usage: Usage | None) -> int | None:
-    """Return the total number of tokens of a call; None if the server did not report any."""
+    """Return the total number of tokens of a call; None if the server reported none."""
     if usage is None:
         return None
     if usage.total_tokens:
@@ -25,7 +25,7 @@ def count_tokens(usage: Usage | None) -> int | None:
 
 
 class Tally:
-    """A running total over calls that have ended."""
+    """The running totals of the calls that have ended."""
 
     def __init__(self) -> None:
         self.done = 0
@@ -44,7 +44,7 @@ class Tally:
 
     @property
     def errors(self) -> Mapping[str, int]:
-        """How many calls have failed with each class of error, by its name."""
+        """How many calls have failed, by the name of the error's class."""
         return dict(self._errors)
 
     @property
@@ -55,13 +55,13 @@ class Tally:
 
     @property
     def cost(self) -> Cost:
-        """What the server charged in all."""
+        """The total amount charged."""
         return Cost(usd=self.usd, credits=self._credits)
 
     def add(
         self, *, error: str | None = None, usage: Usage | None = None, cost: Cost | None = None
     ) -> None:
-        """Count a call that has ended; ``error`` is the name of the class that it failed with."""
+        """Count a call that has ended; ``error`` is the name of its error's class."""
         self.done += 1
         if error is not None:
             self._errors[error] += 1

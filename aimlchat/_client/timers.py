@@ -1,8 +1,8 @@
 """The timeouts of a call, and the one timer that serves all of them.
 
-A timeout costs a few comparisons for each read: no timer is made or cancelled. Where a wait begins,
-its due time is written down, and a single timer, shared by all calls of a session, looks at these
-when the earliest of them falls due.
+A timeout costs a few comparisons for each read, since no timer is created or cancelled: when a wait
+begins, its due time is noted, and a single timer, shared by all calls of a session, checks these
+times when the earliest of them is due.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Clock:
     """Source of time and randomness; tests substitute a fake."""
 
     time = staticmethod(time.monotonic)
-    """Return seconds that never go back."""
+    """Return seconds on a clock that never goes back."""
 
     def wall_time(self) -> float:
         """Return seconds since the epoch, for dates that a server sends."""
@@ -49,33 +49,33 @@ class Clock:
         return random.random()  # noqa: S311 - jitter, not a secret
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
-        """Call back after so many seconds, in the running loop."""
+        """Schedule a callback after so many seconds, in the running loop."""
         return asyncio.get_running_loop().call_later(seconds, callback)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait; cancelling is safe."""
+        """Wait for so many seconds; cancelling is safe."""
         await asyncio.sleep(seconds)
 
 
 class TimeoutScheduler:
     """One timer for all calls of a session; it fires when the earliest timeout may be due.
 
-    The event loop refers to it by its timer, and it refers to the timers of running calls, but
-    these never refer to a stream: a stream that is dropped can be freed.
+    The event loop refers to it through its timer, and it refers to the timers of running calls.
+    These never refer to a stream, so that a dropped stream can be freed.
     """
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.next_check = _NEVER
-        """When it looks at the calls next, on the clock's scale."""
+        """When it checks the calls next, on the clock's scale."""
         self._running: set[CallTimers] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self, timeouts: Timeouts) -> CallTimers:
-        """Start the timers of a call; its deadline counts from now."""
+        """Return the timers of a call that starts now; its deadline counts from now."""
         loop = asyncio.get_running_loop()
-        if loop is not self._loop:  # the timer of a loop that was closed never fires
+        if loop is not self._loop:  # the timer of a closed loop never fires
             self._loop, self._timer, self.next_check = loop, None, _NEVER
             self._running.clear()
         timers = CallTimers(self, timeouts)
@@ -83,18 +83,18 @@ class TimeoutScheduler:
         return timers
 
     def remove(self, timers: CallTimers) -> None:
-        """Stop looking at the timers of a call."""
+        """Stop checking the timers of a call."""
         self._running.discard(timers)
 
     def check_at(self, due: float) -> None:
-        """Look at the calls at this time at the latest."""
+        """Check the calls at this time at the latest."""
         if self._timer is not None:
             self._timer.cancel()
         self.next_check = due
         self._timer = self.clock.call_later(max(due - self.clock.time(), 0.0), self._check)
 
     def close(self) -> None:
-        """Abort every call that still runs in this loop."""
+        """Abort every call that is still running in this loop."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer, self.next_check = None, _NEVER
@@ -116,19 +116,19 @@ class TimeoutScheduler:
 
 
 class CallTimers:
-    """The timeouts of one call: which of them run, until when, and what ends when one expires.
+    """The timeouts of one call: which are running, when they are due, and what they end.
 
-    Used as a context manager it guards a wait in the current task, as `asyncio.timeout` does, at no
-    cost while nothing expires. Once the response headers have arrived, an expired timeout is handed
-    to the body's reader instead.
+    As a context manager it guards a wait of the current task, like `asyncio.timeout`, at no cost
+    while nothing expires. Once the response headers have arrived, an expired timeout is passed to
+    the body's reader instead.
     """
 
     # Class attributes cost a call nothing until they are set.
-    _token_due = _NEVER  # when the token that is waited for is due
-    _token_left = _NEVER  # how long its timeout still runs once reading goes on
+    _token_due = _NEVER  # when the next token is due
+    _token_left = _NEVER  # what is left of its timeout when reading goes on
     _phase = ""
     _fail_body: Callable[[AIMLChatError], None] | None = None
-    _task: asyncio.Task[Any] | None = None  # the one whose wait is guarded
+    _task: asyncio.Task[Any] | None = None  # the task whose wait is guarded
     _cancelling = 0
     _expired = False
     _aborted = False
@@ -152,8 +152,8 @@ class CallTimers:
     def __enter__(self) -> None:
         """Guard the wait of the current task.
 
-        An expired timeout raises `RequestTimeoutError` there, and a session that is closed
-        meanwhile `ConnectionFailedError`.
+        An expired timeout raises `RequestTimeoutError` in it, and closing the session meanwhile
+        raises `ConnectionFailedError`.
         """
         self._fail_body = None
         self._expired = self._aborted = False
@@ -168,7 +168,7 @@ class CallTimers:
     ) -> None:
         task, self._task = self._task, None
         if (self._expired or self._aborted) and task is not None:
-            # Preserve a cancellation that somebody else requested.
+            # Preserve a cancellation that was requested elsewhere.
             is_cancelled_elsewhere = task.uncancel() > self._cancelling
             if kind is asyncio.CancelledError and not is_cancelled_elsewhere:
                 raise self._wait_error() from None
@@ -180,7 +180,7 @@ class CallTimers:
         return ConnectionFailedError(msg, sent=self._phase == "first_token")
 
     def deadline_error(self) -> RequestTimeoutError:
-        """Return the error of a deadline that cannot be met any more."""
+        """Return the error for a deadline that can no longer be met."""
         self._phase = "deadline"
         return self._timeout_error()
 
@@ -201,7 +201,7 @@ class CallTimers:
         self._run(self._token_due)
 
     def can_wait(self, seconds: float) -> bool:
-        """Return whether so long a wait ends before the deadline."""
+        """Return whether a wait of so many seconds ends before the deadline."""
         return self._time() + seconds < self._deadline
 
     # --- after the response headers -----------------------------------------------------------
@@ -212,12 +212,12 @@ class CallTimers:
         self.pause()
 
     def ignore_tokens(self) -> None:
-        """Stop the token timeouts: the response is no stream, in which tokens can be seen."""
+        """Stop the token timeouts: tokens cannot be seen in a response that is not a stream."""
         self._token_left = _NEVER
 
     def start_read(self) -> None:
-        """Start the wait for bytes; the timeout of the token goes on."""
-        # Written out, since it runs for each chunk.
+        """Start the wait for bytes; the timeout of the next token resumes."""
+        # Written out instead of calling `_run`, since it runs for each chunk.
         now = self._time()
         due = self._token_due = now + self._token_left
         idle = now + self._idle
@@ -230,18 +230,18 @@ class CallTimers:
             self._scheduler.check_at(due)
 
     def pause(self) -> None:
-        """Stop every timeout but the deadline: the call waits for nothing."""
+        """Pause every timeout but the deadline: the call waits for nothing."""
         self._token_left = self._token_due - self._time()
         self.due = self._deadline
 
     def note_token(self) -> None:
-        """Note that a token has arrived, which the caller now has; timeouts pause."""
+        """Note that a token has arrived; the timeouts pause while the caller handles it."""
         self._phase = "next_token"
         self._token_left = self._next_token
         self.due = self._deadline
 
     def start_tail_read(self, until: float) -> None:
-        """Start the wait for what may follow the answer; ``until`` counts from the call's start."""
+        """Start the wait for the rest of a stream; ``until`` is seconds after the call's start."""
         self._token_due = _NEVER
         self._run(self.start + until)
 

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Transport"]
 
-# Upstreams put long policies and cookies into one header; beyond aiohttp's own limit of 8,190
-# bytes it would raise an error that looks like a 400.
+# Upstreams put long policies and cookies into one header. Beyond its own limit of 8,190 bytes
+# aiohttp would raise an error that looks like a 400.
 _MAX_HEADER_BYTES = 64 * 1024
 _SETTINGS: dict[str, Any] = {
     "raise_for_status": False,
@@ -45,16 +45,16 @@ _SETTINGS: dict[str, Any] = {
     "max_field_size": _MAX_HEADER_BYTES,
 }
 _MIN_TIMEOUT = 0.001
-# Probe an idle connection after a minute, so that no NAT drops it while a model thinks.
+# Probe an idle connection after a minute, so that NAT does not drop it while a model thinks.
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPALIVE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 # What aiohttp raises for a connection that breaks; RuntimeError is its "Connection closed."
 _CONNECTION_ERRORS = (aiohttp.ClientError, OSError, RuntimeError)
 
 
 class Transport:
-    """A pool of connections to one API, opened in the loop that first uses it.
+    """A pool of connections to one API, opened in the event loop that first uses it.
 
-    ``http`` borrows the caller's session, which is then never closed from here.
+    ``http`` is a session of the caller to use instead, which is never closed here.
     """
 
     def __init__(
@@ -80,12 +80,12 @@ class Transport:
         self._extra_headers: dict[str, str] = {}
         self._borrowed = http
         if http is not None:
-            # The borrowed session may have other settings, and a name of its own for itself.
+            # The borrowed session may have other settings, and a user agent of its own.
             self._settings |= _SETTINGS
             if "User-Agent" not in http.headers:
                 self._extra_headers = {HEADER_NAMES["User-Agent"]: aiohttp_hooks.USER_AGENT}
         self._owned: aiohttp.ClientSession | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None  # that of the owned session
+        self._loop: asyncio.AbstractEventLoop | None = None  # the loop of the owned session
         self._limits = limits
         self._closed = False
 
@@ -100,7 +100,7 @@ class Transport:
     ) -> Response:
         """Send a request; return the response, of any status, once its headers have arrived.
 
-        A reused connection that dies before a byte of the response is replaced once, at once.
+        A reused connection that dies before the first byte of the response is replaced once.
         Raises `ConnectionFailedError`, or `RequestTimeoutError` in phase ``connect``. Cancelling
         closes the connection.
         """
@@ -110,7 +110,7 @@ class Transport:
             headers = {**self._extra_headers, **headers}
         is_large = body is not None and body.is_large
         if body is not None and is_large:
-            # With its length: not every front end accepts chunked requests.
+            # With its length, since not every front end accepts chunked requests.
             headers = {**headers, "Content-Length": str(len(body))}
         url = self._url_of(path)
         timeout = _client_timeout(timeouts.connect, self._borrowed is not None)
@@ -130,7 +130,7 @@ class Transport:
                 raise RequestTimeoutError(msg, phase="connect") from _as_cause(error, outer)
             except (*_CONNECTION_ERRORS, ValueError) as error:
                 if _is_stale(error, use) and (may_replace or not use.written):
-                    # Nearly always the server had closed it while it was idle.
+                    # Nearly always the server had closed the connection while it was idle.
                     may_replace = may_replace and not use.written
                     continue
                 self._raise_failure(_as_cause(error, outer))
@@ -144,22 +144,25 @@ class Transport:
 
     @property
     def is_closed(self) -> bool:
-        """Whether nothing can be sent any more."""
+        """Whether `close` was called."""
         return self._closed
 
     def check(self) -> None:
-        """Raise `ConfigurationError` if nothing can be sent from this loop, or any more."""
+        """Raise `ConfigurationError` if it is closed, or cannot be used in this loop."""
         self._session()
 
     async def close(self) -> None:
-        """Close the pool; responses that are being read end with an error. Safe to repeat."""
+        """Close the pool; responses that are being read end with an error.
+
+        Safe to repeat, and to cancel: the connections are closed before the wait for their end.
+        """
         self._closed = True
         http, self._owned = self._owned, None
         if http is not None:
             await http.close()
 
     def __del__(self) -> None:
-        """Close the sockets of a session that was not closed; its loop may be gone already."""
+        """Close the sockets of a session that was not closed; its loop may already be closed."""
         http = getattr(self, "_owned", None)
         if http is not None and not http.closed:
             aiohttp_hooks.abandon(http)
@@ -220,7 +223,7 @@ class Transport:
             msg = f"{where} sent an invalid HTTP response: {error.message}"
             raise ProtocolError(msg) from error
         sent = not isinstance(error, aiohttp.ClientConnectorError)
-        # A certificate that is refused is a ValueError too, but one of the connection.
+        # The error of a rejected certificate is a ValueError, too, but the connection's fault.
         if sent and isinstance(error, aiohttp.InvalidURL | ValueError):
             msg = f"the request cannot be sent: {error}"
             raise ConfigurationError(msg) from error
@@ -248,7 +251,7 @@ def _is_stale(error: Exception, use: ConnectionUse) -> bool:
     if not use.is_reused:
         return False
     if isinstance(error, aiohttp.ServerDisconnectedError):
-        # Behind a part of the response headers its message is what was parsed of them.
+        # If part of the headers had arrived, the message is what was parsed of them.
         return isinstance(error.message, str)
     return isinstance(error, aiohttp.ClientOSError | aiohttp.ClientConnectionResetError)
 
@@ -259,7 +262,7 @@ def _create_socket(address: tuple[Any, ...]) -> socket.socket:
     aiohttp_hooks.current_use.get().sockets += 1
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _KEEP_ALIVE.items():
-        # Linux has TCP_KEEPIDLE, macOS calls it TCP_KEEPALIVE, old Windows has none of them.
+        # Linux has TCP_KEEPIDLE, macOS calls it TCP_KEEPALIVE, old Windows has neither.
         option = getattr(socket, name, None)
         if option is not None and not (name == "TCP_KEEPALIVE" and sys.platform != "darwin"):
             sock.setsockopt(socket.IPPROTO_TCP, option, value)
@@ -274,7 +277,7 @@ async def _send_pieces(body: Body) -> AsyncIterator[bytes]:
 
 
 def _interruption(error: Exception, outer: BaseException | None) -> StreamInterruptedError | None:
-    """Return the error of a body whose connection broke; None for an error of another kind."""
+    """Return the failure of a body whose connection broke; None for an error of another kind."""
     if not isinstance(error, _CONNECTION_ERRORS):
         return None
     failure = StreamInterruptedError(f"the response was cut off: {_reason(error)}")
@@ -292,10 +295,10 @@ def _reason(error: BaseException) -> str:
 
 
 def _as_cause(error: Exception, outer: BaseException | None) -> Exception:
-    """Return an error of aiohttp's as the cause of ours, without frames.
+    """Return an aiohttp error without its frames, which hold the request's headers.
 
-    These hold the request's headers. ``outer`` is what the caller was handling already; its frames
-    are the caller's own.
+    It becomes the cause of ours. ``outer`` is what the caller was already handling; its frames are
+    the caller's own and stay.
     """
     if type(error) is aiohttp.ClientConnectionError:
         # aiohttp raises one shared object for "Connection closed", which must not become a chain.
