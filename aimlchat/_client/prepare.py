@@ -72,7 +72,7 @@ class RequestFields(msgspec.Struct, eq=False, frozen=True):
         fields = dict(self.fields)
         return ChatRequest(system=fields.pop("_system", None), **fields)
 
-    def payload(self, stream: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - public there
+    def payload(self, stream: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - public
         """Return what `ChatRequest.payload` returns. Raises `InvalidRequestError`."""
         return build_payload(self.fields, stream=stream)
 

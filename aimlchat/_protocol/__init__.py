@@ -1,1 +1,1 @@
-"""From the bytes of a response to deltas and a completion; no I/O, no clock."""
+"""Parsing of responses, from bytes to deltas and a completion; no I/O, no clock."""

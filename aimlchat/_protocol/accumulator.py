@@ -1,4 +1,4 @@
-"""From chunks to deltas, and to the completion that they add up to."""
+"""`Accumulator`, which turns chunks into deltas and into a completion."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 __all__ = ["Accumulator"]
 
 _MENDED_FIELDS = ("content", "reasoning_content", "refusal")
-_AUDIO_PIECES = ("data", "transcript")  # the keys of audio whose value comes in pieces
+_AUDIO_PIECES = ("data", "transcript")  # the keys of audio whose value arrives in pieces
 
 
 class _ChoiceBuilder:
-    """One choice as far as it has been received."""
+    """The part of one choice that has been received."""
 
     __slots__ = (
         "annotations",
@@ -87,11 +87,11 @@ class _ChoiceBuilder:
 
 
 class Accumulator:
-    """Takes chunks, gives their deltas, and builds a completion from all of them.
+    """Turns chunks into deltas, and builds a completion from all of them.
 
     Args:
-        model: the requested model, which decides whether ``<think>`` tags are reasoning; without
-            it the first model that a chunk names decides.
+        model: the requested model, which decides whether ``<think>`` tags are reasoning; by
+            default the first model that a chunk names.
     """
 
     def __init__(self, model: str = "") -> None:
@@ -105,18 +105,18 @@ class Accumulator:
         self._has_identity = False  # whether id, model and created are all known
         self._usage: Usage | None = None
         self._cost: Cost | None = None
-        self._envelope_input = 0  # tokens, as the envelope of Claude's older streams counts them
+        self._envelope_input = 0  # tokens, from the envelope of Claude's older streams
         self._envelope_output = 0
         self.finished_choices = 0
         """How many choices have a finish reason; 0 while one that began lacks it."""
         self.has_chunk = False
-        """Whether a chunk has come: an object with ``choices``, even if that list is empty."""
+        """Whether a chunk has arrived: an object with ``choices``, even if that list is empty."""
 
     def add(self, chunk: Chunk, deltas: list[Delta], *, lenient: bool = False) -> None:
-        """Add a chunk, and its deltas to the list.
+        """Add a chunk, and append its deltas to the list.
 
-        ``lenient`` is set for chunks of the lenient path: no other can hold a lone surrogate, since
-        the fast decoder rejects those.
+        ``lenient`` is True for chunks of the lenient path. Only these can contain lone surrogates,
+        which the fast decoder rejects.
         """
         if chunk.event is not None:
             self._count_envelope(chunk.state or {})
@@ -149,13 +149,13 @@ class Accumulator:
 
     @property
     def is_settled(self) -> bool:
-        """Whether a plain chunk can change nothing but the text, and perhaps ``created``."""
+        """Whether a plain chunk can only change the text, and perhaps ``created``."""
         return bool(self._id and self._model) and not self._mender.pending
 
     def add_plain(self, chunk: PlainChunk, deltas: list[Delta]) -> bool:
         """Add a plain chunk; return False, and add nothing, if its choice has not begun yet.
 
-        Does what `add` would do at a third of the cost. Requires `is_settled`.
+        Does what `add` does, at a third of the cost. Requires `is_settled`.
         """
         (choice,) = chunk.choices
         builder = self._choices.get(choice.index)
@@ -190,11 +190,11 @@ class Accumulator:
         """Build the completion so far.
 
         Args:
-            complete: whether the completion has reached its end; the arguments of tool calls can
-                be read only then.
-            raw: what `Completion.raw` gives, as a dictionary or as JSON text.
-            **fields: the fields of `Completion` that the body does not hold. Their ``headers`` give
-                the cost where no chunk did.
+            complete: whether the completion has reached its end; only then can the arguments of
+                tool calls be read.
+            raw: the value of `Completion.raw`, as a dictionary or as JSON text.
+            **fields: the fields of `Completion` that are not in the body. The cost is read from
+                ``headers`` if no chunk has it.
         """
         ids = ToolCallIds(
             id_
@@ -227,7 +227,7 @@ class Accumulator:
     def _add_message(
         self, message: ChunkMessage, builder: _ChoiceBuilder, deltas: list[Delta]
     ) -> None:
-        # Reasoning comes first where one chunk carries both.
+        # Reasoning comes first if one chunk has both.
         if (
             message.reasoning_content
             or message.reasoning
@@ -280,7 +280,7 @@ class Accumulator:
             message = choice.delta
             if message is None:
                 continue
-            # The halves of a character may come under different names of the reasoning.
+            # The halves of a character may arrive under different names of the reasoning.
             message.reasoning_content = read_reasoning(message)
             message.reasoning = message.thinking = message.reasoning_details = None
             for field in _MENDED_FIELDS:
@@ -295,10 +295,10 @@ class Accumulator:
             function.arguments = self._mender.mend(key, function.arguments)
 
     def _keep_identity(self, chunk: Chunk) -> None:
-        """Keep the first id, model and time that are not empty.
+        """Keep the first id, model and ``created`` that are not empty.
 
-        Claude's flat streams have an id in the first chunk and ``""`` after it, their ``created``
-        changes, and Azure's first chunk has 0 for it.
+        Claude's flat streams have an id only in the first chunk and ``""`` after it, and their
+        ``created`` changes. Azure's first chunk has 0 as ``created``.
         """
         self._id = self._id or chunk.id or ""
         self._model = self._model or chunk.model or ""
@@ -309,7 +309,7 @@ class Accumulator:
     def _count_envelope(self, state: Mapping[str, Any]) -> None:
         """Read the token counts of an envelope (Claude's streams before 2026-02-13).
 
-        Its first event that is not zero has the input, the last one that is not zero the output.
+        The first count above zero is that of the input, the last one that of the output.
         """
         usage = parse_usage(state.get("usage"))
         if usage is not None:
@@ -342,7 +342,7 @@ def _add_logprobs(builder: _ChoiceBuilder, logprobs: dict[str, Any]) -> None:
 
 
 def _add_media(builder: _ChoiceBuilder, message: ChunkMessage) -> None:
-    """Add audio, whose data and transcript come in pieces, and annotations."""
+    """Add audio, whose data and transcript arrive in pieces, and annotations."""
     if message.audio:
         if builder.audio is None:
             builder.audio = {}

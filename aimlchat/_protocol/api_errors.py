@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["error_from_body", "error_from_response", "is_error_body", "parse_retry_after"]
 
-# The status that an error inside a stream implies, by a word in its code or type. The first match
-# counts, so that "insufficient_quota" is about money and "model_not_found" about the model.
+# The status that an error in a stream implies, by a word in its code or type. The first match is
+# used, so that "insufficient_quota" is about money and "model_not_found" about the model.
 _STATUS_BY_WORD = (
     ("overloaded", 529),
     ("rate_limit", 429),
@@ -36,19 +36,19 @@ _STATUS_BY_WORD = (
 _DEFAULT_STATUS = 500
 _ERROR_STATUS = re.compile(r"[45][0-9][0-9]")
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]*)?")
-# A 403 means an empty account as often as a missing permission; only the message differs.
+# A 403 can mean an empty account or a missing permission; only the message differs.
 _ABOUT_MONEY = r"credit|exhausted|payment|billing|balance|quota|top up"
 _TITLE = r"<title[^>]*>(.*?)</title>"
 _MAX_MESSAGE = 300  # characters
-_MAX_DEPTH = 8  # of bodies in bodies; bounds the recursion for hostile ones
+_MAX_DEPTH = 8  # of nested bodies; limits the recursion for hostile ones
 
 
 def is_error_body(body: Mapping[str, Any]) -> bool:
     """Return whether a JSON object is an error, and not a chunk or a completion.
 
-    Gateways were seen to send an error with status 200, and as an event in the middle of a stream.
-    It is OpenAI's (``error``), Anthropic's (``"type": "error"``) or the vendor's own
-    (``statusCode`` beside ``message``).
+    Gateways were seen to send errors with status 200, and as events in the middle of a stream. The
+    form is OpenAI's (``error``), Anthropic's (``"type": "error"``) or the vendor's own
+    (``statusCode`` and ``message``).
     """
     if body.get("error"):
         return True
@@ -60,7 +60,7 @@ def is_error_body(body: Mapping[str, Any]) -> bool:
 def error_from_body(body: Mapping[str, Any]) -> APIError:
     """Return the error for an error event of a stream, or for an error body with status 200.
 
-    Its status is implied: the one in the body, or the one that its code or type stands for.
+    Its status is the one in the body, or else the one that its code or type implies.
     """
     return _build_error(_imply_status(body), body)
 
@@ -71,9 +71,9 @@ def error_from_response(
     """Return the error for a response with an error status.
 
     Args:
-        status: the status of the response, which wins over one in the body.
+        status: the status of the response, which overrides one in the body.
         data: the body, of any format.
-        headers: the response headers; their names are looked up in lower case.
+        headers: the response headers; names are looked up in lower case.
         now: the current time in seconds since the epoch, for a ``Retry-After`` that is a date.
     """
     try:
@@ -88,11 +88,11 @@ def error_from_response(
 
 
 def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Return the wait that the server asks for, in seconds, or None if it names none.
+    """Return the wait that the server requests, in seconds, or None if it requests none.
 
     Reads ``retry-after-ms``, which is not standard but which OpenAI's own client reads first, then
-    ``Retry-After`` (RFC 9110, section 10.2.3) as a number of seconds or as a date. ``now`` is the
-    time in seconds since the epoch, which a date is compared with.
+    ``Retry-After`` (RFC 9110, section 10.2.3) as a number of seconds or as a date. A date is
+    compared with ``now``, the current time in seconds since the epoch.
     """
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         if _SECONDS.fullmatch(value := headers.get(name, "").strip()):
@@ -130,7 +130,7 @@ def _build_error(status: int, body: Any) -> APIError:
 
 
 def _find_message(body: Any, depth: int = 0) -> str:
-    """Return the innermost message: bodies nest upstream bodies, as objects and as JSON text."""
+    """Return the innermost message: bodies contain upstream bodies, as objects and as JSON text."""
     if depth > _MAX_DEPTH:
         return ""
     if isinstance(body, dict):
@@ -146,7 +146,7 @@ def _find_message(body: Any, depth: int = 0) -> str:
 
 
 def _find_message_in_text(text: str, depth: int) -> str:
-    """Return the message in text that is a page of HTML, ends in JSON, or is the message itself."""
+    """Return the message of a text: the title of an HTML page, or from JSON in it, or itself."""
     if text.startswith("<"):
         # The proxy in front of the API returns HTML with 502, 520 and 524.
         title = re.search(_TITLE, text[:10_000], re.IGNORECASE | re.DOTALL)

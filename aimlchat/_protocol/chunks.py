@@ -1,7 +1,7 @@
 """The msgspec structs of a chunk, and the fast decoders that fill them.
 
 The types cover the common shapes and are strict, which keeps decoding fast. For JSON of any other
-shape the decoders raise one of `DECODE_ERRORS`, and `lenient` reads it instead.
+shape the decoders raise one of `DECODE_ERRORS`, and `lenient` has to read it.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ class ChunkMessage(msgspec.Struct, gc=False):
 class ChunkChoice(msgspec.Struct, gc=False):
     """One entry of ``choices``.
 
-    ``message`` belongs to a whole completion and replaces the ``delta`` there. A stream may lack
-    both: the last event of Claude's flat stream has no ``delta``.
+    A whole completion has a ``message`` instead of a ``delta``. A stream may lack both: the last
+    event of Claude's flat stream has no ``delta``.
     """
 
     index: int | None = None
@@ -82,8 +82,8 @@ class ChunkChoice(msgspec.Struct, gc=False):
 class Chunk(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """One event of a stream, or the body of a whole completion, which has the same keys.
 
-    Unknown top-level keys are an error for the decoder, so that the parser notices them and can
-    keep them in `Completion.raw`. ``event`` and ``state`` are the envelope that Claude's streams
+    The decoder rejects unknown top-level keys, so that the parser notices them and can keep them in
+    `Completion.raw`. ``event`` and ``state`` are the envelope that Claude's streams
     had before 2026-02-13: the chunk proper is in ``event``, the token counts are in ``state``.
     """
 
@@ -100,7 +100,7 @@ class Chunk(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 
 class PlainMessage(msgspec.Struct, gc=False):
-    """A `ChunkMessage` that holds text only: every other key is absent or null."""
+    """A `ChunkMessage` that has only text: every other key is absent or null."""
 
     content: str | None = None
     reasoning_content: str | None = None
@@ -115,7 +115,7 @@ class PlainMessage(msgspec.Struct, gc=False):
 
 
 class PlainChoice(msgspec.Struct, gc=False):
-    """A `ChunkChoice` that does not finish."""
+    """A `ChunkChoice` that has only text, and no finish reason."""
 
     delta: PlainMessage
     index: int = 0
@@ -141,9 +141,9 @@ class PlainChunk(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 
 DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What the decoders raise for JSON of another shape, broken UTF-8, and JSON nested too deeply."""
+"""The decoders' errors: JSON of another shape, broken UTF-8, and JSON nested too deeply."""
 
-# msgspec rejects a field name with a control character, a quote, a backslash or a lone surrogate.
+# msgspec rejects field names with control characters, quotes, backslashes or lone surrogates.
 _FIELD_NAME = re.compile(r"[\w.:$ -]+")
 
 
@@ -154,11 +154,11 @@ def is_field_name(key: str) -> bool:
 
 @functools.lru_cache(maxsize=64)
 def build_chunk_decoder(extra_keys: tuple[str, ...] = ()) -> Callable[[bytes], Chunk]:
-    """Return a decoder of chunks that may have these top-level keys besides the known ones.
+    """Return a decoder of chunks that may have these top-level keys in addition to the known ones.
 
     An upstream that adds a key (``obfuscation`` and ``service_tier`` were seen) adds it to every
-    chunk, so each set of keys gets one decoder, which is cached. The decoder stores the value of
-    ``extra_keys[i]`` in ``chunk.extra_<i>``, which is `msgspec.UNSET` where the key is absent.
+    chunk, so the decoder for each set of keys is cached. It stores the value of ``extra_keys[i]``
+    in ``chunk.extra_<i>``, which is `msgspec.UNSET` if the key is absent.
     """
     if not extra_keys:
         return msgspec.json.Decoder(Chunk).decode

@@ -1,8 +1,8 @@
-"""The dictionary path: reads a chunk from any JSON object, whatever the types in it.
+"""The lenient path: reads a chunk from any JSON object, whatever the types in it.
 
-It is slower than the decoders in `chunks` and takes what they reject: a value of another type than
-promised, content as a list of parts, unknown top-level keys. A value that cannot be understood
-counts as absent, so that the text beside it is not lost.
+It is slower than the decoders in `chunks` and accepts what they reject: a value of an unexpected
+type, content as a list of parts, unknown top-level keys. A value that cannot be understood counts
+as absent, so that the text next to it is not lost.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def read_int(value: Any) -> int | None:
     """Return an integer, also from a string of digits or a float; None for any other value.
 
     Gateways were seen to send ``"index": "1"`` and ``"created": 1750000000.0``. A fraction is
-    dropped. NaN, infinity, a bool, and a string of more digits than Python converts (4,300) are
-    None.
+    dropped. NaN, infinity, a bool, and a string with more digits than Python converts (4,300)
+    become None.
     """
     if type(value) is int:
         return value
@@ -59,7 +59,7 @@ def read_int(value: Any) -> int | None:
 def read_float(value: Any) -> float | None:
     """Return a finite number, also from a string; None for any other value.
 
-    Response headers hold the cost as text. NaN, infinity and a bool are None.
+    Response headers give the cost as text. NaN, infinity and a bool become None.
     """
     if value is None or isinstance(value, bool):
         return None
@@ -103,7 +103,7 @@ def parse_chunk(body: dict[str, Any]) -> tuple[Chunk, dict[str, Any]]:
 
 
 def read_reasoning(message: ChunkMessage) -> str:
-    """Return the reasoning in a message once, whichever of its four names it has.
+    """Return the reasoning in a message once, whichever of its four names is used.
 
     Gateways repeat it under a second name: ``reasoning_details`` repeats ``reasoning``, and some
     send ``reasoning`` and ``reasoning_content`` side by side. An encrypted detail has no text.
@@ -124,7 +124,7 @@ def read_reasoning(message: ChunkMessage) -> str:
 
 
 def _read_identifier(value: Any) -> str | None:
-    """Read text that no later chunk continues, so that a lone surrogate in it can be replaced."""
+    """Read text that no later chunk continues, and replace lone surrogates in it."""
     text = read_text(value)
     return text and mend_surrogates(text)
 

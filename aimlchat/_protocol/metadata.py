@@ -1,4 +1,4 @@
-"""What accompanies the text: finish reasons, token counts, the cost, and the list of models.
+"""Everything but the text: finish reasons, token counts, the cost, and the list of models.
 
 Every value is read leniently: one of an unexpected type counts as absent.
 """
@@ -31,11 +31,11 @@ _FINISH_REASONS = {
     "content_filter": "content_filter",
     "refusal": "content_filter",
 }
-_PLAIN_USAGE_SIZE = 3  # a usage of the three counts and no other key
+_PLAIN_USAGE_SIZE = 3  # usage with the three counts and no other key
 
 
 def normalize_finish_reason(native: str | None) -> str | None:
-    """Return OpenAI's word for a finish reason; one without such a word is returned unchanged."""
+    """Return OpenAI's word for a finish reason, or the reason itself if there is no such word."""
     return None if native is None else _FINISH_REASONS.get(native.lower(), native)
 
 
@@ -43,7 +43,7 @@ def parse_usage(usage: Any) -> Usage | None:
     """Read a ``usage`` object with OpenAI's or Anthropic's names for the counts.
 
     Returns None for anything that is not an object, and for one without a count above zero:
-    Claude's enveloped streams have usage of zeros in every chunk.
+    Claude's enveloped streams have usage with zeros in every chunk.
     """
     if not isinstance(usage, dict):
         return None
@@ -70,11 +70,11 @@ def parse_usage(usage: Any) -> Usage | None:
 def parse_cost(
     meta: Mapping[str, Any] | None, headers: Mapping[str, str] | None = None
 ) -> Cost | None:
-    """Read what the server charged, from ``meta.usage`` of a body or from the response headers.
+    """Read the amount charged from ``meta.usage`` of a body, or from the response headers.
 
     ``meta.usage`` was seen absent, and with ``tokens_used`` alone, with ``credits_used`` alone, or
-    with ``credits_used`` and ``usd_spent``. The headers count only where it names no amount. If
-    only one of the two amounts is known, the other is converted from it; None if neither is.
+    with ``credits_used`` and ``usd_spent``. The headers are read only if it has no amount. If only
+    one of the two amounts is known, the other is converted from it. Returns None if neither is.
     """
     usd = credits_used = None
     if meta:

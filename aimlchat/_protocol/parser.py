@@ -1,4 +1,4 @@
-"""`StreamParser`: when a stream is complete, and when it has failed."""
+"""`StreamParser`, which decides when a stream is complete and when it has failed."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ __all__ = ["StreamParser"]
 _BOM = b"\xef\xbb\xbf"
 _WHITE_SPACE = b" \t\r\n"
 _DONE_MARKER = b"[DONE]"
-# A stream with more unknown keys than this has a new one in each chunk (keys used as data), and a
-# decoder for each set of them would never be used again.
+# A stream with more unknown keys than this has new ones in each chunk (keys used as data), and a
+# decoder for such a set would never be used again.
 _MAX_EXTRA_KEYS = 16
-# Trying the plain decoder in vain costs as much as decoding the chunk, and a stream of tool calls
-# has nothing plain in it.
+# A vain attempt with the plain decoder costs as much as decoding the chunk, and a stream of tool
+# calls has no plain chunks.
 _MAX_MISSES = 16
 
 
 class ParserState(enum.Enum):
-    """What a `StreamParser` reads next, and what it leads to.
+    """What a `StreamParser` reads next, and the states that follow.
 
-    START: the kind of body is unknown, since only white space or a byte order mark has come.
+    START: the kind of body is unknown: so far there was only white space or a byte order mark.
         → BODY at ``{`` or ``[``
         → FAILED at ``<``, which is HTML or XML
         → EVENTS at any other byte
     EVENTS: events of any kind.
-        → PLAIN behind an event, if the next one is likely to be a plain chunk
-        → DONE at ``[DONE]`` behind a chunk
+        → PLAIN after an event, if the next one is likely to be a plain chunk
+        → DONE at ``[DONE]`` after a chunk
         → FAILED at an error event, an event that is not a JSON object, or one that is too large.
           Once every choice that began has its finish reason these are ignored instead: the
-          completion is whole, and nothing behind it can undo that.
-    PLAIN: as EVENTS, but the next event is first tried with the faster decoder of plain chunks.
-        → EVENTS if that was in vain too often
-    BODY: the rest of a body that is one JSON text and not an event stream.
+          completion is whole, and nothing that follows can change that.
+    PLAIN: like EVENTS, but the faster decoder of plain chunks is tried first.
+        → EVENTS if that failed too often
+    BODY: the rest of a body that is one JSON text, not an event stream.
         → FAILED if it grows too large
-    DONE: nothing; what follows ``[DONE]`` is ignored.
+    DONE: nothing; anything after ``[DONE]`` is ignored.
     CLOSED: nothing; the body has ended, and it was complete.
     FAILED: nothing; `StreamParser.fault` is the reason, and every call raises a copy of it.
 
@@ -70,7 +70,7 @@ class ParserState(enum.Enum):
     FAILED = enum.auto()
 
 
-# As globals, since looking one up in the class for each chunk costs more.
+# As globals, since looking them up in the class costs more, and happens for each chunk.
 START, EVENTS, PLAIN, BODY, DONE, CLOSED, FAILED = ParserState
 
 
@@ -78,12 +78,12 @@ class StreamParser:
     """Parse a streamed completion from bytes to deltas, without I/O, clock or asyncio.
 
     Any split of the same bytes gives the same text and the same end. A stream is complete after
-    ``[DONE]`` behind at least one chunk, or once every choice that began has a finish reason. A
+    ``[DONE]`` after at least one chunk, or once every choice that began has a finish reason. A
     body that turns out to be one whole JSON completion is parsed as such.
 
     Args:
         model: the requested model, which decides whether ``<think>`` tags in the text are
-            reasoning; without it the model that the server echoes decides.
+            reasoning; by default the model that the server names.
     """
 
     def __init__(self, model: str = "") -> None:
@@ -91,30 +91,30 @@ class StreamParser:
         self._events = EventDecoder()
         self._content = Accumulator(model)
         self._decode = build_chunk_decoder()
-        self._extra_keys: tuple[str, ...] = ()  # the unknown ones that `_decode` takes
+        self._extra_keys: tuple[str, ...] = ()  # the unknown keys that `_decode` accepts
         self._extra: dict[str, Any] = {}  # the latest value of each unknown top-level key
-        self._misses = 0  # how often an event was expected to be plain and was not
+        self._misses = 0  # how many events were expected to be plain and were not
         self._last_event = b""
         self._prefix = b""  # what START has read
         self._body = bytearray()  # what BODY has read
-        self._raw_body: bytes | dict[str, Any] | None = None  # that body, once it was decoded
+        self._raw_body: bytes | dict[str, Any] | None = None  # that body, once it is decoded
         # `DeltaStream` reads these for each chunk, so they are attributes and not properties.
         self.fault: AIMLChatError | None = None
-        """Why the stream failed, without a traceback; None while it has not."""
+        """Why the stream has failed, without a traceback; None if it has not."""
         self.done = False
-        """Whether ``[DONE]`` has come, after which nothing counts."""
+        """Whether ``[DONE]`` has arrived, after which everything is ignored."""
         self.finished_choices = 0
         """How many choices have their finish reason; 0 while one that began lacks it."""
 
     def feed(self, data: bytes) -> list[Delta]:
         """Take the next bytes of the body and return the deltas that they complete, often none.
 
-        A fault in the bytes does not cost the deltas before it: they are returned, and the fault is
-        raised at the next call.
+        A fault in the bytes does not lose the deltas before it: they are returned, and the next
+        call raises the fault.
 
         Raises:
             APIError: an earlier event was an error.
-            ProtocolError: earlier bytes were not of the wire format.
+            ProtocolError: earlier bytes were not in the wire format.
         """
         # Nearly every read is one event, and nearly every event is a piece of text.
         if self._state is PLAIN and (event := self._events.decode_single(data)):
@@ -158,16 +158,16 @@ class StreamParser:
 
     @property
     def partial(self) -> Completion:
-        """The completion as far as it has been received; can be read at any time."""
+        """The part of the completion received so far; can be read at any time."""
         return self.partial_with()
 
     def partial_with(self, **fields: Any) -> Completion:
-        """Return `partial` with the fields of `Completion` that the body does not hold."""
+        """Return `partial` with the fields of `Completion` that are not in the body."""
         return self._content.build(complete=self._state is CLOSED, raw=self._build_raw(), **fields)
 
     @property
     def completion(self) -> Completion:
-        """The whole completion, after `close`.
+        """The whole completion, available after `close`.
 
         Raises `RuntimeError` before that, and the fault if the stream has failed.
         """
@@ -178,7 +178,7 @@ class StreamParser:
         return self.partial
 
     def _enter(self, state: ParserState, deltas: list[Delta]) -> None:
-        """Change the state; in a final one, add the text that is still buffered to the deltas."""
+        """Change the state; in a final state, add the deltas of the text that is still buffered."""
         self._state = state
         if state is CLOSED or state is FAILED:
             self._content.close(deltas)
@@ -202,7 +202,7 @@ class StreamParser:
     # The methods below do not change the state: they return the one that the input leads to.
 
     def _recognize(self, data: bytes) -> tuple[ParserState, bytes]:
-        """Find out what kind of body this is; return also the bytes that are left to read."""
+        """Detect the kind of body; return its state and the bytes that are left to read."""
         data = (self._prefix + data).lstrip(_WHITE_SPACE)
         body = data.removeprefix(_BOM).lstrip(_WHITE_SPACE)
         if not body or (len(data) < len(_BOM) and _BOM.startswith(data)):
@@ -233,7 +233,7 @@ class StreamParser:
 
     def _read_events(self, data: bytes, state: ParserState, deltas: list[Delta]) -> ParserState:
         """Read events up to the one that ends the stream or makes it fail."""
-        # Every chunk passes this loop, so it checks nothing twice.
+        # Every chunk passes through this loop, so it checks nothing twice.
         add_plain = self._content.add_plain
         is_plain = state is PLAIN
         for event in self._events.feed(data):
@@ -270,7 +270,7 @@ class StreamParser:
         return EVENTS
 
     def _read_leniently(self, event: bytes, deltas: list[Delta]) -> ParserState:
-        """Read an event that the decoder rejected: the end, an error, or a chunk of its own shape.
+        """Read an event that the decoder rejected: ``[DONE]``, an error, or an unusual chunk.
 
         White space counts as an empty event, which is skipped.
         """
@@ -323,7 +323,7 @@ class StreamParser:
                 self._extra[key] = value
 
     def _widen_decoder(self, extra: dict[str, Any]) -> None:
-        """Let the decoder take these keys from now on, so that they cost the slow path once."""
+        """Let the decoder accept these keys from now on, so that they are slow only once."""
         keys = tuple(sorted({*self._extra_keys, *filter(is_field_name, extra)}))
         if keys != self._extra_keys and len(keys) <= _MAX_EXTRA_KEYS:
             self._extra_keys = keys
@@ -333,7 +333,7 @@ class StreamParser:
         if not self._last_event and not self._content.has_chunk:
             return StreamInterruptedError("the stream ended before its first event")
         return StreamInterruptedError(
-            "the stream ended before [DONE] or its last finish reason; see .partial for what came"
+            "the stream ended before [DONE] or its last finish reason; .partial has what arrived"
         )
 
     def _raise_fault(self) -> None:
@@ -343,7 +343,7 @@ class StreamParser:
             raise error
 
     def _build_raw(self) -> bytes | dict[str, Any]:
-        """Return what `Completion.raw` gives; JSON text is parsed there, on access."""
+        """Return the value of `Completion.raw`; JSON text is parsed there, on access."""
         if self._raw_body is not None:
             return self._raw_body
         if not self._last_event:

@@ -1,4 +1,4 @@
-"""From bytes to events, by the WHATWG standard for server-sent events.
+"""`EventDecoder`, which splits bytes into events by the WHATWG standard for server-sent events.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
 """
@@ -10,20 +10,20 @@ from aimlchat.errors import ProtocolError
 __all__ = ["MAX_EVENT_BYTES", "EventDecoder"]
 
 MAX_EVENT_BYTES = 16 * 2**20
-"""The size of the largest event that is accepted, in bytes of data."""
+"""The maximum size of an event, in bytes of data."""
 
-# The bound of an event that is still incomplete, which includes its field names and line ends.
+# The maximum size of an incomplete event, which includes its field names and line ends.
 _MAX_BUFFER = MAX_EVENT_BYTES + 4096
 _BOM = b"\xef\xbb\xbf"
 _DATA = b"data: "
 _DATA_SIZE = len(_DATA)
-_LF, _CR = b"\n\r"  # as integers: searching for one is several times as fast as for b"\r"
+_LF, _CR = b"\n\r"  # integers, which are found several times as fast as b"\r"
 
 
 class EventDecoder:
-    """Splits a stream of bytes into the data of its events; any split of the bytes is fine.
+    """Splits a stream of bytes, in pieces of any size, into the data of its events.
 
-    The data stay bytes: the JSON decoder reads UTF-8 faster than Python decodes it, and judges
+    The data remains bytes: the JSON decoder reads UTF-8 faster than Python decodes it, and detects
     broken UTF-8. Event names, ids and retry times are ignored, since this API puts everything into
     the data. Events with empty data are skipped.
     """
@@ -32,7 +32,7 @@ class EventDecoder:
 
     def __init__(self) -> None:
         self.fault: ProtocolError | None = None
-        """Set after an event that was too large; no event comes after that."""
+        """Set after an event that was too large; no event follows it."""
         # The bytes since the last blank line. A bytearray grows in place, so that a large
         # event in many pieces costs time linear in its size.
         self._buffer = bytearray()
@@ -51,8 +51,8 @@ class EventDecoder:
     def decode_single(self, data: bytes) -> bytes:
         """Return the data of the event if these bytes are exactly one event of a single line.
 
-        Nearly every read of a stream is that. Otherwise returns ``b""`` and changes nothing; the
-        bytes then belong to `feed`.
+        Nearly every read of a stream is. Otherwise returns ``b""`` and changes nothing; pass the
+        bytes to `feed` then.
         """
         end = len(data) - 2
         if (
@@ -110,7 +110,7 @@ class EventDecoder:
     def _split_events(self, blocks: bytes) -> list[bytes]:
         """Return the data of whole events, which are separated by blank lines."""
         if blocks.startswith(_DATA) and len(blocks) < MAX_EVENT_BYTES:
-            # In the usual case each event is a single line of data, and one split does for all.
+            # In the usual case each event is a single line of data, and one split is enough.
             events = blocks[len(_DATA) :].split(b"\n\n" + _DATA)
             if blocks.count(b"\n") == 2 * (len(events) - 1) and b"" not in events:
                 return events
@@ -127,7 +127,7 @@ class EventDecoder:
     def _take_buffer(self, data: bytes) -> bytes:
         """Return the buffer with these bytes added, or ``b""`` if they complete no event yet."""
         buffer = self._buffer
-        # The blank line may begin at the end of the buffer.
+        # The blank line may begin with the last byte of the buffer.
         start = 0 if self._at_start else len(buffer) - 1
         buffer += data
         if self._at_start and not self._skip_bom():
@@ -150,10 +150,10 @@ class EventDecoder:
         return True
 
     def _bound_buffer(self, latest: bytes) -> None:
-        """Keep the buffer small; ``latest`` are the bytes that were added to it just now."""
+        """Keep the buffer small; ``latest`` are the bytes that were added last."""
         buffer = self._buffer
-        # A gateway that sends comments without blank lines for hours sends no large event: lines
-        # before the first line of data have no effect, nor has the rest of a comment.
+        # A gateway may send comments without blank lines for hours, which is not a large event:
+        # lines before the first line of data have no effect, and neither has a comment's rest.
         if b"\n" in latest:
             while not buffer.startswith(b"data") and (end := buffer.find(b"\n")) >= 0:
                 del buffer[: end + 1]

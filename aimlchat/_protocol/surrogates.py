@@ -1,6 +1,6 @@
-"""Lone surrogates: a gateway that counts in UTF-16 may cut an emoji in two.
+"""The repair of lone surrogates: a gateway that counts in UTF-16 may cut an emoji in two.
 
-Text with a lone surrogate cannot be encoded as UTF-8, so it would fail where a caller prints it.
+Text with a lone surrogate cannot be encoded as UTF-8, so a caller could not even print it.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ _Key = tuple[int, str]  # the index of the choice, and which of its texts
 
 
 def mend_surrogates(text: str) -> str:
-    """Join each pair of surrogates to its character, and replace lone ones by U+FFFD."""
+    """Join each pair of surrogates into its character, and replace lone ones with U+FFFD."""
     if not _SURROGATE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 class SurrogateMender:
-    """Joins surrogates across the pieces of several texts, and replaces those that stay alone."""
+    """Joins surrogates across the pieces of several texts, and replaces those that remain alone."""
 
     __slots__ = ("pending",)
 
     def __init__(self) -> None:
         self.pending: dict[_Key, str] = {}
-        """The first halves that wait for their second, by the key of their text."""
+        """The first halves whose second half is still missing, by the key of their text."""
 
     def mend(self, key: _Key, text: str) -> str:
         """Return the next piece of a text without lone surrogates."""

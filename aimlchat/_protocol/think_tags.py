@@ -1,9 +1,9 @@
 """Reasoning inside the answer's text, between ``<think>`` and ``</think>``.
 
-MiniMax, QwQ and Qwen3 were seen to send it so. Only a tag at the very start of the text counts;
-white space before it is dropped. The reasoning is stripped, the answer after it is left-stripped,
-and if the tag is never closed all of the text is reasoning. A lone ``</think>`` at the very end of
-an answer (seen from GLM 4.5) is dropped.
+MiniMax, QwQ and Qwen3 were seen to send it like this. Only a tag at the very start of the text
+counts; white space before it is dropped. The reasoning is stripped, the answer after it is
+left-stripped, and if the tag is never closed, all of the text is reasoning. A lone ``</think>`` at
+the very end of an answer (seen from GLM 4.5) is dropped.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ _CLOSING = "</think>"
 # These models never use tags: a <think> in their text is part of the answer.
 _MODELS_WITHOUT_TAGS = re.compile(r"claude|gpt|gemini|grok|\bo[134]\b", re.IGNORECASE)
 
-# What the splitter reads: the start of the text, reasoning, white space after it, the answer.
+# What the splitter is reading: the start of the text, reasoning, white space after it, the answer.
 _START, _REASONING, _GAP, _ANSWER = range(4)
 
 
 @functools.lru_cache(maxsize=256)
 def may_use_tags(model: str) -> bool:
-    """Return whether the model of this name may put its reasoning between tags."""
+    """Return whether a model of this name may put its reasoning between tags."""
     return not _MODELS_WITHOUT_TAGS.search(model)
 
 
 class ThinkTagSplitter:
-    """Splits the text of one choice into reasoning and answer, wherever the text is cut.
+    """Splits the text of one choice, in pieces of any size, into reasoning and answer.
 
     `feed` and `close` return a pair of the next reasoning and the next answer, both of which may be
-    empty. The beginning of a possible tag, and white space that may have to be dropped, is
+    empty. The beginning of a possible tag, and white space that may have to be dropped, are
     buffered.
     """
 
@@ -69,13 +69,13 @@ class ThinkTagSplitter:
         if self._state == _REASONING:
             return (self._strip_reasoning(rest) if rest else ""), ""
         if self._state == _START:
-            # Only white space came, or the beginning of a tag that was never completed.
+            # There was only white space, or the beginning of a tag that was never completed.
             self._state = _ANSWER
             return "", self._take_space() + rest
         return "", "" if rest == _CLOSING else rest
 
     def _read_start(self, text: str) -> str:
-        """Look for the opening tag; return the text to go on with, ``""`` while undecided."""
+        """Look for the opening tag; return the text still to be read, ``""`` while undecided."""
         start = text.lstrip()
         self._space.append(text[: len(text) - len(start)])
         if start.startswith(_OPENING):
@@ -89,7 +89,7 @@ class ThinkTagSplitter:
         return self._take_space() + start
 
     def _read_reasoning(self, text: str) -> tuple[str, str]:
-        """Split at the closing tag, if there is one, into reasoning and the text behind it."""
+        """Split at the closing tag, if there is one, into reasoning and the text after it."""
         end = text.find(_CLOSING)
         if end < 0:
             return self._strip_reasoning(self._buffer_tag(text)), ""
@@ -99,7 +99,7 @@ class ThinkTagSplitter:
         return reasoning, text[end + len(_CLOSING) :]
 
     def _strip_reasoning(self, text: str) -> str:
-        """Drop white space at the start; buffer it at the end, where it may have to be dropped."""
+        """Drop white space at the start; buffer it at the end, where it may be dropped later."""
         core = text.rstrip()
         if not core:
             if self._has_reasoning:
@@ -113,7 +113,7 @@ class ThinkTagSplitter:
         return core.lstrip()
 
     def _buffer_tag(self, text: str) -> str:
-        """Buffer a beginning of the closing tag at the end of the text; return the rest."""
+        """Buffer a partial closing tag at the end of the text; return the rest."""
         start = _find_partial_tag(text, _CLOSING)
         self._tag = text[start:]
         return text[:start]
@@ -125,7 +125,7 @@ class ThinkTagSplitter:
 
 
 def _find_partial_tag(text: str, tag: str) -> int:
-    """Return where a beginning of the tag starts at the end of the text, else the text's length."""
+    """Return where a partial tag at the end of the text begins, else the text's length."""
     for start in range(max(len(text) - len(tag), 0), len(text)):
         if tag.startswith(text[start:]):
             return start

@@ -1,7 +1,7 @@
-"""Tool calls assembled from fragments, however the wire numbers them.
+"""The assembly of tool calls from fragments, however the server numbers them.
 
 Gateways were seen to send an ``index`` that is missing, that starts at 1, or that is the same for
-all calls; an ``id`` that comes late, with every fragment, or never; and a name that is repeated
+all calls; an ``id`` that arrives late, with every fragment, or never; and a name that is repeated
 with every fragment.
 """
 
@@ -24,10 +24,10 @@ _JSON_MARK = re.compile(r'["\\{}\[\]]')
 
 
 class ToolCallIds:
-    """Makes ids for the calls of one completion that the wire gave none.
+    """Makes ids for those calls of one completion for which the server sent none.
 
     Args:
-        wire_ids: the ids that the wire gave, in any of the choices.
+        wire_ids: the ids that the server sent, in all choices.
     """
 
     __slots__ = ("_counts", "_used")
@@ -37,7 +37,7 @@ class ToolCallIds:
         self._counts: dict[str, int] = {}
 
     def make(self, index: int) -> str:
-        """Return ``call_<index>``, or ``call_<index>_<n>`` if another call has that id already."""
+        """Return ``call_<index>``, or ``call_<index>_<n>`` if another call already has that id."""
         id_ = base = f"call_{index}"
         while id_ in self._used:
             count = self._counts[base] = self._counts.get(base, 0) + 1
@@ -47,12 +47,12 @@ class ToolCallIds:
 
 
 class _ToolCallBuilder:
-    """One call as far as it has been received."""
+    """The part of one tool call that has been received."""
 
     __slots__ = ("arguments", "id", "index", "name", "nesting", "scanned")
 
     def __init__(self, index: int) -> None:
-        self.index = index  # in `Completion.tool_calls`
+        self.index = index  # in `Choice.tool_calls`
         self.id: str | None = None
         self.name: str | None = None
         self.arguments: list[str] = []
@@ -72,7 +72,7 @@ class ToolCallAssembler:
 
     @property
     def wire_ids(self) -> KeysView[str]:
-        """The ids that the wire gave."""
+        """The ids that the server sent."""
         return self._by_id.keys()
 
     def add(self, fragment: ToolCallFragment, choice: int) -> ToolCallDelta | None:
@@ -127,7 +127,7 @@ class ToolCallAssembler:
         if call is None:
             return None
         if id_:
-            # The first id at a known index comes late for its call; a second one is a new call.
+            # The first id at a known index is a late id of that call; a second one is a new call.
             is_late = call.id is None and (name is None or name == call.name or call.name is None)
             return call if is_late else None
         if name is None or call.name is None:
@@ -139,7 +139,7 @@ class ToolCallAssembler:
 
 
 class _Nesting:
-    """The depth of nesting at which JSON text ends that comes in pieces."""
+    """The depth of nesting at the end of a JSON text that arrives in pieces."""
 
     __slots__ = ("_depth", "_in_string", "_is_escaped")
 
@@ -171,8 +171,8 @@ class _Nesting:
 def _begins_call(call: _ToolCallBuilder, text: str) -> bool:
     """Return whether a fragment with the call's own name begins a second call of that function.
 
-    It does if the arguments so far are a whole object and the fragment opens another one;
-    otherwise the gateway repeats the name with every fragment.
+    It does if the arguments so far are a whole object and the fragment opens another one.
+    Otherwise the gateway repeats the name with every fragment.
     """
     if not text.startswith("{") or not call.arguments[-1].endswith("}"):
         return False

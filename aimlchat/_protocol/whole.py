@@ -1,6 +1,6 @@
-"""The body of a whole completion, from bytes to a `Completion`.
+"""The parser of whole completions, from bytes to a `Completion`.
 
-`StreamParser` uses the same steps where a server answers a stream request with such a body.
+`StreamParser` uses the same steps if a server responds to a stream request with such a body.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ def parse_completion(data: bytes, model: str = "", **fields: Any) -> Completion:
 
     Args:
         data: the response body.
-        model: the requested model, which decides whether ``<think>`` tags are reasoning; without
-            it the model that the body names decides.
-        **fields: the fields of `Completion` that the body does not hold, such as ``headers``.
+        model: the requested model, which decides whether ``<think>`` tags are reasoning; by
+            default the model that the body names.
+        **fields: the fields of `Completion` that are not in the body, such as ``headers``.
 
     Raises:
-        APIError: the body is an error in spite of its status.
+        APIError: the body is an error despite its status.
         ProtocolError: the body is not JSON, not an object, or has no choice.
     """
     chunk, body = decode_body(data)
@@ -61,8 +61,8 @@ def parse_completion(data: bytes, model: str = "", **fields: Any) -> Completion:
 def decode_body(data: bytes) -> tuple[Chunk, bytes | dict[str, Any]]:
     """Decode the body of a whole completion; return it as a chunk, and for `Completion.raw`.
 
-    The second value is ``data`` itself if the fast decoder took it, and is parsed when a caller
-    first reads it; otherwise it is the body as the lenient path decoded it. Raises what
+    The second value is ``data`` itself if the fast decoder accepted it, and is parsed only when a
+    caller reads it; otherwise it is the body as decoded by the lenient path. Raises what
     `parse_completion` raises.
     """
     try:
@@ -90,13 +90,13 @@ def accumulate_body(
 ) -> None:
     """Add a whole completion to the accumulator, and its text to the deltas.
 
-    Each ``message`` replaces the ``delta``. A ``delta`` beside it, which Perplexity's sonar
-    sends, repeats the message and is ignored.
+    Each ``message`` replaces the ``delta``. Perplexity's sonar sends both; the ``delta`` repeats
+    the message and is ignored.
     """
     for choice in chunk.choices or ():
         choice.delta = choice.message
         calls = (choice.message and choice.message.tool_calls) or ()
-        # In a whole message each entry is a call of its own: the index is absent, or 0 in all.
+        # In a whole message each entry is a separate call: the index is absent, or 0 in all.
         for index, call in enumerate(calls):
             call.index = index
     content.add(chunk, deltas, lenient=lenient)
@@ -104,7 +104,7 @@ def accumulate_body(
 
 
 def _build_plain_choice(chunk: Chunk, model: str) -> Choice | None:
-    """Build the choice of a completion that is one choice of text; None for any other.
+    """Build the choice of a completion that has one choice with only text; None for any other.
 
     This is the usual case, and needs no accumulator.
     """
