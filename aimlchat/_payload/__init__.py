@@ -1,1 +1,1 @@
-"""A request to its JSON payload, in the dialect of its model. No I/O, no clock."""
+"""The JSON payload of a request, in the dialect of its model; no I/O, no clock."""

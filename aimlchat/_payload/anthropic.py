@@ -1,4 +1,4 @@
-"""The anthropic dialect: for Claude 4 to 4.7, and for Claude 3.7 when it thinks."""
+"""The anthropic dialect, for Claude 4 to 4.7, and for Claude 3.7 with thinking."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ def build_anthropic_payload(
     *,
     stream: bool = False,
 ) -> dict[str, Any]:
-    """Return the payload of a request.
+    """Return the payload of a request in the anthropic dialect.
 
     Args:
-        model: the model's name, checked.
+        model: the model's name, already checked.
         messages: the conversation; system messages in it go into the system prompt.
-        system: a system prompt to put in front of those; None for none.
+        system: a system prompt to put before those; None for none.
         parameters: the other fields of the request that are set, by their own names.
-        stream: whether the payload asks for a stream.
+        stream: whether the payload requests a stream.
 
     Raises:
-        InvalidRequestError: for what breaks a limit or has no form in this dialect.
+        InvalidRequestError: for what exceeds a limit or cannot be expressed in this dialect.
     """
     built, prompts = build_messages(messages)
     if system is not None:

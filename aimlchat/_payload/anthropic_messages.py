@@ -1,4 +1,4 @@
-"""The messages of the anthropic dialect, which has the roles user and assistant only.
+"""The messages of the anthropic dialect, which has only the roles user and assistant.
 
 System messages become the system prompt, and tool results become parts of user messages.
 """
@@ -22,7 +22,7 @@ __all__ = ["build_messages"]
 
 _Dict = dict[str, Any]
 
-# Keys of an assistant message that the API sends but does not take back.
+# Keys of an assistant message that the API sends but does not accept back.
 _RESPONSE_ONLY = ("reasoning_content", "reasoning", "reasoning_details", "annotations")
 
 
@@ -31,7 +31,7 @@ def build_messages(
 ) -> tuple[list[_Dict], list[str]]:
     """Return the messages, and the system prompts that were among them, both in order.
 
-    Raises `InvalidRequestError` for what has no form in this dialect.
+    Raises `InvalidRequestError` for what cannot be expressed in this dialect.
     """
     built: list[_Dict] = []
     prompts: list[str] = []
@@ -48,7 +48,7 @@ def build_messages(
                 continue
             new = _translate_message(parsed, field)
         if after_result and new["role"] == "user":
-            # The results of parallel calls must stand in one message, in front of the user's text.
+            # The results of parallel calls must be in one message, before the user's text.
             _append_to_results(built[-1], new)
         else:
             built.append(new)
@@ -67,7 +67,7 @@ def _build_text(text: str) -> _Dict:
 
 
 def _build_content(parts: list[_Dict], field: str) -> str | list[_Dict]:
-    """Return parts as the content of a message: a text alone becomes a plain string."""
+    """Return parts as the content of a message; a single text becomes a plain string."""
     if not parts:
         refuse(BLANK_MESSAGE, field)
     if len(parts) == 1 and parts[0].keys() == {"type", "text"}:
@@ -190,7 +190,7 @@ def _translate_assistant(message: _Dict, field: str) -> _Dict:
         for index, call in enumerate(message.get("tool_calls") or ())
     ]
     known = ("role", "content", "name", "refusal", "audio", "tool_calls", *_RESPONSE_ONLY)
-    # Servers send null for absent keys, and callers send the message back as it came.
+    # Servers send null for absent keys, and callers send such a message back unchanged.
     rest = {
         key: value for key, value in _copy_without(message, *known).items() if value is not None
     }
@@ -211,6 +211,6 @@ def _translate_result(message: _Dict, field: str) -> _Dict:
         content = _translate_content(content, field)
     call_id = message["tool_call_id"]
     part = {"type": "tool_result", "tool_use_id": call_id, "content": content}
-    # The tool's name is left out, since the id says which call the result belongs to.
+    # The tool's name is left out, since the id identifies the call of the result.
     part |= _copy_without(message, "role", "content", "tool_call_id", "name")
     return {"role": "user", "content": [part]}

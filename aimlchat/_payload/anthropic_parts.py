@@ -1,4 +1,4 @@
-"""Message parts in the anthropic dialect, built from ours or translated from OpenAI's form."""
+"""Message parts of the anthropic dialect, built from ours or translated from OpenAI's form."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ _NO_IMAGE_URL = (
 
 
 def build_part(part: Any, field: str) -> dict[str, Any]:
-    """Return the part that a `Text`, `Image` or `Document` stands for.
+    """Return the part for a `Text`, `Image` or `Document`.
 
-    Raises `InvalidRequestError` for any other value, and for data that this dialect does not take.
+    Raises `InvalidRequestError` for any other value, and for data that this dialect rejects.
     """
     match part:
         case Text():
@@ -101,7 +101,7 @@ def _decode_utf8(data: bytes, field: str) -> str:
 
 
 def build_result_part(part: Any, field: str) -> dict[str, Any]:
-    """Return a part of a tool's result, which holds only texts and images."""
+    """Return a part of a tool's result, which can only be a text or an image."""
     if not isinstance(part, (Text, Image)):
         refuse(f"the result of a tool holds texts and images, not {describe(part)}", field)
     return build_part(part, field)
@@ -110,8 +110,8 @@ def build_result_part(part: Any, field: str) -> dict[str, Any]:
 def build_tool_use(call: ToolCall, field: str) -> dict[str, Any]:
     """Return the part for a tool call in the conversation.
 
-    Raises `InvalidRequestError` for a call without an id, and for arguments that are cut off or not
-    a JSON object.
+    Raises `InvalidRequestError` if the call has no id, or if its arguments are cut off or not a
+    JSON object.
     """
     call_id = check_call_id(call.id, f"{field}.id")
     arguments_field = f"{field}.function.arguments"
@@ -131,8 +131,8 @@ def build_tool_use(call: ToolCall, field: str) -> dict[str, Any]:
 def translate_part(part: dict[str, Any], field: str) -> dict[str, Any]:
     """Return a parsed part in OpenAI's form as a part of this dialect.
 
-    A part of any other type is returned unchanged, and keys of the part beside those of its type,
-    such as ``cache_control``, are kept. Raises `InvalidRequestError` for what this dialect lacks.
+    A part of an unknown type is returned unchanged, and additional keys of a part, such as
+    ``cache_control``, are kept. Raises `InvalidRequestError` for what this dialect lacks.
     """
     kind = part["type"]
     rest = {key: value for key, value in part.items() if key not in ("type", kind)}
@@ -166,7 +166,7 @@ def _check_image_source(source: dict[str, Any], field: str) -> None:
 
 
 def _translate_image(url: str, field: str) -> dict[str, Any]:
-    # `detail`, the resolution at which an image is read, has no counterpart and is left out.
+    # `detail`, the resolution at which an image is read, has no equivalent and is left out.
     decoded = decode_data_uri(url, field)
     if decoded is None:
         refuse(_NO_IMAGE_URL, field)

@@ -37,12 +37,12 @@ _NOT_PARAMETERS = frozenset(
 
 
 def build_payload(fields: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
-    """Return the payload of a request as a new dict that JSON can hold.
+    """Return the payload of a request as a new dict of JSON values.
 
     Args:
-        fields: the fields of `aimlchat.ChatRequest` that are set, or all; the system prompt is
-            ``_system``.
-        stream: whether the payload asks for a stream.
+        fields: all fields of `aimlchat.ChatRequest`, or only those that are set; the system prompt
+            is ``_system``.
+        stream: whether the payload requests a stream.
 
     Raises:
         InvalidRequestError: for what the API would refuse or silently drop.
@@ -51,7 +51,7 @@ def build_payload(fields: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
     model = DEFAULT_MODEL if get("model") is None else check_non_blank(fields["model"], "model")
     messages = get("messages")
     _check_conversation(messages)
-    if len(fields) == _MODEL_AND_MESSAGES and "model" in fields:  # As in nearly all requests.
+    if len(fields) == _MODEL_AND_MESSAGES and "model" in fields:  # Nearly all requests.
         return _BUILDERS[find_model_row(model).dialect](model, messages, None, {}, stream=stream)
     dialect, extra = get("dialect"), get("extra")
     check_client_request_id(get("client_request_id"))
@@ -89,7 +89,7 @@ def _is_prompt(message: Any) -> bool:
 
 
 def check_client_request_id(value: Any) -> None:
-    """Refuse an id that the API would silently drop; None is fine."""
+    """Raise `InvalidRequestError` for an id that the API would silently drop; None is valid."""
     if value is None:
         return
     if not isinstance(value, str) or not _CLIENT_REQUEST_ID.fullmatch(value):

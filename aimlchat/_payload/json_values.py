@@ -1,4 +1,4 @@
-"""JSON values: frozen when a request takes them in, checked and copied when they are sent."""
+"""JSON values, which are frozen when added to a request, and checked and copied when sent."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ __all__ = [
 # Deeper than any real schema or message, and far from Python's recursion limit even if the caller
 # has already used half of the stack.
 MAX_DEPTH = 100
-# What JSON encoders take as an integer, msgspec included: from the least int64 to the most uint64.
+# The integers that JSON encoders such as msgspec accept: from the lowest int64 to the highest
+# uint64.
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**64 - 1
 _MAX_DESCRIBED_BITS = 256
 _MAX_DESCRIBED_CHARACTERS = 60
 
 
 def refuse(message: str, field: str) -> NoReturn:
-    """Raise the `InvalidRequestError` for a field that the API would refuse."""
+    """Raise `InvalidRequestError` for a field that the API would refuse."""
     raise InvalidRequestError(message, field=field)
 
 
@@ -53,7 +54,7 @@ def describe(value: Any) -> str:
 class FrozenDict(dict[str, Any]):
     """A dict that cannot be changed, so that requests can share it.
 
-    It pickles, and a deep copy of it is the same object.
+    It can be pickled; a deep copy of it is the same object.
     """
 
     __slots__ = ()
@@ -73,14 +74,14 @@ class FrozenDict(dict[str, Any]):
 
 
 def is_mapping(value: Any) -> bool:
-    """Return whether the value is what JSON calls an object."""
+    """Return whether the value is a mapping, which JSON calls an object."""
     return isinstance(value, dict) or isinstance(value, Mapping)  # noqa: SIM101 - dict is faster
 
 
 def freeze(value: Any) -> Any:
     """Return a copy that cannot be changed: `FrozenDict` for mappings, tuples for sequences.
 
-    Other values are returned as they are; `to_json_value` refuses those that JSON cannot hold.
+    Other values are returned unchanged; `to_json_value` refuses those that cannot be JSON.
     """
     return _freeze(value, set())
 
@@ -92,7 +93,7 @@ def _freeze(value: Any, ancestor_ids: set[int]) -> Any:
     if not mapping and not isinstance(value, (list, tuple)):
         return value
     if id(value) in ancestor_ids or len(ancestor_ids) > MAX_DEPTH:
-        return value  # It contains itself or is too deep, and `to_json_value` refuses both.
+        return value  # It contains itself or is too deep; `to_json_value` refuses both.
     ancestor_ids.add(id(value))
     if mapping:
         frozen: Any = FrozenDict({key: _freeze(item, ancestor_ids) for key, item in value.items()})
@@ -103,9 +104,9 @@ def _freeze(value: Any, ancestor_ids: set[int]) -> Any:
 
 
 def check_text(value: Any, field: str) -> str:
-    """Check for a text that UTF-8 can carry, and return it as a plain `str`.
+    """Check that a value is text that UTF-8 can encode, and return it as a plain `str`.
 
-    Raises `InvalidRequestError` for another type and for a lone surrogate.
+    Raises `InvalidRequestError` for any other type, and for a lone surrogate.
     """
     if type(value) is str and value.isascii():
         return value
@@ -127,7 +128,7 @@ def check_text(value: Any, field: str) -> str:
 def to_json_value(value: Any, field: str) -> Any:
     """Return a copy of a JSON value in plain types: str, int, float, bool, None, list and dict.
 
-    Raises `InvalidRequestError` for what JSON cannot hold; its ``field`` is the path to that.
+    Raises `InvalidRequestError` for what cannot be JSON; its ``field`` is the path to that value.
     """
     return _convert(value, field, field, 0)
 
@@ -153,13 +154,13 @@ def _convert(value: Any, field: str, root: str, depth: int) -> Any:
         )
         refuse(msg, field)
     if depth >= MAX_DEPTH:
-        # The error names the root, since the path to this depth would fill a page.
+        # The error names the root, since a path of this depth would fill a page.
         msg = f"it is nested deeper than {MAX_DEPTH} levels, or contains itself; make it flatter"
         refuse(msg, root)
     if mapping:
         return {
             key if type(key) is str and key.isascii() else _check_key(key, field): (
-                # An ASCII text cannot be wrong, so the cost of building its path is saved.
+                # An ASCII text is always valid, so its path is not built, which saves time.
                 item
                 if type(item) is str and item.isascii()
                 else _convert(item, f"{field}.{key}", root, depth + 1)

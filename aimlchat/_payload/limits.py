@@ -1,8 +1,8 @@
-"""The limits of single parameters, as checks.
+"""Checks of the limits of single parameters.
 
 A check takes a value and the path of its field, and returns the value in plain types. If the value
-breaks the limit, it raises `InvalidRequestError` and says what came, what the limit is, and what to
-give instead. The ``build_`` functions return a check for the bounds in their arguments.
+exceeds the limit, it raises `InvalidRequestError`, whose message gives the value, the limit and an
+alternative. The ``build_`` functions return a check for the bounds in their arguments.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def build_number_check(low: float, high: float, *, note: str = "") -> Check:
 
 
 def build_integer_check(low: int | None = None, high: int | None = None) -> Check:
-    """Return a check for an int from ``low`` to ``high``; None for no bound but that of 64 bits."""
+    """Return a check for an int from ``low`` to ``high``; None means the bound of 64 bits."""
     wanted = "an int" if low is None else f"an int of at least {low}"
     lowest = MIN_INTEGER if low is None else low
     highest = MAX_INTEGER if high is None else high
@@ -79,7 +79,7 @@ def build_integer_check(low: int | None = None, high: int | None = None) -> Chec
 
 
 def build_stop_check(max_count: int | None = None) -> Check:
-    """Return a check for one stop text, or a list of up to ``max_count``; None for any number."""
+    """Return a check for a stop text, or a list of up to ``max_count``; None for any number."""
 
     def check(value: Any, field: str) -> str | list[str]:
         if isinstance(value, str):
@@ -102,14 +102,14 @@ def _check_stop_text(value: Any, field: str) -> str:
 
 
 def check_boolean(value: Any, field: str) -> bool:
-    """Check for True or False."""
+    """Check that a value is True or False."""
     if not isinstance(value, bool):
         refuse(f"{describe(value)} is neither True nor False", field)
     return value
 
 
 def check_non_blank(value: Any, field: str) -> str:
-    """Check for a text that has more than white space."""
+    """Check that a value is text, and not only white space."""
     text = check_text(value, field)
     if not text.strip():
         refuse("the text is blank; give a value, or leave the field out", field)
@@ -117,14 +117,14 @@ def check_non_blank(value: Any, field: str) -> str:
 
 
 def check_name(value: Any, field: str) -> str:
-    """Check for the name of a tool or a JSON schema: 1 to 64 of ``A-Z a-z 0-9 _ -``."""
+    """Check the name of a tool or a JSON schema: 1 to 64 of ``A-Z a-z 0-9 _ -``."""
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         refuse(f"{describe(value)} is not a name; give 1 to 64 of A-Z a-z 0-9 _ -", field)
     return check_text(value, field)
 
 
 def check_call_id(value: Any, field: str) -> str:
-    """Check for the id of a tool call, by which a result refers to its call."""
+    """Check the id of a tool call, by which a result refers to its call."""
     if not isinstance(value, str) or not value.strip():
         msg = f"{describe(value)} is not the id of a tool call; give the text that links the call"
         refuse(f"{msg} to its result", field)
@@ -132,7 +132,7 @@ def check_call_id(value: Any, field: str) -> str:
 
 
 def check_dict(value: Any, field: str) -> dict[str, Any]:
-    """Check for a dict that JSON can hold."""
+    """Check that a value is a dict of JSON values."""
     if not is_mapping(value):
         refuse(f"{describe(value)} is not a dict", field)
     checked: dict[str, Any] = to_json_value(value, field)
@@ -140,7 +140,7 @@ def check_dict(value: Any, field: str) -> dict[str, Any]:
 
 
 def check_logit_bias(value: Any, field: str) -> dict[str, int | float]:
-    """Check for biases from -100 to 100 by token id; an id may be an int or a str."""
+    """Check biases from -100 to 100 by token id; an id may be an int or a str."""
     if not is_mapping(value):
         refuse(f"{describe(value)} is not a dict of token ids to biases", field)
     check_bias = build_number_check(-100, 100)
@@ -155,7 +155,7 @@ def check_logit_bias(value: Any, field: str) -> dict[str, int | float]:
 
 
 def check_metadata(value: Any, field: str) -> dict[str, str]:
-    """Check for a dict of str to str."""
+    """Check that a value is a dict of str to str."""
     metadata = check_dict(value, field)
     for key, item in metadata.items():
         if not isinstance(item, str):
@@ -164,7 +164,7 @@ def check_metadata(value: Any, field: str) -> dict[str, str]:
 
 
 def check_response_format(value: Any, field: str) -> dict[str, Any]:
-    """Check for a response format: its type, and for ``json_schema`` the schema's name and form."""
+    """Check the type of a response format, and for ``json_schema`` the schema's name and form."""
     response_format = check_dict(value, field)
     kind = response_format.get("type")
     if kind not in _RESPONSE_FORMATS:
@@ -187,7 +187,7 @@ def _check_json_schema(value: Any, field: str) -> None:
 
 
 def check_modalities(value: Any, field: str) -> list[str]:
-    """Check for a list of ``text`` and ``audio`` that is not empty."""
+    """Check that a value is a list of ``text`` and ``audio``, and not empty."""
     if not isinstance(value, (list, tuple)) or not value:
         refuse(f"{describe(value)} is not a list of modalities; give ['text', 'audio']", field)
     for index, item in enumerate(value):
@@ -200,7 +200,7 @@ def check_audio(value: Any, field: str) -> dict[str, Any]:
     """Check that the settings of audio output have a format and a voice."""
     audio = check_dict(value, field)
     check_non_blank(audio.get("format"), f"{field}.format")
-    # A voice is a name or, as a custom voice, a dict with its id.
+    # A voice is a name, or a dict with the id of a custom voice.
     if not isinstance(audio.get("voice"), dict):
         check_non_blank(audio.get("voice"), f"{field}.voice")
     return audio

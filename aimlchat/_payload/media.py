@@ -13,15 +13,15 @@ __all__ = ["check_url", "require_media_type"]
 
 
 def check_url(part: Image | Document | Audio, field: str) -> str | None:
-    """Return the URL of remote data, checked, or None if the part has the data itself."""
+    """Check and return the URL of remote data; None if the part has the data itself."""
     return None if part.url is None else check_text(part.url, field)
 
 
 def require_media_type(part: Image | Document | Audio, field: str) -> str:
     """Return the media type of the data in the part.
 
-    Raises `InvalidRequestError` for a part without data or media type, which a caller can make
-    only by hand: the ``from_`` constructors set both.
+    Raises `InvalidRequestError` for a part without data or media type, which only a direct call of
+    the class can create: the ``from_`` constructors set both.
     """
     if not isinstance(part.data, bytes) or not part.data or not isinstance(part.media_type, str):
         kind = type(part).__name__

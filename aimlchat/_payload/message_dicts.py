@@ -1,4 +1,4 @@
-"""Messages as dicts in OpenAI's form: what is known is checked, the rest passes unchanged."""
+"""Messages as dicts in OpenAI's form: known keys are checked, all others pass unchanged."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ BLANK_MESSAGE = "the message has nothing but white space; give it a text or a fi
 _ROLES_OF_PLAIN_TEXT = ("system", "developer", "user", "assistant")
 _ROLES = (*_ROLES_OF_PLAIN_TEXT, "tool")
 _ROLE_AND_CONTENT = 2
-# The keys of an assistant message that stand in for its content.
+# The keys that an assistant message may have instead of content.
 _INSTEAD_OF_CONTENT = ("tool_calls", "refusal", "audio", "function_call")
 
 
 def parse_message(message: Any, field: str) -> dict[str, Any]:
-    """Return a message dict as a copy in plain types.
+    """Check a message dict, and return a copy of it in plain types.
 
-    Roles, contents, parts and tool calls of known form are checked. Base64 is returned without
-    white space, which the API does not take. Raises `InvalidRequestError`, whose ``field`` is the
-    path of what is wrong.
+    Roles, contents, parts and tool calls of known form are checked. White space is removed from
+    base64, since the API rejects it. Raises `InvalidRequestError`, whose ``field`` is the path of
+    the invalid value.
     """
     if (copy := _copy_plain_text(message)) is not None:
         return copy
@@ -84,7 +84,7 @@ def _check_content(message: dict[str, Any], role: str, field: str) -> None:
 
 
 def is_blank_text(part: dict[str, Any]) -> bool:
-    """Return whether a part, in the form of either dialect, is a text of white space or none."""
+    """Return whether a part, in either dialect's form, is a text that is empty or white space."""
     return part["type"] == "text" and not part["text"].strip()
 
 
@@ -123,7 +123,7 @@ def _clean_base64(holder: dict[str, Any], key: str, field: str) -> None:
 def _clean_data_uri(holder: dict[str, Any], key: str, field: str) -> bool:
     """Check the ``data:`` URI at a key, and store it without white space.
 
-    Returns False, and does nothing, if the text is not such a URI.
+    Returns False and does nothing if the text is not such a URI.
     """
     decoded = decode_data_uri(holder[key], field)
     if decoded is None:
@@ -181,7 +181,7 @@ def _check_tool_result(part: dict[str, Any], field: str) -> None:
         _require_text(part, "content", field)
 
 
-# Parts in OpenAI's form, and those in Anthropic's that callers mix with them.
+# Parts in OpenAI's form, and parts in Anthropic's form that callers mix with them.
 _PART_CHECKS: dict[str, Callable[[dict[str, Any], str], object]] = {
     "text": lambda part, field: _require_text(part, "text", field),
     "refusal": lambda part, field: _require_text(part, "refusal", field),

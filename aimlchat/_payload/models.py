@@ -1,4 +1,4 @@
-"""Which model speaks which dialect, and how it thinks."""
+"""The table of models: the dialect that each uses, and the modes of thinking it supports."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ _check_max_tokens = build_integer_check(1)
 
 
 class ModelRow(NamedTuple):
-    """What is true of all models whose name contains a match of ``pattern``, ignoring case.
+    """The properties of all models whose name contains a match of ``pattern``, ignoring case.
 
     ``dialect`` is for requests without thinking, ``thinking_dialect`` for requests with it (None if
     the models do not think), and ``thinking_modes`` are the values of ``thinking.type`` that the
-    models take.
+    models accept.
     """
 
     # Not compiled: `re` does that on first use, which makes `import aimlchat` faster.
@@ -52,8 +52,8 @@ class ModelRow(NamedTuple):
     thinking_modes: tuple[ThinkingMode, ...]
 
 
-# The first row that matches is used. In a name the family may stand before or after the version,
-# the version may have a dot or a dash, and a date may follow: claude-opus-4-20250514 is 4.0.
+# The first row that matches is used. In a name the family may be before or after the version, the
+# version may have a dot or a dash, and a date may follow: claude-opus-4-20250514 is 4.0.
 MODEL_TABLE = (
     # Claude 3.7
     ModelRow(r"claude-(\w+-)?3[.-]7(?!\d)", "openai", "anthropic", ("enabled",)),
@@ -86,9 +86,9 @@ def choose_dialect(
 
     Args:
         model: the model's name.
-        dialect: the caller's choice, which overrules the table; None for no choice.
+        dialect: the caller's choice, which overrides the table; None for no choice.
         mode: the mode of thinking; None if the request has none. ``disabled`` is not sent to a
-            model that does not take it, since such a model does not think by default.
+            model that does not accept it, since such a model does not think by default.
 
     Raises:
         InvalidRequestError: with the field ``thinking``, for a mode that the model or the dialect
@@ -97,7 +97,7 @@ def choose_dialect(
     row = find_model_row(model)
     modes, thinking_dialect = row.thinking_modes, row.thinking_dialect
     if dialect == "anthropic" and row is MODEL_TABLE[-1]:
-        # The table does not know the name, such as an alias; the caller says that it is a Claude.
+        # The table does not know the name, perhaps an alias; by its dialect it is a Claude model.
         modes, thinking_dialect = ("enabled",), "anthropic"
     if mode is None or (mode == "disabled" and mode not in modes):
         return dialect or row.dialect, False
@@ -117,10 +117,10 @@ def choose_dialect(
 
 
 def parse_thinking(thinking: Any) -> tuple[ThinkingMode | None, int | None]:
-    """Return the mode and the budget, in tokens, that a request's ``thinking`` stands for.
+    """Return the mode and the budget, in tokens, for a request's ``thinking``.
 
-    Either is None if the value has none. Raises `InvalidRequestError` for any other value, and for
-    a budget under 1024 tokens.
+    Either is None if the value does not specify it. Raises `InvalidRequestError` for any other
+    value, and for a budget under 1024 tokens.
     """
     if thinking is None:
         return None, None

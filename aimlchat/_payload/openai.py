@@ -1,4 +1,4 @@
-"""The openai dialect, which all models take except some Claude models."""
+"""The openai dialect, which all models accept except some Claude models."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _PARAMETER_CHECKS: dict[str, limits.Check] = {
     "presence_penalty": limits.build_number_check(-2, 2),
     "parallel_tool_calls": limits.check_boolean,
     "response_format": limits.check_response_format,
-    # Vendors have values of their own, so any text is taken.
+    # Vendors have values of their own, so any text is accepted.
     "reasoning_effort": limits.check_non_blank,
     "prediction": limits.check_dict,
     "modalities": limits.check_modalities,
@@ -53,17 +53,17 @@ def build_openai_payload(
     *,
     stream: bool = False,
 ) -> dict[str, Any]:
-    """Return the payload of a request.
+    """Return the payload of a request in the openai dialect.
 
     Args:
-        model: the model's name, checked.
+        model: the model's name, already checked.
         messages: the conversation.
-        system: a system prompt to put in front of the messages; None for none.
+        system: a system prompt to put before the messages; None for none.
         parameters: the other fields of the request that are set, by their own names.
-        stream: whether the payload asks for a stream, and for the usage at its end.
+        stream: whether the payload requests a stream, with the usage at its end.
 
     Raises:
-        InvalidRequestError: for what breaks a limit or has no form in this dialect.
+        InvalidRequestError: for what exceeds a limit or cannot be expressed in this dialect.
     """
     built = []
     if system is not None:
@@ -87,7 +87,7 @@ def build_openai_payload(
     if "tools" in parameters or "tool_choice" in parameters:
         add_tools(payload, parameters, _build_tool, _build_choice)
     if stream:
-        # The stream has no usage unless it is asked for.
+        # A stream has no usage unless the request includes it.
         payload |= {"stream": True, "stream_options": {"include_usage": True}}
     return payload
 
@@ -158,7 +158,7 @@ def _build_audio(part: Audio, field: str) -> dict[str, Any]:
 
 
 def _check_texts(parts: tuple[Any, ...], field: str, *, owner: str) -> list[str]:
-    """Return the texts of parts that must all be texts; ``owner`` names what they belong to."""
+    """Return the texts of parts that must all be texts; ``owner`` describes what contains them."""
     for index, part in enumerate(parts):
         if not isinstance(part, Text):
             msg = (

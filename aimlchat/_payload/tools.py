@@ -1,4 +1,4 @@
-"""Tools and the tool choice, read from either dialect's form; each dialect then builds its own."""
+"""Tools and the tool choice, parsed from either dialect's form and built in the other's."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["TOOL_FIELDS", "ToolChoice", "ToolSpec", "add_tools"]
 
 MAX_TOOLS = 128
-# The fields of a request that `add_tools` takes care of.
+# The fields of a request that `add_tools` handles.
 TOOL_FIELDS = ("tools", "tool_choice")
 
-# Where a tool or a choice came from: our own classes and words, one of the dialects, or a dict
-# that neither knows and that is sent unchanged.
+# The form in which a tool or a choice was given: our own classes and words, one of the dialects, or
+# a dict that neither dialect knows and that is sent unchanged.
 _Form = Literal["neutral", "openai", "anthropic", "other"]
 _ChoiceKind = Literal["none", "auto", "required", "tool", "other"]
 
@@ -35,10 +35,10 @@ _CHOICE_ADVICE = "give 'none', 'auto', 'required' or a tool's name"
 
 
 class ToolSpec(NamedTuple):
-    """A tool of a request, checked.
+    """A checked tool of a request.
 
-    ``original`` is its dict, empty if it was a `Tool`; ``extra`` are the keys of that dict that a
-    `Tool` has no field for, such as ``cache_control``. The form ``other`` is for tools that the
+    ``original`` is its dict, empty if it was a `Tool`; ``extra`` are those keys of the dict for
+    which a `Tool` has no field, such as ``cache_control``. The form ``other`` is for tools that the
     server runs itself: they have no parameters to translate.
     """
 
@@ -51,8 +51,8 @@ class ToolSpec(NamedTuple):
 class ToolChoice(NamedTuple):
     """The tool choice of a request.
 
-    ``name`` is the tool's for the kind ``tool``, else empty; ``original`` is the choice's dict,
-    empty if it had none.
+    ``name`` is the tool's name for the kind ``tool``, else empty; ``original`` is the choice as a
+    dict, empty if it was not one.
     """
 
     kind: _ChoiceKind
@@ -67,10 +67,10 @@ def add_tools(
     build_tool: Callable[[ToolSpec, str], dict[str, Any]],
     build_choice: Callable[[ToolChoice], str | dict[str, Any]],
 ) -> None:
-    """Add the tools and the tool choice among the parameters to the payload.
+    """Add the tools and the tool choice in the parameters to the payload.
 
-    ``build_tool`` and ``build_choice`` put them into the form of a dialect. Raises
-    `InvalidRequestError` for what is not a tool or a choice, and for a choice that no tool meets.
+    ``build_tool`` and ``build_choice`` convert them to the form of a dialect. Raises
+    `InvalidRequestError` for what is not a tool or a choice, and for a choice of a missing tool.
     """
     tools, names = _build_tools(parameters.get("tools", ()), build_tool)
     if tools:
@@ -156,7 +156,7 @@ def _check_tool(tool: Tool, field: str, schema_key: str = "parameters") -> Tool:
 
 
 def _check_schema(parameters: Any, field: str) -> dict[str, Any]:
-    """Return the JSON schema of a tool's arguments, which both dialects demand to be an object."""
+    """Return the JSON schema of a tool's arguments, which has to be an object in both dialects."""
     if parameters is None or parameters == {}:
         return {"type": "object", "properties": {}}
     if not is_mapping(parameters):
