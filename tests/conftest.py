@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 def belongs_to_this_run(item):
-    """Return whether an ordinary run, or else a soak, includes this test."""
+    """Return whether this run, an ordinary one or a soak, includes a test."""
     if not IS_SOAK:
         return item.get_closest_marker("soak") is None
     marked = any(item.get_closest_marker(name) for name in ("soak", "sampled"))
@@ -66,7 +66,7 @@ def pytest_terminal_summary(terminalreporter):
 def _interrupts_are_heeded():
     """Undo an inherited "ignore SIGINT", which programs that the tests start would inherit too.
 
-    A shell without job control starts its background jobs in that way.
+    A shell without job control starts its background jobs that way.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -95,7 +95,7 @@ async def emulator():
 
 @pytest.fixture
 async def session(emulator):
-    """A session that makes one attempt; tests/client/test_retry.py tests the others."""
+    """A session that makes one attempt; tests/client/test_retry.py covers further ones."""
     once = RetryPolicy(attempts=1)
     async with ChatSession("test-key", base_url=emulator.base_url, retry=once) as opened:
         yield opened
@@ -142,7 +142,7 @@ async def pinging_server():
 
 @pytest.fixture
 async def silent_server():
-    """A server that takes a request and never responds."""
+    """A server that reads a request and never responds."""
 
     async def listen(reader, _):
         await reader.read()

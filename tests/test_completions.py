@@ -93,12 +93,12 @@ def test_deltas_can_be_matched_by_their_text():
 
 
 class TestCompletion:
-    def test_its_text_and_the_like_are_those_of_choice_0(self):
+    def test_its_properties_are_those_of_choice_0(self):
         assert (WHOLE.text, WHOLE.reasoning, WHOLE.refusal) == ("b", "a", None)
         assert (WHOLE.finish_reason, WHOLE.native_finish_reason) == ("tool_calls", "tool_use")
         assert WHOLE.tool_calls == WHOLE.choices[0].tool_calls
 
-    def test_without_choice_0_there_is_no_text(self):
+    def test_without_choice_0_the_text_is_empty(self):
         completion = Completion(choices=(Choice(index=1, text="b"),))
         assert (completion.text, completion.reasoning, completion.refusal) == ("", "", None)
         assert completion.tool_calls == ()
@@ -148,15 +148,15 @@ class TestArguments:
     @pytest.mark.parametrize(
         "raw", ["{", '{"x": 1', "x", "{}{}", "[" * 100_000, '{"x": ' + "1" * 5000 + "}"]
     )
-    def test_broken_arguments_are_a_clear_error(self, raw):
+    def test_broken_arguments_raise_a_clear_error(self, raw):
         with pytest.raises(ProtocolError, match="'tide' are not JSON"):
             ToolCall("t", "tide", raw).arguments  # noqa: B018 - reading it is the test
 
     @pytest.mark.parametrize("raw", ["[]", "null", "7", '"x"'])
-    def test_arguments_that_are_not_an_object_are_a_clear_error(self, raw):
+    def test_arguments_that_are_not_an_object_raise_a_clear_error(self, raw):
         with pytest.raises(ProtocolError, match="'tide' are not a JSON object"):
             ToolCall("t", "tide", raw).arguments  # noqa: B018 - reading it is the test
 
-    def test_the_arguments_of_a_cut_call_are_a_clear_error(self):
+    def test_the_arguments_of_a_cut_call_raise_a_clear_error(self):
         with pytest.raises(ProtocolError, match="'tide' was cut off"):
             ToolCall("t", "tide", "{}", complete=False).arguments  # noqa: B018

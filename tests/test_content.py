@@ -61,7 +61,7 @@ class TestKnownTypes:
         assert part.data_uri() == f"data:{media_type};base64,{base64.b64encode(data).decode()}"
         assert media_class.from_url(part.data_uri()) == part
 
-    def test_the_right_media_type_is_taken_in_any_spelling(self, media_class, data, media_type):
+    def test_the_right_media_type_is_accepted_in_any_spelling(self, media_class, data, media_type):
         for spelling in (media_type, media_type.upper(), f" {media_type} "):
             assert media_class.from_bytes(data, spelling).media_type == media_type
 
@@ -143,7 +143,7 @@ class TestEachClass:
         with pytest.raises(InvalidRequestError, match="unknown format"):
             media_class.from_bytes(data)
 
-    def test_a_missing_file_raises_the_error_of_the_system(self, media_class, tmp_path):
+    def test_a_missing_file_raises_an_os_error(self, media_class, tmp_path):
         with pytest.raises(FileNotFoundError):
             media_class.from_path(tmp_path / "missing")
 
@@ -166,7 +166,7 @@ def test_an_alias_of_a_media_type_is_replaced(media_class, data, alias, media_ty
     assert media_class.from_bytes(data, alias).media_type == media_type
 
 
-def test_the_media_type_may_name_a_format_that_the_bytes_do_not_show():
+def test_the_media_type_may_name_a_format_that_the_bytes_do_not_indicate():
     assert Image.from_bytes(b"\0\0\0\x1cftypavif", "image/avif").media_type == "image/avif"
 
 

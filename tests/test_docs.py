@@ -1,4 +1,4 @@
-"""The pages themselves: their links, and the commands that they show."""
+"""The pages of the documentation: their links, and the commands that they show."""
 
 import ast
 import re
@@ -31,7 +31,7 @@ def commands_of(shell_code: str) -> list[list[str]]:
             commands.append([])
         elif is_file_name:
             is_file_name = False
-        elif commands[-1] or not re.match(r"\w+=", word):  # not NAME=value in front of a command
+        elif commands[-1] or not re.match(r"\w+=", word):  # not NAME=value before a command
             commands[-1].append(word)
     return [command for command in commands if command]
 

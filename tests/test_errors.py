@@ -1,4 +1,4 @@
-"""The exception tree: base classes, attributes and messages."""
+"""The exception hierarchy: base classes, attributes and messages."""
 
 import copy
 import pickle

@@ -1,12 +1,12 @@
-"""How many bytecode instructions of ours a chunk and a completion take, on any machine.
+"""The number of our bytecode instructions for a chunk and for a completion, on any machine.
 
-A loss of more than a tenth fails; a gain, and a Python without figures, are only reported. What C
-code does is not counted, so that this notices instructions that were added to a hot path, and not
-a slow decoder.
+An increase of more than a tenth fails; a decrease, and a Python without figures, are only reported.
+C code is not counted, so this notices instructions that were added to a hot path, but not a slow
+decoder.
 
-The figures stand in ``instruction_counts.json``, under the Python version and the magic number of
+The figures are in ``instruction_counts.json``, under the Python version and the magic number of
 its bytecode. All patch releases of a version have the same bytecode; 3.11.2 and 3.11.7 give
-exactly the same counts. Pre-releases have another magic number, and so no figures.
+exactly the same counts. Pre-releases have another magic number, and therefore no figures.
 
     AIMLCHAT_COUNT=1 pytest tests/test_instruction_counts.py    # writes new figures
 """
@@ -133,7 +133,7 @@ def whole_response(body):
 
 def test_a_thousand_chunks_through_the_parser(check):
     body = content("word") * (CHUNKS - 1) + content("", '"stop"') + DONE
-    StreamParser("m").feed(body)  # builds what is built once
+    StreamParser("m").feed(body)  # fills the caches
     parser = StreamParser("m")
 
     with counting() as count:
@@ -165,7 +165,7 @@ async def test_a_stream_whose_chunks_arrive_one_by_one(check):
         writer.write(CHUNKED)
         for _ in range(20):
             writer.write(http_chunk(content("word")))
-            await read.wait()  # so that the client reads each chunk by itself
+            await read.wait()  # so that the client reads each chunk separately
             read.clear()
         writer.write(http_chunk(content("", '"stop"') + DONE) + b"0\r\n\r\n")
 

@@ -1,5 +1,5 @@
-"""The two rules of the package's layout: what users import stands at the root, and each folder is
-a floor that imports only the floors below it. The modules are found, not listed."""
+"""The two rules of the package's layout: what users import is at the root, and each folder is a
+floor that imports only the floors below it. The modules are found, not listed."""
 
 import ast
 import subprocess
@@ -24,13 +24,13 @@ FLOORS = [
     {"relay", "batch"},
     {"cli"},
 ]
-BESIDE = {"emulator"}  # stands on nothing of the package
+BESIDE = {"emulator"}  # imports nothing of the package
 NAMED = set().union(*FLOORS) - {"ground"} | BESIDE
 HEIGHT = {name: height for height, floor in enumerate(FLOORS) for name in floor}
 PURE = ("ground", "_payload", "request", "_protocol")
 IMPURE_MODULES = {"asyncio", "socket", "time", "datetime", "random", "threading", "aiohttp"}
 
-# The one circle, which only type checkers see: an error's `.partial` is a completion.
+# The one cycle, which only type checkers see: an error's `.partial` is a completion.
 ALLOWED_CIRCLE = ("errors", "completions")
 NEED_AIOHTTP = {"_client/transport.py", "_client/aiohttp_hooks.py"}
 NAME_AIOHTTP_FOR_TYPES = {"session.py"}
@@ -59,7 +59,7 @@ NAMES = {name_of(path): path for path in modules()}
 def imports_of(path: Path) -> tuple[set[str], set[str]]:
     """Return the modules of the package, and the dotted names of others, that a file imports.
 
-    Wherever the import stands: in a function, or for type checkers only.
+    Wherever the import is: also in a function, or only for type checkers.
     """
     own, others = set(), set()
     parts = path.relative_to(PACKAGE).parts
@@ -106,7 +106,7 @@ def test_the_protocol_needs_neither_payload_nor_request():
             assert floors <= {"_protocol", "ground"}, name
 
 
-def test_no_modules_import_each_other_in_a_circle_but_one():
+def test_only_one_cycle_of_imports_exists():
     graph = {name: imports_of(path)[0] - {name} for name, path in NAMES.items() if name}
     graph[ALLOWED_CIRCLE[0]].remove(ALLOWED_CIRCLE[1])
     while leaves := {name for name in graph if not graph[name] & graph.keys()}:
@@ -123,7 +123,7 @@ def test_the_floors_below_the_client_do_no_io_and_read_no_clock(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_only_two_modules_of_the_client_know_aiohttp(name):
+def test_only_two_modules_of_the_client_import_aiohttp(name):
     path = NAMES[name]
     found = {other for other in imports_of(path)[1] if other.split(".")[0] == "aiohttp"}
     file = path.relative_to(PACKAGE).as_posix()
@@ -157,7 +157,7 @@ def test_no_two_classes_of_a_floor_share_a_name():
 
 
 def test_no_two_files_of_floors_that_meet_share_a_name():
-    """But for ``errors``: each folder keeps its own there."""
+    """Except ``errors``, since each folder has its own."""
     stems = Counter(
         path.stem
         for name, path in NAMES.items()

@@ -234,7 +234,7 @@ def test_a_completion_with_nothing_to_send_back_is_refused():
 
 
 @pytest.mark.parametrize("content", [{1, 2}, {"x": float("nan")}, [b"x"], {"x": {3: "y"}}])
-def test_a_tool_result_that_json_cannot_hold_is_refused_at_once(content):
+def test_a_tool_result_that_cannot_be_json_is_refused_at_once(content):
     with pytest.raises(InvalidRequestError) as caught:
         ChatRequest().user("Hi").tool_result("c", content)
     assert caught.value.field.startswith("messages[1].content")

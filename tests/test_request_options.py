@@ -1,4 +1,4 @@
-"""The options of a call: request fields by keyword, and the errors for names that are none."""
+"""The options of a call: request fields as keywords, and the errors for unknown names."""
 
 import inspect
 import subprocess
@@ -23,7 +23,7 @@ def test_the_options_are_the_fields_of_a_request_in_their_order():
 
 
 @pytest.mark.parametrize("name", CONSTRUCTOR)
-def test_an_option_has_the_type_that_the_constructor_takes(name):
+def test_an_option_has_the_type_that_the_constructor_accepts(name):
     assert RequestOptions.__annotations__[name].__forward_arg__ == CONSTRUCTOR[name].annotation
 
 
@@ -37,7 +37,7 @@ def test_every_option_changes_its_field():
         assert changed == ChatRequest(**{name: [{"name": "x"}]}) != ChatRequest()
 
 
-def test_known_options_are_taken():
+def test_known_options_are_accepted():
     check_options(SESSION.complete, {})
     check_options(SESSION.complete, dict.fromkeys(CONSTRUCTOR))
 
@@ -83,7 +83,7 @@ def test_the_error_for_a_misspelled_option_names_the_method_and_the_nearest_opti
         ("user", "extra={'user': ...}"),
     ],
 )
-def test_the_error_for_a_word_of_another_sdk_says_what_to_use_here(name, advice):
+def test_the_error_for_a_name_from_another_sdk_says_what_to_use_instead(name, advice):
     with pytest.raises(TypeError) as caught:
         check_options(SESSION.complete, {name: 1})
 
@@ -94,7 +94,7 @@ def test_the_error_for_a_word_of_another_sdk_says_what_to_use_here(name, advice)
 
 
 @pytest.mark.parametrize("method", [SESSION.stream, SESSION.stream_many])
-def test_stream_is_to_be_left_out_of_a_method_that_streams(method):
+def test_the_error_for_stream_in_a_method_that_streams_says_to_leave_it_out(method):
     with pytest.raises(TypeError) as caught:
         check_options(method, {"stream": True})
 

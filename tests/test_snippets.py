@@ -92,7 +92,7 @@ SCRIPTS = {
 
 
 class Server(NamedTuple):
-    """A question as a server takes it in a POST."""
+    """The POST request that a server example accepts."""
 
     path: str
     request: dict[str, Any]

@@ -1,5 +1,5 @@
-"""The private and undocumented names of aiohttp and asyncio that the client uses: that they are
-there, and that every call works without them."""
+"""The private and undocumented names of aiohttp and asyncio that the client uses: they exist, and
+every call works without them."""
 
 import asyncio
 import asyncio.sslproto
@@ -29,8 +29,8 @@ def without_serializer(monkeypatch):
     monkeypatch.setattr(aiohttp_hooks, "_serialize_headers", None)
 
 
-class TestTheNamesAreThere:
-    """Each failure here means: look at `aiohttp_hooks`, what was pinned has changed."""
+class TestTheNamesExist:
+    """A failure means that a pinned name has changed: review `aiohttp_hooks`."""
 
     def test_the_function_that_serializes_headers(self):
         serialized = http_writer._serialize_headers("GET / HTTP/1.1", aiohttp_hooks._usual_headers)
@@ -44,7 +44,7 @@ class TestTheNamesAreThere:
             assert hasattr(aiohttp.ClientRequest, name)
         assert list(inspect.signature(aiohttp.ClientRequest.send).parameters) == ["self", "conn"]
 
-    def test_the_error_of_a_bodys_reader_can_be_set_and_taken_away(self):
+    def test_the_error_of_a_bodys_reader_can_be_set_and_removed(self):
         parameters = inspect.signature(aiohttp.StreamReader.set_exception).parameters
 
         assert list(parameters)[:2] == ["self", "exc"]
@@ -99,7 +99,7 @@ class TestTheNamesAreThere:
 
 class TestWithoutThem:
     def test_the_package_is_imported_and_calls_work_without_the_serializer(self):
-        """In a process of its own, in which the name has never been there."""
+        """In a process of its own, in which the name never existed."""
         code = """
 import asyncio
 from aiohttp import http_writer
@@ -133,7 +133,7 @@ asyncio.run(main())
 
     @pytest.mark.usefixtures("without_serializer")
     @pytest.mark.parametrize("size", [1, 20_000, 500_000])
-    async def test_a_stale_connection_is_replaced_all_the_same(self, size):
+    async def test_a_stale_connection_is_still_replaced(self, size):
         closed = asyncio.Event()
 
         async def respond_and_close(_, writer):
@@ -154,7 +154,7 @@ asyncio.run(main())
         assert server.connections == 2
 
     @pytest.mark.usefixtures("without_serializer")
-    async def test_a_callers_user_agent_wins_all_the_same(self):
+    async def test_a_callers_user_agent_is_still_sent(self):
         async with (
             serving(respond) as server,
             ChatSession("k", base_url=server.base_url, headers={"user-agent": "mine"}) as session,
@@ -165,7 +165,7 @@ asyncio.run(main())
         assert request.lower().count(b"user-agent:") == 1
         assert b": mine\r\n" in request
 
-    async def test_a_cut_stream_still_fails_without_the_means_to_read_behind_an_error(
+    async def test_a_cut_stream_still_fails_if_the_bytes_before_its_error_are_lost(
         self, monkeypatch
     ):
         async def cut(_, writer):
@@ -219,7 +219,7 @@ async def test_the_user_agent_names_the_package_and_aiohttp():
     assert agents == [ours, ours, ours, ours, "lender"]
 
 
-def test_reads_behind_tls_are_bounded_too():
+def test_tls_reads_are_bounded_too():
     class Reader:
         max_size = 256 * 1024
 

@@ -1,4 +1,4 @@
-"""The body is the payload as JSON, however large the files in it are."""
+"""The body of a request is its payload as JSON, however large the files in it."""
 
 import os
 

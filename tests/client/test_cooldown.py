@@ -1,4 +1,4 @@
-"""After a 429 no call to its model starts for a while, and then not all start at once."""
+"""After a 429 no call of its model starts for a while, and then they do not all start at once."""
 
 import asyncio
 import itertools

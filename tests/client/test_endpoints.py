@@ -1,4 +1,4 @@
-"""The endpoints other than the chat's."""
+"""The endpoints other than chat completions."""
 
 from raw_server import serving
 
@@ -15,7 +15,7 @@ def respond_with(body):
     return respond
 
 
-async def test_they_take_no_tokens_from_the_limit_per_minute():
+async def test_they_do_not_count_in_the_limit_of_tokens_per_minute():
     limits = Limits(tokens_per_minute=10)
     async with (
         serving(respond_with(b'{"data": [{"id": "m"}]}')) as server,

@@ -75,7 +75,7 @@ async def test_options_apply_to_every_request(session, emulator):
     assert [request.body["max_tokens"] for request in emulator.requests] == [7, 7]
 
 
-async def test_no_requests_have_no_outcomes(session):
+async def test_no_requests_yield_no_outcomes(session):
     assert await session.complete_many([]).gather() == []
 
 
@@ -85,7 +85,7 @@ async def test_an_argument_that_is_not_an_iterable_of_requests_is_refused(sessio
         session.complete_many(requests)
 
 
-async def test_a_failed_request_stops_no_other(session, emulator):
+async def test_a_failed_request_does_not_stop_the_others(session, emulator):
     emulator.fail(status=400)
     outcomes = await session.complete_many(["a", "b", ""], concurrency=1).gather()
 
@@ -115,7 +115,7 @@ async def test_ordered_outcomes_wait_for_the_slowest():
     assert all(outcome.completion for outcome in outcomes)
 
 
-async def test_unordered_outcomes_come_as_they_finish(aimlchat_emulator):
+async def test_unordered_outcomes_are_yielded_as_calls_finish(aimlchat_emulator):
     release = asyncio.Event()
 
     async def requests():
@@ -157,7 +157,7 @@ def test_an_outcome_needs_a_completion_or_an_error():
 # --- how a run ends -------------------------------------------------------------------------------
 
 
-async def test_leaving_early_cancels_what_is_in_flight(silent_server):
+async def test_leaving_early_cancels_the_calls_in_flight(silent_server):
     async with session_on(Clockwork(), silent_server.base_url) as session:
         run = session.complete_many(Count(), concurrency=2)
         waiting = asyncio.ensure_future(anext(run))
@@ -170,7 +170,7 @@ async def test_leaving_early_cancels_what_is_in_flight(silent_server):
         assert run.in_flight == 0
 
 
-async def test_dropping_the_iterator_cancels_what_is_in_flight(aimlchat_emulator, gc_disabled):
+async def test_dropping_the_iterator_cancels_the_calls_in_flight(aimlchat_emulator, gc_disabled):
     async with ChatSession("test-key", base_url=aimlchat_emulator.base_url) as session:
         async for _ in session.complete_many(Count(), concurrency=4):
             break
@@ -181,7 +181,7 @@ async def test_dropping_the_iterator_cancels_what_is_in_flight(aimlchat_emulator
 @pytest.mark.parametrize(
     ("status", "kind"), [(401, AuthenticationError), (402, InsufficientCreditsError)]
 )
-async def test_an_error_that_all_requests_would_meet_stops_the_run(session, emulator, status, kind):
+async def test_an_error_that_would_hit_all_requests_stops_the_run(session, emulator, status, kind):
     emulator.reply("One")
     emulator.reply("Two")
     emulator.fail(status=status)
@@ -191,7 +191,7 @@ async def test_an_error_that_all_requests_would_meet_stops_the_run(session, emul
 
     with pytest.raises(kind):
         await anext(run)
-    with pytest.raises(kind):  # and it stays so
+    with pytest.raises(kind):  # and again at the next step
         await anext(run)
     assert seen == ["One", "Two"]
     assert requests.pulled == 3

@@ -60,7 +60,7 @@ async def test_no_more_calls_are_in_flight_than_concurrency_allows(emulator, ord
     assert most == 6  # and the request that is pulled then makes seven
 
 
-async def test_at_most_twice_the_concurrency_is_pulled_and_not_yielded(session):
+async def test_at_most_twice_the_concurrency_is_pulled_but_not_yielded(session):
     requests = Count()
     run = session.complete_many(requests, concurrency=3)
     first = await anext(run)
@@ -98,7 +98,7 @@ def test_auto_finds_the_capacity_of_the_server_and_stays_just_below_it():
     assert sum(settled) / len(settled) >= 0.9 * 40
     assert max(settled) <= 45
     refused = sum(request.billed is False for request in requests)
-    assert refused < len(requests) * 0.05  # the calls do not all run against the limit
+    assert refused < len(requests) * 0.05  # few calls exceed the limit
 
 
 async def test_auto_stays_within_the_limit_of_the_session(emulator):
@@ -197,7 +197,7 @@ async def test_progress_is_reported_after_each_call(emulator):
     assert last.tokens == run.usage.total_tokens
 
 
-async def test_the_time_left_is_unknown_where_the_number_of_requests_is(session):
+async def test_the_time_left_is_unknown_if_the_number_of_requests_is(session):
     reports = []
     await session.complete_many(Count(2), on_progress=reports.append).gather()
 

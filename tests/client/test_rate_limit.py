@@ -142,7 +142,7 @@ async def test_a_request_larger_than_the_limit_has_a_minute_of_its_own(hasty):
     assert await starts_of(limiter, hasty, [10, 500, 10]) == [0, 60, 120]
 
 
-async def test_a_cancelled_wait_for_a_rate_leaves_its_turn_and_its_slot(clock):
+async def test_a_cancelled_wait_for_a_rate_gives_up_its_turn_and_its_slot(clock):
     limiter = RateLimiter(Limits(requests_per_minute=1, concurrency=2), clock)
     await limiter.acquire("m")
     first, second = (asyncio.ensure_future(limiter.acquire("m")) for _ in range(2))
@@ -169,7 +169,7 @@ async def test_the_tokens_of_a_call_are_those_the_server_counted(emulator):
     assert clock.sleeps == []
 
 
-async def test_tokens_are_counted_where_usage_has_no_total(emulator):
+async def test_tokens_are_counted_if_usage_has_no_total(emulator):
     clock = Clockwork()
     limits = Limits(tokens_per_minute=3000)
     async with session_on(clock, emulator.base_url, limits=limits) as session:

@@ -167,7 +167,7 @@ async def test_a_request_without_a_response_is_retried_and_recorded_as_sent(cloc
     assert [attempt.sent for attempt in caught.value.attempts] == [True] * 3
 
 
-async def test_one_attempt_is_no_retry(session, emulator):
+async def test_one_attempt_means_no_retry(session, emulator):
     emulator.fail(status=503)
 
     with pytest.raises(ServerError):
@@ -269,7 +269,7 @@ async def test_an_error_event_of_a_permanent_error_is_final(session, emulator):
     assert len(emulator.requests) == 1
 
 
-async def test_html_in_place_of_a_stream_is_final(session, emulator):
+async def test_html_instead_of_a_stream_is_final(session, emulator):
     emulator.reply(body=b"<html>Hi</html>", content_type="text/html")
 
     with pytest.raises(ProtocolError):

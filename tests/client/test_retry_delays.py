@@ -1,4 +1,4 @@
-"""How long the wait before a retry is."""
+"""The delays before retries."""
 
 from email.utils import formatdate
 
@@ -20,7 +20,7 @@ async def session(emulator, clock):
         yield opened
 
 
-def test_delays_are_data():
+def test_a_policy_yields_its_delays_up_to_the_maximum():
     policy = RetryPolicy(attempts=6, base_delay=0.5, max_delay=4)
 
     assert list(policy.delays(lambda: 1.0)) == [0.5, 1, 2, 4, 4]
@@ -41,7 +41,7 @@ async def test_the_delay_doubles_with_full_jitter(session, emulator, clock):
     [{"Retry-After": "7"}, {"retry-after-ms": "7000"}],
     ids=["seconds", "milliseconds"],
 )
-async def test_retry_after_is_the_least_delay_with_jitter_added(session, emulator, clock, headers):
+async def test_retry_after_is_the_minimum_delay_plus_jitter(session, emulator, clock, headers):
     emulator.fail(status=503, headers=headers)
 
     await session.complete("Hi")

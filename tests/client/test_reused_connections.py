@@ -1,4 +1,4 @@
-"""A reused connection that dies before the first byte is replaced at once, and no other."""
+"""Only a reused connection that dies before the first byte is replaced at once."""
 
 import pytest
 from clockwork import Clockwork, session_on
@@ -13,7 +13,7 @@ def clock():
 
 
 class ClosesAtSecondRequest:
-    """A server that closes a connection without a byte when the next request has come."""
+    """A server that closes a connection without a byte when the next request has arrived."""
 
     def __init__(self, answers=1) -> None:
         self.seen = 0

@@ -1,4 +1,4 @@
-"""The timeouts of a call: each ends what it limits, and nothing else."""
+"""The timeouts of a call: each ends only the wait that it limits."""
 
 import asyncio
 import socket
@@ -117,7 +117,7 @@ async def test_pings_and_empty_chunks_do_not_count_as_the_first_token(clock, ser
         await server.gone.wait()
 
 
-async def test_a_model_that_thinks_for_two_minutes_is_waited_for(clock, server):
+async def test_a_model_may_think_for_two_minutes(clock, server):
     async with session_on(clock, server.base_url) as session:
         call = await start(server, session.stream("Hi").collect())
         clock.advance(120)

@@ -101,7 +101,7 @@ async def test_a_read_is_too_small_for_malloc_to_map_memory(monkeypatch):
         await session.complete("Hi")
 
     assert sizes
-    assert max(sizes) < 128 * 1024  # from which size on glibc maps memory
+    assert max(sizes) < 128 * 1024  # from this size on glibc maps memory
 
 
 async def test_a_connection_lost_before_the_request_is_written_is_replaced():

@@ -1,4 +1,4 @@
-"""Completions and errors through aioresponses, with which users mock aiohttp."""
+"""Completions and errors with aioresponses, which users may use to mock aiohttp."""
 
 import ssl
 from functools import partial
@@ -58,7 +58,7 @@ async def test_a_mocked_error_is_typed(mocked, session):
     with pytest.raises(RateLimitError) as limited:
         await session.complete("Hello")
     with pytest.raises(ServerError, match="Bad gateway"):
-        await session.complete("Hello", model="gpt-4o")  # the first model is in its cooldown
+        await session.complete("Hello", model="gpt-4o")  # the default model is in its cooldown
 
     assert limited.value.retry_after == 7
 

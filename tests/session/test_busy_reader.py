@@ -255,7 +255,7 @@ async def test_a_stream_dropped_before_the_error_after_its_buffered_bytes_is_fre
         assert reference() is None
 
 
-async def test_an_error_that_is_no_connection_error_is_raised_before_the_buffered_bytes():
+async def test_an_error_that_is_not_a_connection_error_is_raised_before_the_buffered_bytes():
     async def respond(reader, writer):
         writer.write(CHUNKED + http_chunk(b"one"))
         await reader.read()

@@ -1,4 +1,4 @@
-"""A call may be cancelled at any point; nothing of it is left."""
+"""A call may be cancelled at any point, and leaves nothing behind."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -34,7 +34,7 @@ class Stepped(Coroutine):
 
 
 class Stepper:
-    """Run a call and cancel it at its n-th suspension; those of the tasks within it count too."""
+    """Runs a call and cancels it at its n-th suspension; those of its inner tasks count, too."""
 
     def __init__(self, at, times) -> None:
         self._left = at
@@ -107,7 +107,7 @@ async def test_a_call_may_be_cancelled_at_every_await(aimlchat_emulator, call, f
         ) as session:
             stepper = Stepper(len(outcomes) + 1, times)
             (result,) = await stepper.run(call(session))
-            await asyncio.sleep(0)  # run the tasks within that were cancelled
+            await asyncio.sleep(0)  # run the inner tasks that were cancelled
 
             assert asyncio.all_tasks() == {asyncio.current_task()}
             if isinstance(result, asyncio.CancelledError):
@@ -117,7 +117,7 @@ async def test_a_call_may_be_cancelled_at_every_await(aimlchat_emulator, call, f
                 assert result.text == "One two three."
                 assert [record.outcome for record in records] == ["complete"]
             outcomes.append("cancelled" if not stepper.is_done else "complete")
-            # Its slot is free again. This call also uses up what is left of the script.
+            # Its slot is free again. This call also uses up the rest of the script.
             assert (await session.complete("Hi")).text
 
     assert len(outcomes) > 3

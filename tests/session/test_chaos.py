@@ -27,7 +27,7 @@ from aimlchat.emulator.faults import NoAnswer
 
 CALLS = 5000 if IS_SOAK else 300
 CONCURRENCY = 50
-BATCHES = 2  # after each of them everything is at rest, so that growth can be measured
+BATCHES = 2  # after each of them nothing is running, so that growth can be measured
 OPEN_FILES = Path("/proc/self/fd")
 PROMPTS = [f"Why is number {number} blue?" for number in range(40)]
 MODELS = ("anthropic/claude-3.7-sonnet", "gpt-4o")

@@ -89,14 +89,14 @@ async def test_a_completion_has_ids_usage_and_cost(session, emulator):
     assert [attempt.cause for attempt in completion.attempts] == [None]
 
 
-async def test_a_client_request_id_is_generated_where_none_is_given(session, emulator):
+async def test_a_client_request_id_is_generated_if_none_is_given(session, emulator):
     completion = await session.complete("Hello")
 
     assert completion.client_request_id
     assert emulator.requests[0].client_request_id == completion.client_request_id
 
 
-async def test_the_completion_of_a_call_pickles(session, emulator):
+async def test_the_completion_of_a_call_can_be_pickled(session, emulator):
     completion = await session.complete("Hello")
 
     assert pickle.loads(pickle.dumps(completion)) == completion

@@ -222,9 +222,7 @@ async def test_a_stream_cut_at_any_byte_is_complete_or_raises_with_all_that_was_
 @ENDS
 @CODINGS
 @pytest.mark.parametrize("shape", [OPENAI, CLAUDE_ENVELOPED], ids=["openai", "claude enveloped"])
-async def test_a_stream_cut_at_any_byte_ends_alike_for_a_reader_that_starts_late(
-    shape, coding, end
-):
+async def test_a_stream_cut_at_any_byte_ends_the_same_for_a_late_reader(shape, coding, end):
     response = coding(shape.body)
 
     for cut, outcome in await outcomes_of_cuts(response, end, stream_call(late=True)):
@@ -268,5 +266,5 @@ async def test_a_whole_body_cut_at_any_byte_is_complete_or_an_error(coding, end)
             assert outcome.result.text == "Grüße"
         elif received < len(WHOLE):
             assert isinstance(outcome.error, ProtocolError)
-        else:  # all of the JSON came, but not the end that the transfer coding announces
+        else:  # all of the JSON arrived, but not the end that the transfer coding announces
             assert isinstance(outcome.error, ProtocolError) or outcome.result.text == "Grüße"

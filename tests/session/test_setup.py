@@ -27,7 +27,7 @@ ONCE = RetryPolicy(attempts=1)
 
 
 @pytest.mark.parametrize("key", [None, "", "   ", "a\nb", "schlüssel", "tab\there", "a\0b"])
-def test_a_key_that_no_header_can_carry_is_refused(key):
+def test_a_key_that_cannot_be_in_a_header_is_refused(key):
     with pytest.raises(ConfigurationError) as caught:
         ChatSession(key)
 
@@ -174,7 +174,7 @@ async def test_a_borrowed_session_that_is_closed_is_a_configuration_error():
         await session.complete("Hi")
 
 
-async def test_the_pool_keeps_to_its_limit(emulator):
+async def test_the_pool_stays_within_its_limit(emulator):
     limits = Limits(max_connections=2)
     async with ChatSession(KEY, base_url=emulator.base_url, limits=limits) as session:
         await asyncio.gather(*(session.complete("Hi") for _ in range(6)))

@@ -1,4 +1,4 @@
-"""`ChatSession.stream` and `DeltaStream`: what a stream yields, and what it becomes."""
+"""`ChatSession.stream` and `DeltaStream`: the deltas that a stream yields, and its completion."""
 
 import asyncio
 

@@ -97,7 +97,7 @@ async def test_the_wait_after_the_last_finish_reason_is_limited():
         assert (await end).text == "Hello"
 
 
-async def test_usage_after_the_finish_reason_is_waited_for():
+async def test_a_stream_waits_for_usage_after_the_finish_reason():
     finished = asyncio.Event()
 
     async def respond(_, writer):
