@@ -1,0 +1,81 @@
+"""The proxy that a caller gives, or that the environment names."""
+
+import pytest
+from yarl import URL
+
+from aimlchat import ConfigurationError
+from aimlchat._client.proxy import parse_proxy, proxy_from_environment
+
+TARGET = URL("https://api.example.com/v1")
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.mark.parametrize("proxy", ["http://p:3128", "https://p", "HTTP://p", "http://me:pw@p:1"])
+def test_an_http_or_https_url_is_used_as_it_is(proxy):
+    assert parse_proxy(proxy) == proxy
+
+
+def test_a_proxy_without_a_scheme_is_an_http_proxy():
+    assert parse_proxy("proxy.example.com:3128") == "http://proxy.example.com:3128"
+
+
+@pytest.mark.parametrize("proxy", ["socks5://p:1080", "socks5h://p", "ftp://p"])
+def test_another_scheme_is_refused_by_its_name(proxy):
+    with pytest.raises(ConfigurationError, match=repr(proxy.partition(":")[0])):
+        parse_proxy(proxy)
+
+
+@pytest.mark.parametrize("proxy", ["http://", "https:///", ""])
+def test_a_proxy_without_a_host_is_refused(proxy):
+    with pytest.raises(ConfigurationError, match="proxy"):
+        parse_proxy(proxy)
+
+
+def test_the_refusal_of_a_proxy_does_not_show_its_password():
+    with pytest.raises(ConfigurationError) as caught:
+        parse_proxy("socks5://me:secret@p")
+
+    assert "secret" not in str(caught.value)
+
+
+def test_the_variable_of_another_scheme_does_not_count(monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://p")
+
+    assert proxy_from_environment(TARGET) is None
+
+
+def test_the_variable_of_the_scheme_counts(monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://plain")
+    monkeypatch.setenv("https_proxy", "http://secure")
+
+    assert proxy_from_environment(TARGET) == "http://secure"
+    assert proxy_from_environment(URL("http://api.example.com")) == "http://plain"
+
+
+@pytest.mark.parametrize("hosts", ["*", "example.com", ".example.com", "other, api.example.com"])
+def test_a_host_that_no_proxy_names_is_reached_directly(monkeypatch, hosts):
+    monkeypatch.setenv("https_proxy", "http://p")
+    monkeypatch.setenv("no_proxy", hosts)
+
+    assert proxy_from_environment(TARGET) is None
+
+
+@pytest.mark.parametrize("hosts", ["", "other.com", "api.example.com:8443"])
+def test_any_other_host_is_reached_through_the_proxy(monkeypatch, hosts):
+    monkeypatch.setenv("https_proxy", "http://p")
+    monkeypatch.setenv("no_proxy", hosts)
+
+    assert proxy_from_environment(TARGET) == "http://p"
+
+
+def test_no_proxy_may_name_the_default_port_of_the_scheme(monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://p")
+    monkeypatch.setenv("no_proxy", "api.example.com:443")
+
+    assert proxy_from_environment(TARGET) is None
