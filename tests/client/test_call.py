@@ -2,12 +2,22 @@
 
 import asyncio
 import logging
+import traceback
 
+import aiohttp
 import pytest
 from clockwork import Clockwork, session_on
 from delivery import run_pending
 
-from aimlchat import Completion, Limits, RetryPolicy, ServerError, Timeouts, Usage
+from aimlchat import (
+    Completion,
+    ConnectionFailedError,
+    Limits,
+    RetryPolicy,
+    ServerError,
+    Timeouts,
+    Usage,
+)
 from aimlchat._client.call import Call
 from aimlchat._client.prepare import CallSpec
 from aimlchat.errors import Attempt
@@ -182,3 +192,32 @@ async def test_a_request_that_cannot_be_retried_any_more_is_not_kept_in_memory(s
     assert opened.request.body is None
     opened.close()
     call.close()
+
+
+# --- errors ---------------------------------------------------------------------------------------
+
+
+async def test_the_error_of_a_failed_connection_has_a_cause_without_frames():
+    async with session_on(Clockwork(), "http://127.0.0.1:9") as session:
+        with pytest.raises(ConnectionFailedError) as caught:
+            await call_of(session, attempts=1).complete()
+
+    assert isinstance(caught.value.__cause__, aiohttp.ClientConnectorError)
+    assert caught.value.__cause__.__traceback__ is None
+    assert caught.value.__cause__.__cause__.__traceback__ is None
+
+
+async def test_an_exception_of_the_caller_keeps_its_traceback_while_a_call_fails():
+    async with session_on(Clockwork(), "http://127.0.0.1:9") as session:
+        try:
+            raise_deep_inside()
+        except KeyError as error:
+            with pytest.raises(ConnectionFailedError):
+                await call_of(session, attempts=1).complete()
+
+            frames = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+    assert frames[-1] == "raise_deep_inside"
+
+
+def raise_deep_inside():
+    raise KeyError

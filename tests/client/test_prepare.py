@@ -150,6 +150,12 @@ def test_the_callers_own_request_id_is_sent(defaults):
     assert prepared.client_request_id == prepared.headers["X-Client-Request-Id"] == "mine"
 
 
+def test_a_request_id_among_the_headers_of_the_session_is_sent():
+    defaults = RequestDefaults("gpt-4o", {"X-Client-Request-Id": "theirs"})
+
+    assert spec_of("Hi").prepare(defaults).headers["X-Client-Request-Id"] == "theirs"
+
+
 def test_each_call_without_a_request_id_gets_a_new_one(defaults):
     ids = {spec_of("Hi").prepare(defaults).client_request_id for _ in range(100)}
 

@@ -5,7 +5,7 @@ import traceback
 from contextlib import asynccontextmanager
 
 import pytest
-from delivery import HANG, run_pending, wait_until_sent
+from delivery import HANG, run_pending, wait_until_read, wait_until_sent
 from raw_server import CHUNKED, http_chunk, serving
 from virtual_time import run_in_virtual_time
 
@@ -24,6 +24,7 @@ from aimlchat._client.transport import Transport
 
 END = b"0\r\n\r\n"
 CUT = b"60\r\ncut off"
+MALFORMED = b"zz\r\n"
 MIB = 1024 * 1024
 
 
@@ -58,11 +59,17 @@ async def opening_from(handler):
             await opener.close()
 
 
-def opening(body, *, then_close=False, headers=CHUNKED):
-    """Return an opener of responses with this body, after which the server closes or waits."""
+def opening(body, *, later=b"", then_close=False, headers=CHUNKED):
+    """Return an opener of responses with this body, after which the server closes or waits.
+
+    ``later`` is sent once the client has read the rest.
+    """
 
     async def respond(_, writer):
         writer.write(headers + body)
+        if later:
+            await wait_until_read(writer)
+            writer.write(later)
         if then_close:
             await wait_until_sent(writer)
             raise ConnectionResetError
@@ -169,6 +176,7 @@ async def test_an_error_that_ends_the_body_from_outside_comes_after_what_had_arr
 
         assert response.recover(await read_until_lost(response), None) == (b"one", None)
         assert response.recover(await read_until_lost(response), None) == (b"", error)
+        assert error.__traceback__ is None
         await asyncio.wait_for(opener.server.gone.wait(), HANG)
 
 
@@ -267,8 +275,9 @@ async def test_closing_and_releasing_may_be_repeated():
         response.close()
 
 
-async def test_an_exception_of_the_caller_keeps_its_traceback_while_a_response_is_released():
-    async with opening(http_chunk(b"one") + CUT, then_close=True) as opener:
+@pytest.mark.parametrize("rest", [CUT, MALFORMED])
+async def test_an_exception_of_the_caller_keeps_its_traceback_while_a_response_is_released(rest):
+    async with opening(http_chunk(b"one"), later=rest, then_close=True) as opener:
         response = await opener.open()
         try:
             raise_deep_inside()
@@ -279,8 +288,9 @@ async def test_an_exception_of_the_caller_keeps_its_traceback_while_a_response_i
     assert frames[-1] == "raise_deep_inside"
 
 
-async def test_an_exception_of_the_caller_keeps_its_traceback_while_a_body_breaks_off():
-    async with opening(CUT, then_close=True) as opener:
+@pytest.mark.parametrize("rest", [CUT, MALFORMED])
+async def test_an_exception_of_the_caller_keeps_its_traceback_while_a_body_breaks_off(rest):
+    async with opening(http_chunk(b"one"), later=rest, then_close=True) as opener:
         response = await opener.open()
         try:
             raise_deep_inside()
