@@ -81,10 +81,15 @@ def nothing():
     pass
 
 
-async def read_until_lost(response):
-    """Return what `read` raises once the connection is lost, with what arrived still buffered."""
+async def wait_until_lost(response):
+    """Return once the reader of the body has learned that the connection is lost."""
     while response._response.content.exception() is None:
         await run_pending(1)
+
+
+async def read_until_lost(response):
+    """Return what `read` raises once the connection is lost, with what arrived still buffered."""
+    await wait_until_lost(response)
     with pytest.raises(Exception) as caught:  # noqa: PT011 - one of aiohttp's
         await response.read()
     return caught.value
@@ -279,6 +284,7 @@ async def test_closing_and_releasing_may_be_repeated():
 async def test_an_exception_of_the_caller_keeps_its_traceback_while_a_response_is_released(rest):
     async with opening(http_chunk(b"one"), later=rest, then_close=True) as opener:
         response = await opener.open()
+        await wait_until_lost(response)
         try:
             raise_deep_inside()
         except KeyError as error:
@@ -292,6 +298,7 @@ async def test_an_exception_of_the_caller_keeps_its_traceback_while_a_response_i
 async def test_an_exception_of_the_caller_keeps_its_traceback_while_a_body_breaks_off(rest):
     async with opening(http_chunk(b"one"), later=rest, then_close=True) as opener:
         response = await opener.open()
+        await wait_until_lost(response)
         try:
             raise_deep_inside()
         except KeyError as error:

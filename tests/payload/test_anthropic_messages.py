@@ -85,6 +85,14 @@ def test_results_and_the_users_text_after_them_are_one_message():
     assert [part["type"] for part in message["content"]] == ["tool_result", "text"]
 
 
+def test_a_further_message_of_the_user_is_one_of_its_own():
+    result = {"role": "tool", "tool_call_id": "a", "content": "1"}
+    messages = built(result, {"role": "user", "content": "b"}, {"role": "user", "content": "c"})
+
+    assert [message["role"] for message in messages] == ["user", "user"]
+    assert messages[1]["content"] == "c"
+
+
 def test_results_before_and_after_a_system_message_are_one_message():
     results = [{"role": "tool", "tool_call_id": i, "content": "1"} for i in "ab"]
     (message,) = built(results[0], {"role": "system", "content": "Hm"}, results[1])
@@ -92,7 +100,7 @@ def test_results_before_and_after_a_system_message_are_one_message():
     assert [part["tool_use_id"] for part in message["content"]] == ["a", "b"]
 
 
-def test_two_users_messages_stay_apart():
+def test_two_messages_of_the_user_stay_apart():
     assert len(built({"role": "user", "content": "a"}, {"role": "user", "content": "b"})) == 2
 
 

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from clockwork import Clockwork, session_on
+from delivery import run_pending
 from raw_server import CHUNKED, content, http_chunk, serving
 
 from aimlchat import (
@@ -67,6 +68,8 @@ async def scene(records):
         session_on(Clockwork(), server.base_url, on_finish=records.append) as session,
     ):
         yield Scene(session.stream("Hi"), server, script)
+        script.put_nowait(HANG_UP)  # for a handler that still waits
+        await run_pending()
 
 
 # --- how each transition comes about --------------------------------------------------------------
