@@ -12,6 +12,7 @@ from ._client.credentials import (
     MaskedStr,
     check_headers,
     mask_headers,
+    override_headers,
     require_api_key,
 )
 from ._client.endpoints import Endpoints
@@ -112,11 +113,13 @@ class ChatSession:
             api_key=api_key,
             defaults=RequestDefaults(
                 model=model,
-                headers={
-                    HEADER_NAMES["Authorization"]: MaskedStr(f"Bearer {api_key}"),
-                    HEADER_NAMES["Content-Type"]: "application/json",
-                    **own_headers,
-                },
+                headers=override_headers(
+                    {
+                        HEADER_NAMES["Authorization"]: MaskedStr(f"Bearer {api_key}"),
+                        HEADER_NAMES["Content-Type"]: "application/json",
+                    },
+                    own_headers,
+                ),
             ),
             on_retry=on_retry,
             on_finish=on_finish,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from yarl import URL
 
 from aimlchat.errors import ConfigurationError
@@ -14,13 +16,14 @@ def parse_base_url(base_url: str) -> URL:
 
     Raises `ConfigurationError` if it is not http(s), or has a query, a fragment or a user name.
     """
+    shown = re.sub(r"//[^/@]*@", "//***@", base_url)  # without a password
     try:
         url = URL(base_url.strip().rstrip("/"))
     except ValueError as error:
-        msg = f"base_url {base_url!r} is not a URL: {error}"
+        msg = f"base_url {shown!r} is not a URL: {error}"
         raise ConfigurationError(msg) from error
     if url.scheme not in ("http", "https") or not url.host:
-        msg = f"base_url {base_url!r} has to be an http: or https: URL with a host"
+        msg = f"base_url {shown!r} has to be an http: or https: URL with a host"
         raise ConfigurationError(msg)
     if url.query_string or url.fragment or url.user:
         msg = "base_url takes no query, fragment or user name; give headers= for credentials"

@@ -23,6 +23,7 @@ __all__ = [
     "check_headers",
     "find_api_key",
     "mask_headers",
+    "override_headers",
     "redact",
     "require_api_key",
 ]
@@ -116,6 +117,12 @@ def check_headers(headers: Mapping[str, str] | None) -> Mapping[str, str]:
             msg = f"the value of the header {name!r} is not text, or holds control characters"
             raise ConfigurationError(msg)
     return headers or {}
+
+
+def override_headers(headers: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers with a caller's own put over those of the same name, in any case."""
+    names = {name.lower() for name in own}
+    return {name: value for name, value in headers.items() if name.lower() not in names} | dict(own)
 
 
 def redact(error: AIMLChatError, api_key: str) -> None:

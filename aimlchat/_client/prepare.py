@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from multidict import CIMultiDict
 
 from aimlchat._payload.build import build_payload, check_client_request_id
 from aimlchat._payload.json_values import refuse
@@ -16,7 +17,7 @@ from aimlchat.errors import InvalidRequestError
 from aimlchat.request import ChatRequest, freeze_tools
 
 from .body import Body, encode_request
-from .credentials import HEADER_NAMES, check_headers
+from .credentials import HEADER_NAMES, check_headers, override_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,7 +175,9 @@ class CallSpec(msgspec.Struct, eq=False):
         client_request_id = request.client_request_id or defaults.next_request_id()
         headers = {_CLIENT_REQUEST_ID: client_request_id, **defaults.headers}
         if self.headers:
-            headers |= check_headers(self.headers)
+            headers = override_headers(headers, check_headers(self.headers))
+            client_request_id = str(CIMultiDict(headers)[_CLIENT_REQUEST_ID])
+            check_client_request_id(client_request_id)
         if self.is_stream:
             headers[_ACCEPT] = "text/event-stream"
             # A compressed stream arrives in lumps, whenever the compressor's buffer is full.

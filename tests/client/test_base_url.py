@@ -46,6 +46,14 @@ def test_the_refusal_of_a_user_name_does_not_show_the_password():
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["ftp://me:secret@x/v1", "http://me:secret@[::1"])
+def test_no_other_refusal_shows_a_password(text):
+    with pytest.raises(ConfigurationError, match=r"//\*\*\*@") as caught:
+        parse_base_url(text)
+
+    assert "secret" not in str(caught.value)
+
+
 def test_the_path_of_an_endpoint_is_appended():
     url = join_url(parse_base_url("https://x/api/v1/"), "chat/completions")
 

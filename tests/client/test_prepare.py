@@ -13,6 +13,7 @@ from aimlchat import (
     Timeouts,
 )
 from aimlchat._client.body import Body
+from aimlchat._client.credentials import mask_headers
 from aimlchat._client.prepare import (
     CallSpec,
     EndpointSpec,
@@ -116,6 +117,31 @@ def test_the_headers_of_a_call_win_over_those_of_the_session(defaults):
     assert (headers["X-A"], headers["X-B"]) == ("call", "call")
     assert headers["Authorization"] == "Bearer k"
     assert defaults.headers["X-A"] == "session"
+
+
+def test_the_name_of_a_header_has_no_case(defaults):
+    defaults.headers = {"Authorization": "Bearer k", "x-a": "session"}
+    headers = spec_of("Hi", {"authorization": "call", "X-A": "call"}).prepare(defaults).headers
+
+    assert {name.lower(): value for name, value in headers.items()} == {
+        "authorization": "call",
+        "x-a": "call",
+        "x-client-request-id": headers["X-Client-Request-Id"],
+    }
+    assert len(headers) == 3
+
+
+@pytest.mark.parametrize("name", ["X-Client-Request-Id", "x-client-request-id"])
+def test_a_request_id_among_the_headers_of_a_call_is_the_one_that_is_reported(defaults, name):
+    prepared = spec_of("Hi", mask_headers({name: "mine"})).prepare(defaults)
+
+    assert repr(prepared.client_request_id) == "'mine'"
+    assert prepared.headers[name] == "mine"
+
+
+def test_a_request_id_among_the_headers_of_a_call_is_checked(defaults):
+    with pytest.raises(InvalidRequestError, match="client_request_id"):
+        spec_of("Hi", {"X-Client-Request-Id": "not valid"}).prepare(defaults)
 
 
 @pytest.mark.parametrize("headers", [{"X A": "b"}, {"X-A": "b\n"}])
