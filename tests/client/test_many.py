@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from clockwork import Clockwork, session_on
+from counted_requests import CountedRequests
 from delivery import HANG, run_pending
 from raw_server import serving
 
@@ -28,23 +29,6 @@ async def session(emulator):
 
 def prompts_of(emulator):
     return [request.body["messages"][-1]["content"] for request in emulator.requests]
-
-
-class Count:
-    """Requests that count how many of them were pulled."""
-
-    def __init__(self, most=None) -> None:
-        self.pulled = 0
-        self._most = most
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        if self.pulled == self._most:
-            raise StopIteration
-        self.pulled += 1
-        return f"Question {self.pulled - 1}"
 
 
 async def test_each_request_has_its_outcome_in_order(session, emulator):
@@ -159,7 +143,7 @@ def test_an_outcome_needs_a_completion_or_an_error():
 
 async def test_leaving_early_cancels_the_calls_in_flight(silent_server):
     async with session_on(Clockwork(), silent_server.base_url) as session:
-        run = session.complete_many(Count(), concurrency=2)
+        run = session.complete_many(CountedRequests(), concurrency=2)
         waiting = asyncio.ensure_future(anext(run))
         await silent_server.requested.wait()
         waiting.cancel()
@@ -172,7 +156,7 @@ async def test_leaving_early_cancels_the_calls_in_flight(silent_server):
 
 async def test_dropping_the_iterator_cancels_the_calls_in_flight(aimlchat_emulator, gc_disabled):
     async with ChatSession("test-key", base_url=aimlchat_emulator.base_url) as session:
-        async for _ in session.complete_many(Count(), concurrency=4):
+        async for _ in session.complete_many(CountedRequests(), concurrency=4):
             break
         await run_pending()  # the cancelled tasks
         assert asyncio.all_tasks() == {asyncio.current_task()}
@@ -185,7 +169,7 @@ async def test_an_error_that_would_hit_all_requests_stops_the_run(session, emula
     emulator.reply("One")
     emulator.reply("Two")
     emulator.fail(status=status)
-    requests = Count()
+    requests = CountedRequests()
     run = session.complete_many(requests, concurrency=1)
     seen = [(await anext(run)).unwrap().text for _ in range(2)]
 
@@ -235,4 +219,4 @@ async def test_a_closed_session_stops_the_run(session):
     await session.close()
 
     with pytest.raises(ConfigurationError, match="closed"):
-        await session.complete_many(Count()).gather()
+        await session.complete_many(CountedRequests()).gather()

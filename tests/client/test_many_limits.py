@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from clockwork import Clockwork, session_on
+from counted_requests import CountedRequests
 from virtual_time import LoopClock, run_in_virtual_time
 
 from aimlchat import ChatSession, ConfigurationError, Limits, RetryPolicy
@@ -14,23 +15,6 @@ from aimlchat.emulator import Emulator
 async def session(emulator):
     async with session_on(Clockwork(), emulator.base_url) as opened:
         yield opened
-
-
-class Count:
-    """Requests that count how many of them were pulled."""
-
-    def __init__(self, most=None) -> None:
-        self.pulled = 0
-        self._most = most
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        if self.pulled == self._most:
-            raise StopIteration
-        self.pulled += 1
-        return f"Question {self.pulled - 1}"
 
 
 # --- concurrency ----------------------------------------------------------------------------------
@@ -46,7 +30,7 @@ async def test_an_invalid_concurrency_is_refused(session, concurrency):
 async def test_no_more_calls_are_in_flight_than_concurrency_allows(emulator, ordered):
     most = 0
 
-    class Watching(Count):
+    class Watching(CountedRequests):
         def __next__(self):
             nonlocal most
             most = max(most, run.in_flight)
@@ -61,7 +45,7 @@ async def test_no_more_calls_are_in_flight_than_concurrency_allows(emulator, ord
 
 
 async def test_at_most_twice_the_concurrency_is_pulled_but_not_yielded(session):
-    requests = Count()
+    requests = CountedRequests()
     run = session.complete_many(requests, concurrency=3)
     first = await anext(run)
     for _ in range(500):  # the caller takes its time
@@ -104,7 +88,7 @@ def test_auto_finds_the_capacity_of_the_server_and_stays_just_below_it():
 async def test_auto_stays_within_the_limit_of_the_session(emulator):
     most = 0
 
-    class Watching(Count):
+    class Watching(CountedRequests):
         def __next__(self):
             nonlocal most
             most = max(most, run.in_flight + 1)
@@ -130,7 +114,7 @@ async def test_stream_many_refuses_auto(session):
 async def test_no_call_starts_once_the_budget_is_spent(session, emulator):
     for _ in range(10):
         emulator.reply("Hi", cost=0.25)
-    run = session.complete_many(Count(), concurrency=1, budget_usd=1.0)
+    run = session.complete_many(CountedRequests(), concurrency=1, budget_usd=1.0)
     outcomes = await run.gather()
 
     assert len(outcomes) == 4
@@ -199,7 +183,7 @@ async def test_progress_is_reported_after_each_call(emulator):
 
 async def test_the_time_left_is_unknown_if_the_number_of_requests_is(session):
     reports = []
-    await session.complete_many(Count(2), on_progress=reports.append).gather()
+    await session.complete_many(CountedRequests(2), on_progress=reports.append).gather()
 
     assert reports[-1].seconds_left is None
 
