@@ -238,7 +238,7 @@ class ChatSession:
             ConfigurationError: the concurrency or the budget is invalid.
             TypeError: an option is unknown, or the requests cannot be iterated.
         """
-        # Loaded on first use: these would add a twentieth to the time until a session can send.
+        # Loaded on first use, so that a session can send sooner.
         from ._client.concurrency import AdaptiveConcurrency, FixedConcurrency  # noqa: PLC0415
         from ._client.many import CompletionProducer  # noqa: PLC0415
         from .iterators import CompletionIterator  # noqa: PLC0415

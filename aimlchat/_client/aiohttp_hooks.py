@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import aiohttp
 from aiohttp import http_writer
@@ -28,7 +28,6 @@ __all__ = [
     "abandon",
     "closed_future",
     "current_use",
-    "default_headers",
     "loop_of",
     "malformed_body_error",
     "request_class",
@@ -105,6 +104,9 @@ class TrackedRequest(aiohttp.ClientRequest):
     connection counts as reused, and a stale one is not silently replaced.
     """
 
+    session_headers: ClassVar[dict[str, str] | None] = {"User-Agent": USER_AGENT}
+    """What a session has to add to each request of this class."""
+
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         """Write the request and return the response, whose headers have yet to arrive."""
         _take_connection(conn).written = True
@@ -119,6 +121,7 @@ class SmallBodyRequest(TrackedRequest):
     needs neither.
     """
 
+    session_headers = None  # `update_headers` sets them, which costs less
     _small_body = b""
 
     def update_headers(self, headers: Any) -> None:
@@ -162,7 +165,7 @@ class SmallBodyRequest(TrackedRequest):
         )
 
 
-def request_class() -> type[aiohttp.ClientRequest]:
+def request_class() -> type[TrackedRequest]:
     """Return the class of requests for sessions that we create."""
     return SmallBodyRequest if _can_write_small_bodies() else TrackedRequest
 
@@ -176,14 +179,6 @@ def _can_write_small_bodies() -> bool:
         and names >= _REQUEST_ATTRIBUTES
         and inspect.signature(aiohttp.ClientResponse).parameters.keys() >= _RESPONSE_ARGUMENTS
     )
-
-
-def default_headers() -> dict[str, str] | None:
-    """Return the headers that a session that we create adds to each request.
-
-    None if `SmallBodyRequest` sets them itself, which costs less.
-    """
-    return None if request_class() is SmallBodyRequest else {"User-Agent": USER_AGENT}
 
 
 def _take_connection(conn: aiohttp.connector.Connection) -> ConnectionUse:

@@ -40,13 +40,13 @@ Request = str | ChatRequest | Sequence[Mapping[str, Any]]
 _CLIENT_REQUEST_ID = HEADER_NAMES["X-Client-Request-Id"]
 _ACCEPT = HEADER_NAMES["Accept"]
 _ACCEPT_ENCODING = HEADER_NAMES["Accept-Encoding"]
-# The data classes of this folder are msgspec structs, which are defined and created in C at a
-# fraction of the cost of attrs classes: each call creates several of them.
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=]{1000,}")
 _TOKENS_OF_A_FILE = 1500  # an image of 1.15 megapixels, the most that Claude does not scale down
 _USUAL_ANSWER_TOKENS = 1024
 
 
+# The data classes of this folder are msgspec structs, which are defined and created in C at a
+# fraction of the cost of attrs classes: each call creates several of them.
 class RequestFields(msgspec.Struct, eq=False, frozen=True):
     """The fields of a request that is sent at once, so that nothing has to be copied.
 
@@ -182,13 +182,13 @@ class CallSpec(msgspec.Struct, eq=False):
             headers[_ACCEPT] = "text/event-stream"
             # A compressed stream arrives in lumps, whenever the compressor's buffer is full.
             headers[_ACCEPT_ENCODING] = "identity"
-        choices, max_tokens = payload.get("n"), payload.get("max_tokens")
+        n, max_tokens = payload.get("n"), payload.get("max_tokens")
         return PreparedRequest(
             "chat/completions",
             headers,
             body,
             str(payload.get("model", "")),
-            choices if type(choices) is int and choices else 1,
+            n if type(n) is int and n else 1,
             client_request_id,
             self.is_stream,
             max_tokens if type(max_tokens) is int else None,

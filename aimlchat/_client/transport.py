@@ -182,13 +182,14 @@ class Transport:
                 raise ConfigurationError(msg)
             aiohttp_hooks.abandon(http)
         self._loop = loop
+        request_class = aiohttp_hooks.request_class()
         self._owned = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=self._limits.max_connections or 0, socket_factory=_create_socket
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            request_class=aiohttp_hooks.request_class(),
-            headers=aiohttp_hooks.default_headers(),
+            request_class=request_class,
+            headers=request_class.session_headers,
             **_SETTINGS,
         )
         return self._owned
