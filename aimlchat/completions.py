@@ -8,6 +8,7 @@ import attrs
 import msgspec
 
 from ._json import decode_json
+from .content import render_tool_call
 from .errors import ProtocolError
 
 if TYPE_CHECKING:
@@ -72,10 +73,13 @@ class RefusalDelta(msgspec.Struct, frozen=True, gc=False):
 class ToolCallDelta(msgspec.Struct, frozen=True, gc=False):
     """A piece of the arguments of a tool call.
 
-    ``text`` is a fragment of JSON. The first fragment of a call may be empty; it announces the
-    call. ``choice`` is the index of the choice, 0 unless ``n`` is above 1. ``index`` is the index
-    of the call in ``Choice.tool_calls``, whatever index the server gave it. ``id`` and ``name`` are
-    what is known so far, None until the server has sent one; `ToolCall.id` is never None.
+    ``text`` is a fragment of JSON, or of the input of a custom tool. The first fragment of a call
+    may be empty; it announces the call. The texts of a call add up to `ToolCall.raw_arguments`:
+    arguments that are an empty object come at the end of the stream, since some servers send that
+    as a placeholder, and arguments that a server repeats come once. ``choice`` is the index of the
+    choice, 0 unless ``n`` is above 1. ``index`` is the index of the call in ``Choice.tool_calls``,
+    whatever index the server gave it. ``id`` and ``name`` are what is known so far, None until the
+    server has sent one; `ToolCall.id` is never None.
     """
 
     text: str
@@ -148,6 +152,7 @@ class Choice:
         logprobs: the log probabilities as the server sent them, None if there are none.
         audio: the audio object (``data`` is base64), None if there is none.
         annotations: the annotations, such as citations, as the server sent them.
+        images: the images that the model made, as the server sent them. They are not sent back.
     """
 
     index: int = 0
@@ -160,6 +165,7 @@ class Choice:
     logprobs: Any = None
     audio: dict[str, Any] | None = None
     annotations: list[Any] = attrs.field(factory=list)
+    images: list[Any] = attrs.field(factory=list)
 
 
 _EMPTY_CHOICE = Choice()
@@ -260,28 +266,22 @@ class Completion:
     def as_message(self) -> dict[str, Any]:
         """Return choice 0 as an assistant message in OpenAI's form, for the next request.
 
-        Reasoning is left out. Each tool call keeps its id, which its result has to name.
+        Reasoning and images are left out. Each tool call keeps its id, which its result has to
+        name, and its `ToolCall.extra`.
 
         Raises:
-            ProtocolError: a tool call was cut off with its stream; the API would reject a
-                conversation that contains it.
+            ProtocolError: a tool call was cut off; the API would reject a conversation that
+                contains it.
         """
         cut = [call for call in self.tool_calls if not call.complete]
         if cut:
-            msg = f"tool call {cut[0].name!r} was cut off with its stream and cannot be sent back"
+            msg = f"tool call {cut[0].name!r} was cut off and cannot be sent back"
             raise ProtocolError(msg, partial=self)
         message: dict[str, Any] = {"role": "assistant", "content": self.text or None}
         if self.refusal:
             message["refusal"] = self.refusal
         if self.tool_calls:
-            message["tool_calls"] = [
-                {
-                    "id": call.id,
-                    "type": "function",
-                    "function": {"name": call.name, "arguments": call.raw_arguments or "{}"},
-                }
-                for call in self.tool_calls
-            ]
+            message["tool_calls"] = [render_tool_call(call) for call in self.tool_calls]
         return message
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "decode_data_uri",
     "detect_media_type",
     "remove_white_space",
+    "render_tool_call",
 ]
 
 # The first bytes of the formats that the API accepts: offset, bytes, media type. The name of a file
@@ -271,31 +272,47 @@ class Thinking:
 
 @attrs.frozen
 class ToolCall:
-    """A function call that the model requests.
+    """A call that the model requests, of a function or of a custom tool.
 
     - ``id``: what the result has to name to refer to the call; never empty in a completion.
-    - ``name``: the name of the function.
-    - ``raw_arguments``: the arguments as text, as received; it should be a JSON object.
-    - ``complete``: False if the stream ended too early. Do not act on such a call: its arguments
-      may be cut off.
+    - ``name``: the name of the function, or of the custom tool.
+    - ``raw_arguments``: the arguments as text, as received; it should be a JSON object. For a
+      custom tool it is the input, which is free text.
+    - ``complete``: False if the call was cut: its stream ended too early, or the model was stopped
+      (``length``, ``content_filter``) before the arguments were whole. Do not act on such a call.
+    - ``type``: ``function``, ``custom``, or the server's own word.
+    - ``extra``: the keys of the call that have no field here, as the server sent them, such as
+      ``extra_content`` with Gemini's ``thought_signature``; those inside ``function`` are in
+      ``extra["function"]``. They are sent back in the openai dialect.
     """
 
     id: str
     name: str
     raw_arguments: str = ""
     complete: bool = True
+    type: str = attrs.field(default="function", kw_only=True)
+    extra: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True, hash=False)
 
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments, parsed at each access; ``{}`` if the text is blank.
 
-        Raises `ProtocolError` if the call is not complete, or if its text is not a JSON object.
+        Control characters in strings, such as a raw line break, are allowed. An object that is
+        encoded twice, as a JSON string, is decoded twice.
+
+        Raises `ProtocolError` if the call is not complete, if it is a call of a custom tool, or if
+        its text is not a JSON object.
         """
         if not self.complete:
-            msg = f"tool call {self.name!r} was cut off with its stream; see .raw_arguments"
+            msg = f"tool call {self.name!r} was cut off; see .raw_arguments"
+            raise ProtocolError(msg)
+        if self.type == "custom":
+            msg = f"tool call {self.name!r} is of a custom tool: its input is .raw_arguments"
             raise ProtocolError(msg)
         try:
-            arguments = json.loads(self.raw_arguments.strip() or "{}")
+            arguments = json.loads(self.raw_arguments.strip() or "{}", strict=False)
+            if isinstance(arguments, str) and arguments.lstrip().startswith("{"):
+                arguments = json.loads(arguments, strict=False)
         except (ValueError, RecursionError) as error:
             msg = f"the arguments of tool call {self.name!r} are not JSON: {error}"
             raise ProtocolError(msg) from error
@@ -303,6 +320,20 @@ class ToolCall:
             msg = f"the arguments of tool call {self.name!r} are not a JSON object"
             raise ProtocolError(msg)
         return arguments
+
+
+def render_tool_call(call: ToolCall) -> dict[str, Any]:
+    """Return a tool call in OpenAI's form, as an assistant message has it."""
+    if call.type == "custom":
+        key, inner = "custom", {"name": call.name, "input": call.raw_arguments}
+    else:
+        arguments = call.raw_arguments if call.raw_arguments.strip() else "{}"
+        key, inner = "function", {"name": call.name, "arguments": arguments}
+    extra = dict(call.extra)
+    inner_extra = extra.pop(key, None)
+    if isinstance(inner_extra, dict):
+        inner = inner_extra | inner
+    return extra | {"id": call.id, "type": call.type, key: inner}
 
 
 @attrs.frozen

@@ -298,8 +298,9 @@ class ChatRequest:
         """Return a copy with an assistant message added, to send the model's answer back.
 
         Args:
-            message: a text, or a completion: its text, refusal and tool calls are sent. Its
-                reasoning is not, since the API does not accept it.
+            message: a text, or a completion: its text, refusal and tool calls are sent, these
+                with their `ToolCall.extra` in the openai dialect. Its reasoning is not, since the
+                API does not accept it.
 
         Raises:
             InvalidRequestError: for a completion with a tool call that was cut off, or with nothing
@@ -318,7 +319,10 @@ class ChatRequest:
             msg = "the completion has neither text, refusal nor tool calls; leave it out"
             refuse(msg, f"{field}.content")
         parts = (Text(content),) if content else ()
-        calls = message.tool_calls
+        calls = tuple(
+            attrs.evolve(call, extra=freeze(call.extra)) if call.extra else call
+            for call in message.tool_calls
+        )
         return self._add(Message("assistant", parts, tool_calls=calls, refusal=message.refusal))
 
     def tool_result(self, call_id: str, content: Any, *, is_error: bool = False) -> Self:

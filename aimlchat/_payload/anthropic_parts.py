@@ -13,8 +13,9 @@ from aimlchat.content import (
     decode_base64,
     decode_data_uri,
 )
-from aimlchat.errors import InvalidRequestError, ProtocolError
+from aimlchat.errors import InvalidRequestError
 
+from .arguments import parse_arguments
 from .json_values import check_text, describe, refuse, to_json_value
 from .limits import check_call_id
 from .media import check_url, require_media_type
@@ -110,16 +111,15 @@ def build_result_part(part: Any, field: str) -> dict[str, Any]:
 def build_tool_use(call: ToolCall, field: str) -> dict[str, Any]:
     """Return the part for a tool call in the conversation.
 
-    Raises `InvalidRequestError` if the call has no id, or if its arguments are cut off or not a
-    JSON object.
+    Raises `InvalidRequestError` if the call has no id, if it is of a custom tool, or if its
+    arguments are cut off or not a JSON object.
     """
     call_id = check_call_id(call.id, f"{field}.id")
+    if call.type == "custom":
+        msg = f"the anthropic dialect has no calls of type 'custom', as {describe(call.name)} is"
+        refuse(f"{msg}; leave it out", f"{field}.type")
     arguments_field = f"{field}.function.arguments"
-    try:
-        arguments = call.arguments
-    except ProtocolError as error:
-        msg = f"{error}; mend them, or leave the call and its result out"
-        raise InvalidRequestError(msg, field=arguments_field) from error
+    arguments = parse_arguments(call, arguments_field)
     return {
         "type": "tool_use",
         "id": call_id,

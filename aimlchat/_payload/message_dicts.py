@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aimlchat.content import decode_base64, decode_data_uri, remove_white_space
+from aimlchat.content import ToolCall, decode_base64, decode_data_uri, remove_white_space
 
+from .arguments import build_arguments
 from .json_values import describe, is_mapping, refuse, to_json_value
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ def parse_message(message: Any, field: str) -> dict[str, Any]:
     """Check a message dict, and return a copy of it in plain types.
 
     Roles, contents, parts and tool calls of known form are checked. White space is removed from
-    base64, since the API rejects it. Raises `InvalidRequestError`, whose ``field`` is the path of
-    the invalid value.
+    base64, since the API rejects it, and arguments that only a lenient parser reads are mended.
+    Raises `InvalidRequestError`, whose ``field`` is the path of the invalid value.
     """
     if (copy := _copy_plain_text(message)) is not None:
         return copy
@@ -40,6 +41,9 @@ def parse_message(message: Any, field: str) -> dict[str, Any]:
         refuse(msg, f"{field}.role")
     if role == "assistant":
         _check_tool_calls(parsed.get("tool_calls"), f"{field}.tool_calls")
+        function = parsed.get("function_call")
+        if isinstance(function, dict) and function.get("arguments") is not None:
+            _check_function(function, "", f"{field}.function_call")
     if role == "tool":
         _require_text(parsed, "tool_call_id", field)
     _check_content(parsed, role, f"{field}.content")
@@ -207,8 +211,15 @@ def _check_tool_calls(calls: Any, field: str) -> None:
         _require_text(call, "id", call_field)
         if call.get("type") in (None, "function"):
             function = _require_dict(call, "function", call_field)
-            _require_text(function, "name", f"{call_field}.function")
-            arguments = function.get("arguments")
-            if not isinstance(arguments, str):
-                msg = f"{describe(arguments)} is not JSON text; use json.dumps()"
-                refuse(msg, f"{call_field}.function.arguments")
+            _check_function(function, call["id"], f"{call_field}.function")
+
+
+def _check_function(function: dict[str, Any], call_id: str, field: str) -> None:
+    """Check the name and the arguments of a call."""
+    name = _require_text(function, "name", field)
+    arguments = function.get("arguments")
+    if not isinstance(arguments, str):
+        msg = f"{describe(arguments)} is not JSON text; use json.dumps()"
+        refuse(msg, f"{field}.arguments")
+    call = ToolCall(call_id, name, arguments)
+    function["arguments"] = build_arguments(call, f"{field}.arguments")

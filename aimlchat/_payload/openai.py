@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aimlchat.content import Audio, Document, Image, Message, Text, ToolCall
+from aimlchat.content import Audio, Document, Image, Message, Text, ToolCall, render_tool_call
 from aimlchat.errors import InvalidRequestError
 
 from . import limits
+from .arguments import build_arguments
 from .json_values import check_text, describe, refuse
 from .media import check_url, require_media_type
 from .message_dicts import BLANK_MESSAGE, is_blank_text, parse_message
@@ -191,16 +192,21 @@ def _build_assistant(message: Message, field: str) -> dict[str, Any]:
 def _build_tool_call(call: ToolCall, field: str) -> dict[str, Any]:
     call_id = limits.check_call_id(call.id, f"{field}.id")
     if not call.complete:
-        msg = f"the call of {describe(call.name)} was cut off with its stream; ask for it again"
-        refuse(msg, field)
-    return {
-        "id": call_id,
-        "type": "function",
-        "function": {
-            "name": check_text(call.name, f"{field}.function.name"),
-            "arguments": check_text(call.raw_arguments, f"{field}.function.arguments") or "{}",
-        },
-    }
+        refuse(f"the call of {describe(call.name)} was cut off; ask for it again", field)
+    if call.type == "custom":
+        inner_field = f"{field}.custom"
+        text = check_text(call.raw_arguments, f"{inner_field}.input")
+    else:
+        inner_field = f"{field}.function"
+        text = build_arguments(call, f"{inner_field}.arguments")
+    checked = ToolCall(
+        call_id,
+        check_text(call.name, f"{inner_field}.name"),
+        text,
+        type=check_text(call.type, f"{field}.type"),
+        extra=limits.check_dict(call.extra, f"{field}.extra") if call.extra else {},
+    )
+    return render_tool_call(checked)
 
 
 def _build_tool_result(message: Message, field: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aimlchat.completions import Cost, Delta
+    from aimlchat.content import ToolCall
 
     from .chunks import Chunk, FunctionFragment, PlainChunk
 
@@ -42,6 +43,7 @@ class _ChoiceBuilder:
         "audio",
         "audio_pieces",
         "finish_reason",
+        "images",
         "index",
         "logprobs",
         "reasoning",
@@ -62,19 +64,25 @@ class _ChoiceBuilder:
         self.audio: dict[str, Any] | None = None
         self.audio_pieces: dict[str, list[str]] = {}
         self.annotations: list[Any] = []
+        self.images: list[Any] = []
 
     def build(self, ids: ToolCallIds, *, complete: bool) -> Choice:
+        finish_reason = normalize_finish_reason(self.finish_reason)
+        calls: tuple[ToolCall, ...] = ()
+        if self.tool_calls is not None:
+            calls = self.tool_calls.build(ids, complete=complete, finish_reason=finish_reason)
         return Choice(
             index=self.index,
             text="".join(self.answer),
             reasoning="".join(self.reasoning),
             refusal="".join(self.refusal) or None,
-            tool_calls=self.tool_calls.build(ids, complete=complete) if self.tool_calls else (),
-            finish_reason=normalize_finish_reason(self.finish_reason),
+            tool_calls=calls,
+            finish_reason=finish_reason,
             native_finish_reason=self.finish_reason,
             logprobs=self.logprobs and {k: _copy_list(v) for k, v in self.logprobs.items()},
             audio=self._build_audio(),
             annotations=list(self.annotations),
+            images=list(self.images),
         )
 
     def _build_audio(self) -> dict[str, Any] | None:
@@ -99,6 +107,7 @@ class Accumulator:
         self._choices: dict[int, _ChoiceBuilder] = {}
         self._unfinished = 0
         self._mender = SurrogateMender()
+        self._call_ids = ToolCallIds()
         self._id = ""
         self._model = ""
         self._created: int | None = None
@@ -111,6 +120,8 @@ class Accumulator:
         """How many choices have a finish reason; 0 while one that began lacks it."""
         self.has_chunk = False
         """Whether a chunk has arrived: an object with ``choices``, even if that list is empty."""
+        self.has_whole_calls = False
+        """Whether each entry of ``tool_calls`` is a call of its own, as in a whole completion."""
 
     def add(self, chunk: Chunk, deltas: list[Delta], *, lenient: bool = False) -> None:
         """Add a chunk, and append its deltas to the list.
@@ -185,6 +196,8 @@ class Accumulator:
         for builder in self._choices.values():
             if builder.tags is not None:
                 self._add_split(builder, builder.tags.close(), deltas)
+            if builder.tool_calls is not None:
+                deltas += builder.tool_calls.close(builder.index)
 
     def build(self, *, complete: bool, raw: Any, **fields: Any) -> Completion:
         """Build the completion so far.
@@ -196,12 +209,7 @@ class Accumulator:
             **fields: the fields of `Completion` that are not in the body. The cost is read from
                 ``headers`` if no chunk has it.
         """
-        ids = ToolCallIds(
-            id_
-            for builder in self._choices.values()
-            if builder.tool_calls
-            for id_ in builder.tool_calls.wire_ids
-        )
+        ids = self._call_ids.copy()
         return Completion(
             choices=tuple(
                 self._choices[index].build(ids, complete=complete)
@@ -247,7 +255,7 @@ class Accumulator:
             deltas.append(RefusalDelta(text, builder.index))
         if message.tool_calls or message.function_call:
             self._add_tool_calls(message, builder, deltas)
-        if message.audio or message.annotations:
+        if message.audio or message.annotations or message.images:
             _add_media(builder, message)
 
     def _add_split(
@@ -265,12 +273,13 @@ class Accumulator:
         self, message: ChunkMessage, builder: _ChoiceBuilder, deltas: list[Delta]
     ) -> None:
         if builder.tool_calls is None:
-            builder.tool_calls = ToolCallAssembler()
-        fragments = message.tool_calls or []
-        if message.function_call is not None:
-            fragments = [*fragments, ToolCallFragment(function=message.function_call)]
+            builder.tool_calls = ToolCallAssembler(self._call_ids)
+        # A server that sends both repeats the call under its old name.
+        fragments = message.tool_calls or [
+            ToolCallFragment(index=0, function=message.function_call)
+        ]
         for fragment in fragments:
-            delta = builder.tool_calls.add(fragment, builder.index)
+            delta = builder.tool_calls.add(fragment, builder.index, is_whole=self.has_whole_calls)
             if delta is not None:
                 deltas.append(delta)
 
@@ -288,6 +297,10 @@ class Accumulator:
                     setattr(message, field, self._mender.mend((index, field), text))
             for fragment in message.tool_calls or ():
                 self._mend_arguments((index, f"arguments of {fragment.index}"), fragment.function)
+                custom = fragment.custom
+                if custom is not None and custom.input:
+                    key = (index, f"input of {fragment.index}")
+                    custom.input = self._mender.mend(key, custom.input)
             self._mend_arguments((index, "function_call"), message.function_call)
 
     def _mend_arguments(self, key: tuple[int, str], function: FunctionFragment | None) -> None:
@@ -342,7 +355,7 @@ def _add_logprobs(builder: _ChoiceBuilder, logprobs: dict[str, Any]) -> None:
 
 
 def _add_media(builder: _ChoiceBuilder, message: ChunkMessage) -> None:
-    """Add audio, whose data and transcript arrive in pieces, and annotations."""
+    """Add audio, whose data and transcript arrive in pieces, annotations and images."""
     if message.audio:
         if builder.audio is None:
             builder.audio = {}
@@ -352,3 +365,4 @@ def _add_media(builder: _ChoiceBuilder, message: ChunkMessage) -> None:
             elif value is not None or key not in builder.audio:
                 builder.audio[key] = value
     builder.annotations.extend(message.annotations or ())
+    builder.images.extend(message.images or ())

@@ -20,6 +20,7 @@ __all__ = [
     "Chunk",
     "ChunkChoice",
     "ChunkMessage",
+    "CustomFragment",
     "FunctionFragment",
     "PlainChunk",
     "ToolCallFragment",
@@ -30,19 +31,35 @@ __all__ = [
 ]
 
 
-class FunctionFragment(msgspec.Struct, gc=False):
+class FunctionFragment(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """The ``function`` of a tool call: its name, and a piece of its arguments (JSON text)."""
 
     name: str | None = None
     arguments: str | None = None
 
 
-class ToolCallFragment(msgspec.Struct, gc=False):
-    """One entry of ``tool_calls``: a piece of a call in a stream, a whole call otherwise."""
+class CustomFragment(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """The ``custom`` of a tool call: its name, and a piece of its input (free text)."""
+
+    name: str | None = None
+    input: str | None = None
+
+
+class ToolCallFragment(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """One entry of ``tool_calls``: a piece of a call in a stream, a whole call otherwise.
+
+    The decoder rejects unknown keys, so that the lenient path reads the fragment and keeps them in
+    ``extra``. That path is slower, but the servers that send such keys send few fragments: Gemini
+    sends each call whole.
+    """
 
     index: int | None = None
     id: str | None = None
+    type: str | None = None
     function: FunctionFragment | None = None
+    custom: CustomFragment | None = None
+    # The name keeps the decoder from filling it: no server has such a key.
+    extra: dict[str, Any] | None = msgspec.field(default=None, name="<unknown keys>")
 
 
 class ChunkMessage(msgspec.Struct, gc=False):
@@ -63,6 +80,7 @@ class ChunkMessage(msgspec.Struct, gc=False):
     function_call: FunctionFragment | None = None
     audio: dict[str, Any] | None = None
     annotations: list[Any] | None = None
+    images: list[Any] | None = None
 
 
 class ChunkChoice(msgspec.Struct, gc=False):
@@ -112,6 +130,7 @@ class PlainMessage(msgspec.Struct, gc=False):
     function_call: None = None
     audio: None = None
     annotations: None = None
+    images: None = None
 
 
 class PlainChoice(msgspec.Struct, gc=False):

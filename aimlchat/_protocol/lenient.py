@@ -11,7 +11,14 @@ import json
 import math
 from typing import Any
 
-from .chunks import Chunk, ChunkChoice, ChunkMessage, FunctionFragment, ToolCallFragment
+from .chunks import (
+    Chunk,
+    ChunkChoice,
+    ChunkMessage,
+    CustomFragment,
+    FunctionFragment,
+    ToolCallFragment,
+)
 from .surrogates import mend_surrogates
 
 __all__ = [
@@ -25,6 +32,10 @@ __all__ = [
 ]
 
 _KNOWN_KEYS = frozenset(Chunk.__struct_fields__)
+_FUNCTION_KEYS = frozenset(("name", "arguments"))
+_CALL_KEYS = _FUNCTION_KEYS | {"index", "id", "type", "function", "custom"}
+_CUSTOM_KEYS = frozenset(("name", "input"))
+_IMAGE_PARTS = ("image_url", "image", "output_image")  # the types of images among parts of content
 
 
 def read_text(value: Any) -> str | None:
@@ -148,7 +159,9 @@ def _parse_choice(choice: dict[str, Any]) -> ChunkChoice:
 def _parse_message(message: dict[str, Any]) -> ChunkMessage:
     content, audio = message.get("content"), message.get("audio")
     thinking = ""
+    images = _wrap_object(message.get("images"))
     if isinstance(content, list):
+        images += [part for part in content if read_dict(part).get("type") in _IMAGE_PARTS]
         content, thinking = _split_parts(content)
     return ChunkMessage(
         content=read_text(content),
@@ -157,7 +170,7 @@ def _parse_message(message: dict[str, Any]) -> ChunkMessage:
         refusal=read_text(message.get("refusal")),
         tool_calls=[
             _parse_fragment(fragment)
-            for fragment in read_list(message.get("tool_calls"))
+            for fragment in _wrap_object(message.get("tool_calls"))
             if isinstance(fragment, dict)
         ],
         reasoning_details=read_list(message.get("reasoning_details")),
@@ -165,14 +178,49 @@ def _parse_message(message: dict[str, Any]) -> ChunkMessage:
         function_call=_parse_function(message.get("function_call")),
         audio=audio if isinstance(audio, dict) else None,
         annotations=read_list(message.get("annotations")),
+        images=images,
     )
 
 
+def _wrap_object(value: Any) -> list[Any]:
+    """Return a copy of a JSON array; an object in place of the array counts as its only item."""
+    return [value] if isinstance(value, dict) else list(read_list(value))
+
+
 def _parse_fragment(fragment: dict[str, Any]) -> ToolCallFragment:
+    """Read a fragment of a tool call, and keep its unknown keys.
+
+    Some gateways leave out ``function``, or put its keys beside the id.
+    """
+    function, custom = read_dict(fragment.get("function")), fragment.get("custom")
+    extra = _find_unknown(fragment, _CALL_KEYS)
+    if unknown := _find_unknown(function, _FUNCTION_KEYS):
+        extra["function"] = unknown
+    if unknown := _find_unknown(read_dict(custom), _CUSTOM_KEYS):
+        extra["custom"] = unknown
+    for key in _FUNCTION_KEYS:
+        if function.get(key) is None and key in fragment:
+            function = function | {key: fragment[key]}
     return ToolCallFragment(
         index=read_int(fragment.get("index")),
         id=_read_identifier(fragment.get("id")),
-        function=_parse_function(fragment.get("function")),
+        type=_read_identifier(fragment.get("type")),
+        function=_parse_function(function),
+        custom=_parse_custom(custom),
+        extra=extra,
+    )
+
+
+def _find_unknown(holder: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    """Return the keys that are not known and not null."""
+    return {key: value for key, value in holder.items() if key not in known and value is not None}
+
+
+def _parse_custom(custom: Any) -> CustomFragment | None:
+    if not isinstance(custom, dict):
+        return None
+    return CustomFragment(
+        name=_read_identifier(custom.get("name")), input=read_text(custom.get("input"))
     )
 
 

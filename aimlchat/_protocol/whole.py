@@ -93,6 +93,7 @@ def accumulate_body(
     Each ``message`` replaces the ``delta``. Perplexity's sonar sends both; the ``delta`` repeats
     the message and is ignored.
     """
+    content.has_whole_calls = True
     for choice in chunk.choices or ():
         choice.delta = choice.message
         calls = (choice.message and choice.message.tool_calls) or ()
@@ -118,6 +119,7 @@ def _build_plain_choice(chunk: Chunk, model: str) -> Choice | None:
         or message.function_call is not None
         or message.audio
         or message.annotations
+        or message.images
         or choice.logprobs is not None
     ):
         return None

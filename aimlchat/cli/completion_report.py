@@ -53,6 +53,8 @@ def list_notices(completion: Completion) -> list[str]:
         notices.append(f"The model refused: {completion.refusal}")
     notices += [
         f"The model calls the tool {call.name} with {call.raw_arguments or 'no arguments'}."
+        if call.complete
+        else f"The call of the tool {call.name} was cut off."
         for call in completion.tool_calls
     ]
     if not completion.text and not notices:

@@ -150,7 +150,8 @@ class Framer:
         frames = self._end_part()
         call = self._calls.setdefault(delta.index, _AnnouncedCall())
         if not call.id:
-            if delta.name is None:  # `tool-input-start` needs a name
+            # `tool-input-start` needs the name, which may arrive in pieces before the arguments.
+            if delta.name is None or not delta.text:
                 call.pending_arguments += delta.text
                 return frames
             frames += self._announce_tool_call(call, delta.index, delta.id, delta.name)
@@ -181,7 +182,11 @@ class Framer:
             end |= {"type": "tool-input-available", "input": tool_call.arguments}
         except ProtocolError:
             # The page must not execute this call; the AI SDK has this frame for that.
-            sentence = "The arguments of this tool call are not valid JSON."
+            sentence = (
+                "The arguments of this tool call are not valid JSON."
+                if tool_call.complete
+                else "This tool call was cut off."
+            )
             raw_arguments = tool_call.raw_arguments
             end |= {"type": "tool-input-error", "input": raw_arguments, "errorText": sentence}
         frames.append(end)
