@@ -18,7 +18,8 @@ from .lenient import read_reasoning
 from .metadata import normalize_finish_reason, parse_cost, parse_usage
 from .surrogates import SurrogateMender, mend_surrogates
 from .think_tags import ThinkTagSplitter, may_use_tags
-from .tool_calls import ToolCallAssembler, ToolCallIds
+from .tool_call_builder import ToolCallIds
+from .tool_calls import ToolCallAssembler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
