@@ -81,10 +81,10 @@ class ToolCallBuilder:
         self.name: str | None = None
         self.arguments: list[str] = []  # those that were handed out as deltas
         self.placeholder = ""  # an empty object that is the only arguments so far
-        self.nesting = _Nesting()
+        self.nesting: _Nesting | None = None  # None until it is needed
         self.scanned = 0  # how many fragments of the arguments `nesting` has read
         self.length = 0  # of these fragments together
-        self.extra: dict[str, Any] = {}
+        self.extra: dict[str, Any] | None = None
 
     @property
     def has_arguments(self) -> bool:
@@ -97,6 +97,8 @@ class ToolCallBuilder:
             return True
         if self.type == "custom":  # its input is free text
             return False
+        if self.nesting is None:
+            self.nesting = _Nesting()
         # Each fragment is scanned once, however often this is called.
         for fragment in self.arguments[self.scanned :]:
             self.nesting.feed(fragment)
@@ -105,11 +107,13 @@ class ToolCallBuilder:
         return self.nesting.is_closed
 
     def repeats(self, text: str) -> bool:
-        """Return whether the text is the arguments once more, perhaps in another layout.
+        """Return whether the text adds nothing: it is the arguments once more, or an empty object.
 
         Gateways that translate another API send the pieces of the arguments, then all of them.
         Requires that `is_whole` has returned True.
         """
+        if _EMPTY_OBJECT.fullmatch(text):
+            return True
         if len(text) * _MAX_LAYOUT_RATIO < self.length:
             return False
         arguments = "".join(self.arguments)
@@ -122,8 +126,6 @@ class ToolCallBuilder:
 
     def add_name(self, name: str) -> None:
         """Take a name: a repeated one, a longer one in place of the name, or its next piece."""
-        if not name:
-            return
         if self.name is None or name.startswith(self.name):
             self.name = name
         elif len(self.name) + len(name) <= _MAX_NAME:
@@ -136,29 +138,26 @@ class ToolCallBuilder:
         where Claude's stream announces a call, and the arguments after it. Once the arguments are
         whole, an empty object or the same arguments add nothing.
         """
-        if not text or self.type == "custom":
+        if self.type == "custom":
             pass
-        elif not self.arguments and _EMPTY_OBJECT.fullmatch(text):
+        elif self.arguments:
+            if opens_object(text) and self.is_whole and self.repeats(text):
+                return ""
+        elif _EMPTY_OBJECT.fullmatch(text):
             self.placeholder = text
             return ""
-        elif self.placeholder and not text.strip():
-            self.placeholder += text
-            return ""
         elif self.placeholder:
+            if not text.strip():
+                return ""
             text = text if opens_object(text) else self.placeholder + text
             self.placeholder = ""
-        elif (
-            opens_object(text)
-            and self.is_whole
-            and (_EMPTY_OBJECT.fullmatch(text) or self.repeats(text))
-        ):
-            return ""
-        if text:
-            self.arguments.append(text)
+        self.arguments.append(text)
         return text
 
     def add_extra(self, extra: dict[str, Any]) -> None:
         """Take unknown keys of a fragment; those of a later one win, null replaces nothing."""
+        if self.extra is None:
+            self.extra = {}
         _merge(self.extra, extra, _MERGED_DEPTH)
 
     def release(self) -> str:
@@ -177,7 +176,7 @@ class ToolCallBuilder:
             text,
             complete,
             type=self.type,
-            extra=_copy(self.extra, _MERGED_DEPTH),
+            extra=_copy(self.extra, _MERGED_DEPTH) if self.extra else {},
         )
 
     def _is_certainly_whole(self, text: str) -> bool:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ToolCallAssembler"]
 
+_MAY_OPEN_OBJECT = "{ \t\r\n"
+
 
 class ToolCallAssembler:
     """The tool calls of one choice.
@@ -54,7 +56,7 @@ class ToolCallAssembler:
             and (function := fragment.function) is not None
             and (not function.name or function.name == call.name)
             and (text := function.arguments)
-            and "{" not in text
+            and ("{" not in text or text[0] not in _MAY_OPEN_OBJECT)
             and fragment.extra is None
         ):
             # The usual case, at half of the cost: only the next piece of the arguments.
@@ -82,9 +84,11 @@ class ToolCallAssembler:
             if call.id is None:
                 call.wire_id, call.id = id_, self._ids.claim(id_)
         call.type = type_ or call.type
-        call.add_name(name or "")
-        call.add_extra(fragment.extra or {})
-        text = call.add_arguments(text)
+        if name:
+            call.add_name(name)
+        if fragment.extra:
+            call.add_extra(fragment.extra)
+        text = text and call.add_arguments(text)
         if not (text or is_new):
             return None
         return ToolCallDelta(text, choice, call.index, call.id, call.name)
