@@ -24,12 +24,13 @@ WHOLE = Completion(
         Choice(
             text="b",
             reasoning="a",
-            tool_calls=(ToolCall("t", "f", '{"x": [1]}'),),
+            tool_calls=(ToolCall("t", "f", '{"x": [1]}', extra={"k": {"l": 1}}),),
             finish_reason="tool_calls",
             native_finish_reason="tool_use",
             logprobs={"content": [{"token": "b"}]},
             audio={"data": "x"},
             annotations=[{"url": "u"}],
+            images=[{"image_url": {"url": "u"}}],
         ),
         Choice(index=1, refusal="No."),
     ),
@@ -117,6 +118,7 @@ class TestCompletion:
                     "id": "t",
                     "type": "function",
                     "function": {"name": "f", "arguments": '{"x": [1]}'},
+                    "k": {"l": 1},
                 }
             ],
         }
@@ -135,7 +137,14 @@ class TestCompletion:
 class TestArguments:
     @pytest.mark.parametrize(
         ("raw", "arguments"),
-        [("", {}), (" \n", {}), ("{}", {}), ('{"x": {"y": [1]}}', {"x": {"y": [1]}})],
+        [
+            ("", {}),
+            (" \n", {}),
+            ("{}", {}),
+            ('{"x": {"y": [1]}}', {"x": {"y": [1]}}),
+            ('{"x": "a\nb\r\n\tc\x00"}', {"x": "a\nb\r\n\tc\x00"}),
+            ('"{\\"x\\": 1}"', {"x": 1}),
+        ],
     )
     def test_arguments_are_a_dictionary(self, raw, arguments):
         assert ToolCall("t", "f", raw).arguments == arguments
@@ -146,7 +155,8 @@ class TestArguments:
         assert call.arguments == {"x": []}
 
     @pytest.mark.parametrize(
-        "raw", ["{", '{"x": 1', "x", "{}{}", "[" * 100_000, '{"x": ' + "1" * 5000 + "}"]
+        "raw",
+        ["{", '{"x": 1', "x", "{}{}", "[" * 100_000, '{"x": ' + "1" * 5000 + "}", '"{"', "{} x"],
     )
     def test_broken_arguments_raise_a_clear_error(self, raw):
         with pytest.raises(ProtocolError, match="'tide' are not JSON"):
@@ -160,3 +170,12 @@ class TestArguments:
     def test_the_arguments_of_a_cut_call_raise_a_clear_error(self):
         with pytest.raises(ProtocolError, match="'tide' was cut off"):
             ToolCall("t", "tide", "{}", complete=False).arguments  # noqa: B018
+
+    def test_the_input_of_a_custom_tool_raises_a_clear_error(self):
+        with pytest.raises(ProtocolError, match="'tide' is of a custom tool"):
+            ToolCall("t", "tide", "{}", type="custom").arguments  # noqa: B018
+
+
+def test_a_tool_call_can_be_hashed():
+    call = ToolCall("t", "f", extra={"k": 1})
+    assert len({call, ToolCall("t", "f", extra={"k": 1}), ToolCall("t", "f")}) == 2

@@ -23,7 +23,12 @@ def build_document(completion: Completion, *, reasoning: bool) -> dict[str, Any]
         "reasoning": completion.reasoning,
         "finish_reason": completion.finish_reason,
         "tool_calls": [
-            {"id": call.id, "name": call.name, "arguments": call.raw_arguments}
+            {
+                "id": call.id,
+                "name": call.name,
+                "arguments": call.raw_arguments,
+                "complete": call.complete,
+            }
             for call in completion.tool_calls
         ],
         "usage": completion.usage and completion.usage.as_dict(),

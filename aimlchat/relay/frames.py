@@ -179,7 +179,7 @@ class Framer:
         )
         end: Frame = {"toolCallId": call.id, "toolName": tool_call.name}
         try:
-            end |= {"type": "tool-input-available", "input": tool_call.arguments}
+            end |= {"type": "tool-input-available", "input": _read_input(tool_call)}
         except ProtocolError:
             # The page must not execute this call; the AI SDK has this frame for that.
             sentence = (
@@ -191,6 +191,13 @@ class Framer:
             end |= {"type": "tool-input-error", "input": raw_arguments, "errorText": sentence}
         frames.append(end)
         return frames
+
+
+def _read_input(call: ToolCall) -> Any:
+    """Return the input of a call; raise `ProtocolError` if the page must not execute it."""
+    if call.type == "custom" and call.complete:
+        return call.raw_arguments
+    return call.arguments
 
 
 def _build_arguments_frame(call_id: str, text: str) -> Frame:

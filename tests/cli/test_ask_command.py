@@ -123,7 +123,7 @@ async def test_json_has_the_tool_calls(ask, emulator):
     emulator.reply(tool_calls=[{"id": "c1", "name": "weather", "arguments": {"city": "Rome"}}])
     document = json.loads((await ask("--json", "Why?")).stdout)
     (call,) = document["tool_calls"]
-    assert (call["id"], call["name"]) == ("c1", "weather")
+    assert (call["id"], call["name"], call["complete"]) == ("c1", "weather", True)
     assert json.loads(call["arguments"]) == {"city": "Rome"}
 
 
@@ -145,6 +145,10 @@ async def test_json_prints_no_document_of_an_incomplete_answer(ask, emulator, en
         ({"text": "Ye", "finish_reason": "moonshine"}, "an unknown finish reason: moonshine"),
         ({"refusal": "I will not."}, "The model refused: I will not."),
         ({"tool_calls": [("weather", {"city": "Rome"})]}, 'the tool weather with {"city":"Rome"}'),
+        (
+            {"tool_calls": [("weather", "")], "finish_reason": "length"},
+            "The call of the tool weather was cut off.",
+        ),
         ({"reasoning": "Hm."}, "The model gave no answer."),
     ],
 )

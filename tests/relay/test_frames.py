@@ -25,6 +25,7 @@ from aimlchat import (
     RequestTimeoutError,
     ServerError,
     StreamInterruptedError,
+    StreamParser,
     ToolCall,
     ToolCallDelta,
     Usage,
@@ -136,6 +137,51 @@ def test_broken_arguments_are_an_error_of_their_tool_call_only():
     assert frames[1]["type"] == "tool-input-error"
     assert frames[1]["input"] == '{"q":'
     assert frames[-1]["type"] == "finish"
+
+
+def test_a_call_that_was_cut_off_is_an_error_and_never_available():
+    delta = ToolCallDelta("", id="a", name="delete_files")
+    call = ToolCall("a", "delete_files", "", complete=False)
+
+    frames = finish_after(delta, tool_calls=(call,), finish_reason="length")
+
+    assert [frame["type"] for frame in frames] == ["tool-input-start", "tool-input-error", "finish"]
+    assert frames[1]["errorText"] == "This tool call was cut off."
+
+
+@pytest.mark.parametrize("arguments", ["", "{}", '{"path"'])
+def test_a_call_of_a_stream_that_reached_its_token_limit_is_an_error(arguments):
+    function = {"name": "delete_files", "arguments": arguments}
+    delta = {"tool_calls": [{"index": 0, "id": "a", "function": function}]}
+    choice = {"index": 0, "delta": delta, "finish_reason": "length"}
+    parser, framer = StreamParser("m"), Framer()
+
+    deltas = parser.feed(b"data: %s\n\n" % json.dumps({"choices": [choice]}).encode())
+    frames = [frame for delta in [*deltas, *parser.close()] for frame in framer.feed(delta)]
+    frames += framer.finish(parser.completion)
+
+    types = [frame["type"] for frame in frames if frame["type"] != "tool-input-delta"]
+    assert types == ["tool-input-start", "tool-input-error", "finish"]
+
+
+def test_the_input_of_a_custom_tool_is_available_as_text():
+    call = ToolCall("a", "python", "print(1)", type="custom")
+
+    frames = finish_after(ToolCallDelta("print(1)", id="a", name="python"), tool_calls=(call,))
+
+    assert frames[0]["type"] == "tool-input-available"
+    assert frames[0]["input"] == "print(1)"
+
+
+def test_a_call_is_announced_with_its_arguments_since_its_name_may_arrive_in_pieces():
+    deltas = [
+        ToolCallDelta("", id="a", name="put_a"),
+        ToolCallDelta('{"q":', id="a", name="put_away_file"),
+    ]
+
+    start, _ = feed_all(*deltas)
+
+    assert start == {"type": "tool-input-start", "toolCallId": "a", "toolName": "put_away_file"}
 
 
 def test_a_lone_surrogate_in_the_arguments_is_replaced():
