@@ -1,7 +1,7 @@
 """The lenient path: reads a chunk from any JSON object, whatever the types in it.
 
 It is slower than the decoders in `chunks` and accepts what they reject: a value of an unexpected
-type, content as a list of parts, unknown top-level keys. A value that cannot be understood counts
+type, content as a list of parts, unknown top-level keys, unknown keys of a tool call. A value that cannot be understood counts
 as absent, so that the text next to it is not lost.
 """
 

@@ -68,7 +68,7 @@ class ToolCallAssembler:
         self, fragment: ToolCallFragment, choice: int, *, is_whole: bool
     ) -> ToolCallDelta | None:
         type_, name, text = _read_fragment(fragment)
-        id_ = fragment.id or None
+        id_ = fragment.id if fragment.id and not fragment.id.isspace() else None
         call = None if is_whole else self._find_call(fragment.index, id_, name, text)
         is_new = call is None
         if call is None:
@@ -128,7 +128,9 @@ class ToolCallAssembler:
             if call is known:
                 id_ = call.wire_id  # it may be another id that this call has had
         elif call is None and text and not (id_ or name):
-            call = self._by_wire_index.get(None)  # arguments of a call that nothing announced
+            last = self._by_wire_index.get(None)
+            if last is not None and not _opens_next_object(last, text):
+                call = last  # its index changes with the arguments
         if call is None or _begins_call(call, index, id_, name, text):
             return None
         return call
@@ -144,7 +146,7 @@ def _begins_call(
         return bool(name) or index is None or _opens_next_object(call, text)
     if not name or call.name is None:
         return False
-    is_unnumbered = index is None and not id_
+    is_unnumbered = index is None and not id_ and not call.wire_id
     if name == call.name or (name.startswith(call.name) and not call.has_arguments):
         # The name is repeated with every fragment, or it grows ("get", then "get_weather"). If
         # nothing tells which call the fragment is for, an object after an object is a second call.

@@ -72,6 +72,20 @@ LONG = {
         fragment(name="f", arguments='{"a":"'),
         *[fragment(name="f", arguments="{}")] * n,
     ],
+    "arguments that are repeated": lambda n: [
+        fragment(name="f", arguments='{"a":1}'),
+        *[fragment(arguments='{"a": 1}')] * n,
+    ],
+    "placeholders": lambda n: [fragment(name="f", arguments="{}"), *[fragment(arguments=" ")] * n],
+    "a name in pieces": lambda n: [fragment(name="ab"[i % 2]) for i in range(n)],
+    "calls that share an id": lambda n: [
+        event(choice({"tool_calls": [{"index": i, "id": "x", "function": {"name": "f"}}]}))
+        for i in range(n)
+    ],
+    "many unknown keys of a tool call": lambda n: [
+        event(choice({"tool_calls": [{"index": 0, "id": "x", f"k{i}": {"k": i}}]}))
+        for i in range(n)
+    ],
     "many tool calls": lambda n: [
         event(choice({"tool_calls": [{"id": f"t{i}", "function": {"name": "f"}}]}))
         for i in range(n)

@@ -100,6 +100,16 @@ A, B = '{"a":1}', '{"b":2}'
             id="arguments at an index that nothing announced",
         ),
         pytest.param(
+            [tc(A, id="x", name="f", index=0), tc(B, index=1), tc(name="g", index=1)],
+            [("x", "f", A), ("call_1", "g", B)],
+            id="a call that is announced after its arguments",
+        ),
+        pytest.param(
+            [tc(A, id=" ", name="f", index=0), tc(B, id=" ", name="g", index=1)],
+            [("call_0", "f", A), ("call_1", "g", B)],
+            id="a blank id",
+        ),
+        pytest.param(
             [tc('{"a"', id="x", name="f", index=0), tc(":1}", id="x", index=1)],
             [("x", "f", A)],
             id="a known id at another index, without a name",
@@ -143,6 +153,7 @@ def test_an_id_that_two_choices_share_is_used_once(read, chunk):
         [tc("", name="put_a", index=0), tc(name="way_file", index=0), tc(A, index=0)],
         [tc("", id="x", name="put_a", index=0), tc("", id="x", name="way_file", index=0),
          tc(A, index=0)],
+        [tc("", id="x", name="put_a"), tc("", name="way_file"), tc(A)],
         [tc(name="put", index=0), tc(name="_away", index=0), tc(A, name="_file", index=0)],
         [tc('{"a"', name="put_a", index=0), tc(":1}", name="way_file", index=0)],
         [tc(name="put_a", index=0), tc(name="put_away_file", index=0), tc(A, index=0)],
