@@ -1,8 +1,8 @@
 """The lenient path: reads a chunk from any JSON object, whatever the types in it.
 
 It is slower than the decoders in `chunks` and accepts what they reject: a value of an unexpected
-type, content as a list of parts, unknown top-level keys, unknown keys of a tool call. A value that cannot be understood counts
-as absent, so that the text next to it is not lost.
+type, content as a list of parts, unknown keys at the top level and in a tool call. A value that
+cannot be understood counts as absent, so that the text next to it is not lost.
 """
 
 from __future__ import annotations
