@@ -17,6 +17,8 @@ from multidict import CIMultiDict
 
 from aimlchat._version import __version__
 
+from .content_coding import ACCEPTED_CODINGS
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -60,12 +62,10 @@ _RESPONSE_ARGUMENTS = {
 }
 # Returns a request line and headers as bytes; None if aiohttp has no such function.
 _serialize_headers: Any = getattr(http_writer, "_serialize_headers", None)
+# aiohttp would also ask for the codings of packages that happen to be installed.
+_own_headers = {"Accept-Encoding": ACCEPTED_CODINGS, "User-Agent": USER_AGENT}
 _usual_headers = CIMultiDict(
-    [
-        ("Host", ""),
-        *getattr(aiohttp.ClientRequest, "DEFAULT_HEADERS", {}).items(),
-        ("User-Agent", USER_AGENT),
-    ]
+    {"Host": "", **getattr(aiohttp.ClientRequest, "DEFAULT_HEADERS", {}), **_own_headers}
 )
 
 
@@ -104,7 +104,7 @@ class TrackedRequest(aiohttp.ClientRequest):
     connection counts as reused, and a stale one is not silently replaced.
     """
 
-    session_headers: ClassVar[dict[str, str] | None] = {"User-Agent": USER_AGENT}
+    session_headers: ClassVar[dict[str, str] | None] = _own_headers
     """What a session has to add to each request of this class."""
 
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:

@@ -215,7 +215,9 @@ class Call:
         self.timers.ignore_tokens()
         body = await response.read_error_body(self.timers.start_read)
         now = self._context.scheduler.clock.wall_time()
-        error = error_from_response(response.status, body, response.headers, now)
+        error = error_from_response(
+            response.status, body, response.headers, now, unreadable=response.error_body_fault
+        )
         del body  # it may quote the key, and the error's frames would show it
         raise error
 

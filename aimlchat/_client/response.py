@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from multidict import CIMultiDict
 
-from aimlchat.errors import AIMLChatError, ProtocolError, StreamInterruptedError
+from aimlchat.errors import AIMLChatError, ProtocolError, StreamInterruptedError, detach
 
 from . import aiohttp_hooks
+from .content_coding import find_decoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aimlchat.errors import Attempt
 
+    from .content_coding import BodyDecoder
     from .prepare import PreparedRequest
     from .rate_limit import Slot
 
@@ -35,7 +38,17 @@ class Response:
     error. Its second argument is the exception that the caller was handling before the read.
     """
 
-    __slots__ = ("_closed", "_failure", "_interruption", "_response", "headers", "read", "status")
+    __slots__ = (
+        "_closed",
+        "_decoder",
+        "_failure",
+        "_interruption",
+        "_response",
+        "error_body_fault",
+        "headers",
+        "read",
+        "status",
+    )
 
     def __init__(
         self,
@@ -53,6 +66,14 @@ class Response:
         """
         self.status: int = response.status
         self.headers = CIMultiDict(response.headers)
+        self.error_body_fault = ""
+        """Why `read_error_body` did not return the whole body; ``""`` if it did."""
+        coding = self.headers.get("Content-Encoding")
+        self._decoder = find_decoder(coding) if coding else None
+        if self._decoder is not None:
+            # Not a method of this object: it would be a reference cycle, and an abandoned response
+            # would stay open.
+            self.read = functools.partial(_read_decoded, response.content, self._decoder)
         self._closed = aiohttp_hooks.closed_future(response)
         if self._closed is not None:
             # Stays on each connection, once: a connection may also be lost while it is idle.
@@ -74,9 +95,11 @@ class Response:
         # The body keeps the error, whose frames refer to the reader.
         error.with_traceback(None)
         # aiohttp raises before it returns what it has buffered, which may be the end of the stream.
-        if buffered := aiohttp_hooks.take_buffered(self._response.content):
-            return buffered, None
-        return b"", failure
+        buffered = aiohttp_hooks.take_buffered(self._response.content)
+        if self._decoder is not None:
+            self._decoder.feed(buffered)
+            buffered = self._decoder.take()
+        return (buffered, None) if buffered else (b"", failure)
 
     def _failure_of(self, error: Exception, outer: BaseException | None) -> AIMLChatError | None:
         if isinstance(error, AIMLChatError):  # from `fail`
@@ -96,34 +119,38 @@ class Response:
         Raises `ProtocolError` if the body was cut. Cancelling loses what was read.
         """
         content = self._response.content
-        if content.is_eof() and content.exception() is None:
+        if content.is_eof() and content.exception() is None and self._decoder is None:
             whole: bytes = content.read_nowait()  # the usual case: it came with the headers
             return whole
         pieces: list[bytes] = []
-        while not content.at_eof():
+        while True:
             before_each_read()
             data, failure = await self._read_or_recover()
             if isinstance(failure, StreamInterruptedError):
                 raise ProtocolError(str(failure)) from failure.__cause__
             if failure is not None:
                 raise failure
+            if not data:
+                return pieces[0] if len(pieces) == 1 else b"".join(pieces)
             pieces.append(data)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def read_error_body(self, before_each_read: Callable[[], None]) -> bytes:
         """Return the body of an error response, as far as it arrives, and close the connection.
 
-        Reading stops at 1 MiB. A body that breaks off is no failure: the status matters more.
+        Reading stops at 1 MiB. A body that breaks off, or that cannot be decoded, is no failure:
+        the status matters more. `error_body_fault` is then the reason.
         """
         body = bytearray()
-        content = self._response.content
         try:
-            while len(body) < _MAX_ERROR_BODY_BYTES and not content.at_eof():
+            while len(body) < _MAX_ERROR_BODY_BYTES:
                 before_each_read()
                 data, failure = await self._read_or_recover()
-                if failure is not None:
-                    break
                 body += data
+                if failure is not None:
+                    self.error_body_fault = str(failure)
+                if not data:
+                    return bytes(body)
+            self.error_body_fault = "the response body is longer than 1 MiB"
         finally:
             self.close()
         return bytes(body)
@@ -204,6 +231,18 @@ class OpenResponse(msgspec.Struct, eq=False):
             await self.response.release()
         finally:
             self.close()
+
+
+async def _read_decoded(content: Any, decoder: BodyDecoder) -> bytes:
+    """Do what `Response.read` does for a body that has a content coding."""
+    while not (piece := decoder.take()):
+        if decoder.fault is not None:
+            raise detach(decoder.fault)
+        data = await content.readany()
+        if not data:
+            break
+        decoder.feed(data)
+    return piece
 
 
 def _retrieve_exception(future: asyncio.Future[None]) -> None:

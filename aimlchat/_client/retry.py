@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 
+from aimlchat._protocol.api_errors import is_out_of_credits
 from aimlchat.errors import (
     SERVER_ERRORS,
     AIMLChatError,
@@ -17,15 +17,10 @@ from aimlchat.errors import (
 
 __all__ = ["RetryBudget", "is_retryable"]
 
-# 408 and 425 ask for another attempt; 409 is a conflict with a concurrent request; 429 is a rate
-# limit.
-_RETRYABLE_STATUSES = frozenset((408, 409, 425, 429))
-# An exhausted free tier is a 429 too; only the message differs, and retrying is useless. The
-# pattern is compiled when it is first needed.
-_OUT_OF_CREDITS = (
-    r"free[ -]?tier|billing|top up|insufficient[ _](?:credit|quota|balance|fund)"
-    r"|(?:out of|no|more|add) credits?|credits? (?:are|is|have been|has been) (?:exhausted|used)"
-)
+# A 403 that names a wait is a rate limit, as GitHub sends it.
+_FORBIDDEN, _TOO_MANY_REQUESTS = 403, 429
+# 408 and 425 ask for another attempt; 409 is a conflict with a concurrent request.
+_RETRYABLE_STATUSES = frozenset((408, 409, 425))
 _WINDOW = 100
 _MIN_ATTEMPTS = 20
 _MAX_FAILURE_SHARE = 0.5
@@ -39,11 +34,7 @@ def is_retryable(error: AIMLChatError, *, is_stream: bool) -> bool:
     account has been charged.
     """
     if isinstance(error, APIError):
-        if isinstance(error, InsufficientCreditsError):
-            return False
-        if error.status == 429 and _is_out_of_credits(error):  # noqa: PLR2004 - a status
-            return False
-        return error.status in _RETRYABLE_STATUSES or error.status in SERVER_ERRORS
+        return _is_transient(error)
     if isinstance(error, RequestTimeoutError):
         return error.phase == "connect" or (is_stream and error.phase in ("first_token", "idle"))
     if isinstance(error, ConnectionFailedError):
@@ -51,8 +42,14 @@ def is_retryable(error: AIMLChatError, *, is_stream: bool) -> bool:
     return is_stream and isinstance(error, StreamInterruptedError)
 
 
-def _is_out_of_credits(error: APIError) -> bool:
-    return re.search(_OUT_OF_CREDITS, error.message, re.IGNORECASE) is not None
+def _is_transient(error: APIError) -> bool:
+    if isinstance(error, InsufficientCreditsError):
+        return False
+    if error.status == _FORBIDDEN:
+        return error.retry_after is not None
+    if error.status == _TOO_MANY_REQUESTS:
+        return not is_out_of_credits(error)
+    return error.status in _RETRYABLE_STATUSES or error.status in SERVER_ERRORS
 
 
 class RetryBudget:

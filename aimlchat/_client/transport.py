@@ -20,7 +20,8 @@ from aimlchat.errors import (
 
 from . import aiohttp_hooks
 from .base_url import join_url, parse_base_url
-from .credentials import HEADER_NAMES
+from .content_coding import ACCEPTED_CODINGS
+from .credentials import HEADER_NAMES, override_headers
 from .proxy import parse_proxy, proxy_from_environment
 from .response import Response
 
@@ -40,7 +41,8 @@ __all__ = ["Transport"]
 _MAX_HEADER_BYTES = 64 * 1024
 _SETTINGS: dict[str, Any] = {
     "raise_for_status": False,
-    "auto_decompress": True,
+    # aiohttp refuses a response whose coding it cannot decode, and its status is lost.
+    "auto_decompress": False,
     "max_line_size": _MAX_HEADER_BYTES,
     "max_field_size": _MAX_HEADER_BYTES,
 }
@@ -82,8 +84,9 @@ class Transport:
         if http is not None:
             # The borrowed session may have other settings, and a user agent of its own.
             self._settings |= _SETTINGS
+            self._extra_headers = {HEADER_NAMES["Accept-Encoding"]: ACCEPTED_CODINGS}
             if "User-Agent" not in http.headers:
-                self._extra_headers = {HEADER_NAMES["User-Agent"]: aiohttp_hooks.USER_AGENT}
+                self._extra_headers[HEADER_NAMES["User-Agent"]] = aiohttp_hooks.USER_AGENT
         self._owned: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None  # the loop of the owned session
         self._limits = limits
@@ -107,7 +110,7 @@ class Transport:
         http = self._session()
         outer = sys.exception()
         if self._extra_headers:
-            headers = {**self._extra_headers, **headers}
+            headers = override_headers(self._extra_headers, headers)
         is_large = body is not None and body.is_large
         if body is not None and is_large:
             # With its length, since not every front end accepts chunked requests.

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
 from aimlchat._json import decode_json
 from aimlchat.errors import APIError, ProtocolError, error_for_status
 
+from .error_messages import find_message, iterate_objects
+from .retry_after import find_retry_after, parse_retry_after
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["error_from_body", "error_from_response", "is_error_body", "parse_retry_after"]
+__all__ = [
+    "error_from_body",
+    "error_from_response",
+    "is_error_body",
+    "is_out_of_credits",
+    "parse_retry_after",
+]
 
 # The status that an error in a stream implies, by a word in its code or type. The first match is
 # used, so that "insufficient_quota" is about money and "model_not_found" about the model.
@@ -20,7 +28,9 @@ _STATUS_BY_WORD = (
     ("overloaded", 529),
     ("rate_limit", 429),
     ("rate limit", 429),
+    ("ratelimit", 429),
     ("too_many_requests", 429),
+    ("throttl", 429),
     ("quota", 402),
     ("billing", 402),
     ("credit", 402),
@@ -34,13 +44,22 @@ _STATUS_BY_WORD = (
     ("bad_request", 400),
 )
 _DEFAULT_STATUS = 500
+_PAYMENT_REQUIRED, _FORBIDDEN, _TOO_MANY_REQUESTS = 402, 403, 429
 _ERROR_STATUS = re.compile(r"[45][0-9][0-9]")
-_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]*)?")
-# A 403 can mean an empty account or a missing permission; only the message differs.
+# A code decides before words do: the text of a rate limit often names the page about billing, where
+# a higher limit can be bought. Codes are compared without their punctuation.
+_RATE_LIMIT_CODES = r"ratelimit|toomany|throttl|overload|capacity"
+_MONEY_CODES = r"quota|billing|credit|balance|payment|funds|spend"
+# A 403 can mean an empty account or a missing permission; only its words tell them apart.
 _ABOUT_MONEY = r"credit|exhausted|payment|billing|balance|quota|top up"
-_TITLE = r"<title[^>]*>(.*?)</title>"
+_NO_CREDITS = (
+    r"insufficient[ _](?:credit|quota|balance|fund)|spending limit"
+    r"|(?:out of|no|more|add(?: [0-9]+)?) credits?"
+    r"|credits? (?:are|is|have been|has been) (?:exhausted|used)"
+)
+# An exhausted free tier is a 429 too.
+_OUT_OF_CREDITS = rf"free[ -]?tier|billing|top up|{_NO_CREDITS}"
 _MAX_MESSAGE = 300  # characters
-_MAX_DEPTH = 8  # of nested bodies; limits the recursion for hostile ones
 
 
 def is_error_body(body: Mapping[str, Any]) -> bool:
@@ -60,13 +79,18 @@ def is_error_body(body: Mapping[str, Any]) -> bool:
 def error_from_body(body: Mapping[str, Any]) -> APIError:
     """Return the error for an error event of a stream, or for an error body with status 200.
 
-    Its status is the one in the body, or else the one that its code or type implies.
+    Its status is the one in the body, or else the one that its code or type implies. About a quota
+    that names a wait it is 429, a rate limit, since waiting helps.
     """
-    return _build_error(_imply_status(body), body)
+    status = _read_status(body) or _imply_status(body)
+    error = _build_error(status, body, {}, None)
+    if status == _PAYMENT_REQUIRED and error.retry_after is not None and not _read_status(body):
+        return _build_error(_TOO_MANY_REQUESTS, body, {}, None)
+    return error
 
 
 def error_from_response(
-    status: int, data: bytes, headers: Mapping[str, str], now: float
+    status: int, data: bytes, headers: Mapping[str, str], now: float, *, unreadable: str = ""
 ) -> APIError:
     """Return the error for a response with an error status.
 
@@ -75,48 +99,43 @@ def error_from_response(
         data: the body, of any format.
         headers: the response headers; names are looked up in lower case.
         now: the current time in seconds since the epoch, for a ``Retry-After`` that is a date.
+        unreadable: why the body could not be read to its end, ``""`` if it could.
     """
     try:
         body = decode_json(data)
     except ProtocolError:
         body = data.decode("utf-8", "replace")
-    error = _build_error(status, body)
+    error = _build_error(status, body, headers, now, unreadable=unreadable)
     error.inference_id = headers.get("x-inference-id")
     error.request_id = error.request_id or headers.get("x-request-id")
-    error.retry_after = parse_retry_after(headers, now)
     return error
 
 
-def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Return the wait that the server requests, in seconds, or None if it requests none.
+def is_out_of_credits(error: APIError) -> bool:
+    """Return whether a 429 says that the account, or its free tier, is exhausted.
 
-    Reads ``retry-after-ms``, which is not standard but which OpenAI's own client reads first, then
-    ``Retry-After`` (RFC 9110, section 10.2.3) as a number of seconds or as a date. A date is
-    compared with ``now``, the current time in seconds since the epoch.
+    Its code decides, or else its words. One that names a wait is a rate limit whatever it says.
     """
-    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        if _SECONDS.fullmatch(value := headers.get(name, "").strip()):
-            return float(value) * unit
-    return _seconds_until(headers.get("retry-after", ""), now)
+    return error.retry_after is None and _is_about_money(error.body, error.message, _OUT_OF_CREDITS)
 
 
-def _seconds_until(date: str, now: float) -> float | None:
-    from calendar import timegm  # noqa: PLC0415 - slow to import, and rarely used
-    from email.utils import parsedate_tz  # noqa: PLC0415
-
-    try:
-        parts = parsedate_tz(date)
-        # A date without a zone, as asctime() writes it, is in GMT (RFC 9110, section 5.6.7).
-        return max(timegm(parts[:9]) - (parts[9] or 0) - now, 0.0) if parts else None
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _build_error(status: int, body: Any) -> APIError:
-    message = _find_message(body) or f"the server returned status {status} without a message"
+def _build_error(
+    status: int,
+    body: Any,
+    headers: Mapping[str, str],
+    now: float | None,
+    *,
+    unreadable: str = "",
+) -> APIError:
+    message = find_message(body)
+    retry_after = find_retry_after(status, body, message, headers, now)
+    money_words = _ABOUT_MONEY if retry_after is None else _NO_CREDITS
     kind = error_for_status(
-        status, out_of_credits=bool(re.search(_ABOUT_MONEY, message, re.IGNORECASE))
+        status, out_of_credits=status == _FORBIDDEN and _is_about_money(body, message, money_words)
     )
+    message = message[:_MAX_MESSAGE] or f"the server returned status {status} without a message"
+    if unreadable:
+        message = f"{message} ({unreadable})"
     fields = body if isinstance(body, dict) else {}
     request_id = fields.get("requestId") or fields.get("request_id")
     path = fields.get("path")
@@ -125,45 +144,25 @@ def _build_error(status: int, body: Any) -> APIError:
         status=status,
         request_id=str(request_id) if request_id else None,
         path=path if isinstance(path, str) else None,
+        retry_after=retry_after,
         body=body,
     )
 
 
-def _find_message(body: Any, depth: int = 0) -> str:
-    """Return the innermost message: bodies contain upstream bodies, as objects and as JSON text."""
-    if depth > _MAX_DEPTH:
-        return ""
-    if isinstance(body, dict):
-        for key in ("error", "message", "detail", "error_description"):
-            if message := _find_message(body.get(key), depth + 1):
-                return message
-        return ""
-    if isinstance(body, list):
-        return "; ".join(filter(None, (_find_message(item, depth + 1) for item in body[:5])))
-    if not isinstance(body, str):
-        return ""
-    return _find_message_in_text(body.strip(), depth)
+def _is_about_money(body: Any, message: str, words: str) -> bool:
+    """Return whether an error is about an empty account: by its innermost code, else by words."""
+    for fields in reversed(list(iterate_objects(body))):
+        for key in ("code", "type", "reason", "errorcode"):
+            code = fields.get(key)
+            code = re.sub("[^a-z]", "", code.lower()) if isinstance(code, str) else ""
+            if re.search(_RATE_LIMIT_CODES, code):
+                return False
+            if re.search(_MONEY_CODES, code):
+                return True
+    return re.search(words, message, re.IGNORECASE) is not None
 
 
-def _find_message_in_text(text: str, depth: int) -> str:
-    """Return the message of a text: the title of an HTML page, or from JSON in it, or itself."""
-    if text.startswith("<"):
-        # The proxy in front of the API returns HTML with 502, 520 and 524.
-        title = re.search(_TITLE, text[:10_000], re.IGNORECASE | re.DOTALL)
-        words = " ".join(title[1].split()) if title else ""
-        return f"a page of HTML: {words[:_MAX_MESSAGE]}" if words else "a page of HTML"
-    start = text.find("{")
-    if start >= 0:
-        try:
-            inner, _ = json.JSONDecoder().raw_decode(text, start)
-        except (ValueError, RecursionError):
-            return text[:_MAX_MESSAGE]
-        if message := _find_message(inner, depth + 1):
-            return message
-    return text[:_MAX_MESSAGE]
-
-
-def _imply_status(body: Mapping[str, Any]) -> int:
+def _read_status(body: Mapping[str, Any]) -> int | None:
     inner = body.get("error")
     error: Mapping[str, Any] = inner if isinstance(inner, dict) else body
     codes = [
@@ -175,6 +174,12 @@ def _imply_status(body: Mapping[str, Any]) -> int:
     for code in codes:
         if isinstance(code, int | str) and _ERROR_STATUS.fullmatch(str(code)):
             return int(code)
+    return None
+
+
+def _imply_status(body: Mapping[str, Any]) -> int:
+    inner = body.get("error")
+    error: Mapping[str, Any] = inner if isinstance(inner, dict) else body
     # An error that is a plain string has no code or type, so its text is searched instead.
     for kind in (error.get("code"), error.get("type"), inner):
         text = kind.lower() if isinstance(kind, str) else ""

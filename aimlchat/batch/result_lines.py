@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from aimlchat._json import decode_json
+from aimlchat._protocol.error_messages import find_message
 from aimlchat._protocol.metadata import parse_cost, parse_usage
 from aimlchat._protocol.surrogates import mend_surrogates
 from aimlchat.completions import Cost, Usage, raw_body
@@ -184,12 +185,9 @@ def _count_with_total(usage: Usage) -> dict[str, int | None]:
 
 
 def _find_error_message(result: dict[str, Any], code: str) -> str:
-    """Return the innermost message of an error, which the vendor wraps several times."""
-    inner: Any = result.get("error")
-    while isinstance(inner, dict):
-        if isinstance(inner.get("message"), str):
-            return str(inner["message"])
-        inner = inner.get("error")
+    error = result.get("error")
+    if isinstance(error, dict) and (message := find_message(error)):
+        return message
     if code == _MISSING_ANSWER:
         return "the result on the server holds no message; send the request again"
     return f"the server gives no reason beyond {code!r}"

@@ -1,0 +1,199 @@
+"""The message of an error body of any shape: the innermost one that helps."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["find_message", "iterate_objects", "read_fields"]
+
+# The keys under which a message was seen, in any case, with or without underscores. The first of
+# them that has a message which helps is used, so those of inner bodies come first: ``errors`` of
+# validators, ``fault`` of Apigee, ``raw`` in OpenRouter's ``metadata`` (the upstream's body), and
+# ``base_resp`` of MiniMax. ``msg`` is FastAPI's; ``detail`` and ``title`` are RFC 9457's; ``error``
+# beside ``error_description`` (RFC 6749), or beside NestJS's ``message``, is only a code or phrase.
+_INNER_KEYS = ("error", "errors", "fault", "metadata", "baseresp")
+_MESSAGE_KEYS = (
+    "raw",
+    "message",
+    "errormessage",
+    "msg",
+    "errormsg",
+    "statusmsg",
+    "detail",
+    "details",
+    "errordescription",
+    "description",
+    "faultstring",
+    "issues",
+    "fieldviolations",
+    "constraints",
+    "error",
+    "title",
+    "reason",
+    "code",
+    "type",
+)
+# The keys whose object may be a map from fields to their messages.
+_FIELD_MAPS = frozenset(("error", "errors", "message", "detail", "details", "constraints"))
+# The keys that lead from a body to another one inside it. Not every key: validators also send back
+# the invalid input, whose text is the user's own.
+_NESTED_KEYS = frozenset(
+    (*_INNER_KEYS, "message", "raw", "detail", "details", "parameters", "headers")
+)
+# A text of these words says no more than the status does.
+_GENERIC_WORDS = frozenset(
+    """
+    a access again allowed an and api are as at bad been body by code conflict content denied
+    entity error errors exceeded exception failed failure for forbidden found from gateway had has
+    have html http https implemented in input internal invalid is it large later many method more
+    not occurred of on one or our out page parameter parameters payload please provider request
+    requests response returned server service something status that the this time timed timeout
+    too try unauthorized unavailable unexpected unknown unprocessable upstream validation wait was
+    went with wrong you your
+    """.split()  # noqa: SIM905 - a list literal would have a line for each word
+)
+_MARKUP_MESSAGE = r"<(?:title|message)\b[^>]*>(.*?)</"
+_MAX_MARKUP_LENGTH = 10_000  # of the text that is searched
+_MAX_DEPTH = 8  # of nested bodies; limits the recursion for hostile ones
+_MAX_ITEMS = 5  # of a list of messages
+
+
+def find_message(body: Any) -> str:
+    """Return the message of a decoded body, ``""`` if it has none.
+
+    Bodies contain upstream bodies, as objects and as JSON text. The innermost message is returned,
+    except that one which only repeats the status ("Bad Request") counts only if there is no other.
+    """
+    return _find(body, 0)
+
+
+def iterate_objects(body: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a body from the outside in, with the keys as `read_fields` returns."""
+    if depth > _MAX_DEPTH:
+        return
+    if isinstance(body, dict):
+        fields = read_fields(body)
+        yield fields
+        for key in _NESTED_KEYS & fields.keys():
+            yield from iterate_objects(fields[key], depth + 1)
+    elif isinstance(body, list):
+        for item in body[:_MAX_ITEMS]:
+            yield from iterate_objects(item, depth + 1)
+    elif isinstance(body, str) and (embedded := _split_embedded_json(body)):
+        yield from iterate_objects(embedded[1], depth + 1)
+
+
+def read_fields(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the object with its keys in lower case and without ``_`` and ``-``.
+
+    The same key is ``message``, ``Message``, ``errorMessage`` and ``error_message`` elsewhere.
+    """
+    return {re.sub("[_-]", "", key).lower(): value for key, value in body.items()}
+
+
+def _find(body: Any, depth: int, *, is_field_map: bool = False) -> str:
+    if depth > _MAX_DEPTH:
+        return ""
+    if isinstance(body, str):
+        return _find_in_text(body.strip(), depth)
+    if isinstance(body, list):
+        found = [_find(item, depth + 1) for item in body[:_MAX_ITEMS]]
+        helpful = [message for message in found if message and not _is_generic(message)]
+        return "; ".join(helpful) or next(filter(None, found), "")
+    if not isinstance(body, dict):
+        return ""
+    message = _first_helpful(_find_in_fields(read_fields(body), depth))
+    if not message:
+        return _find_in_field_map(body, depth, with_texts=is_field_map)
+    location = _read_location(body)
+    return message if not location or location in message else f"{location}: {message}"
+
+
+def _find_in_fields(fields: dict[str, Any], depth: int) -> Iterator[str]:
+    for key in _INNER_KEYS:
+        if isinstance(value := fields.get(key), dict | list):
+            yield _find(value, depth + 1, is_field_map=key in _FIELD_MAPS)
+    for key in _MESSAGE_KEYS:
+        value = fields.get(key)
+        if isinstance(value, str) or (value and key not in _INNER_KEYS):
+            yield _find(value, depth + 1, is_field_map=key in _FIELD_MAPS)
+
+
+def _find_in_field_map(body: dict[str, Any], depth: int, *, with_texts: bool) -> str:
+    """Return the messages of a map from fields to lists of messages, each with its field.
+
+    Django's is the whole body; those of Laravel and ASP.NET are in ``errors``. Only there are plain
+    strings messages as well.
+    """
+    kinds = (list, str) if with_texts else list
+    found = {
+        field: message
+        for field, value in list(body.items())[: 4 * _MAX_ITEMS]
+        if isinstance(value, kinds) and (message := _find(value, depth + 1))
+    }
+    messages = (
+        message if field in message else f"{field}: {message}" for field, message in found.items()
+    )
+    return "; ".join(list(messages)[:_MAX_ITEMS])
+
+
+def _first_helpful(messages: Iterator[str]) -> str:
+    generic = ""
+    for message in messages:
+        if message and not _is_generic(message):
+            return message
+        generic = generic or message
+    return generic
+
+
+def _is_generic(message: str) -> bool:
+    """Return whether a message says no more than a status, or is a code such as ``E_LIMIT``."""
+    if not message.isascii():
+        return False
+    return len(message.split()) == 1 or _GENERIC_WORDS.issuperset(
+        re.findall(r"[a-z]+", message.lower())
+    )
+
+
+def _read_location(body: dict[str, Any]) -> str:
+    """Return which field a validator's message is about, ``""`` if it does not say so.
+
+    FastAPI has a list in ``loc``, zod has one in ``path``; a ``path`` that is text is that of the
+    endpoint.
+    """
+    for key in ("loc", "path"):
+        if isinstance(steps := body.get(key), list):
+            return ".".join(str(step) for step in steps if isinstance(step, str | int))
+    field = body.get("field")
+    return field if isinstance(field, str) else ""
+
+
+def _find_in_text(text: str, depth: int) -> str:
+    """Return the message of a text: that of a page, or of JSON in it, or the text itself."""
+    if text.startswith("<"):
+        # The proxy in front of the API returns HTML with 502, 520 and 524; object stores send XML.
+        found = re.search(_MARKUP_MESSAGE, text[:_MAX_MARKUP_LENGTH], re.IGNORECASE | re.DOTALL)
+        words = " ".join(found[1].split()) if found else ""
+        return f"a page of HTML: {words}" if words else "a page of HTML"
+    if embedded := _split_embedded_json(text):
+        prefix, body = embedded
+        message = _find(body, depth + 1)
+        if message and (_is_generic(prefix) or not _is_generic(message)):
+            return message
+    return text
+
+
+def _split_embedded_json(text: str) -> tuple[str, Any] | None:
+    """Return the text before the first object of JSON in it, and that object; None without one."""
+    start = text.find("{")
+    if start < 0:
+        return None
+    try:
+        return text[:start], json.JSONDecoder(strict=False).raw_decode(text, start)[0]
+    except (ValueError, RecursionError):
+        return None
