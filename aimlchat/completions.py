@@ -102,8 +102,9 @@ class Usage:
     ``prompt_tokens`` is the input, ``completion_tokens`` the output. ``total_tokens`` is not always
     their sum. ``reasoning_tokens`` is the part of the output that is reasoning, and may exceed
     ``completion_tokens``, since some models count reasoning separately. ``cached_tokens`` is the
-    part of the input that came from the prompt cache. ``raw`` is the ``usage`` object of the
-    response.
+    part of the input that came from the prompt cache, ``cache_write_tokens`` the part that was
+    written to it. Where no token was used, or where a server does not count, it reports zeros.
+    ``raw`` is the ``usage`` object of the response.
     """
 
     prompt_tokens: int | None = None
@@ -111,6 +112,7 @@ class Usage:
     total_tokens: int | None = None
     reasoning_tokens: int | None = None
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
     raw: dict[str, Any] = attrs.field(factory=dict)
 
     def as_dict(self) -> dict[str, int | None]:
@@ -121,6 +123,7 @@ class Usage:
             "total_tokens": self.total_tokens,
             "reasoning_tokens": self.reasoning_tokens,
             "cached_tokens": self.cached_tokens,
+            "cache_write_tokens": self.cache_write_tokens,
         }
 
 

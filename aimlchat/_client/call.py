@@ -324,7 +324,8 @@ class Call:
             return
         self.close()
         if self._context.limiter.counts_tokens and completion is not None:
-            self._settle_tokens(count_tokens(completion().usage))
+            # Zeros do not say what was used, so the estimate stays.
+            self._settle_tokens(count_tokens(completion().usage) or None)
         hook = self._context.on_finish
         if hook is None and not logs_calls():
             return

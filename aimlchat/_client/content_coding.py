@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import zlib
+from typing import TYPE_CHECKING
 
 from aimlchat.errors import ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["ACCEPTED_CODINGS", "BodyDecoder", "find_decoder"]
 
@@ -18,11 +22,12 @@ _MAX_PIECE_BYTES = 1024 * 1024  # limits the memory that a small piece of a bomb
 _RAW_DEFLATE, _ZLIB, _GZIP_OR_ZLIB = -zlib.MAX_WBITS, zlib.MAX_WBITS, zlib.MAX_WBITS | 32
 
 
-def find_decoder(header: str) -> BodyDecoder | None:
-    """Return the decoder for a ``Content-Encoding``; None for a body that is not compressed.
+def find_decoder(headers: Mapping[str, str]) -> BodyDecoder | None:
+    """Return the decoder for a response; None for a body that is not compressed.
 
     Names that are no codings, such as ``identity`` or ``utf-8``, were seen on plain bodies.
     """
+    header = headers["Content-Encoding"]
     codings = [coding.strip().lower() for coding in header.split(",")]
     if not {*codings} & {*_GZIP, "deflate", *_UNSUPPORTED}:
         return None

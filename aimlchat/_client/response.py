@@ -65,15 +65,15 @@ class Response:
         Pass an exception that it raises to `recover`. Cancelling loses nothing.
         """
         self.status: int = response.status
-        self.headers = CIMultiDict(response.headers)
-        self.error_body_fault = ""
+        self.error_body_fault: str
         """Why `read_error_body` did not return the whole body; ``""`` if it did."""
-        coding = self.headers.get("Content-Encoding")
-        self._decoder = find_decoder(coding) if coding else None
-        if self._decoder is not None:
+        self.headers = CIMultiDict(response.headers)
+        self._decoder: BodyDecoder | None = None
+        if "Content-Encoding" in self.headers and (decoder := find_decoder(self.headers)):
+            self._decoder = decoder
             # Not a method of this object: it would be a reference cycle, and an abandoned response
             # would stay open.
-            self.read = functools.partial(_read_decoded, response.content, self._decoder)
+            self.read = functools.partial(_read_decoded, response.content, decoder)
         self._closed = aiohttp_hooks.closed_future(response)
         if self._closed is not None:
             # Stays on each connection, once: a connection may also be lost while it is idle.
@@ -140,6 +140,7 @@ class Response:
         Reading stops at 1 MiB. A body that breaks off, or that cannot be decoded, is no failure:
         the status matters more. `error_body_fault` is then the reason.
         """
+        self.error_body_fault = ""
         body = bytearray()
         try:
             while len(body) < _MAX_ERROR_BODY_BYTES:

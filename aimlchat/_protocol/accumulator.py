@@ -15,7 +15,7 @@ from aimlchat.completions import (
 
 from .chunks import ChunkMessage, ToolCallFragment
 from .lenient import read_reasoning
-from .metadata import normalize_finish_reason, parse_cost, parse_usage
+from .metadata import has_tokens, normalize_finish_reason, parse_cost, parse_usage
 from .surrogates import SurrogateMender, mend_surrogates
 from .think_tags import ThinkTagSplitter, may_use_tags
 from .tool_call_builder import ToolCallIds
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from aimlchat.completions import Cost, Delta
     from aimlchat.content import ToolCall
 
-    from .chunks import Chunk, FunctionFragment, PlainChunk
+    from .chunks import Chunk, ChunkChoice, FunctionFragment, PlainChunk
 
 __all__ = ["Accumulator"]
 
@@ -113,7 +113,7 @@ class Accumulator:
         self._model = ""
         self._created: int | None = None
         self._has_identity = False  # whether id, model and created are all known
-        self._usage: Usage | None = None
+        self._usage: dict[str, Any] | None = None  # the last one with a count above zero
         self._cost: Cost | None = None
         self._envelope_input = 0  # tokens, from the envelope of Claude's older streams
         self._envelope_output = 0
@@ -131,15 +131,13 @@ class Accumulator:
         which the fast decoder rejects.
         """
         if chunk.event is not None:
-            self._count_envelope(chunk.state or {})
-            chunk.event.meta = chunk.event.meta or chunk.meta
-            chunk = chunk.event
+            chunk = self._open_envelope(chunk, chunk.event)
         if lenient or self._mender.pending:
             self._mend(chunk)
         if not self._has_identity:
             self._keep_identity(chunk)
         if chunk.usage is not None or chunk.meta is not None:
-            self._usage = parse_usage(chunk.usage) or self._usage
+            self._keep_usage(chunk.usage)
             self._cost = parse_cost(chunk.meta) or self._cost
         if chunk.choices is None:
             return
@@ -151,8 +149,8 @@ class Accumulator:
             builder = self._choices.get(index) or self._begin_choice(index)
             if choice.delta is not None:
                 self._add_message(choice.delta, builder, deltas)
-            if choice.logprobs is not None:
-                _add_logprobs(builder, choice.logprobs)
+            if choice.logprobs is not None or choice.usage is not None:
+                self._add_statistics(choice, builder)
             if choice.finish_reason and builder.finish_reason is None:
                 # More text may follow, so buffered text stays buffered until `close`.
                 builder.finish_reason = choice.finish_reason
@@ -216,7 +214,7 @@ class Accumulator:
                 self._choices[index].build(ids, complete=complete)
                 for index in sorted(self._choices)
             ),
-            usage=self._usage or self._build_envelope_usage(),
+            usage=parse_usage(self._usage) or self._build_envelope_usage(),
             cost=self._cost or parse_cost(None, fields.get("headers")),
             id=self._id,
             model=self._model,
@@ -320,8 +318,35 @@ class Accumulator:
             self._created = chunk.created
         self._has_identity = bool(self._id and self._model and self._created)
 
+    def _open_envelope(self, envelope: Chunk, chunk: Chunk) -> Chunk:
+        """Read what is beside a chunk in its envelope (Claude's streams before 2026-02-13)."""
+        self._count_envelope(envelope.state or {})
+        chunk.meta = chunk.meta or envelope.meta
+        if not has_tokens(parse_usage(chunk.usage)):
+            chunk.usage = None  # each chunk has zeros, which mean nothing
+        return chunk
+
+    def _add_statistics(self, choice: ChunkChoice, builder: _ChoiceBuilder) -> None:
+        if choice.logprobs is not None:
+            _add_logprobs(builder, choice.logprobs)
+        self._keep_usage(choice.usage)
+
+    def _keep_usage(self, usage: dict[str, Any] | None) -> None:
+        """Keep the last usage with a count above zero; one of zeros only if there is no other.
+
+        xAI and Perplexity send it in every chunk, so it is parsed only if it is unusual.
+        """
+        if usage is None:
+            return
+        prompt = usage.get("prompt_tokens")
+        if type(prompt) is not int or not prompt:
+            parsed = parse_usage(usage)
+            if parsed is None or (self._usage is not None and not has_tokens(parsed)):
+                return
+        self._usage = usage
+
     def _count_envelope(self, state: Mapping[str, Any]) -> None:
-        """Read the token counts of an envelope (Claude's streams before 2026-02-13).
+        """Read the token counts of an envelope.
 
         The first count above zero is that of the input, the last one that of the output.
         """

@@ -87,7 +87,7 @@ class ChunkChoice(msgspec.Struct, gc=False):
     """One entry of ``choices``.
 
     A whole completion has a ``message`` instead of a ``delta``. A stream may lack both: the last
-    event of Claude's flat stream has no ``delta``.
+    event of Claude's flat stream has no ``delta``. Moonshot's streams have their ``usage`` here.
     """
 
     index: int | None = None
@@ -95,6 +95,7 @@ class ChunkChoice(msgspec.Struct, gc=False):
     message: ChunkMessage | None = None
     finish_reason: str | None = None
     logprobs: dict[str, Any] | None = None
+    usage: dict[str, Any] | None = None
 
 
 class Chunk(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -140,6 +141,7 @@ class PlainChoice(msgspec.Struct, gc=False):
     index: int = 0
     finish_reason: None = None
     logprobs: None = None
+    usage: None = None
 
 
 class PlainChunk(msgspec.Struct, gc=False, forbid_unknown_fields=True):

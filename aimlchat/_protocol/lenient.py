@@ -153,6 +153,7 @@ def _parse_choice(choice: dict[str, Any]) -> ChunkChoice:
         message=_parse_message(message) if isinstance(message, dict) else None,
         finish_reason=_read_identifier(choice.get("finish_reason")),
         logprobs=logprobs if isinstance(logprobs, dict) else None,
+        usage=_dict_or_none(choice.get("usage")),
     )
 
 

@@ -13,58 +13,151 @@ from aimlchat.errors import ProtocolError
 from .lenient import read_dict, read_float, read_int, read_list, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["normalize_finish_reason", "parse_cost", "parse_models", "parse_usage"]
+__all__ = [
+    "find_usage",
+    "has_tokens",
+    "normalize_finish_reason",
+    "parse_cost",
+    "parse_models",
+    "parse_usage",
+]
 
-# Claude's whole completions have "end_turn" where its streams have "stop". Some upstreams write
-# these words in capitals, so they are compared in lower case.
+# The words of upstreams, in lower case and with "_" for "-". Only those whose meaning is certain:
+# "error", "abort", "pause_turn" or Gemini's "OTHER" are none of the four.
 _FINISH_REASONS = {
-    "stop": "stop",
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "length": "length",
-    "max_tokens": "length",
-    "tool_calls": "tool_calls",
-    "tool_use": "tool_calls",
-    "function_call": "tool_calls",
-    "content_filter": "content_filter",
-    "refusal": "content_filter",
+    word: reason
+    for reason, words in {
+        "stop": (
+            *("stop", "end_turn", "stop_sequence"),  # Claude's whole completions have "end_turn"
+            *("eos", "eos_token", "stop_token", "stop_string"),  # Together, TGI
+            *("end", "complete", "finish", "finished", "endoftext", "end_of_text"),  # Cohere, AI21
+        ),
+        "length": (
+            *("length", "max_tokens", "max_output_tokens", "max_new_tokens", "max_length"),
+            *("model_length", "model_context_window_exceeded"),  # Mistral, Anthropic
+            *("token_limit", "maximum_tokens", "context_length_exceeded"),  # watsonx, Aleph Alpha
+        ),
+        "tool_calls": ("tool_calls", "tool_call", "tool_use", "function_call", "function_calls"),
+        "content_filter": (
+            *("content_filter", "refusal", "content_filtered", "guardrail_intervened"),  # Bedrock
+            *("safety", "recitation", "blocklist", "prohibited_content", "spii"),  # Gemini
+            *("image_safety", "image_prohibited_content", "image_recitation", "model_armor"),
+            *("error_toxic", "sensitive"),  # Cohere, Zhipu
+        ),
+    }.items()
+    for word in words
 }
 _PLAIN_USAGE_SIZE = 3  # usage with the three counts and no other key
+# The names of the counts, in lower case and without "_": those of OpenAI, of Anthropic and of the
+# AI SDK, of Gemini and of Bedrock's metrics.
+_PROMPT_NAMES = ("prompttokens", "inputtokens", "prompttokencount", "inputtokencount")
+_COMPLETION_NAMES = (
+    *("completiontokens", "outputtokens", "candidatestokencount", "outputtokencount"),
+    "generatedtokencount",
+)
+_TOTAL_NAMES = ("totaltokens", "totaltokencount")
+_REASONING_NAMES = ("reasoningtokens", "thoughtstokencount")
+_CACHED_NAMES = (
+    "cachedtokens",
+    *("cachereadinputtokens", "cachereadinputtokencount", "cachereadtokens"),  # Anthropic, Bedrock
+    *("promptcachehittokens", "cachedinputtokens", "cachedcontenttokencount"),  # DeepSeek, Gemini
+)
+_CACHE_WRITE_NAMES = (
+    *("cachewritetokens", "cachewriteinputtokens", "cachewriteinputtokencount"),
+    *("cachecreationinputtokens", "cachecreationtokens", "cachedcreationtokens"),
+)
 
 
 def normalize_finish_reason(native: str | None) -> str | None:
     """Return OpenAI's word for a finish reason, or the reason itself if there is no such word."""
-    return None if native is None else _FINISH_REASONS.get(native.lower(), native)
+    if native is None:
+        return None
+    return _FINISH_REASONS.get(native) or _FINISH_REASONS.get(
+        native.strip().lower().replace("-", "_"), native
+    )
 
 
 def parse_usage(usage: Any) -> Usage | None:
-    """Read a ``usage`` object with OpenAI's or Anthropic's names for the counts.
+    """Read a ``usage`` object, with any of the names that upstreams have for the counts.
 
-    Returns None for anything that is not an object, and for one without a count above zero:
-    Claude's enveloped streams have usage with zeros in every chunk.
+    Returns None for anything that is not an object, and for one without any of the three counts.
+    Zeros are counts; see `has_tokens`.
     """
     if not isinstance(usage, dict):
         return None
-    get = usage.get
-    prompt = read_int(get("prompt_tokens", get("input_tokens")))
-    completion = read_int(get("completion_tokens", get("output_tokens")))
-    total = read_int(get("total_tokens"))
-    if not (prompt or completion or total):
+    if len(usage) == _PLAIN_USAGE_SIZE:
+        get = usage.get
+        prompt, completion = get("prompt_tokens"), get("completion_tokens")
+        total = get("total_tokens")
+        if type(prompt) is type(completion) is type(total) is int:
+            return Usage(prompt, completion, total, None, None, None, usage)
+    counts = _read_counts(usage)
+    prompt, completion = _pick(counts, _PROMPT_NAMES), _pick(counts, _COMPLETION_NAMES)
+    total = _pick(counts, _TOTAL_NAMES)
+    if prompt is completion is total is None:
         return None
-    if len(usage) == _PLAIN_USAGE_SIZE and None not in (prompt, completion, total):
-        return Usage(prompt, completion, total, None, None, usage)
-    output_details = read_dict(get("completion_tokens_details") or get("output_tokens_details"))
-    input_details = read_dict(get("prompt_tokens_details") or get("input_tokens_details"))
     return Usage(
         prompt,
         completion,
         total,
-        reasoning_tokens=read_int(output_details.get("reasoning_tokens", get("reasoning_tokens"))),
-        cached_tokens=read_int(input_details.get("cached_tokens", get("cache_read_input_tokens"))),
+        reasoning_tokens=_pick(counts, _REASONING_NAMES),
+        cached_tokens=_pick(counts, _CACHED_NAMES),
+        cache_write_tokens=_pick(counts, _CACHE_WRITE_NAMES),
         raw=usage,
     )
+
+
+def has_tokens(usage: Usage | None) -> bool:
+    """Return whether one of the three counts is above zero.
+
+    Claude's enveloped streams have usage with zeros in every chunk, which means nothing.
+    """
+    return usage is not None and bool(
+        usage.prompt_tokens or usage.completion_tokens or usage.total_tokens
+    )
+
+
+def find_usage(extra: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the usage under one of the vendor's own keys, None if there is none.
+
+    Groq's is in ``x_groq``, Bedrock's under ``amazon-bedrock-invocationMetrics``, and Gemini's is
+    ``usageMetadata``.
+    """
+    for value in extra.values():
+        if isinstance(value, dict):
+            for usage in (value.get("usage"), value):
+                if parse_usage(usage):
+                    return usage
+    return None
+
+
+def _read_counts(usage: dict[str, Any]) -> dict[str, list[int]]:
+    """Return the counts by their names, in lower case and without ``_``.
+
+    A count of the details, such as OpenAI's ``prompt_tokens_details.cached_tokens``, is listed
+    before one of the same name beside them.
+    """
+    counts: dict[str, list[int]] = {}
+    details = [value for name, value in usage.items() if name.lower().endswith("details")]
+    for fields in (*details, usage):
+        for name, value in read_dict(fields).items():
+            count = read_int(value)
+            if count is None and isinstance(value, str):
+                count = read_int(read_float(value))
+            if count is not None:
+                counts.setdefault(name.replace("_", "").lower(), []).append(count)
+    return counts
+
+
+def _pick(counts: dict[str, list[int]], names: Iterable[str]) -> int | None:
+    """Return the first count with one of the names, one above zero if there is any.
+
+    Gateways were seen to have the names of two APIs, and zeros under those that they do not fill.
+    """
+    found = [count for name in names for count in counts.get(name, ())]
+    return next(filter(None, found), found[0] if found else None)
 
 
 def parse_cost(

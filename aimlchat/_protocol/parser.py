@@ -14,6 +14,7 @@ from .accumulator import Accumulator
 from .api_errors import error_from_body, is_error_body
 from .chunks import DECODE_ERRORS, build_chunk_decoder, decode_plain_chunk, is_field_name
 from .lenient import parse_chunk
+from .metadata import find_usage
 from .sse import MAX_EVENT_BYTES, EventDecoder
 from .whole import accumulate_body, decode_body
 
@@ -291,6 +292,7 @@ class StreamParser:
             if isinstance(part, dict) and is_error_body(part):
                 return self._fail(error_from_body(part))
         chunk, extra = parse_chunk(body)
+        chunk.usage = chunk.usage or find_usage(extra)
         self._extra |= extra
         self._widen_decoder(extra)
         self._content.add(chunk, deltas, lenient=True)
@@ -321,6 +323,8 @@ class StreamParser:
             value = getattr(chunk, f"extra_{index}")
             if value is not msgspec.UNSET:
                 self._extra[key] = value
+                if type(value) is dict and chunk.usage is None:
+                    chunk.usage = find_usage({key: value})
 
     def _widen_decoder(self, extra: dict[str, Any]) -> None:
         """Let the decoder accept these keys from now on, so that they are slow only once."""

@@ -15,7 +15,7 @@ from .accumulator import Accumulator
 from .api_errors import error_from_body, is_error_body
 from .chunks import DECODE_ERRORS, decode_chunk
 from .lenient import parse_chunk, read_reasoning
-from .metadata import normalize_finish_reason, parse_cost, parse_usage
+from .metadata import find_usage, normalize_finish_reason, parse_cost, parse_usage
 from .think_tags import may_use_tags
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def decode_body(data: bytes) -> tuple[Chunk, bytes | dict[str, Any]]:
         pass
     else:
         if chunk.choices and not chunk.error:
+            chunk.usage = chunk.usage or chunk.choices[0].usage
             return chunk, data
     body = decode_json(data)
     if not isinstance(body, dict):
@@ -78,7 +79,8 @@ def decode_body(data: bytes) -> tuple[Chunk, bytes | dict[str, Any]]:
         raise ProtocolError(msg)
     if is_error_body(body):
         raise error_from_body(body)
-    chunk, _ = parse_chunk(body)
+    chunk, extra = parse_chunk(body)
+    chunk.usage = chunk.usage or find_usage(extra)
     if not chunk.choices:
         msg = f"the response body has no choice: {data[:120]!r}"
         raise ProtocolError(msg)
