@@ -19,7 +19,7 @@ _GZIP = ("gzip", "x-gzip")
 _GZIP_MAGIC = b"\x1f"
 _UNSUPPORTED = ("br", "zstd", "compress", "x-compress")
 _MAX_PIECE_BYTES = 1024 * 1024  # limits the memory that a small piece of a bomb takes
-_RAW_DEFLATE, _ZLIB, _GZIP_OR_ZLIB = -zlib.MAX_WBITS, zlib.MAX_WBITS, zlib.MAX_WBITS | 32
+_GZIP_BITS = zlib.MAX_WBITS | 16
 
 
 def find_decoder(headers: Mapping[str, str]) -> BodyDecoder | None:
@@ -43,12 +43,14 @@ class BodyDecoder:
 
     def __init__(self, coding: str) -> None:
         self._coding = coding
+        self._is_gzip = coding in _GZIP
         self._pending = b""  # received, not decoded yet
         self._inflater: zlib._Decompress | None = None
         self._is_plain = False
+        self._has_ended = False  # whether a member of gzip, or all of another body, has ended
         self.fault: ProtocolError | None = None
         """Why the body cannot be decoded any further; None if it can."""
-        if coding not in (*_GZIP, "deflate"):
+        if not self._is_gzip and coding != "deflate":
             self._fail(f"is compressed with {coding!r}, which was not asked for")
 
     def feed(self, data: bytes) -> None:
@@ -57,41 +59,41 @@ class BodyDecoder:
 
     def take(self) -> bytes:
         """Return the next decoded piece, of at most 1 MiB; ``b""`` if more bytes are needed."""
-        data, self._pending = self._pending, b""
-        if self.fault is not None or not data:
-            return b""
-        if self._inflater is None and not self._is_plain:
-            self._begin(data)
-        if self._inflater is None:
-            return data
         pieces: list[bytes] = []
         size = 0
-        while data and size < _MAX_PIECE_BYTES:
+        while self._pending and self.fault is None and size < _MAX_PIECE_BYTES:
+            inflater = self._inflater = self._inflater or self._begin()
+            if inflater is None:
+                data, self._pending = self._pending, b""
+                return data if self._is_plain else b"".join(pieces)
             try:
-                pieces.append(self._inflater.decompress(data, _MAX_PIECE_BYTES - size))
+                pieces.append(inflater.decompress(self._pending, _MAX_PIECE_BYTES - size))
             except zlib.error as error:
                 self._fail(f"is not valid {self._coding} ({error})")
                 break
             size += len(pieces[-1])
-            data = self._inflater.unconsumed_tail
-            if self._inflater.eof:
-                # Another gzip member may follow; anything else there is padding.
-                data = self._inflater.unused_data.lstrip(b"\0")
-                self._inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
-        self._pending = data
+            self._pending = inflater.unconsumed_tail
+            if inflater.eof:
+                self._pending = inflater.unused_data
+                self._inflater = None
+                self._has_ended = True
         return b"".join(pieces)
 
-    def _begin(self, data: bytes) -> None:
-        """Choose how to decode the body by its first byte."""
-        if self._coding in _GZIP:
+    def _begin(self) -> zlib._Decompress | None:
+        """Choose how to decode what is pending, by its first byte; None if it is not compressed."""
+        data = self._pending
+        if self._has_ended:
+            # Another member of gzip may follow; anything else is padding.
+            self._pending = data = data.lstrip(b"\0")
+            is_member = self._is_gzip and data.startswith(_GZIP_MAGIC)
+            return zlib.decompressobj(_GZIP_BITS) if is_member else None
+        if self._is_gzip:
             # Gateways were seen to decode a body and to forward its Content-Encoding.
             self._is_plain = not data.startswith(_GZIP_MAGIC)
-            bits = _GZIP_OR_ZLIB
-        else:
-            # Some servers send "deflate" without the header of zlib (RFC 9110, section 8.4.1.2).
-            bits = _ZLIB if data[0] & 0x0F == zlib.DEFLATED else _RAW_DEFLATE
-        if not self._is_plain:
-            self._inflater = zlib.decompressobj(bits)
+            return None if self._is_plain else zlib.decompressobj(_GZIP_BITS)
+        # Some servers send "deflate" without the header of zlib (RFC 9110, section 8.4.1.2).
+        has_header = data[0] & 0x0F == zlib.DEFLATED
+        return zlib.decompressobj(zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS)
 
     def _fail(self, reason: str) -> None:
         self.fault = ProtocolError(f"the response body {reason}")

@@ -71,8 +71,7 @@ class Response:
         self._decoder: BodyDecoder | None = None
         if "Content-Encoding" in self.headers and (decoder := find_decoder(self.headers)):
             self._decoder = decoder
-            # Not a method of this object: it would be a reference cycle, and an abandoned response
-            # would stay open.
+            # Not a method of this object, which would be a reference cycle.
             self.read = functools.partial(_read_decoded, response.content, decoder)
         self._closed = aiohttp_hooks.closed_future(response)
         if self._closed is not None:

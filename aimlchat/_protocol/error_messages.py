@@ -14,15 +14,15 @@ __all__ = ["find_message", "iterate_objects", "read_fields"]
 # The keys under which a message was seen, in any case, with or without underscores. The first of
 # them that has a message which helps is used, so those of inner bodies come first: ``errors`` of
 # validators, ``fault`` of Apigee, ``raw`` in OpenRouter's ``metadata`` (the upstream's body), and
-# ``base_resp`` of MiniMax. ``msg`` is FastAPI's; ``detail`` and ``title`` are RFC 9457's; ``error``
+# ``base_resp`` of MiniMax.``msg`` is FastAPI's; ``detail`` and ``title`` are RFC 9457's; ``error``
 # beside ``error_description`` (RFC 6749), or beside NestJS's ``message``, is only a code or phrase.
-_INNER_KEYS = ("error", "errors", "fault", "metadata", "baseresp")
+_INNER_KEYS = ("error", "errors", "fault", "response", "cause", "baseresp")
 _MESSAGE_KEYS = (
-    "raw",
     "message",
     "errormessage",
     "msg",
     "errormsg",
+    "err",
     "statusmsg",
     "detail",
     "details",
@@ -43,24 +43,28 @@ _FIELD_MAPS = frozenset(("error", "errors", "message", "detail", "details", "con
 # The keys that lead from a body to another one inside it. Not every key: validators also send back
 # the invalid input, whose text is the user's own.
 _NESTED_KEYS = frozenset(
-    (*_INNER_KEYS, "message", "raw", "detail", "details", "parameters", "headers")
+    (*_INNER_KEYS, "message", "metadata", "raw", "detail", "details", "parameters")
 )
 # A text of these words says no more than the status does.
 _GENERIC_WORDS = frozenset(
     """
-    a access again allowed an and api are as at bad been body by code conflict content denied
-    entity error errors exceeded exception failed failure for forbidden found from gateway had has
-    have html http https implemented in input internal invalid is it large later many method more
-    not occurred of on one or our out page parameter parameters payload please provider request
-    requests response returned server service something status that the this time timed timeout
-    too try unauthorized unavailable unexpected unknown unprocessable upstream validation wait was
-    went with wrong you your
+    a access again allowed an and api are as at bad been body by code conflict content data denied
+    entity error errors event exceeded exception failed failure for forbidden found from gateway
+    had has have html http https implemented in input internal invalid is it large later many
+    method more not occurred of on one or our out page parameter parameters payload please
+    provider request requests response returned server service something status stream that the
+    this time timed timeout too try unauthorized unavailable unexpected unknown unprocessable
+    upstream validation wait was went with wrong you your
     """.split()  # noqa: SIM905 - a list literal would have a line for each word
 )
+_MARKUP = r"<[a-zA-Z!?]"
 _MARKUP_MESSAGE = r"<(?:title|message)\b[^>]*>(.*?)</"
+# A message in JSON that was cut, or in Python's notation, as LiteLLM quotes its upstreams.
+_QUOTED_MESSAGE = r"""["'](?:message|msg|detail)["']: ?(["'])(.+?)(?:\1 ?[,}]|$)"""
 _MAX_MARKUP_LENGTH = 10_000  # of the text that is searched
 _MAX_DEPTH = 8  # of nested bodies; limits the recursion for hostile ones
 _MAX_ITEMS = 5  # of a list of messages
+_MAX_FIELDS = 50  # of an object whose fields may have messages
 
 
 def find_message(body: Any) -> str:
@@ -110,16 +114,19 @@ def _find(body: Any, depth: int, *, is_field_map: bool = False) -> str:
     message = _first_helpful(_find_in_fields(read_fields(body), depth))
     if not message:
         return _find_in_field_map(body, depth, with_texts=is_field_map)
-    location = _read_location(body)
-    return message if not location or location in message else f"{location}: {message}"
+    return _name_location(_read_location(body), message)
 
 
 def _find_in_fields(fields: dict[str, Any], depth: int) -> Iterator[str]:
+    if isinstance(metadata := fields.get("metadata"), dict):
+        yield _find(metadata.get("raw"), depth + 1)
     for key in _INNER_KEYS:
         if isinstance(value := fields.get(key), dict | list):
             yield _find(value, depth + 1, is_field_map=key in _FIELD_MAPS)
     for key in _MESSAGE_KEYS:
         value = fields.get(key)
+        if key == "constraints" and isinstance(value, dict):
+            value = list(value.values())
         if isinstance(value, str) or (value and key not in _INNER_KEYS):
             yield _find(value, depth + 1, is_field_map=key in _FIELD_MAPS)
 
@@ -127,19 +134,16 @@ def _find_in_fields(fields: dict[str, Any], depth: int) -> Iterator[str]:
 def _find_in_field_map(body: dict[str, Any], depth: int, *, with_texts: bool) -> str:
     """Return the messages of a map from fields to lists of messages, each with its field.
 
-    Django's is the whole body; those of Laravel and ASP.NET are in ``errors``. Only there are plain
-    strings messages as well.
+    Django's is the whole body; those of Laravel and ASP.NET are in ``errors``. Only in such a key
+    are plain sentences messages as well.
     """
-    kinds = (list, str) if with_texts else list
-    found = {
-        field: message
-        for field, value in list(body.items())[: 4 * _MAX_ITEMS]
-        if isinstance(value, kinds) and (message := _find(value, depth + 1))
-    }
-    messages = (
-        message if field in message else f"{field}: {message}" for field, message in found.items()
-    )
-    return "; ".join(list(messages)[:_MAX_ITEMS])
+    messages: list[str] = []
+    for field, value in list(body.items())[:_MAX_FIELDS]:
+        if isinstance(value, list) or (with_texts and isinstance(value, str)):
+            message = _find(value, depth + 1)
+            if message and (isinstance(value, list) or not _is_generic(message)):
+                messages.append(_name_location(field, message))
+    return "; ".join(messages[:_MAX_ITEMS])
 
 
 def _first_helpful(messages: Iterator[str]) -> str:
@@ -175,7 +179,7 @@ def _read_location(body: dict[str, Any]) -> str:
 
 def _find_in_text(text: str, depth: int) -> str:
     """Return the message of a text: that of a page, or of JSON in it, or the text itself."""
-    if text.startswith("<"):
+    if re.match(_MARKUP, text):
         # The proxy in front of the API returns HTML with 502, 520 and 524; object stores send XML.
         found = re.search(_MARKUP_MESSAGE, text[:_MAX_MARKUP_LENGTH], re.IGNORECASE | re.DOTALL)
         words = " ".join(found[1].split()) if found else ""
@@ -185,15 +189,24 @@ def _find_in_text(text: str, depth: int) -> str:
         message = _find(body, depth + 1)
         if message and (_is_generic(prefix) or not _is_generic(message)):
             return message
+    elif "{" in text and (quoted := re.search(_QUOTED_MESSAGE, text, re.DOTALL)):
+        return quoted[2]
     return text
 
 
+def _name_location(location: str, message: str) -> str:
+    if not location or re.search(rf"(?<!\w){re.escape(location)}(?!\w)", message):
+        return message
+    return f"{location}: {message}"
+
+
 def _split_embedded_json(text: str) -> tuple[str, Any] | None:
-    """Return the text before the first object of JSON in it, and that object; None without one."""
-    start = text.find("{")
-    if start < 0:
-        return None
-    try:
-        return text[:start], json.JSONDecoder(strict=False).raw_decode(text, start)[0]
-    except (ValueError, RecursionError):
-        return None
+    """Return the text before the first JSON with an object in it, and its value; None without."""
+    for start in sorted(start for mark in "[{" if (start := text.find(mark)) >= 0):
+        try:
+            value, _ = json.JSONDecoder(strict=False).raw_decode(text, start)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict) or any(isinstance(item, dict) for item in value):
+            return text[:start], value
+    return None
