@@ -323,7 +323,7 @@ class StreamParser:
             value = getattr(chunk, f"extra_{index}")
             if value is not msgspec.UNSET:
                 self._extra[key] = value
-                if type(value) is dict and chunk.usage is None:
+                if type(value) is dict and not chunk.usage:
                     chunk.usage = find_usage({key: value})
 
     def _widen_decoder(self, extra: dict[str, Any]) -> None:

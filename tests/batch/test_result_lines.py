@@ -42,7 +42,8 @@ def test_the_line_of_a_completion_has_the_expected_bytes():
     assert encode_completion(request, completion) == (
         b'{"custom_id":"a","response":{"status_code":200,"request_id":"inference","body":{"choices"'
         b':[]}},"error":null,"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3,'
-        b'"reasoning_tokens":null,"cached_tokens":0},"cost":{"usd":0.5,"credits":1000000.0},'
+        b'"reasoning_tokens":null,"cached_tokens":0,"cache_write_tokens":null},'
+        b'"cost":{"usd":0.5,"credits":1000000.0},'
         b'"attempts":0,"inference_id":"inference","client_request_id":"run-1","digest":"ab"}\n'
     )
 
@@ -74,7 +75,8 @@ def test_the_line_of_a_result_on_the_server_has_the_expected_bytes():
         b'"content":[],"usage":{"input_tokens":5,"output_tokens":9,"cache_read_input_tokens":0},'
         b'"meta":{"usage":{"credits_used":200,"usd_spent":0.0001}}}},"error":null,"usage":'
         b'{"prompt_tokens":5,"completion_tokens":9,"total_tokens":14,"reasoning_tokens":null,'
-        b'"cached_tokens":0},"cost":{"usd":0.0001,"credits":200.0},"attempts":1,"batch_id":"b1",'
+        b'"cached_tokens":0,"cache_write_tokens":null},"cost":{"usd":0.0001,"credits":200.0},'
+        b'"attempts":1,"batch_id":"b1",'
         b'"digest":"ab"}\n'
     )
     assert (result.error, result.cost) == (None, Cost(usd=0.0001, credits=200.0))

@@ -37,10 +37,10 @@ def test_a_new_tally_is_empty(tally):
 
 
 def test_each_count_is_the_sum_over_all_calls(tally):
-    tally.add(usage=Usage(1, 2, 3, 4, 5))
-    tally.add(usage=Usage(10, 20, 30, 40, 50))
+    tally.add(usage=Usage(1, 2, 3, 4, 5, 6))
+    tally.add(usage=Usage(10, 20, 30, 40, 50, 60))
 
-    assert list(tally.usage.as_dict().values()) == [11, 22, 33, 44, 55]
+    assert list(tally.usage.as_dict().values()) == [11, 22, 33, 44, 55, 66]
     assert tally.tokens == 33
 
 
@@ -48,7 +48,7 @@ def test_a_count_that_the_server_left_out_counts_as_nothing(tally):
     tally.add(usage=Usage(prompt_tokens=1))
     tally.add(usage=Usage(2, 3))
 
-    assert tally.usage == Usage(3, 3, 0, 0, 0)
+    assert tally.usage == Usage(3, 3, 0, 0, 0, 0)
     assert tally.tokens == 6
 
 

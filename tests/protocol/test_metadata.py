@@ -25,8 +25,14 @@ class TestFinishReason:
             ("function_call", "tool_calls"),
             ("content_filter", "content_filter"),
             ("refusal", "content_filter"),
-            ("SAFETY", "SAFETY"),
-            ("eos", "eos"),
+            *[(word, "stop") for word in ("eos", "eos_token", "end", "COMPLETE", "stop_string")],
+            *[(word, "length") for word in ("model_length", "max_output_tokens", "max-tokens")],
+            ("model_context_window_exceeded", "length"),
+            *[(word, "tool_calls") for word in ("tool-calls", "TOOL_CALL", "Tool_Use")],
+            *[(word, "content_filter") for word in ("SAFETY", "RECITATION", "BLOCKLIST", "SPII")],
+            *[(word, "content_filter") for word in ("PROHIBITED_CONTENT", "ERROR_TOXIC")],
+            *[(word, "content_filter") for word in ("content-filter", "guardrail_intervened")],
+            *[(word, word) for word in ("error", "abort", "OTHER", "pause_turn", "MALFORMED")],
         ],
     )
     def test_a_finish_reason_is_normalized_and_kept_as_it_came(self, read, chunk, native, word):
@@ -121,10 +127,10 @@ class TestUsage:
 
     @pytest.mark.parametrize(
         "body",
-        [None, {}, {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}, [], "x", 7],
+        [None, {}, {"prompt_tokens": None, "cost": 1}, {"reasoning_tokens": 5}, [], "x", 7],
         ids=repr,
     )
-    def test_usage_without_a_count_above_zero_is_none(self, body):
+    def test_usage_without_a_count_is_none(self, body):
         assert parse_usage(body) is None
 
 

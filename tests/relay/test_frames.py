@@ -231,6 +231,7 @@ def test_the_counts_of_usage_keep_their_names_and_order():
         total_tokens=3,
         reasoning_tokens=4,
         cached_tokens=5,
+        cache_write_tokens=6,
         raw={"prompt_tokens": 1},
     )
 
@@ -238,7 +239,7 @@ def test_the_counts_of_usage_keep_their_names_and_order():
 
     assert encode_frame(finish["messageMetadata"]["usage"]) == (
         b'{"promptTokens":1,"completionTokens":2,"totalTokens":3,"reasoningTokens":4,'
-        b'"cachedTokens":5}'
+        b'"cachedTokens":5,"cacheWriteTokens":6}'
     )
 
 
