@@ -141,11 +141,12 @@ class APIError(AIMLChatError):
     """The server returned an error.
 
     - ``status``: the HTTP status, or the one that an error event in a stream corresponds to.
-    - ``message``: the innermost message of the body; ``body``: the body itself, decoded JSON or
-      text.
+    - ``message``: the innermost message of the body that helps; ``body``: the body itself, decoded
+      JSON or text, as far as it could be read.
     - ``request_id``, ``path``: as the body gives them. ``inference_id``: the header
       ``x-inference-id``.
-    - ``retry_after``: the wait in seconds that the server asked for, None if it asked for none.
+    - ``retry_after``: the wait in seconds that the server asked for, in its headers, in a field of
+      the body or in words; None if it asked for none.
     """
 
     def __init__(
@@ -189,11 +190,11 @@ class AuthenticationError(APIError):
 
 
 class InsufficientCreditsError(APIError):
-    """402, or a 403 whose message says so: the account has no credits left."""
+    """402, or a 403 whose code or message says so: the account has no credits left."""
 
 
 class PermissionDeniedError(APIError):
-    """403: the key may not do this."""
+    """403: the key may not do this; or a rate limit, and then ``retry_after`` is set."""
 
 
 class NotFoundError(APIError):
@@ -201,7 +202,7 @@ class NotFoundError(APIError):
 
 
 class RateLimitError(APIError):
-    """429: too many requests; or the free tier is exhausted, and a retry is useless."""
+    """429: too many requests; or credits or the free tier are exhausted, and a retry is useless."""
 
 
 class ServerError(APIError):

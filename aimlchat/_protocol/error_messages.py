@@ -97,7 +97,7 @@ def read_fields(body: dict[str, Any]) -> dict[str, Any]:
 
     The same key is ``message``, ``Message``, ``errorMessage`` and ``error_message`` elsewhere.
     """
-    return {re.sub("[_-]", "", key).lower(): value for key, value in body.items()}
+    return {key.replace("_", "").replace("-", "").lower(): value for key, value in body.items()}
 
 
 def _find(body: Any, depth: int, *, is_field_map: bool = False) -> str:

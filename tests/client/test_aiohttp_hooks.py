@@ -4,6 +4,7 @@ every call works without them."""
 import asyncio
 import asyncio.sslproto
 import collections
+import importlib.util
 import inspect
 import subprocess
 import sys
@@ -217,6 +218,17 @@ async def test_the_user_agent_names_the_package_and_aiohttp():
     ]
     ours = f"aimlchat/0.1.0 aiohttp/{aiohttp.__version__}"
     assert agents == [ours, ours, ours, ours, "lender"]
+
+
+def test_the_codings_of_installed_packages_are_not_asked_for(monkeypatch):
+    wide = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate, br, zstd"}
+    monkeypatch.setattr(aiohttp.ClientRequest, "DEFAULT_HEADERS", wide)
+    spec = importlib.util.find_spec(aiohttp_hooks.__name__)
+    hooks = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hooks)
+
+    assert hooks._usual_headers.getall("Accept-Encoding") == ["gzip, deflate"]
+    assert hooks.TrackedRequest.session_headers["Accept-Encoding"] == "gzip, deflate"
 
 
 def test_tls_reads_are_bounded_too():
