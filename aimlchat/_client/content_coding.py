@@ -17,7 +17,7 @@ ACCEPTED_CODINGS = "gzip, deflate"
 
 _GZIP = ("gzip", "x-gzip")
 _GZIP_MAGIC = b"\x1f"
-_UNSUPPORTED = ("br", "zstd", "compress", "x-compress")
+_CODINGS = frozenset((*_GZIP, "deflate", "br", "zstd", "compress", "x-compress"))
 _MAX_PIECE_BYTES = 1024 * 1024  # limits the memory that a small piece of a bomb takes
 _GZIP_BITS = zlib.MAX_WBITS | 16
 
@@ -28,8 +28,9 @@ def find_decoder(headers: Mapping[str, str]) -> BodyDecoder | None:
     Names that are no codings, such as ``identity`` or ``utf-8``, were seen on plain bodies.
     """
     header = headers["Content-Encoding"]
-    codings = [coding.strip().lower() for coding in header.split(",")]
-    if not {*codings} & {*_GZIP, "deflate", *_UNSUPPORTED}:
+    names = [name.strip().lower() for name in header.split(",")]
+    codings = [name for name in names if name in _CODINGS]
+    if not codings:
         return None
     return BodyDecoder(codings[0] if len(codings) == 1 else header)
 

@@ -13,9 +13,10 @@ __all__ = ["find_message", "iterate_objects", "read_fields"]
 
 # The keys under which a message was seen, in any case, with or without underscores. The first of
 # them that has a message which helps is used, so those of inner bodies come first: ``errors`` of
-# validators, ``fault`` of Apigee, ``raw`` in OpenRouter's ``metadata`` (the upstream's body), and
-# ``base_resp`` of MiniMax.``msg`` is FastAPI's; ``detail`` and ``title`` are RFC 9457's; ``error``
-# beside ``error_description`` (RFC 6749), or beside NestJS's ``message``, is only a code or phrase.
+# validators, ``fault`` of Apigee, ``base_resp`` of MiniMax, and before them ``raw`` in the
+# ``metadata`` of OpenRouter, the upstream's body. ``msg`` is FastAPI's; ``detail`` and ``title``
+# are those of RFC 9457. A text in ``error`` is only a code or phrase beside ``error_description``
+# (RFC 6749) and beside NestJS's ``message``.
 _INNER_KEYS = ("error", "errors", "fault", "response", "cause", "baseresp")
 _MESSAGE_KEYS = (
     "message",
@@ -42,9 +43,7 @@ _MESSAGE_KEYS = (
 _FIELD_MAPS = frozenset(("error", "errors", "message", "detail", "details", "constraints"))
 # The keys that lead from a body to another one inside it. Not every key: validators also send back
 # the invalid input, whose text is the user's own.
-_NESTED_KEYS = frozenset(
-    (*_INNER_KEYS, "message", "metadata", "raw", "detail", "details", "parameters")
-)
+_NESTED_KEYS = (*_INNER_KEYS, "message", "metadata", "raw", "detail", "details", "parameters")
 # A text of these words says no more than the status does.
 _GENERIC_WORDS = frozenset(
     """
@@ -83,8 +82,8 @@ def iterate_objects(body: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
     if isinstance(body, dict):
         fields = read_fields(body)
         yield fields
-        for key in _NESTED_KEYS & fields.keys():
-            yield from iterate_objects(fields[key], depth + 1)
+        for key in _NESTED_KEYS:
+            yield from iterate_objects(fields.get(key), depth + 1)
     elif isinstance(body, list):
         for item in body[:_MAX_ITEMS]:
             yield from iterate_objects(item, depth + 1)

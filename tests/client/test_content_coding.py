@@ -41,6 +41,7 @@ CODINGS = [
     ("deflate", raw_deflate),
     ("gzip", lambda data: gzip.compress(data[:9]) + gzip.compress(data[9:]) + b"\0" * 9),
     ("gzip", bytes),  # a gateway that decoded the body and forwards the header
+    ("gzip, identity", gzip.compress),
     ("identity", bytes),
     ("utf-8", bytes),
 ]
