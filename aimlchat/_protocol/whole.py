@@ -71,7 +71,8 @@ def decode_body(data: bytes) -> tuple[Chunk, bytes | dict[str, Any]]:
         pass
     else:
         if chunk.choices and not chunk.error:
-            chunk.usage = chunk.usage or chunk.choices[0].usage
+            if not chunk.usage:
+                chunk.usage = chunk.choices[0].usage
             return chunk, data
     body = decode_json(data)
     if not isinstance(body, dict):
