@@ -11,6 +11,7 @@ from ._client.credentials import (
     HEADER_NAMES,
     MaskedStr,
     check_headers,
+    mask,
     mask_headers,
     override_headers,
     require_api_key,
@@ -18,6 +19,7 @@ from ._client.credentials import (
 from ._client.endpoints import Endpoints
 from ._client.prepare import CallSpec, RequestDefaults
 from ._client.rate_limit import RateLimiter
+from ._client.settings import SessionSettings, check_policy
 from ._client.timers import Clock, TimeoutScheduler
 from ._client.transport import Transport
 from ._payload.models import DEFAULT_MODEL
@@ -52,10 +54,15 @@ class ChatSession:
     be created anywhere: the pool is opened by the first call, and belongs to the event loop of that
     call. Close it with ``async with`` or `close`.
 
+    A session that has made no call yet can be copied and pickled, with its key and its hooks; after
+    its first call that raises `TypeError`. In a forked process a session starts with an empty pool,
+    whatever its parent has done with it, and its request ids differ from the parent's.
+
     Args:
         api_key: by default the environment variable ``AIMLAPI_API_KEY``, else ``AIML_API_KEY``.
         base_url: by default the environment variable ``AIMLAPI_BASE_URL``, else the AI/ML API.
-        model: the model of requests that do not name one.
+        model: the model of requests that do not name one; by default
+            ``anthropic/claude-3.7-sonnet``.
         timeouts: how long each phase of a call may take.
         retry: how many attempts a call may make, and the delays between them.
         limits: concurrency, rates and connections of all calls together; default none.
@@ -68,7 +75,8 @@ class ChatSession:
         on_finish: called with a `CallRecord` once for each call, however it ends.
 
     Raises:
-        ConfigurationError: there is no key, or no header can carry it; or a setting is invalid.
+        ConfigurationError: there is no key, or no header can carry it; or a setting is invalid, or
+            of another type: a key is a str, never an object that hides one.
     """
 
     # Only tests replace it, in a subclass.
@@ -79,7 +87,7 @@ class ChatSession:
         api_key: str | None = None,
         *,
         base_url: str | None = None,
-        model: str = DEFAULT_MODEL,
+        model: str | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
         limits: Limits | None = None,
@@ -92,39 +100,74 @@ class ChatSession:
         on_finish: Callable[[CallRecord], object] | None = None,
     ) -> None:
         # Masked at once, since the traceback of an error below shows the values of these locals.
-        api_key = MaskedStr(api_key) if api_key is not None else None
-        headers = mask_headers(headers)
-        api_key = require_api_key(api_key)
-        own_headers = check_headers(headers)
-        limits = limits or Limits()
-        self._timeouts = timeouts or Timeouts()
-        self._retry = retry or RetryPolicy()
-        self._context = CallContext(
-            transport=Transport(
-                base_url or os.environ.get(_BASE_URL_VARIABLE) or _BASE_URL,
-                proxy=proxy,
-                ssl=ssl,
-                trust_env=trust_env,
-                http=http,
-                limits=limits,
-            ),
-            limiter=RateLimiter(limits, self._clock),
-            scheduler=TimeoutScheduler(self._clock),
-            api_key=api_key,
-            defaults=RequestDefaults(
-                model=model,
-                headers=override_headers(
-                    {
-                        HEADER_NAMES["Authorization"]: MaskedStr(f"Bearer {api_key}"),
-                        HEADER_NAMES["Content-Type"]: "application/json",
-                    },
-                    own_headers,
-                ),
-            ),
+        api_key, headers = mask(api_key), mask_headers(headers)
+        if base_url is None or base_url == "":
+            base_url = os.environ.get(_BASE_URL_VARIABLE) or _BASE_URL
+        self._settings = SessionSettings(
+            api_key=require_api_key(api_key),
+            base_url=base_url,
+            model=DEFAULT_MODEL if model is None else model,
+            timeouts=Timeouts() if timeouts is None else timeouts,
+            retry=RetryPolicy() if retry is None else retry,
+            limits=Limits() if limits is None else limits,
+            headers=check_headers(headers),
+            proxy=proxy,
+            ssl=ssl,
+            trust_env=trust_env,
+            http=http,
             on_retry=on_retry,
             on_finish=on_finish,
         )
-        self._endpoints = Endpoints(self._context, own_headers, self._timeouts, self._retry)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Build everything that the settings decide; nothing is opened yet."""
+        settings = self._settings
+        self._timeouts, self._retry = settings.timeouts, settings.retry
+        self._context = CallContext(
+            transport=Transport(
+                settings.base_url,
+                proxy=settings.proxy,
+                ssl=settings.ssl,
+                trust_env=settings.trust_env,
+                http=settings.http,
+                limits=settings.limits,
+            ),
+            limiter=RateLimiter(settings.limits, self._clock),
+            scheduler=TimeoutScheduler(self._clock),
+            api_key=settings.api_key,
+            defaults=RequestDefaults(
+                model=settings.model,
+                headers=override_headers(
+                    {
+                        HEADER_NAMES["Authorization"]: MaskedStr(f"Bearer {settings.api_key}"),
+                        HEADER_NAMES["Content-Type"]: "application/json",
+                    },
+                    settings.headers,
+                ),
+            ),
+            on_retry=settings.on_retry,
+            on_finish=settings.on_finish,
+        )
+        self._endpoints = Endpoints(
+            self._context, settings.headers, settings.timeouts, settings.retry
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy or a pickle takes over: the settings, and a subclass's attributes."""
+        if self._context.scheduler.has_started or self._context.transport.is_closed:
+            msg = (
+                "a ChatSession that has made a call, or is closed, cannot be copied or pickled: its"
+                " connections belong to one event loop. Share the session between tasks, or make a"
+                " new one with the same arguments, also in each process"
+            )
+            raise TypeError(msg)
+        built = ("_context", "_endpoints")
+        return {name: value for name, value in vars(self).items() if name not in built}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._prepare()
 
     async def __aenter__(self) -> Self:
         return self
@@ -180,7 +223,13 @@ class ChatSession:
         """
         headers = mask_headers(headers)
         check_options(self.complete, options)
-        spec = CallSpec(request, options, timeouts or self._timeouts, retry or self._retry, headers)
+        spec = CallSpec(
+            request,
+            options,
+            self._timeouts if timeouts is None else check_policy(timeouts, Timeouts),
+            self._retry if retry is None else check_policy(retry, RetryPolicy),
+            headers,
+        )
         return await Call(self._context, spec).complete()
 
     def stream(
@@ -245,11 +294,11 @@ class ChatSession:
 
         headers = mask_headers(headers)
         check_options(self.complete_many, options)
+        call_timeouts = self._timeouts if timeouts is None else check_policy(timeouts, Timeouts)
+        call_retry = self._retry if retry is None else check_policy(retry, RetryPolicy)
 
         def complete(request: Request, observer: CallObserver) -> Awaitable[Completion]:
-            spec = CallSpec(
-                request, options, timeouts or self._timeouts, retry or self._retry, headers
-            )
+            spec = CallSpec(request, options, call_timeouts, call_retry, headers)
             return Call(self._context, spec, observer).complete()
 
         producer = CompletionProducer(
@@ -313,8 +362,8 @@ class ChatSession:
         spec = CallSpec(
             request,
             options,
-            timeouts or self._timeouts,
-            retry or self._retry,
+            self._timeouts if timeouts is None else check_policy(timeouts, Timeouts),
+            self._retry if retry is None else check_policy(retry, RetryPolicy),
             headers,
             is_stream=True,
         )

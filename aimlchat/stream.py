@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import sys
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
 from ._protocol.parser import StreamParser
 from .completions import AnswerDelta, Completion, ReasoningDelta
@@ -92,6 +92,10 @@ class DeltaStream:
     ) -> None:
         cancelled = isinstance(error, asyncio.CancelledError)
         await self._close("cancelled" if cancelled else "abandoned")
+
+    def __reduce__(self) -> NoReturn:
+        msg = "a stream is a connection and cannot be copied or pickled; collect() its completion"
+        raise TypeError(msg)
 
     def __aiter__(self) -> Self:
         return self

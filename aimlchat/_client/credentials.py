@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from multidict import istr
@@ -11,8 +12,6 @@ from multidict import istr
 from aimlchat.errors import APIError, ConfigurationError, TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from aimlchat.errors import AIMLChatError
 
 __all__ = [
@@ -22,6 +21,7 @@ __all__ = [
     "MaskedStr",
     "check_headers",
     "find_api_key",
+    "mask",
     "mask_headers",
     "override_headers",
     "redact",
@@ -46,6 +46,13 @@ HEADER_NAMES = {
 }
 """Header names that a multidict does not have to case-fold and copy for each request."""
 
+# How to get the text of a secret of another type.
+_ADVICE_BY_TYPE: tuple[tuple[Any, str], ...] = (
+    (bytes, "its .decode()"),
+    (os.PathLike, "what the file holds, .read_text().strip()"),
+    (Awaitable, "what awaiting it returns"),
+    (Callable, "what calling it returns"),
+)
 _MASK = "***"
 _MAX_DEPTH = 64
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -61,27 +68,52 @@ class MaskedStr(str):
         return f"'{_MASK}'"
 
 
-def find_api_key(api_key: str | None) -> MaskedStr | None:
+def mask(secret: Any) -> Any:
+    """Return a secret in a form whose ``repr`` does not show it; None stays None.
+
+    A text is masked. Of any other object only its type remains, since its ``str`` and its ``repr``
+    may be the secret itself, as those of bytes are, or a placeholder, as those of pydantic's
+    ``SecretStr`` are. `require_api_key` and `check_headers` refuse a type.
+    """
+    if isinstance(secret, str):
+        return MaskedStr(str.__str__(secret))  # A subclass may have a ``__str__`` of its own.
+    return None if secret is None else type(secret)
+
+
+def _describe_type(kind: type) -> str:
+    """Say that a secret is of a type other than str, and how to get its text."""
+    if hasattr(kind, "get_secret_value"):
+        advice = "its .get_secret_value()"
+    else:
+        found = (text for base, text in _ADVICE_BY_TYPE if issubclass(kind, base))
+        advice = next(found, "the text itself")
+    return f"is an object of type {kind.__name__}, not a str; give {advice}"
+
+
+def find_api_key(api_key: Any) -> Any:
     """Return the key: the argument, else the first of `API_KEY_VARIABLES` that is set, else None.
 
-    The key is masked at once, since a traceback may show the values of locals.
+    It is masked at once, since a traceback may show the values of locals: see `mask`.
     """
     if api_key is not None:
-        return MaskedStr(api_key)
+        return api_key if isinstance(api_key, type) else mask(api_key)
     for variable in API_KEY_VARIABLES:
         if variable in os.environ:
             return MaskedStr(os.environ[variable])
     return None
 
 
-def require_api_key(api_key: str | None) -> MaskedStr:
+def require_api_key(api_key: Any) -> MaskedStr:
     """Return the key as `find_api_key` does.
 
-    Raises `ConfigurationError`, without showing the key, if there is none, or if a header cannot
-    carry it.
+    Raises `ConfigurationError`, without showing the key, if there is none, if it is not a str, or
+    if a header cannot carry it.
     """
     key = find_api_key(api_key)
     names = " or ".join(API_KEY_VARIABLES)
+    if isinstance(key, type):
+        msg = f"the API key {_describe_type(key)}"
+        raise ConfigurationError(msg)
     if key is None or not key.strip():
         msg = f"no API key: pass api_key=, or set {names} (get one at https://aimlapi.com/app/keys)"
         raise ConfigurationError(msg)
@@ -91,30 +123,43 @@ def require_api_key(api_key: str | None) -> MaskedStr:
             f" look for a stray line break where it was pasted (api_key=, {names})"
         )
         raise ConfigurationError(msg)
-    return key
+    return MaskedStr(key)
 
 
-def mask_headers(headers: Mapping[str, str] | None) -> Mapping[str, str] | None:
-    """Mask the values of a caller's headers, each of which may be a secret."""
+def mask_headers(headers: Any) -> Any:
+    """Mask the values of a caller's headers, each of which may be a secret; None for no headers.
+
+    Of an object that is not a mapping only its type remains, as with `mask`.
+    """
     if not headers:
         return None
-    return {
-        name: MaskedStr(value) if isinstance(value, str) else value
-        for name, value in headers.items()
-    }
+    if not isinstance(headers, Mapping):
+        return type(headers)
+    return {name: mask(value) for name, value in headers.items()}
 
 
-def check_headers(headers: Mapping[str, str] | None) -> Mapping[str, str]:
-    """Return the headers, an empty dict for None.
+def check_headers(headers: Any) -> Mapping[str, str]:
+    """Return the headers, which `mask_headers` has masked; an empty dict for None.
 
     Raises `ConfigurationError` for a name or a value that HTTP cannot carry.
     """
+    if headers is not None and not isinstance(headers, Mapping):
+        kind = headers if isinstance(headers, type) else type(headers)
+        msg = f"headers= is an object of type {kind.__name__}; give a dict of str to str"
+        raise ConfigurationError(msg)
     for name, value in (headers or {}).items():
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
             msg = f"{name!r} cannot be the name of a header"
             raise ConfigurationError(msg)
-        if not isinstance(value, str) or _CONTROL_CHARACTER.search(value):
-            msg = f"the value of the header {name!r} is not text, or holds control characters"
+        if value is None:
+            msg = f"the value of the header {name!r} is None; leave the header out"
+            raise ConfigurationError(msg)
+        if not isinstance(value, str):
+            kind = value if isinstance(value, type) else type(value)
+            msg = f"the value of the header {name!r} {_describe_type(kind)}"
+            raise ConfigurationError(msg)
+        if _CONTROL_CHARACTER.search(value):
+            msg = f"the value of the header {name!r} holds control characters, as line breaks are"
             raise ConfigurationError(msg)
     return headers or {}
 

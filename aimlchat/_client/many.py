@@ -6,7 +6,7 @@ import asyncio
 import heapq
 from collections import deque
 from collections.abc import Sized
-from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, Self, TypeVar
 
 from aimlchat.errors import (
     AIMLChatError,
@@ -65,6 +65,13 @@ class ResultIterator(Generic[_T_co]):
 
     def __init__(self, producer: Producer[_T_co]) -> None:
         self._producer = producer
+
+    def __reduce__(self) -> NoReturn:
+        msg = (
+            f"a {type(self).__name__} runs calls and cannot be copied or pickled; iterate it, and"
+            " copy what it yields"
+        )
+        raise TypeError(msg)
 
     async def __aenter__(self) -> Self:
         return self

@@ -18,6 +18,7 @@ from aimlchat.request import ChatRequest, freeze_tools
 
 from .body import Body, encode_request
 from .credentials import HEADER_NAMES, check_headers, override_headers
+from .fork import renew_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,7 +126,7 @@ class PreparedRequest(msgspec.Struct, eq=False):
         return size // 4 + files * _TOKENS_OF_A_FILE + (self.max_tokens or _USUAL_ANSWER_TOKENS)
 
 
-class RequestDefaults(msgspec.Struct, eq=False):
+class RequestDefaults(msgspec.Struct, eq=False, weakref=True):
     """What a session adds to its requests."""
 
     model: str
@@ -134,6 +135,13 @@ class RequestDefaults(msgspec.Struct, eq=False):
     """The headers of every request that takes the key; a call's own replace them."""
     _session_id: str = msgspec.field(default_factory=lambda: os.urandom(8).hex())
     _counter: Iterator[int] = msgspec.field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        """Draw a new id in each forked process, which would go on with the ids of its parent."""
+        renew_in_child(self, RequestDefaults._renew)
+
+    def _renew(self) -> None:
+        self._session_id = os.urandom(8).hex()
 
     def next_request_id(self) -> str:
         """Return a new ``X-Client-Request-Id``.
@@ -172,11 +180,12 @@ class CallSpec(msgspec.Struct, eq=False):
         """
         request = _resolve(self.request, self.options, defaults.model)
         payload, body = encode_request(request, stream=self.is_stream)
-        client_request_id = request.client_request_id or defaults.next_request_id()
+        given = request.client_request_id
+        client_request_id = str.__str__(given) if given else defaults.next_request_id()
         headers = {_CLIENT_REQUEST_ID: client_request_id, **defaults.headers}
         if self.headers:
             headers = override_headers(headers, check_headers(self.headers))
-            client_request_id = str(CIMultiDict(headers)[_CLIENT_REQUEST_ID])
+            client_request_id = str.__str__(CIMultiDict(headers)[_CLIENT_REQUEST_ID])
             check_client_request_id(client_request_id)
         if self.is_stream:
             headers[_ACCEPT] = "text/event-stream"

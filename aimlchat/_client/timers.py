@@ -72,6 +72,11 @@ class TimeoutScheduler:
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    @property
+    def has_started(self) -> bool:
+        """Whether a call has begun."""
+        return self._loop is not None
+
     def start(self, timeouts: Timeouts) -> CallTimers:
         """Return the timers of a call that starts now; its deadline counts from now."""
         loop = asyncio.get_running_loop()

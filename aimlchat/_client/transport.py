@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import socket
+import ssl as ssl_module
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -22,11 +23,11 @@ from . import aiohttp_hooks
 from .base_url import join_url, parse_base_url
 from .content_coding import ACCEPTED_CODINGS
 from .credentials import HEADER_NAMES, override_headers
+from .fork import keep_from_children, renew_in_child
 from .proxy import parse_proxy, proxy_from_environment
 from .response import Response
 
 if TYPE_CHECKING:
-    import ssl as ssl_module
     from collections.abc import AsyncIterator, Mapping
 
     from aimlchat.policies import Limits, Timeouts
@@ -69,6 +70,7 @@ class Transport:
         http: aiohttp.ClientSession | None,
         limits: Limits,
     ) -> None:
+        _check_types(ssl, http)
         self._base_url = parse_base_url(base_url)
         self._url_of = functools.cache(functools.partial(join_url, self._base_url))
         if proxy is None and trust_env:
@@ -91,6 +93,7 @@ class Transport:
         self._loop: asyncio.AbstractEventLoop | None = None  # the loop of the owned session
         self._limits = limits
         self._closed = False
+        renew_in_child(self, Transport._drop_pool)
 
     async def send(
         self,
@@ -161,13 +164,23 @@ class Transport:
         """
         self._closed = True
         http, self._owned = self._owned, None
-        if http is not None:
+        if http is None:
+            return
+        if self._loop is asyncio.get_running_loop():
             await http.close()
+        else:
+            aiohttp_hooks.abandon(http)  # only the loop of its connections could wait for their end
 
     def __del__(self) -> None:
         """Close the sockets of a session that was not closed; its loop may already be closed."""
         http = getattr(self, "_owned", None)
         if http is not None and not http.closed:
+            aiohttp_hooks.abandon(http)
+
+    def _drop_pool(self) -> None:
+        """Forget the connections of the parent process, from which this process was forked."""
+        http, self._owned = self._owned, None
+        if http is not None:
             aiohttp_hooks.abandon(http)
 
     def _session(self) -> aiohttp.ClientSession:
@@ -236,6 +249,18 @@ class Transport:
         raise ConnectionFailedError(msg, sent=sent) from error
 
 
+def _check_types(ssl: Any, http: Any) -> None:
+    if not isinstance(ssl, ssl_module.SSLContext | aiohttp.Fingerprint | bool | None):
+        msg = (
+            f"ssl= is an object of type {type(ssl).__name__}; give False, or a context, as in"
+            " ssl=ssl.create_default_context(cafile=...)"
+        )
+        raise ConfigurationError(msg)
+    if not isinstance(http, aiohttp.ClientSession | None):
+        msg = f"http= is an object of type {type(http).__name__}; give an aiohttp.ClientSession"
+        raise ConfigurationError(msg)
+
+
 @functools.lru_cache(maxsize=64)
 def _client_timeout(
     connect: float | None,
@@ -263,6 +288,7 @@ def _is_stale(error: Exception, use: ConnectionUse) -> bool:
 def _create_socket(address: tuple[Any, ...]) -> socket.socket:
     family, kind, protocol = address[:3]
     sock = socket.socket(family, kind, protocol)
+    keep_from_children(sock)
     aiohttp_hooks.current_use.get().sockets += 1
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _KEEP_ALIVE.items():
