@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 import attrs
 
@@ -138,9 +138,13 @@ class _Media:
 
         Raises:
             OSError: if the file cannot be read.
-            InvalidRequestError: if the file is empty, or of a format that the API does not accept.
+            InvalidRequestError: if the file is empty, or of a format that the API does not accept;
+                or if the path is not one.
         """
-        path = Path(path)
+        try:
+            path = Path(path)
+        except TypeError as error:
+            cls._refuse_type(path, "a str or a path; for bytes use from_bytes()", error)
         return cls._from_data(path.read_bytes(), None, path.name)
 
     @classmethod
@@ -148,13 +152,17 @@ class _Media:
         """Use the bytes of a file.
 
         Args:
-            data: the bytes; anything but a `bytes` object is copied.
+            data: the bytes; a `bytearray` or a `memoryview` is copied.
             media_type: such as ``image/avif``; only needed if the bytes do not indicate it.
 
         Raises:
             InvalidRequestError: if the data is empty, if its bytes indicate another media type than
-                the given one, or if the API does not accept the format.
+                the given one, or if the API does not accept the format; or for other types.
         """
+        if not isinstance(data, bytes | bytearray | memoryview):
+            cls._refuse_type(data, "bytes; for a path use from_path(), for a URL from_url()")
+        if media_type is not None and not isinstance(media_type, str):
+            cls._refuse_type(media_type, "a media type as a str, such as 'image/png'")
         return cls._from_data(bytes(data), media_type, None)
 
     @classmethod
@@ -169,6 +177,8 @@ class _Media:
             InvalidRequestError: for any other text, for broken base64, and for data that
                 `from_bytes` would refuse.
         """
+        if not isinstance(url, str):
+            cls._refuse_type(url, "the URL as a str, as in str(url)")
         decoded = decode_data_uri(url, cls._field)
         if decoded is not None:
             media_type, data = decoded
@@ -177,6 +187,11 @@ class _Media:
             msg = f"{url[:80]!r} is not an http: or https: URL; for a file use from_path()"
             raise InvalidRequestError(msg, field=cls._field)
         return cls(url=url)
+
+    @classmethod
+    def _refuse_type(cls, value: Any, wanted: str, cause: Exception | None = None) -> NoReturn:
+        msg = f"it cannot be made from an object of type {type(value).__name__}; give {wanted}"
+        raise InvalidRequestError(msg, field=cls._field) from cause
 
     @classmethod
     def _from_data(cls, data: bytes, media_type: str | None, filename: str | None) -> Self:

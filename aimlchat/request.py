@@ -16,7 +16,7 @@ from .completions import Completion
 from .content import Audio, Document, Image, Message, Text, Thinking, Tool
 from .errors import InvalidRequestError, ProtocolError
 
-__all__ = ["ChatRequest", "RequestOptions", "check_options", "freeze_tools"]
+__all__ = ["ChatRequest", "RequestOptions", "check_options", "freeze_messages", "freeze_tools"]
 
 _Part = str | Text | Image | Document | Audio
 _Messages = tuple[Message | Mapping[str, Any], ...]
@@ -42,7 +42,8 @@ def _freeze_item(item: Any) -> Any:
     return freeze(item)
 
 
-def _freeze_messages(messages: Iterable[Message | _Mapping] | None) -> _Messages:
+def freeze_messages(messages: Iterable[Message | _Mapping] | None) -> _Messages:
+    """Return an immutable copy of a list of messages."""
     frozen: _Messages = _freeze_items(messages)
     return frozen
 
@@ -226,7 +227,7 @@ class ChatRequest:
     """
 
     model: str | None = None
-    messages: _Messages = attrs.field(default=(), converter=_freeze_messages, kw_only=True)
+    messages: _Messages = attrs.field(default=(), converter=freeze_messages, kw_only=True)
     # `system` is the name of a method too; the constructor's argument has no underscore.
     _system: str | None = attrs.field(default=None, alias="system", kw_only=True)
     max_tokens: int | None = attrs.field(default=None, kw_only=True)

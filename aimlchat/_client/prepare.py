@@ -14,7 +14,7 @@ from multidict import CIMultiDict
 from aimlchat._payload.build import build_payload, check_client_request_id
 from aimlchat._payload.json_values import refuse
 from aimlchat.errors import InvalidRequestError
-from aimlchat.request import ChatRequest, freeze_tools
+from aimlchat.request import ChatRequest, freeze_messages, freeze_tools
 
 from .body import Body, encode_request
 from .credentials import HEADER_NAMES, check_headers, override_headers
@@ -239,6 +239,8 @@ def _resolve(
         )
         raise InvalidRequestError(msg, field="request")
     fields = {"messages": request, **options}
+    if "messages" in options:
+        fields["messages"] = freeze_messages(options["messages"])
     if fields.get("model") is None:
         fields["model"] = default_model
     return RequestFields(fields)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import limits
-from .anthropic_messages import build_messages
+from .anthropic_messages import build_messages, refuse_thinking_before_text
 from .json_values import check_text, refuse
+from .message_dicts import EMPTY_CONVERSATION
 from .tools import TOOL_FIELDS, ToolChoice, ToolSpec, add_tools
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["build_anthropic_payload"]
 
+_ONLY_PROMPTS = (
+    "the conversation is empty but for the system prompt, which the anthropic dialect does not take"
+    " alone; add a message, as in .user('Hello')"
+)
 _PARAMETER_CHECKS: dict[str, limits.Check] = {
     "max_tokens": limits.build_integer_check(1),
     "temperature": limits.build_number_check(0, 1, note=" (the openai dialect takes up to 2)"),
@@ -24,6 +29,18 @@ _PARAMETER_CHECKS: dict[str, limits.Check] = {
     "stop": limits.build_stop_check(),
     "metadata": limits.check_metadata,
     "thinking": limits.check_dict,
+}
+# Values of fields that this dialect lacks, which ask for what happens anyway.
+_DEFAULTS: dict[str, Any] = {
+    "n": 1,
+    "logprobs": False,
+    "top_logprobs": 0,
+    "logit_bias": {},
+    "frequency_penalty": 0,
+    "presence_penalty": 0,
+    "parallel_tool_calls": True,
+    "response_format": {"type": "text"},
+    "modalities": ["text"],
 }
 _ALTERNATIVES = {
     "n": "send the request n times",
@@ -56,19 +73,24 @@ def build_anthropic_payload(
         InvalidRequestError: for what exceeds a limit or cannot be expressed in this dialect.
     """
     built, prompts = build_messages(messages)
+    if not built:
+        has_prompt = prompts or system is not None
+        refuse(_ONLY_PROMPTS if has_prompt else EMPTY_CONVERSATION, "messages")
     if system is not None:
         prompts.insert(0, check_text(system, "system"))
     payload: dict[str, Any] = {"model": model, "messages": built}
     if prompts:
         payload["system"] = "\n\n".join(prompts)
     for name, value in parameters.items():
-        if name in TOOL_FIELDS:
+        if name in TOOL_FIELDS or limits.is_default(value, _DEFAULTS.get(name)):
             continue
         if name not in _PARAMETER_CHECKS:
             alternative = _ALTERNATIVES.get(name, "give a model of the openai dialect")
             msg = f"the anthropic dialect, which is used for {model}, has no {name}; {alternative}"
             refuse(f"{msg}, or leave it out", name)
         payload[name] = _PARAMETER_CHECKS[name](value, name)
+    if "thinking" in payload and payload["thinking"].get("type") != "disabled":
+        refuse_thinking_before_text(built)
     if "stop" in payload:
         stop = payload.pop("stop")
         payload["stop_sequences"] = [stop] if isinstance(stop, str) else stop
@@ -82,11 +104,17 @@ def _build_tool(spec: ToolSpec, field: str) -> dict[str, Any]:
     if spec.form == "other":
         return spec.original
     tool = spec.tool
-    if tool.strict is not None:
+    if tool.strict:  # False is the default
         parent = f"{field}.function" if spec.form == "openai" else field
-        refuse("the anthropic dialect has no strict tools; leave strict out", f"{parent}.strict")
+        msg = (
+            "the anthropic dialect has no strict tools; leave strict out and check the arguments,"
+            " or give a model of the openai dialect"
+        )
+        refuse(msg, f"{parent}.strict")
     if spec.form == "anthropic":
-        return spec.original | {"input_schema": tool.parameters}
+        tool_dict = spec.original | {"input_schema": tool.parameters}
+        tool_dict.pop("strict", None)
+        return tool_dict
     description = {} if tool.description is None else {"description": tool.description}
     return {"name": tool.name} | description | {"input_schema": tool.parameters} | spec.extra
 

@@ -11,14 +11,15 @@ from aimlchat.content import Message, Text, ToolCall
 from aimlchat.errors import InvalidRequestError
 
 from .anthropic_parts import build_part, build_result_part, build_tool_use, translate_part
+from .function_calls import replace_function_call
 from .json_values import check_text, describe, refuse
 from .limits import check_call_id
-from .message_dicts import BLANK_MESSAGE, parse_message
+from .message_dicts import BLANK_MESSAGE, is_blank_text, parse_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["build_messages"]
+__all__ = ["build_messages", "refuse_thinking_before_text"]
 
 _Dict = dict[str, Any]
 
@@ -36,6 +37,8 @@ def build_messages(
     built: list[_Dict] = []
     prompts: list[str] = []
     after_result = False
+    function_ids: dict[str, str] = {}
+    last_field = ""
     for index, message in enumerate(messages):
         field = f"messages[{index}]"
         if isinstance(message, Message):
@@ -46,6 +49,9 @@ def build_messages(
             if role in ("system", "developer"):
                 prompts += _read_prompts(parsed, field)
                 continue
+            if role == "assistant":
+                _drop_blank_texts(parsed)
+            role = replace_function_call(parsed, index, field, function_ids)
             new = _translate_message(parsed, field)
         if after_result and new["role"] == "user":
             # The results of parallel calls must be in one message, before the user's text.
@@ -53,7 +59,48 @@ def build_messages(
         else:
             built.append(new)
         after_result = role == "tool"
+        last_field = field
+    if built and built[-1]["role"] == "assistant":
+        _check_last_turn(built[-1]["content"], f"{last_field}.content")
     return built, prompts
+
+
+def _drop_blank_texts(message: _Dict) -> None:
+    """Remove blank texts from an assistant message, such as Claude's own before its tool calls."""
+    if isinstance(message.get("content"), list):
+        content = [
+            part
+            for part in message["content"]
+            if part.keys() != {"type", "text"} or not is_blank_text(part)
+        ]
+        message["content"] = content or None
+
+
+def _check_last_turn(content: str | list[_Dict], field: str) -> None:
+    """Refuse an assistant turn at the end, which the model goes on with, if it ends in a space."""
+    if isinstance(content, list):
+        field = f"{field}[{len(content) - 1}]"
+        last = content[-1]
+        content = last["text"] if last["type"] == "text" else ""
+    if content != content.rstrip():
+        msg = (
+            "the last message is an assistant turn that ends in white space, which the API refuses;"
+            " give text.rstrip(), or add a .user() message"
+        )
+        refuse(msg, field)
+
+
+def refuse_thinking_before_text(messages: list[_Dict]) -> None:
+    """Refuse thinking if the last message is an assistant turn without its own thinking."""
+    last = messages[-1]
+    content = last["content"]
+    first = content[0].get("type") if isinstance(content, list) else "text"
+    if last["role"] == "assistant" and first not in ("thinking", "redacted_thinking"):
+        msg = (
+            "the conversation ends in an assistant turn, and Claude cannot think before it goes on"
+            " with one; leave thinking out, or add a .user() message"
+        )
+        refuse(msg, "thinking")
 
 
 def _append_to_results(results: _Dict, message: _Dict) -> None:

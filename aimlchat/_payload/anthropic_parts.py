@@ -19,7 +19,7 @@ from .arguments import parse_arguments
 from .json_values import check_text, describe, refuse, to_json_value
 from .limits import check_call_id
 from .media import check_url, require_media_type
-from .message_dicts import BLANK_MESSAGE, is_blank_text
+from .message_dicts import is_blank_text, is_url
 
 __all__ = ["build_part", "build_result_part", "build_tool_use", "translate_part"]
 
@@ -29,6 +29,7 @@ _PDF, _PLAIN_TEXT = "application/pdf", "text/plain"
 _NO_AUDIO = (
     "the anthropic dialect takes no audio; give a transcript, or a model of the openai dialect"
 )
+_SOURCE_ADVICE = "give source={'type': 'base64', 'media_type': ..., 'data': ...}"
 _NO_IMAGE_URL = (
     "the anthropic dialect takes no image by URL; download it, then Image.from_bytes(data), or"
     " give a model of the openai dialect"
@@ -55,7 +56,8 @@ def build_part(part: Any, field: str) -> dict[str, Any]:
 
 def _check_not_blank(text_part: dict[str, Any], field: str) -> dict[str, Any]:
     if is_blank_text(text_part):
-        refuse(BLANK_MESSAGE, field)
+        msg = "the text has nothing but white space, which Claude's API refuses; leave the part out"
+        refuse(msg, field)
     return text_part
 
 
@@ -142,11 +144,13 @@ def translate_part(part: dict[str, Any], field: str) -> dict[str, Any]:
         case "refusal":
             return _check_not_blank({"type": "text", "text": part["refusal"]}, field) | rest
         case "image_url":
-            return _translate_image(part["image_url"]["url"], f"{field}.image_url.url") | rest
+            return _translate_image(part["image_url"], f"{field}.image_url") | rest
         case "file":
             return _translate_file(part["file"], f"{field}.file") | rest
         case "input_audio":
             refuse(_NO_AUDIO, field)
+        case "image" | "document" if "source" not in part:
+            refuse(f"the {kind} has no source; {_SOURCE_ADVICE}", f"{field}.source")
         case "image":
             _check_image_source(part["source"], f"{field}.source")
         case "tool_result" if isinstance(part.get("content"), list):
@@ -165,7 +169,8 @@ def _check_image_source(source: dict[str, Any], field: str) -> None:
         _check_image_type(source.get("media_type"), f"{field}.media_type")
 
 
-def _translate_image(url: str, field: str) -> dict[str, Any]:
+def _translate_image(image: str | dict[str, Any], field: str) -> dict[str, Any]:
+    url, field = (image, field) if isinstance(image, str) else (image["url"], f"{field}.url")
     # `detail`, the resolution at which an image is read, has no equivalent and is left out.
     decoded = decode_data_uri(url, field)
     if decoded is None:
@@ -181,6 +186,9 @@ def _translate_file(file: dict[str, Any], field: str) -> dict[str, Any]:
     value = file.get("file_data")
     if value is None:
         refuse("the anthropic dialect takes no file by id; give its bytes as file_data", field)
+    if is_url(value):
+        msg = "the anthropic dialect takes no file by URL; download it and give its bytes as base64"
+        refuse(msg, f"{field}.file_data")
     field = f"{field}.file_data"
     media_type, data = decode_data_uri(value, field) or ("", decode_base64(value, field))
     try:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from .anthropic import build_anthropic_payload
-from .json_values import describe, is_mapping, refuse
+from .json_values import describe, refuse
 from .limits import check_dict, check_non_blank
 from .models import (
     DEFAULT_MODEL,
@@ -30,7 +30,8 @@ _BUILDERS: dict[Dialect, Callable[..., dict[str, Any]]] = {
 _DIALECTS = tuple(_BUILDERS)  # A tuple, since `in` on a dict raises TypeError for a list.
 _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _MODEL_AND_MESSAGES = 2
-_EMPTY: tuple[Any, ...] = ((), [])
+# The choices that say nothing without tools, in either dialect.
+_NO_CHOICE: tuple[Any, ...] = ("auto", "none", {"type": "auto"}, {"type": "none"})
 _NOT_PARAMETERS = frozenset(
     ("model", "messages", "_system", "thinking", "dialect", "client_request_id", "extra")
 )
@@ -60,7 +61,7 @@ def build_payload(fields: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
     parameters: dict[str, Any] = {
         name: value
         for name, value in fields.items()
-        if value is not None and name not in _NOT_PARAMETERS and value not in _EMPTY
+        if value is not None and name not in _NOT_PARAMETERS and not _is_empty_list(value)
     }
     mode, budget = parse_thinking(get("thinking"))
     dialect, sends_thinking = choose_dialect(model, dialect, mode)
@@ -73,19 +74,20 @@ def build_payload(fields: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
     if isinstance(system, str) and not system.strip():
         system = None
     payload = _BUILDERS[dialect](model, messages, system, parameters, stream=stream)
-    return payload if extra is None else _merge_extra(payload, extra)
+    extra = {} if extra is None else check_dict(extra, "extra")
+    if payload.get("tool_choice") in _NO_CHOICE and not (payload.keys() | extra) & {"tools"}:
+        del payload["tool_choice"]  # the API refuses it, but callers give it with any list of tools
+    return _merge_extra(payload, extra)
 
 
 def _check_conversation(messages: Any) -> None:
     if not isinstance(messages, tuple | list):
         msg = f"{describe(messages)} is not a list of messages; to add a text use .user(text)"
         refuse(msg, "messages")
-    if not messages or (_is_prompt(messages[-1]) and all(map(_is_prompt, messages))):
-        refuse("the conversation is empty; add a message, as in .user('Hello')", "messages")
 
 
-def _is_prompt(message: Any) -> bool:
-    return is_mapping(message) and message.get("role") in ("system", "developer")
+def _is_empty_list(value: Any) -> bool:
+    return isinstance(value, tuple | list) and not value
 
 
 def check_client_request_id(value: Any) -> None:
@@ -97,8 +99,8 @@ def check_client_request_id(value: Any) -> None:
         refuse(msg, "client_request_id")
 
 
-def _merge_extra(payload: dict[str, Any], extra: Any) -> dict[str, Any]:
-    for name, value in check_dict(extra, "extra").items():
+def _merge_extra(payload: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
+    for name, value in extra.items():
         if name == "stream":
             msg = "extra cannot decide whether to stream; call session.stream() or .complete()"
             refuse(msg, "extra")

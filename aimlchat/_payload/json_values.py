@@ -18,6 +18,7 @@ __all__ = [
     "freeze",
     "is_mapping",
     "refuse",
+    "suggest_dict",
     "to_json_value",
 ]
 
@@ -27,6 +28,24 @@ MAX_DEPTH = 100
 # The integers that JSON encoders such as msgspec accept: from the lowest int64 to the highest
 # uint64.
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**64 - 1
+# How objects become JSON, by an attribute of their classes: first those that become a dict.
+_DICT_CONVERSIONS = {
+    "model_dump": "give its .model_dump(mode='json')",  # pydantic
+    "as_message": "give its .as_message()",  # a Completion
+    "__dataclass_fields__": "give dataclasses.asdict(...) of it",
+}
+_CONVERSIONS = _DICT_CONVERSIONS | {
+    "__members__": "give its .value",  # an Enum
+    "tolist": "give its .tolist()",  # numpy, also its numbers
+    "isoformat": "give its .isoformat()",  # dates and times
+    "get_secret_value": "give its .get_secret_value()",
+    "as_integer_ratio": "give float(...) or str(...) of it",  # Decimal, Fraction
+    "__fspath__": "give str(...) of it",  # a path
+    "bytes_le": "give str(...) of it",  # a UUID
+    "decode": "give its .decode()",  # bytes
+    "send": "give list(...) of it",  # a generator
+    "isdisjoint": "give list(...) of it",  # a set
+}
 _MAX_DESCRIBED_BITS = 256
 _MAX_DESCRIBED_CHARACTERS = 60
 
@@ -49,6 +68,17 @@ def describe(value: Any) -> str:
     if value is None or isinstance(value, (bool, int, float)):
         return repr(value)
     return f"an object of type {type(value).__name__}"
+
+
+def suggest_dict(value: Any, otherwise: str) -> str:
+    """Return how an object becomes a dict, or ``otherwise`` if its class has no way to one."""
+    return _suggest(value, _DICT_CONVERSIONS, otherwise)
+
+
+def _suggest(value: Any, conversions: Mapping[str, str], otherwise: str) -> str:
+    kind = type(value)
+    found = (advice for name, advice in conversions.items() if hasattr(kind, name))
+    return next(found, otherwise)
 
 
 class FrozenDict(dict[str, Any]):
@@ -148,11 +178,8 @@ def _convert(value: Any, field: str, root: str, depth: int) -> Any:
         return float(value)
     mapping = is_mapping(value)
     if not mapping and not isinstance(value, (list, tuple)):
-        msg = (
-            f"{describe(value)} is not a JSON value; give a str, int, float, bool, None, list or"
-            " dict"
-        )
-        refuse(msg, field)
+        advice = _suggest(value, _CONVERSIONS, "give a str, int, float, bool, None, list or dict")
+        refuse(f"{describe(value)} is not a JSON value; {advice}", field)
     if depth >= MAX_DEPTH:
         # The error names the root, since a path of this depth would fill a page.
         msg = f"it is nested deeper than {MAX_DEPTH} levels, or contains itself; make it flatter"

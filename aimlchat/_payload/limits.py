@@ -36,6 +36,7 @@ __all__ = [
     "check_name",
     "check_non_blank",
     "check_response_format",
+    "is_default",
 ]
 
 Check = Callable[[Any, str], Any]
@@ -139,6 +140,20 @@ def check_dict(value: Any, field: str) -> dict[str, Any]:
     return checked
 
 
+def is_default(value: Any, default: Any) -> bool:
+    """Return whether a value is this default, so that it asks for nothing; False for no default.
+
+    Frameworks send every option, also those that are at their defaults.
+    """
+    if is_mapping(value) and isinstance(default, dict):
+        return {key: item for key, item in value.items() if item is not None} == default
+    if isinstance(value, list | tuple) and isinstance(default, list):
+        return list(value) == default
+    if isinstance(value, bool) or isinstance(default, bool):
+        return value is default
+    return isinstance(value, int | float) and isinstance(default, int) and value == default
+
+
 def check_logit_bias(value: Any, field: str) -> dict[str, int | float]:
     """Check biases from -100 to 100 by token id; an id may be an int or a str."""
     if not is_mapping(value):
@@ -164,13 +179,16 @@ def check_metadata(value: Any, field: str) -> dict[str, str]:
 
 
 def check_response_format(value: Any, field: str) -> dict[str, Any]:
-    """Check the type of a response format, and for ``json_schema`` the schema's name and form."""
+    """Check the type of a response format, and for ``json_schema`` the schema's name and form.
+
+    The name may be missing, and the schema may stand beside the type: some servers take that.
+    """
     response_format = check_dict(value, field)
     kind = response_format.get("type")
     if kind not in _RESPONSE_FORMATS:
         msg = f"{describe(kind)} is not a response format; give one of"
         refuse(f"{msg} {', '.join(_RESPONSE_FORMATS)}", f"{field}.type")
-    if kind == "json_schema":
+    if kind == "json_schema" and not isinstance(response_format.get("schema"), dict):
         _check_json_schema(response_format.get("json_schema"), f"{field}.json_schema")
     return response_format
 
@@ -178,7 +196,8 @@ def check_response_format(value: Any, field: str) -> dict[str, Any]:
 def _check_json_schema(value: Any, field: str) -> None:
     if not isinstance(value, dict):
         refuse(f"{describe(value)} is not a dict; give {{'name': ..., 'schema': {{...}}}}", field)
-    check_name(value.get("name"), f"{field}.name")
+    if value.get("name") is not None:
+        check_name(value["name"], f"{field}.name")
     schema, strict = value.get("schema"), value.get("strict")
     if schema is not None and not isinstance(schema, dict):
         refuse(f"{describe(schema)} is not a dict", f"{field}.schema")

@@ -7,20 +7,30 @@ from typing import TYPE_CHECKING, Any
 from aimlchat.content import ToolCall, decode_base64, decode_data_uri, remove_white_space
 
 from .arguments import build_arguments
-from .json_values import describe, is_mapping, refuse, to_json_value
+from .json_values import describe, is_mapping, refuse, suggest_dict, to_json_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BLANK_MESSAGE", "is_blank_text", "parse_message"]
+__all__ = ["BLANK_MESSAGE", "EMPTY_CONVERSATION", "is_blank_text", "is_url", "parse_message"]
 
+EMPTY_CONVERSATION = "the conversation is empty; add a message, as in .user('Hello')"
 BLANK_MESSAGE = "the message has nothing but white space; give it a text or a file"
 
 _ROLES_OF_PLAIN_TEXT = ("system", "developer", "user", "assistant")
-_ROLES = (*_ROLES_OF_PLAIN_TEXT, "tool")
+# The role function is OpenAI's deprecated form of tool.
+_ROLES = (*_ROLES_OF_PLAIN_TEXT, "tool", "function")
 _ROLE_AND_CONTENT = 2
 # The keys that an assistant message may have instead of content.
-_INSTEAD_OF_CONTENT = ("tool_calls", "refusal", "audio", "function_call")
+_INSTEAD_OF_CONTENT = (
+    "tool_calls",
+    "refusal",
+    "audio",
+    "function_call",
+    "reasoning_content",
+    "reasoning",
+    "images",
+)
 
 
 def parse_message(message: Any, field: str) -> dict[str, Any]:
@@ -28,13 +38,21 @@ def parse_message(message: Any, field: str) -> dict[str, Any]:
 
     Roles, contents, parts and tool calls of known form are checked. White space is removed from
     base64, since the API rejects it, and arguments that only a lenient parser reads are mended.
+    Keys without a value are removed: SDKs and servers write a message with all its keys, and
+    servers refuse most of the nulls and empty lists.
+
     Raises `InvalidRequestError`, whose ``field`` is the path of the invalid value.
     """
     if (copy := _copy_plain_text(message)) is not None:
         return copy
     if not is_mapping(message):
-        refuse(f"{describe(message)} is not a message; give a dict, or use .user(...)", field)
-    parsed: dict[str, Any] = to_json_value(message, field)
+        advice = suggest_dict(message, "give a dict, or use .user(...)")
+        refuse(f"{describe(message)} is not a message; {advice}", field)
+    parsed: dict[str, Any] = {
+        key: value
+        for key, value in to_json_value(message, field).items()
+        if key == "content" or value not in (None, [])
+    }
     role = parsed.get("role")
     if role not in _ROLES:
         msg = f"{describe(role)} is not a role; give one of {', '.join(_ROLES)}"
@@ -62,20 +80,21 @@ def _copy_plain_text(message: Any) -> dict[str, Any] | None:
         return None
     if type(content) is not str or not content.isascii():
         return None
-    if role == "user" and not content.strip():
-        return None
     return {"role": role, "content": content}
 
 
 def _check_content(message: dict[str, Any], role: str, field: str) -> None:
     content = message.get("content")
-    if content is None:
-        if role == "assistant" and any(message.get(key) for key in _INSTEAD_OF_CONTENT):
+    if content in (None, []):
+        if role == "function":
             return
+        if role == "assistant" and any(message.get(key) for key in _INSTEAD_OF_CONTENT):
+            if content == []:
+                message["content"] = None
+            return
+    if content is None:
         refuse("the message has no content; give a text or a list of parts", field)
     if isinstance(content, str):
-        if role == "user" and not content.strip():
-            refuse(BLANK_MESSAGE, field)
         return
     if not isinstance(content, list):
         refuse(f"{describe(content)} is not content; give a text or a list of parts", field)
@@ -83,8 +102,6 @@ def _check_content(message: dict[str, Any], role: str, field: str) -> None:
         refuse("the list of parts is empty; give at least one", field)
     for index, part in enumerate(content):
         _check_part(part, f"{field}[{index}]")
-    if role == "user" and all(is_blank_text(part) for part in content):
-        refuse(BLANK_MESSAGE, field)
 
 
 def is_blank_text(part: dict[str, Any]) -> bool:
@@ -96,9 +113,18 @@ def _check_part(part: Any, field: str) -> None:
     if not isinstance(part, dict) or not isinstance(part.get("type"), str):
         msg = f"{describe(part)} is not a part; give a dict with a type, as {{'type': 'text', ...}}"
         refuse(msg, field)
-    check = _PART_CHECKS.get(part["type"])
+    kind = part["type"]
+    check = _PART_CHECKS.get(kind)
     if check is not None:
+        _drop_nulls(part)
+        if isinstance(part.get(kind), dict):
+            _drop_nulls(part[kind])
         check(part, field)
+
+
+def _drop_nulls(holder: dict[str, Any]) -> None:
+    for key in [key for key, value in holder.items() if value is None]:
+        del holder[key]
 
 
 def _require_text(holder: dict[str, Any], key: str, field: str) -> str:
@@ -142,7 +168,15 @@ def _check_data(data: bytes, field: str) -> None:
         refuse("the base64 data is empty", field)
 
 
+def is_url(text: str) -> bool:
+    """Return whether a text is a URL where base64 is expected, in which no colon occurs."""
+    return "://" in text
+
+
 def _check_image_url(part: dict[str, Any], field: str) -> None:
+    if isinstance(part.get("image_url"), str):  # some servers take the URL itself
+        _clean_data_uri(part, "image_url", f"{field}.image_url")
+        return
     image = _require_dict(part, "image_url", field)
     _require_text(image, "url", f"{field}.image_url")
     _clean_data_uri(image, "url", f"{field}.image_url.url")
@@ -150,7 +184,7 @@ def _check_image_url(part: dict[str, Any], field: str) -> None:
 
 def _check_input_audio(part: dict[str, Any], field: str) -> None:
     audio = _require_dict(part, "input_audio", field)
-    _clean_base64(audio, "data", f"{field}.input_audio.data")
+    _clean_remote_or_data(audio, "data", f"{field}.input_audio.data")
     _require_text(audio, "format", f"{field}.input_audio")
 
 
@@ -158,12 +192,20 @@ def _check_file(part: dict[str, Any], field: str) -> None:
     file = _require_dict(part, "file", field)
     if file.get("file_data") is not None:
         _require_text(file, "file_data", f"{field}.file")
-        data_field = f"{field}.file.file_data"
-        if not _clean_data_uri(file, "file_data", data_field):
-            _clean_base64(file, "file_data", data_field)
+        _clean_remote_or_data(file, "file_data", f"{field}.file.file_data")
+
+
+def _clean_remote_or_data(holder: dict[str, Any], key: str, field: str) -> None:
+    """Check a URL, a ``data:`` URI or base64; each is taken by some servers."""
+    value = holder.get(key)
+    if isinstance(value, str) and (is_url(value) or _clean_data_uri(holder, key, field)):
+        return
+    _clean_base64(holder, key, field)
 
 
 def _check_source(part: dict[str, Any], field: str) -> None:
+    if "source" not in part and len(part) > 1:
+        return  # the form of another vendor
     source = _require_dict(part, "source", field)
     if source.get("type") == "base64":
         _clean_base64(source, "data", f"{field}.source.data")

@@ -11,7 +11,7 @@ from . import limits
 from .arguments import build_arguments
 from .json_values import check_text, describe, refuse
 from .media import check_url, require_media_type
-from .message_dicts import BLANK_MESSAGE, is_blank_text, parse_message
+from .message_dicts import BLANK_MESSAGE, EMPTY_CONVERSATION, parse_message
 from .tools import TOOL_FIELDS, ToolChoice, ToolSpec, add_tools
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ _PARAMETER_CHECKS: dict[str, limits.Check] = {
     "web_search_options": limits.check_dict,
     "thinking": limits.check_dict,
 }
+# Values of fields that this dialect lacks, which ask for nothing.
+_DEFAULTS: dict[str, Any] = {"metadata": {}}
 
 
 def build_openai_payload(
@@ -72,9 +74,11 @@ def build_openai_payload(
     built += [
         _build_message(message, f"messages[{index}]") for index, message in enumerate(messages)
     ]
+    if not built:
+        refuse(EMPTY_CONVERSATION, "messages")
     payload: dict[str, Any] = {"model": model, "messages": built}
     for name, value in parameters.items():
-        if name in TOOL_FIELDS:
+        if name in TOOL_FIELDS or limits.is_default(value, _DEFAULTS.get(name)):
             continue
         if name not in _PARAMETER_CHECKS:
             msg = (
@@ -83,7 +87,7 @@ def build_openai_payload(
             )
             refuse(msg, name)
         payload[name] = _PARAMETER_CHECKS[name](value, name)
-    if "top_logprobs" in payload and payload.get("logprobs") is not True:
+    if payload.get("logprobs") is not True and payload.pop("top_logprobs", 0):
         refuse("it needs logprobs=True as well; give both or neither", "top_logprobs")
     if "tools" in parameters or "tool_choice" in parameters:
         add_tools(payload, parameters, _build_tool, _build_choice)
@@ -109,7 +113,7 @@ def _build_message(message: Message | Mapping[str, Any], field: str) -> dict[str
 
 def _build_content(parts: tuple[Any, ...], field: str) -> str | list[dict[str, Any]]:
     built = [_build_part(part, f"{field}[{index}]") for index, part in enumerate(parts)]
-    if all(is_blank_text(part) for part in built):
+    if not built:
         refuse(BLANK_MESSAGE, field)
     if len(built) == 1 and built[0]["type"] == "text":
         text: str = built[0]["text"]

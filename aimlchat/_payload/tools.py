@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from aimlchat.content import Tool
 from aimlchat.errors import InvalidRequestError
 
-from .json_values import check_text, describe, is_mapping, refuse, to_json_value
+from .json_values import check_text, describe, is_mapping, refuse, suggest_dict, to_json_value
 from .limits import check_boolean, check_name
 
 if TYPE_CHECKING:
@@ -105,8 +105,9 @@ def _parse_tool(tool: Any, field: str) -> ToolSpec:
     if isinstance(tool, Tool):
         return ToolSpec(_check_tool(tool, field), "neutral", {}, {})
     if not is_mapping(tool):
-        refuse(f"{describe(tool)} is not a tool; give Tool(name, parameters=...)", field)
-    original: dict[str, Any] = to_json_value(tool, field)
+        advice = suggest_dict(tool, "give Tool(name, parameters=...)")
+        refuse(f"{describe(tool)} is not a tool; {advice}", field)
+    original = _without_nulls(to_json_value(tool, field))
     if isinstance(original.get("function"), dict):
         return _parse_openai_tool(original, field)
     if "input_schema" in original or original.get("type") == "custom":
@@ -117,8 +118,14 @@ def _parse_tool(tool: Any, field: str) -> ToolSpec:
     return ToolSpec(Tool(name if isinstance(name, str) else ""), "other", original, {})
 
 
+def _without_nulls(holder: dict[str, Any]) -> dict[str, Any]:
+    """Return a tool without its nulls, which SDKs write and servers refuse."""
+    return {key: value for key, value in holder.items() if value is not None}
+
+
 def _parse_openai_tool(original: dict[str, Any], field: str) -> ToolSpec:
-    function = original["function"]
+    function = _without_nulls(original["function"])
+    original = original | {"function": function}
     tool = Tool(
         function.get("name", ""),
         description=function.get("description"),

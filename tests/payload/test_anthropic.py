@@ -107,7 +107,7 @@ def test_a_part_that_the_dialect_lacks_is_refused_with_advice(part, advice, refu
         ("reasoning_effort", "low", "thinking=2048"),
         ("parallel_tool_calls", False, "disable_parallel_tool_use"),
         ("prediction", {}, "openai dialect"),
-        ("modalities", ["text"], "openai dialect"),
+        ("modalities", ["audio"], "openai dialect"),
         ("audio", {}, "openai dialect"),
         ("web_search_options", {}, "openai dialect"),
     ],

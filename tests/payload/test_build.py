@@ -19,13 +19,22 @@ def test_the_default_model_is_claude_3_7_sonnet():
 @pytest.mark.parametrize(
     "request_",
     [
-        ChatRequest(),
         ChatRequest(system="S"),
         ChatRequest(messages=[{"role": "system", "content": "S"}]),
         ChatRequest(messages=[{"role": "developer", "content": "S"}]),
     ],
-    ids=["nothing", "a system prompt", "a system message", "a developer message"],
+    ids=["a system prompt", "a system message", "a developer message"],
 )
+def test_a_system_prompt_alone_is_sent_in_the_openai_dialect_only(request_, refusal):
+    (message,) = request_.options(model=OPENAI).payload()["messages"]
+    assert message["content"] == "S"
+    error = refusal(request_.options(model=ANTHROPIC))
+    assert error.field == "messages"
+    assert "system prompt" in str(error)
+    assert ".user(" in str(error)
+
+
+@pytest.mark.parametrize("request_", [ChatRequest(), ChatRequest(system=" ")])
 @pytest.mark.parametrize("model", [OPENAI, ANTHROPIC])
 def test_an_empty_conversation_is_refused(model, request_, refusal):
     error = refusal(request_.options(model=model))

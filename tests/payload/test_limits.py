@@ -106,7 +106,7 @@ def test_a_value_beyond_its_limits_is_refused(model, field, values, limit, refus
             "response_format.json_schema.name",
         ),
         (
-            {"response_format": {"type": "json_schema", "json_schema": {"schema": {}}}},
+            {"response_format": {"type": "json_schema", "json_schema": {"name": ["a"]}}},
             "response_format.json_schema.name",
         ),
         (
@@ -162,6 +162,18 @@ def test_a_response_format_with_a_schema_is_sent_as_it_is():
     assert _build_payload(OPENAI, response_format=wanted)["response_format"] == wanted
 
 
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"type": "json_schema", "json_schema": {"schema": {"type": "object"}}},
+        {"type": "json_schema", "json_schema": {"name": None, "schema": {"type": "object"}}},
+        {"type": "json_schema", "schema": {"type": "object"}},
+    ],
+)
+def test_a_schema_without_a_name_is_sent_as_it_is(wanted):
+    assert _build_payload(OPENAI, response_format=wanted)["response_format"] == wanted
+
+
 @pytest.mark.parametrize("value", [0, 5, 20])
 def test_top_logprobs_are_sent_with_logprobs(value):
     assert _build_payload(OPENAI, logprobs=True, top_logprobs=value)["top_logprobs"] == value
@@ -184,17 +196,26 @@ def test_the_anthropic_dialect_takes_any_number_of_stop_texts():
     assert _build_payload(ANTHROPIC, stop=list("abcdef"))["stop_sequences"] == list("abcdef")
 
 
-@pytest.mark.parametrize("texts", [[], [""], [" \n\t"], ["", " "]])
-@pytest.mark.parametrize("model", [OPENAI, ANTHROPIC])
-def test_a_blank_user_message_is_refused(model, texts, refusal):
-    assert refusal(ChatRequest(model).user(*texts)).field.startswith("messages[0].content")
+@pytest.mark.parametrize("content", ["", " \n\t", [{"type": "text", "text": " "}]])
+def test_a_blank_user_message_is_sent_in_the_openai_dialect_only(content, refusal):
+    messages = [{"role": "user", "content": content}]
+    assert ChatRequest(OPENAI, messages=messages).payload()["messages"] == messages
+    error = refusal(ChatRequest(ANTHROPIC, messages=messages))
+    assert error.field.startswith("messages[0].content")
+    assert "white space" in str(error)
 
 
-@pytest.mark.parametrize("content", ["", "  ", [{"type": "text", "text": " "}]])
+@pytest.mark.parametrize("texts", [[""], [" \n\t"], ["", " "]])
+def test_blank_texts_are_sent_in_the_openai_dialect_only(texts, refusal):
+    (message,) = ChatRequest(OPENAI).user(*texts).payload()["messages"]
+    parts = [{"type": "text", "text": text} for text in texts]
+    assert message["content"] == (texts[0] if len(texts) == 1 else parts)
+    assert refusal(ChatRequest(ANTHROPIC).user(*texts)).field.startswith("messages[0].content")
+
+
 @pytest.mark.parametrize("model", [OPENAI, ANTHROPIC])
-def test_a_blank_message_dict_is_refused(model, content, refusal):
-    request = ChatRequest(model, messages=[{"role": "user", "content": content}])
-    assert refusal(request).field.startswith("messages[0].content")
+def test_a_user_message_without_parts_is_refused(model, refusal):
+    assert refusal(ChatRequest(model).user()).field == "messages[0].content"
 
 
 @pytest.mark.parametrize("model", [OPENAI, ANTHROPIC])
