@@ -264,7 +264,7 @@ class Tool:
     - ``description``: what the function does and when to call it, for the model.
     - ``parameters``: the JSON schema of the arguments, of type ``object``; None for a function
       without arguments.
-    - ``strict``: whether the model must follow the schema; openai dialect only.
+    - ``strict``: whether the model must follow the schema; True in the openai dialect only.
 
     A field that is None is not sent. The fields are checked when a request builds its payload.
     """

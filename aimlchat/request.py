@@ -190,7 +190,8 @@ class ChatRequest:
     """An immutable request. Each method returns a changed copy, so tasks can share a base request.
 
     Lists and dicts are copied: changing them afterwards changes no request. A field that is None,
-    or an empty list or system prompt, is not sent. The values are checked by `payload`; the methods
+    or an empty list or system prompt, is not sent; nor is one at its default that the dialect lacks,
+    such as ``n=1`` in the anthropic dialect. The values are checked by `payload`; the methods
     also refuse arguments of the wrong type at once. Requests compare by value, and can be pickled.
 
     - ``model``: its name, which decides the dialect; None for ``anthropic/claude-3.7-sonnet``.

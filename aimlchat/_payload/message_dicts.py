@@ -184,6 +184,8 @@ def _check_image_url(part: dict[str, Any], field: str) -> None:
 
 def _check_input_audio(part: dict[str, Any], field: str) -> None:
     audio = _require_dict(part, "input_audio", field)
+    if "url" in audio and "data" not in audio:
+        return  # vLLM's form
     _clean_remote_or_data(audio, "data", f"{field}.input_audio.data")
     _require_text(audio, "format", f"{field}.input_audio")
 
