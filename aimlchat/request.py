@@ -190,13 +190,14 @@ class ChatRequest:
     """An immutable request. Each method returns a changed copy, so tasks can share a base request.
 
     Lists and dicts are copied: changing them afterwards changes no request. A field that is None,
-    or an empty list or system prompt, is not sent; nor is one at its default that the dialect lacks,
-    such as ``n=1`` in the anthropic dialect. The values are checked by `payload`; the methods
-    also refuse arguments of the wrong type at once. Requests compare by value, and can be pickled.
+    or an empty list or system prompt, is not sent; nor is a default that the dialect lacks, such as
+    ``n=1`` in the anthropic dialect. The values are checked by `payload`; the methods also refuse
+    arguments of the wrong type at once. Requests compare by value, and can be pickled.
 
     - ``model``: its name, which decides the dialect; None for ``anthropic/claude-3.7-sonnet``.
     - ``messages``: what the methods added, and dicts in OpenAI's form, which are translated for
-      models of the anthropic dialect. Unknown keys and parts pass unchanged.
+      models of the anthropic dialect. Unknown keys and parts pass unchanged, and keys without a
+      value are left out.
     - ``system``: the system prompt, which precedes the system messages among ``messages``.
     - ``max_tokens``: the most tokens to generate, reasoning included; at least 1.
     - ``temperature``: 0 to 2, in the anthropic dialect 0 to 1. ``top_p``: 0 to 1. ``top_k``: at

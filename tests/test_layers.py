@@ -33,7 +33,7 @@ IMPURE_MODULES = {"asyncio", "socket", "time", "datetime", "random", "threading"
 # The one cycle, which only type checkers see: an error's `.partial` is a completion.
 ALLOWED_CIRCLE = ("errors", "completions")
 NEED_AIOHTTP = {"_client/transport.py", "_client/aiohttp_hooks.py"}
-NAME_AIOHTTP_FOR_TYPES = {"session.py"}
+NAME_AIOHTTP_FOR_TYPES = {"session.py", "_client/settings.py"}
 SERVERS = ("relay", "emulator", "cli")
 SERVER_NAMES = {"aiohttp", "aiohttp.web", "aiohttp.WSCloseCode", "aiohttp.WSMsgType"}
 

@@ -71,7 +71,7 @@ async def test_an_argument_that_is_not_an_iterable_of_requests_is_refused(sessio
 
 async def test_a_failed_request_does_not_stop_the_others(session, emulator):
     emulator.fail(status=400)
-    outcomes = await session.complete_many(["a", "b", ""], concurrency=1).gather()
+    outcomes = await session.complete_many(["a", "b", []], concurrency=1).gather()
 
     assert [outcome.error is None for outcome in outcomes] == [False, True, False]
     assert isinstance(outcomes[2].error, InvalidRequestError)

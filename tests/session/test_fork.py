@@ -1,20 +1,24 @@
 """A forked process shares neither request ids nor connections with its parent."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 
 import pytest
+from raw_server import CHUNKED, content, http_chunk, serving
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 
+WHOLE = b'{"choices":[{"index":0,"message":{"content":"Hi"},"finish_reason":"stop"}]}'
+DONE = content("", '"stop"') + b"data: [DONE]\n\n"
+
 PROGRAM = """
-import asyncio, json, os, random, sys
+import asyncio, json, os, sys
 import aimlchat
 
 def fork(work):
-    "Return what `work` returns in a child process."
     reading, writing = os.pipe()
     if not os.fork():
         try:
@@ -28,62 +32,64 @@ def fork(work):
         return json.load(pipe)
 
 async def ask():
-    completion = await session.complete("Hi")
-    return completion.client_request_id, completion.finish_reason
+    return (await session.complete("Hi")).client_request_id
 
-def run():
-    return asyncio.run(ask())
-
-session = aimlchat.ChatSession("k", base_url=sys.argv[1])
-unused = [fork(run), fork(run), run()]
+async def read_on(stream):
+    "In the child: use the session, try to read the parent's stream, and close everything."
+    request_id = await ask()
+    try:
+        await stream.collect()
+        end = "complete"
+    except aimlchat.StreamInterruptedError as error:
+        end = error.partial.text
+    await stream.aclose()
+    await session.close()
+    return request_id, end
 
 async def use():
-    global session
-    session = aimlchat.ChatSession("k", base_url=sys.argv[1])
     await ask()
-    stream = session.stream("Tell me a long story")
-    await stream.__aenter__()
-    text = (await anext(stream)).text
-
-    async def go_on():
-        try:
-            await stream.collect()
-        except aimlchat.StreamInterruptedError as error:
-            end = error.partial.reasoning + error.partial.text
-        result = [await ask(), end]
-        await stream.aclose()
-        await session.close()
-        return result
-
-    child = fork(lambda: asyncio.run(go_on()))
-    completion = await stream.collect()
-    whole = completion.finish_reason, len(completion.reasoning + completion.text) > len(text)
-    result = child, text, whole, await ask()
+    stream = session.stream("Hi")
+    await anext(stream)
+    in_child = fork(lambda: asyncio.run(read_on(stream)))
+    request_id = await ask()
+    text = (await stream.collect()).text
     await session.close()
-    return result
+    return in_child, request_id, text
 
+session = aimlchat.ChatSession("k", base_url=sys.argv[1])
+run = lambda: asyncio.run(ask())
+unused = fork(run), fork(run), run()
+session = aimlchat.ChatSession("k", base_url=sys.argv[1])
 print(json.dumps([unused, asyncio.run(use())]))
 """
 
 
-@pytest.fixture
-def results(emulator_url):
-    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROGRAM, emulator_url]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert done.stderr == ""
-    return json.loads(done.stdout)
+async def test_a_forked_process_has_request_ids_and_connections_of_its_own():
+    async def respond(_, writer):
+        if b'"stream":true' not in server.requests[-1]:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(WHOLE) + WHOLE)
+            return
+        earlier = len(server.requests)
+        writer.write(CHUNKED + http_chunk(content("One")))
+        while len(server.requests) < earlier + 2:  # the child's request and the parent's next one
+            server.requested.clear()
+            await server.requested.wait()
+        writer.write(http_chunk(content(" two") + DONE) + b"0\r\n\r\n")
 
+    async with serving(respond) as server:
+        command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROGRAM]
+        program = await asyncio.create_subprocess_exec(
+            *command, server.base_url, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        output, errors = await asyncio.wait_for(program.communicate(), 60)
 
-def test_a_session_in_forked_processes_has_other_ids_and_connections_of_its_own(results):
-    unused, (child, text, whole, afterwards) = results
-    (in_child, reason), end = child
-
-    # A session that was made before the fork, in two children and the parent.
-    assert [reason for _, reason in unused] == ["stop", "stop", "stop"]
-    assert len({request_id.split("-")[0] for request_id, _ in unused}) == 3
-    # A session with an open stream: the child gets a connection of its own, the parent reads on.
-    assert reason == "stop"
-    assert end.startswith(text)
-    assert whole == ["stop", True]
-    assert afterwards[1] == "stop"
-    assert in_child.split("-")[0] != afterwards[0].split("-")[0]
+    assert errors == b""
+    unused, ((in_child, end), in_parent, text) = json.loads(output)
+    # A session that was made before the fork, in two children and in the parent.
+    assert len({request_id.split("-")[0] for request_id in unused}) == 3
+    # A session that was used before, with an open stream.
+    assert in_child.split("-")[0] != in_parent.split("-")[0]
+    assert end == "One"
+    assert text == "One two"
+    # One for each of the three, two for the second session in the parent, one for it in the child.
+    assert server.connections == 3 + 2 + 1
