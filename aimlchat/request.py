@@ -29,7 +29,7 @@ _PART_CLASSES = (Text, Image, Document, Audio)
 # The converters copy whatever the caller could still change. Each has its own annotations, since
 # type checkers take the types of the constructor's arguments from them.
 def _freeze_items(items: Any) -> Any:
-    if items == () or items is None:
+    if items is None:
         return ()
     if isinstance(items, (str, bytes, Mapping)) or not isinstance(items, Iterable):
         return items  # Not a list; `payload` refuses it.

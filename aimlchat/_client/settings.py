@@ -56,7 +56,8 @@ class SessionSettings(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 
         Those that only aiohttp knows are checked by the transport.
         """
-        texts = {"base_url": self.base_url, "model": self.model, "proxy": self.proxy or ""}
+        proxy = "" if self.proxy is None else self.proxy
+        texts = {"base_url": self.base_url, "model": self.model, "proxy": proxy}
         for name, text in texts.items():
             if not isinstance(text, str):
                 _refuse(name, text, f"give a str, as in {name}=str(...)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from collections.abc import Mapping
 from typing import Any, NoReturn, Self
@@ -67,7 +68,10 @@ def describe(value: Any) -> str:
         return "a huge integer"
     if value is None or isinstance(value, (bool, int, float)):
         return repr(value)
-    return f"an object of type {type(value).__name__}"
+    kind = type(value)
+    # numpy has a `bool` of its own.
+    is_namesake = kind.__module__ != "builtins" and hasattr(builtins, kind.__name__)
+    return f"an object of type {f'{kind.__module__}.' * is_namesake}{kind.__name__}"
 
 
 def suggest_dict(value: Any, otherwise: str) -> str:

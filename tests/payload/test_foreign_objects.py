@@ -95,6 +95,27 @@ def test_an_object_in_place_of_a_message_is_refused_with_how_to_give_it(message,
     assert advice in str(error)
 
 
+class Series(list):
+    """Compares item by item, as those of numpy and pandas do."""
+
+    __hash__ = None
+
+    def __eq__(self, _):
+        raise ValueError
+
+
+def test_a_list_that_compares_item_by_item_is_a_list():
+    messages = Series([{"role": "user", "content": "Hi"}])
+    request = ChatRequest(OPENAI, messages=messages, stop=Series(["a"]))
+    assert request.payload() == {"model": OPENAI, "messages": [*messages], "stop": ["a"]}
+
+
+def test_a_type_with_the_name_of_a_builtin_is_told_apart(refusal):
+    namesake = type("bool", (), {"__module__": "numpy"})
+    error = refusal(ChatRequest(OPENAI, logprobs=namesake()).user("Hi"))
+    assert "an object of type numpy.bool is neither True nor False" in str(error)
+
+
 def test_an_object_in_place_of_a_tool_is_refused_with_how_to_give_it(refusal):
     error = refusal(ChatRequest(OPENAI, tools=[PydanticModel()]).user("Hi"))
     assert error.field == "tools[0]"

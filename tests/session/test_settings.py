@@ -102,6 +102,7 @@ async def test_a_subclass_of_str_is_sent_as_the_text_that_it_is(emulator):
         ({"model": ["gpt-4o", "gpt-4o-mini"]}, "model", "list"),
         ({"proxy": {"https": "http://p"}}, "proxy", "dict"),
         ({"proxy": URL("http://p")}, "proxy", "URL"),
+        ({"proxy": False}, "proxy", "bool"),
         ({"timeouts": 30}, "timeouts", "int"),
         ({"timeouts": 0}, "timeouts", "int"),
         ({"retry": 2}, "retry", "int"),
