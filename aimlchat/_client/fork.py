@@ -37,12 +37,12 @@ def keep_from_children(sock: socket.socket) -> None:
 
 
 def _after_fork_in_child() -> None:
-    closed, other_end = socket.socketpair()
-    other_end.close()
-    for sock in tuple(_sockets):
-        if sock.fileno() != -1:
+    if open_sockets := [sock for sock in _sockets if sock.fileno() != -1]:
+        closed, other_end = socket.socketpair()
+        other_end.close()
+        for sock in open_sockets:
             os.dup2(closed.fileno(), sock.fileno(), inheritable=False)
-    closed.close()
+        closed.close()
     for owner, renew in tuple(_renewals.items()):
         renew(owner)
 

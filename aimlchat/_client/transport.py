@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import socket
 import ssl as ssl_module
@@ -181,7 +182,10 @@ class Transport:
         """Forget the connections of the parent process, from which this process was forked."""
         http, self._owned = self._owned, None
         if http is not None:
-            aiohttp_hooks.abandon(http)
+            # A connection with an unfinished upload: asyncio fails to change what the parent's
+            # epoll watches, since the file descriptor no longer refers to that socket.
+            with contextlib.suppress(OSError):
+                aiohttp_hooks.abandon(http)
 
     def _session(self) -> aiohttp.ClientSession:
         loop, http = asyncio.get_running_loop(), self._owned

@@ -49,7 +49,7 @@ def build_messages(
             if role in ("system", "developer"):
                 prompts += _read_prompts(parsed, field)
                 continue
-            if role == "assistant":
+            if role in ("assistant", "tool"):
                 _drop_blank_texts(parsed)
             role = replace_function_call(parsed, index, field, function_ids)
             new = _translate_message(parsed, field)
@@ -66,14 +66,17 @@ def build_messages(
 
 
 def _drop_blank_texts(message: _Dict) -> None:
-    """Remove blank texts from an assistant message, such as Claude's own before its tool calls."""
+    """Remove blank texts, which the API refuses.
+
+    It sends them itself, before tool calls, and a tool may return nothing.
+    """
     if isinstance(message.get("content"), list):
         content = [
             part
             for part in message["content"]
             if part.keys() != {"type", "text"} or not is_blank_text(part)
         ]
-        message["content"] = content or None
+        message["content"] = content or ""
 
 
 def _check_last_turn(content: str | list[_Dict], field: str) -> None:

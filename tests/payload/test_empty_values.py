@@ -56,6 +56,13 @@ def test_a_blank_text_before_tool_calls_is_left_out_in_the_anthropic_dialect():
     assert _send(ANTHROPIC, USER, message, RESULT)[1]["content"] == [USE]
 
 
+def test_a_blank_text_in_a_tool_result_is_left_out_in_the_anthropic_dialect():
+    for parts, sent in (([""], ""), (["", "1"], [{"type": "text", "text": "1"}])):
+        content = [{"type": "text", "text": text} for text in parts]
+        (message,) = _send(ANTHROPIC, RESULT | {"content": content})
+        assert message["content"][0]["content"] == sent
+
+
 @pytest.mark.parametrize("key", ["reasoning_content", "images", "refusal"])
 def test_a_response_without_text_goes_back_in_the_openai_dialect(key):
     message = {"role": "assistant", "content": None, key: "x"}
