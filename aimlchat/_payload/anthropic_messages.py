@@ -240,11 +240,8 @@ def _translate_assistant(message: _Dict, field: str) -> _Dict:
         for index, call in enumerate(message.get("tool_calls") or ())
     ]
     known = ("role", "content", "name", "refusal", "audio", "tool_calls", *_RESPONSE_ONLY)
-    # Servers send null for absent keys, and callers send such a message back unchanged.
-    rest = {
-        key: value for key, value in _copy_without(message, *known).items() if value is not None
-    }
-    return {"role": "assistant", "content": _build_content(parts, f"{field}.content")} | rest
+    content = _build_content(parts, f"{field}.content")
+    return {"role": "assistant", "content": content} | _copy_without(message, *known)
 
 
 def _translate_tool_call(call: _Dict, field: str) -> _Dict:

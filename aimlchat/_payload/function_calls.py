@@ -16,14 +16,14 @@ def replace_function_call(
 
     The deprecated form has no ids, so one is made from the index of the message; ``ids`` holds
     those of the calls without a result, by the name of the function. Raises `InvalidRequestError`
-    for a broken call, and for a result without a call.
+    for a result without a call.
     """
     role: str = message["role"]
     if role == "assistant" and "function_call" in message:
         call = message.pop("function_call")
         if not message.get("tool_calls"):  # some servers send the call in both forms
             call_id = f"call_{index}"
-            ids[_check_call(call, f"{field}.function_call")] = call_id
+            ids[call["name"]] = call_id
             message["tool_calls"] = [{"id": call_id, "type": "function", "function": call}]
     elif role == "function":
         name = message.pop("name", None)
@@ -38,12 +38,3 @@ def replace_function_call(
         message["tool_call_id"] = call_id
         message["content"] = message.get("content") or ""
     return role
-
-
-def _check_call(call: Any, field: str) -> str:
-    if not isinstance(call, dict):
-        refuse(f"{describe(call)} is not a function call; give a dict", field)
-    for key in ("name", "arguments"):
-        if not isinstance(call.get(key), str):
-            refuse(f"{describe(call.get(key))} is not text; give a str", f"{field}.{key}")
-    return str(call["name"])

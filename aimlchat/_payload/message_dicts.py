@@ -59,9 +59,9 @@ def parse_message(message: Any, field: str) -> dict[str, Any]:
         refuse(msg, f"{field}.role")
     if role == "assistant":
         _check_tool_calls(parsed.get("tool_calls"), f"{field}.tool_calls")
-        function = parsed.get("function_call")
-        if isinstance(function, dict) and function.get("arguments") is not None:
-            _check_function(function, "", f"{field}.function_call")
+        if "function_call" in parsed:
+            call = _require_dict(parsed, "function_call", field)
+            _check_function(call, "", f"{field}.function_call")
     if role == "tool":
         _require_text(parsed, "tool_call_id", field)
     _check_content(parsed, role, f"{field}.content")
