@@ -17,6 +17,9 @@ def parse_base_url(base_url: str) -> URL:
     Raises `ConfigurationError` if it is not http(s), or has a query, a fragment or a user name.
     """
     shown = re.sub(r"//[^/@]*@", "//***@", base_url)  # without a password
+    if re.search(r"\s", base_url.strip()):
+        msg = f"base_url {shown!r} holds white space; remove it"
+        raise ConfigurationError(msg)
     try:
         url = URL(base_url.strip().rstrip("/"))
     except ValueError as error:

@@ -55,7 +55,8 @@ _ADVICE_BY_TYPE: tuple[tuple[Any, str], ...] = (
 )
 _MASK = "***"
 _MAX_DEPTH = 64
-_CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_NOT_IN_A_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+_NOT_IN_A_KEY = re.compile(r"[\s\"']")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token, RFC 9110 section 5.6.2
 
 
@@ -123,6 +124,12 @@ def require_api_key(api_key: Any) -> MaskedStr:
             f" look for a stray line break where it was pasted (api_key=, {names})"
         )
         raise ConfigurationError(msg)
+    if _NOT_IN_A_KEY.search(key):
+        msg = (
+            "the API key holds white space or quotation marks, which are not part of a key; give it"
+            f" without them, and without 'Bearer' (api_key=, {names})"
+        )
+        raise ConfigurationError(msg)
     return MaskedStr(key)
 
 
@@ -158,7 +165,7 @@ def check_headers(headers: Any) -> Mapping[str, str]:
             kind = value if isinstance(value, type) else type(value)
             msg = f"the value of the header {name!r} {_describe_type(kind)}"
             raise ConfigurationError(msg)
-        if _CONTROL_CHARACTER.search(value):
+        if _NOT_IN_A_HEADER.search(value):
             msg = f"the value of the header {name!r} holds control characters, as line breaks are"
             raise ConfigurationError(msg)
     return headers or {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 import msgspec
@@ -67,6 +68,9 @@ class SessionSettings(msgspec.Struct, frozen=True, eq=False, kw_only=True):
         for name, hook in {"on_retry": self.on_retry, "on_finish": self.on_finish}.items():
             if hook is not None and not callable(hook):
                 _refuse(name, hook, "give a function that takes the record")
+            if inspect.iscoroutinefunction(hook):
+                msg = f"{name}= is a coroutine function, which is never awaited; give a plain one"
+                raise ConfigurationError(msg)
 
     def __deepcopy__(self, _: dict[int, Any]) -> Self:
         return self

@@ -49,8 +49,7 @@ def build_messages(
             if role in ("system", "developer"):
                 prompts += _read_prompts(parsed, field)
                 continue
-            if role in ("assistant", "tool"):
-                _drop_blank_texts(parsed)
+            _drop_blank_texts(parsed)
             role = replace_function_call(parsed, index, field, function_ids)
             new = _translate_message(parsed, field)
         if after_result and new["role"] == "user":
@@ -68,7 +67,8 @@ def build_messages(
 def _drop_blank_texts(message: _Dict) -> None:
     """Remove blank texts, which the API refuses.
 
-    It sends them itself, before tool calls, and a tool may return nothing.
+    It sends them itself, before tool calls; a tool may return nothing; and applications send an
+    empty text with an image. A user's message that has nothing else is refused later.
     """
     if isinstance(message.get("content"), list):
         content = [
@@ -76,7 +76,8 @@ def _drop_blank_texts(message: _Dict) -> None:
             for part in message["content"]
             if part.keys() != {"type", "text"} or not is_blank_text(part)
         ]
-        message["content"] = content or ""
+        if content or message["role"] != "user":
+            message["content"] = content or ""
 
 
 def _check_last_turn(content: str | list[_Dict], field: str) -> None:
@@ -128,8 +129,11 @@ def _build_content(parts: list[_Dict], field: str) -> str | list[_Dict]:
 def _build_message(message: Message, field: str) -> _Dict:
     match message.role:
         case "user":
-            parts = _build_parts(message, field)
-            return {"role": "user", "content": _build_content(parts, f"{field}.content")}
+            parts = message.parts
+            if not all(_is_blank(part) for part in parts):
+                parts = tuple(part for part in parts if not _is_blank(part))
+            built = _build_parts(parts, field)
+            return {"role": "user", "content": _build_content(built, f"{field}.content")}
         case "assistant":
             return _build_assistant(message, field)
         case "tool":
@@ -138,14 +142,16 @@ def _build_message(message: Message, field: str) -> _Dict:
     raise InvalidRequestError(msg, field=f"{field}.role")
 
 
-def _build_parts(message: Message, field: str) -> list[_Dict]:
-    return [
-        build_part(part, f"{field}.content[{index}]") for index, part in enumerate(message.parts)
-    ]
+def _is_blank(part: object) -> bool:
+    return isinstance(part, Text) and isinstance(part.text, str) and not part.text.strip()
+
+
+def _build_parts(parts: Iterable[Any], field: str) -> list[_Dict]:
+    return [build_part(part, f"{field}.content[{index}]") for index, part in enumerate(parts)]
 
 
 def _build_assistant(message: Message, field: str) -> _Dict:
-    parts = _build_parts(message, field)
+    parts = _build_parts(message.parts, field)
     if message.refusal:
         parts.append(_build_text(check_text(message.refusal, f"{field}.refusal")))
     parts += [

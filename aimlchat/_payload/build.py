@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .anthropic import build_anthropic_payload
 from .json_values import describe, refuse
-from .limits import check_dict, check_non_blank
+from .limits import check_dict, check_model
 from .models import (
     DEFAULT_MODEL,
     Dialect,
@@ -49,7 +49,7 @@ def build_payload(fields: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
         InvalidRequestError: for what the API would refuse or silently drop.
     """
     get = fields.get
-    model = DEFAULT_MODEL if get("model") is None else check_non_blank(fields["model"], "model")
+    model = DEFAULT_MODEL if get("model") is None else check_model(fields["model"])
     messages = get("messages")
     _check_conversation(messages)
     if len(fields) == _MODEL_AND_MESSAGES and "model" in fields:  # Nearly all requests.

@@ -33,6 +33,7 @@ __all__ = [
     "check_logit_bias",
     "check_metadata",
     "check_modalities",
+    "check_model",
     "check_name",
     "check_non_blank",
     "check_response_format",
@@ -115,6 +116,15 @@ def check_non_blank(value: Any, field: str) -> str:
     if not text.strip():
         refuse("the text is blank; give a value, or leave the field out", field)
     return text
+
+
+def check_model(value: Any) -> str:
+    """Check the name of a model: text without white space at its ends or control characters."""
+    model = check_non_blank(value, "model")
+    if model != model.strip() or not model.isprintable():
+        msg = f"{describe(model)} holds white space at an end or a control character; remove it"
+        refuse(msg, "model")
+    return model
 
 
 def check_name(value: Any, field: str) -> str:

@@ -85,13 +85,10 @@ def _copy_plain_text(message: Any) -> dict[str, Any] | None:
 
 def _check_content(message: dict[str, Any], role: str, field: str) -> None:
     content = message.get("content")
-    if content in (None, []):
-        if role == "function":
-            return
-        if role == "assistant" and any(message.get(key) for key in _INSTEAD_OF_CONTENT):
-            if content == []:
-                message["content"] = None
-            return
+    if content in (None, []) and _may_be_empty(message, role):
+        if content == []:
+            message["content"] = "" if role == "tool" else None
+        return
     if content is None:
         refuse("the message has no content; give a text or a list of parts", field)
     if isinstance(content, str):
@@ -102,6 +99,13 @@ def _check_content(message: dict[str, Any], role: str, field: str) -> None:
         refuse("the list of parts is empty; give at least one", field)
     for index, part in enumerate(content):
         _check_part(part, f"{field}[{index}]")
+
+
+def _may_be_empty(message: dict[str, Any], role: str) -> bool:
+    """Return whether a message may have no content: a tool may return nothing."""
+    if role == "assistant":
+        return any(message.get(key) for key in _INSTEAD_OF_CONTENT)
+    return role == "function" or (role == "tool" and message.get("content") == [])
 
 
 def is_blank_text(part: dict[str, Any]) -> bool:
@@ -252,6 +256,7 @@ def _check_tool_calls(calls: Any, field: str) -> None:
         call_field = f"{field}[{index}]"
         if not isinstance(call, dict):
             refuse(f"{describe(call)} is not a tool call; give a dict", call_field)
+        _drop_nulls(call)
         _require_text(call, "id", call_field)
         if call.get("type") in (None, "function"):
             function = _require_dict(call, "function", call_field)
@@ -262,6 +267,8 @@ def _check_function(function: dict[str, Any], call_id: str, field: str) -> None:
     """Check the name and the arguments of a call."""
     name = _require_text(function, "name", field)
     arguments = function.get("arguments")
+    if arguments is None:  # some servers leave them out for a function without parameters
+        arguments = "{}"
     if not isinstance(arguments, str):
         msg = f"{describe(arguments)} is not JSON text; use json.dumps()"
         refuse(msg, f"{field}.arguments")

@@ -125,7 +125,7 @@ def _without_nulls(holder: dict[str, Any]) -> dict[str, Any]:
 
 def _parse_openai_tool(original: dict[str, Any], field: str) -> ToolSpec:
     function = _without_nulls(original["function"])
-    original = original | {"function": function}
+    original = {"type": "function"} | original | {"function": function}
     tool = Tool(
         function.get("name", ""),
         description=function.get("description"),

@@ -3,7 +3,7 @@
 import pytest
 
 from aimlchat.completions import Choice, Completion
-from aimlchat.content import Audio, Document, Image, Message, Text, ToolCall
+from aimlchat.content import Audio, Document, Image, Message, ToolCall
 from aimlchat.request import ChatRequest
 
 MODEL = "claude-sonnet-4-5"
@@ -84,7 +84,6 @@ def test_a_text_document_is_text(user):
         (Document(data=b"\xff", media_type="text/plain"), "UTF-8"),
         (Document(data=b"x", media_type="text/html"), "PDF"),
         (Audio.from_bytes(b"ID3 audio"), "transcript"),
-        (Text(" "), "white space"),
     ],
 )
 def test_a_part_that_the_dialect_lacks_is_refused_with_advice(part, advice, refusal):

@@ -100,8 +100,8 @@ def test_a_client_request_id_may_have_1_to_128_characters(request_id):
     assert ChatRequest(client_request_id=request_id).user("Hi").payload()
 
 
-@pytest.mark.parametrize("model", ["", " ", 5, ["gpt-4o"]])
-def test_a_model_that_is_blank_or_not_text_is_refused(model, refusal):
+@pytest.mark.parametrize("model", ["", " ", 5, ["gpt-4o"], "gpt-4o\n", " gpt-4o", "gpt\x1b-4o"])
+def test_a_model_that_is_no_clean_text_is_refused(model, refusal):
     assert refusal(ChatRequest(model).user("Hi")).field == "model"
 
 

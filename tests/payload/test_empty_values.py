@@ -2,7 +2,7 @@
 
 import pytest
 
-from aimlchat.content import Tool
+from aimlchat.content import Image, Tool
 from aimlchat.request import ChatRequest
 
 OPENAI, ANTHROPIC = "gpt-4o", "claude-sonnet-4-5"
@@ -61,6 +61,33 @@ def test_a_blank_text_in_a_tool_result_is_left_out_in_the_anthropic_dialect():
         content = [{"type": "text", "text": text} for text in parts]
         (message,) = _send(ANTHROPIC, RESULT | {"content": content})
         assert message["content"][0]["content"] == sent
+
+
+def test_a_blank_text_beside_another_part_is_left_out_in_the_anthropic_dialect():
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}
+    built = ChatRequest(ANTHROPIC).user(" ", Image.from_bytes(b"hi", "image/png")).payload()
+    (message,) = _send(
+        ANTHROPIC, {"role": "user", "content": [{"type": "text", "text": ""}, image]}
+    )
+    for content in (message["content"], built["messages"][0]["content"]):
+        assert [part["type"] for part in content] == ["image"]
+
+
+@BOTH
+def test_the_result_of_a_tool_that_returned_nothing_is_an_empty_text(model):
+    sent = _send(model, RESULT | {"content": []})[0]
+    assert (sent["content"] if model == OPENAI else sent["content"][0]["content"]) == ""
+
+
+@BOTH
+@pytest.mark.parametrize("nothing", [{}, {"arguments": None}])
+def test_a_call_without_arguments_has_none(model, nothing):
+    call = {"id": "c1", "type": None, "function": {"name": "f"} | nothing}
+    sent = _send(model, USER, {"role": "assistant", "content": "", "tool_calls": [call]}, RESULT)[1]
+    if model == OPENAI:
+        assert sent["tool_calls"] == [{"id": "c1", "function": {"name": "f", "arguments": "{}"}}]
+    else:
+        assert sent["content"] == [USE]
 
 
 @pytest.mark.parametrize("key", ["reasoning_content", "images", "refusal"])

@@ -30,22 +30,24 @@ def test_they_become_a_tool_call_and_its_result_in_the_anthropic_dialect():
         USER,
         {
             "role": "assistant",
-            "content": [{"type": "tool_use", "id": "call_1", "name": "f", "input": {"x": 1}}],
+            "content": [
+                {"type": "tool_use", "id": "function_call_1", "name": "f", "input": {"x": 1}}
+            ],
         },
         {
             "role": "user",
-            "content": [{"type": "tool_result", "tool_use_id": "call_1", "content": "42"}],
+            "content": [{"type": "tool_result", "tool_use_id": "function_call_1", "content": "42"}],
         },
         {
             "role": "assistant",
             "content": [
                 {"type": "text", "text": "Now"},
-                {"type": "tool_use", "id": "call_3", "name": "g", "input": {}},
+                {"type": "tool_use", "id": "function_call_3", "name": "g", "input": {}},
             ],
         },
         {
             "role": "user",
-            "content": [{"type": "tool_result", "tool_use_id": "call_3", "content": ""}],
+            "content": [{"type": "tool_result", "tool_use_id": "function_call_3", "content": ""}],
         },
     ]
 
@@ -56,6 +58,13 @@ def test_a_call_that_a_server_sent_in_both_forms_is_translated_once():
     messages = [USER, _call(tool_calls=[tool_call]), result]
     sent = ChatRequest(ANTHROPIC, messages=messages).payload()["messages"][1]
     assert [part["id"] for part in sent["content"]] == ["c1"]
+
+
+def test_a_call_beside_calls_of_other_tools_is_refused_in_the_anthropic_dialect(refusal):
+    tool_call = {"id": "c1", "type": "function", "function": {"name": "g", "arguments": "{}"}}
+    error = refusal(ChatRequest(ANTHROPIC, messages=[USER, _call(tool_calls=[tool_call])]))
+    assert error.field == "messages[1].function_call"
+    assert "'f'" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +87,6 @@ def test_a_result_without_its_call_is_refused_there(messages, field, refusal):
     [
         ("f", ""),
         ({"arguments": "{}"}, ".name"),
-        ({"name": "f"}, ".arguments"),
         ({"name": "f", "arguments": {}}, ".arguments"),
         ({"name": "f", "arguments": '{"x'}, ".arguments"),
     ],

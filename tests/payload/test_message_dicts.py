@@ -84,7 +84,6 @@ def test_a_file_of_plain_text_becomes_a_text_document():
             {"type": "image", "source": {"type": "base64", "media_type": "x", "data": PNG}},
             "source.media_type",
         ),
-        ({"type": "text", "text": " "}, ""),
     ],
 )
 def test_a_part_that_the_anthropic_dialect_does_not_take_is_refused(part, field, refusal):

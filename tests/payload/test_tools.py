@@ -30,6 +30,11 @@ def test_a_tool_in_any_form_is_sent_in_the_form_of_the_dialect(model, tool, sent
     assert _build_payload(model, tool)["tools"] == [sent]
 
 
+def test_a_tool_without_its_type_is_sent_with_it():
+    tool = {"function": IN_OPENAI["function"]}
+    assert _build_payload(OPENAI, tool)["tools"] == [IN_OPENAI]
+
+
 @pytest.mark.parametrize("tool", [IN_OPENAI | CACHED, IN_ANTHROPIC | CACHED])
 @BOTH
 def test_other_keys_of_a_tool_dict_are_kept(model, tool):

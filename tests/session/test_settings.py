@@ -165,6 +165,27 @@ async def test_none_stands_for_the_default_of_every_setting(emulator):
         assert await session.complete("Hi")
 
 
+@pytest.mark.parametrize("key", [" k-secret", "k-secret ", "Bearer k-secret", '"k-secret"', "k k"])
+def test_a_key_with_more_than_a_key_is_refused_and_not_shown(key):
+    with pytest.raises(ConfigurationError, match="white space or quotation marks") as caught:
+        ChatSession(key)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["on_retry", "on_finish"])
+def test_a_coroutine_function_is_refused_as_a_hook(name):
+    async def hook(_):
+        raise NotImplementedError
+
+    with pytest.raises(ConfigurationError, match=f"{name}= is a coroutine function"):
+        ChatSession("key", **{name: hook})
+
+
+def test_a_base_url_with_white_space_inside_is_refused():
+    with pytest.raises(ConfigurationError, match="white space"):
+        ChatSession("key", base_url="http://exa mple.com/v1")
+
+
 def test_the_usual_settings_are_accepted():
     ChatSession(
         "k",
