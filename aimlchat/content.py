@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
@@ -13,7 +14,6 @@ import attrs
 from .errors import InvalidRequestError, ProtocolError
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
 
 __all__ = [
@@ -46,6 +46,9 @@ _SIGNATURES = (
 )
 _MPEG_FRAME = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb]")  # Layer III of MPEG 1, 2 and 2.5.
 _DATA_URI = re.compile(r"data:([^;,]*)(?:;[^;,]*)*?;base64,", re.IGNORECASE)  # RFC 2397
+# More than any vendor takes in a request: 32 MB (Anthropic) to 100 MB (Gemini).
+_MAX_FILE_BYTES = 128 * 1024 * 1024
+_SAMPLE_SIZE = 64 * 1024
 _MEDIA_TYPE_ALIASES = {
     "image/jpg": "image/jpeg",
     "audio/mp3": "audio/mpeg",
@@ -60,6 +63,21 @@ def detect_media_type(data: bytes) -> str | None:
         if data.startswith(signature, offset):
             return media_type
     return "audio/mpeg" if _MPEG_FRAME.match(data) else None
+
+
+def _read_file(path: Path, field: str) -> bytes:
+    """Return the bytes of a file; of one in no known format, perhaps only the first."""
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        data = file.read(_SAMPLE_SIZE)
+        # A device such as /dev/zero has no end.
+        if size <= _MAX_FILE_BYTES and (detect_media_type(data) or b"\0" not in data):
+            data += file.read(_MAX_FILE_BYTES - len(data) + 1)
+    size = max(size, len(data))
+    if size > _MAX_FILE_BYTES:
+        msg = f"it has {size:,} bytes, and no model takes a file of more than {_MAX_FILE_BYTES:,}"
+        raise InvalidRequestError(msg, field=field)
+    return data
 
 
 def _is_plain_text(data: bytes) -> bool:
@@ -138,14 +156,14 @@ class _Media:
 
         Raises:
             OSError: if the file cannot be read.
-            InvalidRequestError: if the file is empty, or of a format that the API does not accept;
-                or if the path is not one.
+            InvalidRequestError: if the file is empty, has more than 128 MiB, or is of a format that
+                the API does not accept; or if the path is not one.
         """
         try:
             path = Path(path)
         except TypeError as error:
             cls._refuse_type(path, "a str or a path; for bytes use from_bytes()", error)
-        return cls._from_data(path.read_bytes(), None, path.name)
+        return cls._from_data(_read_file(path, cls._field), None, path.name)
 
     @classmethod
     def from_bytes(cls, data: bytes, media_type: str | None = None) -> Self:

@@ -15,8 +15,9 @@ from aimlchat.request import ChatRequest
 
 from .completion_report import format_summary, list_notices
 from .delta_printer import DeltaPrinter
-from .errors import to_command_error
+from .errors import CommandError, CommandInputError, to_command_error
 from .exit_status import INTERRUPTED
+from .prompt import read_line
 from .terminal import end_interrupted_line, print_notice
 from .upstream import Upstream, upstream_options
 
@@ -84,7 +85,8 @@ def _converse(
     emulator: bool,
 ) -> None:
     conversation = start
-    while (question := _read_question()) is not None:
+    has_sent = False
+    while (question := _read_question(has_sent=has_sent)) is not None:
         if question == _NEW_CONVERSATION:
             conversation = start
             print_notice("A new conversation starts.")
@@ -92,6 +94,7 @@ def _converse(
         request = conversation.user(question)
         stream = session.stream(request)
         printer = DeltaPrinter(sys.stdout, reasoning=reasoning)
+        has_sent = True
         try:
             runner.run(_print_stream(stream, printer))
         except KeyboardInterrupt:
@@ -111,18 +114,30 @@ def _converse(
             conversation = request.assistant(stream.partial.text)
 
 
-def _read_question() -> str | None:
-    """Return the next line that is not blank; None at the end of the input, or for ``/quit``."""
+def _read_question(*, has_sent: bool) -> str | None:
+    """Return the next line that is not blank; None at the end of the input, or for ``/quit``.
+
+    Raises `CommandError` for a line from a pipe that cannot be sent. ``has_sent`` is whether
+    earlier ones were: the exit status says so.
+    """
+    is_terminal = sys.stdin is not None and sys.stdin.isatty()
     while True:
-        if sys.stdin.isatty():
+        if is_terminal:
             click.echo("> ", nl=False, err=True)
         try:
-            line = sys.stdin.readline()
+            line = read_line()
+        except CommandInputError as error:
+            if is_terminal:
+                error.show()
+                continue
+            if has_sent:
+                raise CommandError(error.message) from error
+            raise
         except KeyboardInterrupt:
             end_interrupted_line()
             raise click.exceptions.Exit(INTERRUPTED) from None
         if not line:
-            if sys.stdin.isatty():
+            if is_terminal:
                 click.echo(err=True)
             return None
         if question := line.strip():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import sys
+from typing import IO, TYPE_CHECKING
 
 import click
 
@@ -12,9 +15,16 @@ from aimlchat.errors import InvalidRequestError
 
 from .errors import CommandInputError, describe_os_error
 
-__all__ = ["load_image", "read_prompt"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["load_image", "read_line", "read_prompt"]
 
 _URL = re.compile(r"https?://|data:", re.IGNORECASE)
+# The largest context windows have 10 million tokens, which are some 40 MB of English text.
+_MAX_PROMPT_BYTES = 64 * 1024 * 1024
+_BLOCK_SIZE = 64 * 1024
+_STDIN = "standard input"
 
 
 def read_prompt(arguments: tuple[str, ...]) -> str:
@@ -42,22 +52,96 @@ def read_prompt(arguments: tuple[str, ...]) -> str:
     if not prompt.strip():
         msg = "the prompt is empty, so nothing was sent"
         raise CommandInputError(msg)
-    if any("\ud800" <= character <= "\udfff" for character in prompt):
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:
         msg = "the prompt is not valid UTF-8 text, so nothing was sent"
-        raise CommandInputError(msg)
+        raise CommandInputError(msg) from error
     return prompt
+
+
+def read_line() -> str:
+    """Return a line of standard input with its line feed; ``""`` at the end.
+
+    Raises `CommandInputError` for a line that is not text, or longer than any model takes.
+    """
+    if sys.stdin is None:
+        return ""
+    # A terminal has the encoding of the locale.
+    encoding = sys.stdin.encoding if sys.stdin.isatty() else "utf-8-sig"
+    read = _blocking_stdin().readline
+    # A part of a line that is shorter than a block is the last one.
+    line = _read_up_to_limit(read, lambda part: part[-1:] == b"\n" or len(part) < _BLOCK_SIZE)
+    return _decode(line, encoding)
 
 
 def _read_standard_input() -> str:
     if sys.stdin is None:  # closed by the shell, as in `aimlchat ask <&-`
         return ""
+    # Decoded here: the encoding that Python takes from the locale need not be the pipe's.
+    data = _read_up_to_limit(_blocking_stdin().read, lambda block: not block)
+    return _decode(data, "utf-8-sig").rstrip("\r\n")
+
+
+def _blocking_stdin() -> IO[bytes]:
+    """Return standard input, which another process that shares it may have set to O_NONBLOCK."""
+    stdin = sys.stdin.buffer
     try:
-        # Decoded here: the encoding that Python takes from the locale need not be the pipe's.
-        text = sys.stdin.buffer.read().decode("utf-8-sig")
+        descriptor = stdin.fileno()
+    except OSError:  # not a file, as in a test
+        return stdin
+    if os.name != "nt" and not os.get_blocking(descriptor):
+        os.set_blocking(descriptor, True)
+    return stdin
+
+
+def _read_up_to_limit(read: Callable[[int], bytes], is_last: Callable[[bytes], bool]) -> bytes:
+    """Read standard input until a block is the last one.
+
+    What no model takes is refused while it is read, before it fills the memory.
+    """
+    blocks: list[bytes] = []
+    size = 0
+    while True:
+        try:
+            block = read(_BLOCK_SIZE)
+        except OSError as error:
+            msg = f"{_STDIN} cannot be read: {describe_os_error(error)}"
+            raise CommandInputError(msg) from error
+        if b"\0" in block:
+            position = size + block.index(b"\0")
+            msg = f"{_STDIN} is binary, not text (byte {position:,} is zero), so it was not sent"
+            raise CommandInputError(msg)
+        blocks.append(block)
+        size += len(block)
+        if size > _MAX_PROMPT_BYTES:
+            msg = (
+                f"{_STDIN} has {_describe_size(sys.stdin.buffer, size)}, and no model takes more"
+                f" than {_MAX_PROMPT_BYTES:,} of text, so it was not sent"
+            )
+            raise CommandInputError(msg)
+        if is_last(block):
+            return b"".join(blocks)
+
+
+def _describe_size(file: IO[bytes], size: int) -> str:
+    """Return the size of a regular file, or how much has been read of anything else."""
+    try:
+        status = os.fstat(file.fileno())
+    except OSError:  # not a file, as in a test
+        return f"more than {size - 1:,} bytes"
+    if stat.S_ISREG(status.st_mode):
+        return f"{status.st_size:,} bytes"
+    return f"more than {size - 1:,} bytes"
+
+
+def _decode(data: bytes, encoding: str) -> str:
+    try:
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
-        msg = f"standard input is not UTF-8 text (byte {error.start}), so nothing was sent"
+        name = "UTF-8" if encoding.startswith("utf-8") else encoding
+        msg = f"{_STDIN} is not {name} text (byte {error.start}), so it was not sent"
         raise CommandInputError(msg) from error
-    return text.rstrip("\r\n")
 
 
 def load_image(path_or_url: str) -> Image:

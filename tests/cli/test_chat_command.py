@@ -123,3 +123,22 @@ async def test_ctrl_c_at_the_prompt_ends_the_command_with_status_130(start_chat)
 
     assert status == 130
     assert "Traceback" not in out + err
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"\xff\n", "standard input is not UTF-8 text (byte 0)"),
+        (b"x\0" + bytes(100_000), "standard input is binary, not text (byte 1 is zero)"),
+        (b"x" * 200_000, "no model takes more than 100,000 of text"),
+    ],
+)
+async def test_a_line_that_is_no_question_ends_a_conversation_from_a_pipe(
+    invoke, emulator, monkeypatch, line, message
+):
+    monkeypatch.setattr("aimlchat.cli.prompt._MAX_PROMPT_BYTES", 100_000)
+    for questions, status in ((b"", 2), (b"Why?\n", 1)):
+        result = await invoke("chat", "--base-url", emulator.base_url, stdin=questions + line)
+        assert result.exit_code == status
+        assert message in result.stderr.splitlines()[-1]
+    assert len(emulator.requests) == 1

@@ -38,6 +38,7 @@ async def test_standard_input_is_utf_8_and_a_byte_order_mark_is_removed(ask, emu
         ((), b"", "the prompt is empty"),
         ((" \n",), b"", "the prompt is empty"),
         ((), b"\xff\xfe", "standard input is not UTF-8 text"),
+        ((), b"ab\0" + bytes(100_000), "standard input is binary, not text (byte 2 is zero)"),
         (("\udcff",), b"", "the prompt is not valid UTF-8 text"),
     ],
 )
@@ -49,6 +50,16 @@ async def test_an_empty_or_undecodable_prompt_is_an_error_in_one_line(
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
     assert emulator.requests == []
+
+
+async def test_standard_input_is_read_no_further_than_any_model_takes(ask, emulator, monkeypatch):
+    monkeypatch.setattr("aimlchat.cli.prompt._MAX_PROMPT_BYTES", 1_000_000)
+    assert (await ask("--max-tokens", "5", stdin=b"a" * 1_000_000)).exit_code == 0
+    result = await ask(stdin=b"a" * 1_000_001)
+    assert result.exit_code == 2
+    assert "no model takes more than 1,000,000 of text" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert len(emulator.requests) == 1
 
 
 async def test_a_prompt_of_several_arguments_is_a_usage_error(ask, emulator):
@@ -80,6 +91,25 @@ async def test_an_image_that_cannot_be_read_is_an_error_in_one_line(ask, emulato
         result.stderr
         == f"aimlchat: --image {missing}: it cannot be read: No such file or directory\n"
     )
+    assert emulator.requests == []
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/urandom"])
+async def test_a_device_without_an_end_is_no_image(ask, emulator, device):
+    result = await ask("--image", device, "What is it?")
+    assert result.exit_code == 2
+    assert f"--image {device}: cannot take an unknown format" in result.stderr
+    assert emulator.requests == []
+
+
+async def test_an_image_that_no_model_takes_is_not_read(ask, emulator, tmp_path):
+    path = tmp_path / "large.png"
+    path.write_bytes(PNG)
+    with path.open("r+b") as file:
+        file.truncate(1 << 40)  # takes no room on the disk
+    result = await ask("--image", str(path), "What is it?")
+    assert result.exit_code == 2
+    assert f"it has {1 << 40:,} bytes, and no model takes" in result.stderr
     assert emulator.requests == []
 
 
