@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aimlchat.errors import AIMLChatError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["BatchError", "BusyError", "InputError", "OutputFileError"]
 
@@ -37,7 +40,8 @@ class OutputFileError(BatchError, OSError):
 
     ``unwritten`` has the results that were received but could not be written: pairs of a custom id
     and its line, line feed included. Store them elsewhere; once they are appended to the output,
-    they count as results. ``begun`` is whether requests had been sent.
+    they count as results. ``begun`` is whether requests had been sent. ``path`` is the file that
+    ``unwritten`` belongs in if that is not the output: the record of the batches on the server.
     """
 
     def __init__(
@@ -46,8 +50,10 @@ class OutputFileError(BatchError, OSError):
         *,
         unwritten: tuple[tuple[str | int, bytes], ...] = (),
         begun: bool = False,
+        path: Path | None = None,
         **facts: Any,
     ) -> None:
         super().__init__(message, **facts)
         self.unwritten = unwritten
+        self.path = path
         self.begun = begun

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager, closing
-from typing import IO, TYPE_CHECKING
+import asyncio
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, TypeVar
 
 import attrs
 
-from .errors import InputError
-from .input_file import CheckedInput, InputFile
+from aimlchat.errors import AIMLChatError
+
+from .errors import InputError, OutputFileError
+from .input_file import InputFile
 from .known_ids import ON_SERVER, KnownIds, hash_id, parse_digest
 from .output import Output, open_output
 from .server_batches import ServerBatches
+from .streams import is_pipe
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Callable
+
+    from .input_check import CheckedInput
 
 __all__ = ["BatchFiles", "open_files"]
+
+_File = TypeVar("_File", InputFile, Output)
 
 
 @attrs.frozen
@@ -43,22 +52,64 @@ async def open_files(
 
     Raises `InputError`, `BusyError` or `OutputFileError`.
     """
-    with closing(InputFile(source, model)) as input_file, closing(open_output(target)) as output:
-        if output.path is not None and output.path == input_file.path:
+    may_wait_for_reader = isinstance(target, str | Path) and is_pipe(target)
+    async with (
+        _open(partial(InputFile, source, model), may_block=is_pipe(source)) as input_file,
+        _open(partial(open_output, target), may_block=may_wait_for_reader) as output,
+    ):
+        if output.path is not None and input_file.is_same_file(output.path):
             msg = f"{output.path} is the input; give the output another name"
             raise InputError(msg)
         known_ids = KnownIds()
         await output.read(known_ids)
-        if output.path is not None:
-            _add_server_batches(ServerBatches(output.path), known_ids, server_side=server_side)
+        has_batches = output.path is not None and _add_server_batches(
+            ServerBatches(output.path), known_ids, server_side=server_side
+        )
         checked = await input_file.check(
             known_ids, server_side=server_side, retry_failed=retry_failed
         )
+        if not checked.total and not has_batches:
+            msg = f"{input_file.name} is empty: it has no request, so nothing was sent"
+            raise InputError(msg)
         await output.prepare(known_ids, retry_failed=retry_failed)
         yield BatchFiles(input_file, output, known_ids, checked)
 
 
-def _add_server_batches(batches: ServerBatches, known_ids: KnownIds, *, server_side: bool) -> None:
+@asynccontextmanager
+async def _open(open_file: Callable[[], _File], *, may_block: bool) -> AsyncIterator[_File]:
+    """Open a file, in a thread if that may block, and close it at the end."""
+    if not may_block:
+        file = open_file()
+    else:
+        opening = asyncio.get_running_loop().run_in_executor(None, open_file)
+        try:
+            file = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_result)  # the thread cannot be stopped
+            raise
+    try:
+        yield file
+    except AIMLChatError as error:
+        # It may have results that could not be written: an error of closing must not replace it.
+        try:
+            file.close()
+        except OutputFileError as close_error:
+            error.add_note(str(close_error))
+        raise
+    except BaseException:
+        file.close()
+        raise
+    file.close()
+
+
+def _close_result(opening: asyncio.Future[_File]) -> None:
+    if opening.exception() is None:
+        opening.result().close()
+
+
+def _add_server_batches(batches: ServerBatches, known_ids: KnownIds, *, server_side: bool) -> bool:
+    """Add the requests of the batches on the server; return whether there are any batches."""
+    has_batches = False
     for batch in batches.read():
         if not server_side:
             msg = (
@@ -66,5 +117,7 @@ def _add_server_batches(batches: ServerBatches, known_ids: KnownIds, *, server_s
                 f" server-side first, or delete {batches.path} to give up its results"
             )
             raise InputError(msg)
+        has_batches = True
         for custom_id, digest in batch.members:
             known_ids.add(hash_id(custom_id), ON_SERVER, parse_digest(digest))
+    return has_batches

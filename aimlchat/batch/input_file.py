@@ -2,76 +2,90 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
+import os
+import shlex
 import tempfile
+import zlib
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NoReturn
+from typing import IO, TYPE_CHECKING
 
-import attrs
+import msgspec
 
-from .cooperative import LINES_PER_TURN
+from .cooperative import LINES_PER_TURN, iterate_cooperatively
 from .errors import InputError
+from .file_format import SAMPLE_SIZE, describe_format, strip_line
+from .input_check import InputCheck
 from .input_lines import parse_line
-from .known_ids import FAILED, IN_INPUT, IN_OUTPUT, ON_SERVER, KnownIds, hash_id
+from .known_ids import hash_id
+from .streams import is_text_stream, open_stream, read_block
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .input_check import CheckedInput
     from .input_lines import InputRequest
+    from .known_ids import KnownIds
 
-__all__ = ["CheckedInput", "InputFile", "make_seekable"]
+__all__ = ["InputFile", "make_seekable"]
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# More than any vendor takes as the body of one request: 32 MB (Anthropic) to 100 MB (Gemini). A
+# file without line feeds must not be read into memory as one line.
+_MAX_LINE_BYTES = 128 * 1024 * 1024
+# An object that goes on after its line is looked for in so many lines and bytes.
+_MAX_OBJECT_LINES = 2_000
+_MAX_OBJECT_BYTES = 1024 * 1024
+_MAX_OBJECT_ENDS = 50
+# The last two are of streams that decompress what they read.
+_READ_ERRORS = (OSError, EOFError, zlib.error)
+_COPIED_BYTES = 1024 * 1024
+_STDIN, _STREAM = _UNNAMED = ("standard input", "the input")
 
 
 def make_seekable(stream: IO[bytes]) -> IO[bytes]:
     """Return the stream if it can be read twice, else a copy of it in a temporary file.
 
     Copying blocks until the end of the stream. The temporary file is deleted when it is closed.
+    Raises `InputError` if the stream cannot be read or copied, or is not lines of JSON in UTF-8.
     """
-    if stream.seekable():
-        return stream
-    copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-    shutil.copyfileobj(stream, copy)
-    copy.seek(0)
-    return copy
-
-
-@attrs.frozen
-class CheckedInput:
-    """The result of checking the input.
-
-    ``pending`` has a byte for each line, 1 if its request has to be sent. ``total`` is the number
-    of requests, ``before`` the number of those that already have a result in the output, and
-    ``failed_before`` the number of failures among these.
-    """
-
-    pending: bytearray
-    total: int
-    before: int
-    failed_before: int
+    return stream if stream.seekable() else _copy(stream, _STREAM)
 
 
 class InputFile:
-    """The open input: a path, or a stream that can be read twice."""
+    """The open input: a path, or a stream.
+
+    Opening a pipe blocks until its end: it is copied to a temporary file, so that it can be read
+    twice. Raises `InputError` for a file that cannot be read, or is of another format.
+    """
 
     def __init__(self, source: str | Path | IO[bytes], model: str) -> None:
-        self.path: Path | None = None
+        self._model = model
         if isinstance(source, str | Path):
             self.name = str(source)
-            self.path = Path(source).resolve()
-            try:
-                self._file: IO[bytes] = self.path.open("rb")
-            except OSError as error:
-                msg = f"{source} cannot be read: {error.strerror}"
-                raise InputError(msg) from error
+            self._file = _open(Path(source), self.name)
         else:
-            self.name = "the input"
-            self._file = make_seekable(source)
+            self.name = _STDIN if _is_stdin(source) else _STREAM
+            if is_text_stream(source):
+                msg = f"{self.name} is open as text; open it as bytes, or give its path"
+                raise InputError(msg)
+            self._file = source if source.seekable() else _copy(source, self.name)
         self._is_owned = self._file is not source
-        self._start = self._file.tell()
-        self._model = model
+        try:
+            with _catch_read_errors(self.name):
+                self._start = self._file.tell()
+                sample = self._file.read(SAMPLE_SIZE)
+            _check_format(sample, self.name)
+        except InputError:
+            self.close()
+            raise
+
+    def is_same_file(self, path: Path) -> bool:
+        """Return whether this is the file at a path, under whatever name it was opened."""
+        try:
+            return os.path.samestat(os.fstat(self._file.fileno()), path.stat())
+        except (OSError, AttributeError):  # a stream in memory has no descriptor
+            return False
 
     def close(self) -> None:
         """Close the file, unless it is the caller's own stream."""
@@ -83,31 +97,31 @@ class InputFile:
     ) -> CheckedInput:
         """Read and check every line, and add its id to the known ones.
 
-        Raises `InputError` for the first line that is broken, repeats an id, or differs from the
-        request whose result the output has under the same id. Cancelling is safe.
+        Raises `InputError` for lines that are broken, repeat an id, or differ from the request
+        whose result the output has under the same id. Cancelling is safe.
         """
-        pending, total, before, failed_before = bytearray(), 0, 0, 0
-        for number, request in self._parse_lines():
-            if number % LINES_PER_TURN == 0:
-                await asyncio.sleep(0)
-            if request is None:
+        check = InputCheck(self.name, known_ids, retry_failed=retry_failed)
+        is_first = may_span_lines = True
+        last = 0  # of the object that is read
+        async for number, line in iterate_cooperatively(self._read_lines()):
+            text = strip_line(line)
+            if number <= last or not text:
                 continue
-            digest = self._check(number, request, server_side=server_side)
-            key = hash_id(request.custom_id)
-            flags = known_ids.get_flags(key)
-            if flags & IN_INPUT:
-                self._raise_repeated(number, request.custom_id)
-            is_retried = retry_failed and flags & FAILED
-            if flags and not is_retried and known_ids.has_changed(key, digest):
-                self._raise_changed(number, request.custom_id)
-            known_ids.add(key, IN_INPUT, digest)
-            is_done = flags & IN_OUTPUT and not is_retried
-            total += 1
-            before += bool(is_done)
-            failed_before += bool(is_done and flags & FAILED)
-            pending.extend(bytes(number - 1 - len(pending)))
-            pending.append(not is_done and not flags & ON_SERVER)
-        return CheckedInput(pending, total, before, failed_before)
+            try:
+                request = parse_line(text, self._model)
+            except ValueError as error:
+                if may_span_lines and text.startswith(b"{"):
+                    last = self._find_end_of_object(number, text)
+                    may_span_lines = bool(last)
+                if last > number:
+                    check.add_object_on_lines(number, last)
+                else:
+                    check.add_unreadable(number, str(error), text if is_first else b"")
+            else:
+                if check.add(number, request, server_side=server_side):
+                    check.add_repeated(number, request.custom_id, self._find_line)
+            is_first = False
+        return check.finish()
 
     def read_pending(
         self, checked: CheckedInput, known_ids: KnownIds
@@ -118,64 +132,137 @@ class InputFile:
         can yield to the event loop. Marks the requests as sent; raises `InputError` if the input
         has changed since it was checked, so that no id is sent twice.
         """
-        for number, request in self._parse_lines(checked.pending):
-            if request is None:
-                yield None
-                continue
-            digest = request.compute_digest()
-            if not known_ids.mark_sent(hash_id(request.custom_id), digest):
-                raise self._error(
-                    number,
-                    "the line was changed during the run; leave the input as it is, and run the"
-                    " same command again",
-                    begun=True,
-                )
-            yield number, request, digest
-
-    def _parse_lines(
-        self, pending: bytearray | None = None
-    ) -> Iterator[tuple[int, InputRequest | None]]:
-        """Yield the number and the request of each line, or of the pending ones.
-
-        The request is None for every `LINES_PER_TURN`-th line if it has none; other lines without a
-        request are skipped.
-        """
-        self._file.seek(self._start)
-        for number, line in enumerate(self._file, 1):
-            is_pending = pending is None or (number <= len(pending) and pending[number - 1])
-            text = line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
-            if not is_pending or text.isspace() or not text:
+        pending = checked.pending
+        for number, line in self._read_lines():
+            text = strip_line(line) if number <= len(pending) and pending[number - 1] else b""
+            if not text:
                 if number % LINES_PER_TURN == 0:
-                    yield number, None
+                    yield None
                 continue
             try:
                 request = parse_line(text, self._model)
-            except ValueError as error:
-                raise self._error(number, str(error), begun=pending is not None) from error
-            yield number, request
+                digest = request.compute_digest()
+                is_unchanged = known_ids.mark_sent(hash_id(request.custom_id), digest)
+            except ValueError:
+                is_unchanged = False
+            if not is_unchanged:
+                msg = (
+                    f"{self.name}, line {number}: the line was changed during the run; leave the"
+                    " input as it is, and run the same command again"
+                )
+                raise InputError(msg, line=number, begun=True)
+            yield number, request, digest
 
-    def _check(self, number: int, request: InputRequest, *, server_side: bool) -> bytes:
-        """Check that a request can be sent, and return its digest."""
+    def _read_lines(self) -> Iterator[tuple[int, bytes]]:
+        read_line = partial(self._file.readline, _MAX_LINE_BYTES + 1)
+        with _catch_read_errors(self.name):
+            self._file.seek(self._start)
+            for number, line in enumerate(iter(read_line, b""), 1):
+                if len(line) > _MAX_LINE_BYTES:
+                    msg = (
+                        f"{self.name}, line {number}: the line has more than"
+                        f" {_MAX_LINE_BYTES:,} bytes; no model takes such a request"
+                    )
+                    raise InputError(msg, line=number)
+                yield number, line
+
+    def _find_line(self, custom_id: str | int) -> int:
+        """Return the number of the first line with an id."""
+        position = self._file.tell()
+        found = 0
+        for number, line in self._read_lines():
+            try:
+                found = number * (str(parse_line(strip_line(line), "").custom_id) == str(custom_id))
+            except ValueError:
+                continue
+            if found:
+                break
+        self._file.seek(position)
+        return found
+
+    def _find_end_of_object(self, number: int, text: bytes) -> int:
+        """Return the last line of an object that goes on after its line; 0 if it does not end."""
+        position = self._file.tell()
+        last, ends, lines = 0, 0, [text]
+        size = len(text)
+        with _catch_read_errors(self.name):
+            for line in iter(partial(self._file.readline, _MAX_OBJECT_BYTES), b""):
+                lines.append(line)
+                size += len(line)
+                if size > _MAX_OBJECT_BYTES or len(lines) > _MAX_OBJECT_LINES:
+                    break
+                if line.rstrip().rstrip(b",").endswith(b"}"):
+                    ends += 1
+                    if _is_object(b"".join(lines)):
+                        last = number + len(lines) - 1
+                    if last or ends > _MAX_OBJECT_ENDS:
+                        break
+        self._file.seek(position)
+        return last
+
+
+def _open(path: Path, name: str) -> IO[bytes]:
+    """Open a path; what cannot be read twice is copied."""
+    with _catch_read_errors(name):
+        if path.is_file():
+            return path.open("rb")
+        stream = open_stream(path, "rb")
+        if stream.seekable():
+            return stream
+    with stream:
+        return _copy(stream, name)
+
+
+def _copy(stream: IO[bytes], name: str) -> IO[bytes]:
+    """Copy a stream to a temporary file, unless its beginning shows that it cannot be used."""
+    sample = b""
+    with _catch_read_errors(name):
+        while len(sample) < SAMPLE_SIZE and (data := read_block(stream, SAMPLE_SIZE)):
+            sample += data
+    _check_format(sample, name)
+    with ExitStack() as stack:
         try:
-            (request.build_params if server_side else request.build_body)()
-            return request.compute_digest()
-        except ValueError as error:
-            raise self._error(number, f"the request {request.custom_id!r}: {error}") from error
+            copy = stack.enter_context(tempfile.TemporaryFile())
+            data = sample
+            while data:
+                copy.write(data)
+                with _catch_read_errors(name):
+                    data = read_block(stream, _COPIED_BYTES)
+            copy.seek(0)
+        except OSError as error:
+            msg = (
+                f"{name} cannot be copied to a temporary file in {tempfile.gettempdir()}:"
+                f" {error.strerror or error}; set TMPDIR to a folder with room"
+            )
+            raise InputError(msg) from error
+        stack.pop_all()
+    return copy
 
-    def _raise_changed(self, number: int, custom_id: str | int) -> NoReturn:
-        msg = (
-            f"the request {custom_id!r} differs from the one whose result the output already has,"
-            " perhaps only in its model; give it another id, or write to another output"
-        )
-        raise self._error(number, msg)
 
-    def _raise_repeated(self, number: int, custom_id: str | int) -> None:
-        self._file.seek(self._start)
-        for first, line in enumerate(self._file, 1):
-            text = line.removeprefix(_BYTE_ORDER_MARK).strip()
-            if text and str(parse_line(text, "").custom_id) == str(custom_id):
-                msg = f"line {first} already has the id {custom_id!r}; give each request its own id"
-                raise self._error(number, msg)
+def _check_format(sample: bytes, name: str) -> None:
+    problem = describe_format(sample, "FILE" if name in _UNNAMED else shlex.quote(name))
+    if problem:
+        msg = f"{name} cannot be read: {problem}"
+        raise InputError(msg)
 
-    def _error(self, number: int, problem: str, *, begun: bool = False) -> InputError:
-        return InputError(f"{self.name}, line {number}: {problem}", line=number, begun=begun)
+
+@contextmanager
+def _catch_read_errors(name: str) -> Iterator[None]:
+    """Turn the errors of reading a file into an `InputError` that names it."""
+    try:
+        yield
+    except _READ_ERRORS as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        msg = f"{name} cannot be read: {reason}"
+        raise InputError(msg) from error
+
+
+def _is_stdin(stream: IO[bytes]) -> bool:
+    return getattr(stream, "name", None) in ("<stdin>", 0)
+
+
+def _is_object(data: bytes) -> bool:
+    try:
+        return isinstance(msgspec.json.decode(data.rstrip().rstrip(b",")), dict)
+    except (ValueError, RecursionError):  # DecodeError and UnicodeDecodeError are ValueErrors
+        return False

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NoReturn
 
@@ -26,6 +29,8 @@ _OPTIONS = frozenset(field.alias for field in attrs.fields(ChatRequest)) - {
     "dialect",
     "client_request_id",
 }
+# UTF-16's halves of a character, each encoded as if it were a character.
+_ENCODED_SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 # Sorted keys, so that a file rewritten by another tool still has the same requests.
 _encode_canonical = msgspec.json.Encoder(order="deterministic").encode
 
@@ -40,25 +45,34 @@ class BatchRequest(RawRequest, frozen=True):
 class InputRequest(msgspec.Struct, frozen=True):
     """A request of the input.
 
-    ``content`` is the body, or, if ``is_prompt``, the prompt and the options beside it. ``url`` is
-    the path that the line names.
+    ``content`` is the body, or, if ``is_prompt``, the prompt or the messages with the options
+    beside them. ``url`` is the path that the line names; ``names_model`` is whether it names a
+    model.
     """
 
     custom_id: str | int
     content: dict[str, Any]
     is_prompt: bool
     url: str
+    names_model: bool = True
 
     def compute_digest(self) -> bytes:
         """Return the digest of the content, whether it is sent from here or by the server.
 
+        Its second half is that of the model, so that a request can be compared without it.
+
         Raises `ValueError` for content that cannot be encoded.
         """
+        rest = {name: value for name, value in self.content.items() if name != "model"}
         try:
-            return blake2b(_encode_canonical(self.content), digest_size=DIGEST_SIZE).digest()
+            return _digest(_encode_canonical(rest)) + self._compute_model_digest()
         except (OverflowError, RecursionError) as error:
             msg = f"it cannot be encoded as JSON: {error}"
             raise ValueError(msg) from error
+
+    def _compute_model_digest(self) -> bytes:
+        model = self.content.get("model")
+        return _digest_name(model) if type(model) is str else _digest(_encode_canonical(model))
 
     def build_body(self) -> dict[str, Any]:
         """Return the body for `ChatSession.complete_many`.
@@ -102,7 +116,17 @@ class InputRequest(msgspec.Struct, frozen=True):
 
     def _build_request(self) -> ChatRequest:
         options = {name: value for name, value in self.content.items() if name != "prompt"}
-        return ChatRequest(**options).user(self.content["prompt"])
+        request = ChatRequest(**options)
+        return request.user(self.content["prompt"]) if "prompt" in self.content else request
+
+
+def _digest(encoded: bytes) -> bytes:
+    return blake2b(encoded, digest_size=DIGEST_SIZE // 2).digest()
+
+
+@lru_cache(maxsize=16)  # a file names few models
+def _digest_name(model: str) -> bytes:
+    return _digest(_encode_canonical(model))
 
 
 def parse_line(line: bytes, model: str) -> InputRequest:
@@ -116,11 +140,11 @@ def parse_line(line: bytes, model: str) -> InputRequest:
     """
     try:
         value = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        msg = f"the line is not JSON: {error}"
-        raise ValueError(msg) from error
     except RecursionError as error:
         msg = "the line is nested too deeply to be read"
+        raise ValueError(msg) from error
+    except ValueError as error:  # DecodeError and UnicodeDecodeError are ValueErrors
+        msg = f"the line is not JSON: {_describe_broken_json(line, error)}"
         raise ValueError(msg) from error
     if not isinstance(value, dict):
         _refuse(
@@ -129,9 +153,35 @@ def parse_line(line: bytes, model: str) -> InputRequest:
         )
     if "body" in value:
         return _parse_body_line(value, model)
-    if "prompt" not in value:
-        _refuse("the line has neither a `body` (with `custom_id`) nor a `prompt` (with `id`)")
-    return _parse_prompt_line(value, model)
+    if "prompt" in value or "messages" in value:
+        return _parse_prompt_line(value, model)
+    if "params" in value:
+        msg = "the line has the form of Anthropic's batches; give `body` in place of `params`"
+    else:
+        msg = "the line has neither a `body` (with `custom_id`) nor a `prompt` or `messages`"
+    raise InvalidRequestError(msg)
+
+
+def _describe_broken_json(line: bytes, error: ValueError) -> str:
+    if _ENCODED_SURROGATE.search(line):
+        return "a character is cut in two (a lone surrogate); remove it"
+    try:
+        line.decode()
+    except UnicodeDecodeError as found:
+        return (
+            f"byte {found.start} (0x{line[found.start]:02x}) is not UTF-8; convert the file, as in:"
+            " iconv -f CP1252 -t UTF-8 FILE"
+        )
+    if line.startswith(b"{'"):
+        return "it has single quotes, as Python prints a dict; write it with json.dumps"
+    try:
+        json.dumps(json.loads(line), ensure_ascii=False).encode()
+    except UnicodeEncodeError as found:
+        surrogate = ord(found.object[found.start])
+        return f"a character is cut in two (the lone surrogate \\u{surrogate:04x}); remove it"
+    except (ValueError, RecursionError):
+        return str(error)
+    return f"NaN and Infinity are not JSON ({error})"
 
 
 def _parse_body_line(fields: dict[str, Any], model: str) -> InputRequest:
@@ -141,39 +191,52 @@ def _parse_body_line(fields: dict[str, Any], model: str) -> InputRequest:
         _refuse(f"the `method` is {method!r}; give POST, or leave it out")
     if not isinstance(url, str):
         _refuse(f"the `url` is not text; give {_URLS[0]}, or leave it out")
+    _check_url(url, _SERVER_URLS)
     if not isinstance(body, dict):
         _refuse("the `body` is not an object; give a model and messages")
     if not isinstance(body.get("messages"), list):
         _refuse("the `body` has no list of `messages`")
-    if body.get("model") is None:
+    names_model = body.get("model") is not None
+    if not names_model:
         body["model"] = model
-    return InputRequest(custom_id, body, is_prompt=False, url=url)
+    return InputRequest(custom_id, body, is_prompt=False, url=url, names_model=names_model)
 
 
 def _parse_prompt_line(fields: dict[str, Any], model: str) -> InputRequest:
-    custom_id = _check_id(fields.pop("id", None), "id")
-    if not isinstance(fields["prompt"], str) or not fields["prompt"].strip():
-        _refuse("the `prompt` is empty or not text; for other content give a `body`")
-    unknown = fields.keys() - _OPTIONS - {"prompt"}
+    id_name = "custom_id" if "custom_id" in fields and "id" not in fields else "id"
+    custom_id = _check_id(fields.pop(id_name, None), id_name)
+    if "messages" in fields:
+        if "prompt" in fields:
+            _refuse("the line has both a `prompt` and `messages`; give one of them")
+        if not isinstance(fields["messages"], list):
+            _refuse("the `messages` are not a list")
+    elif not isinstance(fields["prompt"], str) or not fields["prompt"].strip():
+        _refuse("the `prompt` is empty or not text; for other content give `messages` or a `body`")
+    unknown = fields.keys() - _OPTIONS - {"prompt", "messages"}
     if unknown:
         _refuse(
             f"{', '.join(sorted(unknown))}: a prompt has no such option; remove it, or send it in"
             " `extra`"
         )
-    if fields.get("model") is None:
+    names_model = fields.get("model") is not None
+    if not names_model:
         fields["model"] = model
-    return InputRequest(custom_id, fields, is_prompt=True, url=_URLS[0])
+    return InputRequest(custom_id, fields, is_prompt=True, url=_URLS[0], names_model=names_model)
 
 
 def _check_id(custom_id: Any, name: str) -> str | int:
     if isinstance(custom_id, bool) or not isinstance(custom_id, str | int) or custom_id == "":
-        _refuse(f"the `{name}` is {custom_id!r}; give text or a whole number")
+        found = "None or missing" if custom_id is None else repr(custom_id)
+        _refuse(f"the `{name}` is {found}; give each request text or a whole number as its id")
     return custom_id
 
 
 def _check_url(url: str, accepted: tuple[str, ...]) -> None:
     if url not in accepted:
-        _refuse(f"the `url` is {url!r}; give {accepted[0]}, or leave it out")
+        _refuse(
+            f"the `url` is {url!r}, and only chat completions are answered here; give {accepted[0]}"
+            " with a body for it, or leave the `url` out"
+        )
 
 
 def _refuse(problem: str) -> NoReturn:

@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 DIGEST_SIZE = 16
-"""The length of the digest of a request, in bytes."""
+"""The length of the digest of a request, in bytes: 8 of its model after 8 of all the rest."""
 
 IN_OUTPUT = 1
 """The output has a result for the id."""
@@ -31,7 +31,11 @@ ON_SERVER = 8
 """The request is part of a batch on the server."""
 SENT = 16
 """The request was sent in this run."""
-_FLAGS = 31
+_FLAG_BITS = 5
+_FLAGS = (1 << _FLAG_BITS) - 1
+_MODEL_BITS = 19
+_MODEL = (1 << _MODEL_BITS) - 1 << _FLAG_BITS
+_CONTENT = ~(_MODEL | _FLAGS)
 
 _INITIAL_SLOTS = 1024
 _SLOT_BYTES = 8
@@ -59,9 +63,9 @@ class KnownIds:
     """A hash table from ids to flags and digests, in two arrays of 64-bit integers.
 
     A slot of the first array has the hash of an id; the same slot of the second array has 59 bits
-    of the digest of its request and 5 flags. That takes 23 to 46 bytes per id; a set of the ids
-    would take hundreds. The chance that any two of a million ids share a hash is 1 in 37 million;
-    the collision is reported as a duplicate id, and no result is lost.
+    of the digest of its request, 19 of them of its model, and 5 flags. That takes 23 to 46 bytes
+    per id; a set of the ids would take hundreds. The chance that any two of a million ids share a
+    hash is 1 in 37 million; the collision is reported as a duplicate id, and no result is lost.
     """
 
     def __init__(self) -> None:
@@ -75,9 +79,14 @@ class KnownIds:
         return self._values[self._find_slot(key)] & _FLAGS
 
     def has_changed(self, key: int, digest: bytes) -> bool:
-        """Return whether the digest of an id is known and differs from this one."""
+        """Return whether the digest of an id is known and differs, not only in the model."""
         known = self._values[self._find_slot(key)] & ~_FLAGS
-        return known not in (0, _truncate(digest))
+        return known != 0 and (known ^ _truncate(digest)) & _CONTENT != 0
+
+    def has_other_model(self, key: int, digest: bytes) -> bool:
+        """Return whether the digest of an id is known and differs in the model."""
+        known = self._values[self._find_slot(key)] & ~_FLAGS
+        return known != 0 and (known ^ _truncate(digest)) & _MODEL != 0
 
     def add(self, key: int, flags: int, digest: bytes = b"") -> None:
         """Set flags of an id, and the digest of its request if one is given."""
@@ -132,4 +141,5 @@ class KnownIds:
 
 def _truncate(digest: bytes) -> int:
     """Return the bits of a digest that fit beside the flags."""
-    return int.from_bytes(digest[:_SLOT_BYTES], "big") & ~_FLAGS
+    content = int.from_bytes(digest[:_SLOT_BYTES], "big") & _CONTENT
+    return content | (int.from_bytes(digest[_SLOT_BYTES:], "big") << _FLAG_BITS) & _MODEL

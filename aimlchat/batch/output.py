@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import errno
+import stat
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from .errors import OutputFileError
 from .journal import Journal, describe_os_error
+from .streams import is_text_stream, open_stream, write_block
 
 if TYPE_CHECKING:
     from .known_ids import KnownIds
@@ -19,7 +21,8 @@ class OutputStream:
 
     path: Path | None = None
 
-    def __init__(self, file: IO[bytes], *, owned: bool) -> None:
+    def __init__(self, file: IO[bytes], name: str, *, owned: bool) -> None:
+        self.name = name
         self._file = file
         self._is_owned = owned
         self._written = 0
@@ -27,8 +30,14 @@ class OutputStream:
     async def read(self, known_ids: KnownIds) -> None:
         """Do nothing: no earlier results can be read from a stream."""
 
-    async def prepare(self, known_ids: KnownIds, *, retry_failed: bool) -> None:
-        """Do nothing."""
+    async def prepare(self, known_ids: KnownIds, *, retry_failed: bool) -> None:  # noqa: ARG002 - as a `Journal` has it
+        """Raise `OutputFileError` if ``retry_failed``; otherwise there is nothing to do."""
+        if retry_failed:
+            msg = (
+                f"{self.name} is not a file, so the failures of an earlier run cannot be read from"
+                " it; give the file with its results as the output. Nothing was sent"
+            )
+            raise OutputFileError(msg)
 
     def append(self, line: bytes) -> None:
         """Write a line to the end.
@@ -37,10 +46,7 @@ class OutputStream:
         same line again: it writes the rest.
         """
         while self._written < len(line):
-            count: int | None = self._file.write(memoryview(line)[self._written :])
-            if count is None:
-                raise BlockingIOError(errno.EAGAIN, "its reader is too slow")
-            self._written += count
+            self._written += write_block(self._file, memoryview(line)[self._written :])
         self._file.flush()
         self._written = 0
 
@@ -59,14 +65,37 @@ Output = Journal | OutputStream
 def open_output(target: str | Path | IO[bytes]) -> Output:
     """Open the output: a regular file as a locked `Journal`, anything else as a stream.
 
+    Opening a FIFO blocks until somebody reads from it.
+
     Raises `OutputFileError`, and `BusyError` if another run is writing to the file.
     """
     if not isinstance(target, str | Path):
-        return OutputStream(target, owned=False)
-    path = Path(target).resolve()
+        if is_text_stream(target):
+            msg = "the output is open as text; open it as bytes, or give its path"
+            raise OutputFileError(msg)
+        return OutputStream(target, "the output", owned=False)
+    path = Path(target)
     try:
-        if path.exists() and not path.is_file() and not path.is_dir():
-            return OutputStream(path.open("wb", buffering=0), owned=True)
-        return Journal(path)
+        resolved = path.resolve()
+        if _is_stream(path, resolved):
+            return OutputStream(open_stream(path, "wb"), str(target), owned=True)
+        return Journal(resolved)
     except OSError as error:
-        raise describe_os_error(path, error) from error
+        raise describe_os_error(target, error) from error
+
+
+def is_stream(target: str | Path) -> bool:
+    """Return whether a path is that of a pipe, a device or anything else that is not a journal."""
+    path = Path(target)
+    return _is_stream(path, path.resolve())
+
+
+def _is_stream(path: Path, resolved: Path) -> bool:
+    try:
+        status = path.stat()
+    except OSError:
+        return False  # the path does not exist, or a journal cannot be opened there either
+    if stat.S_ISDIR(status.st_mode):
+        return False
+    # A descriptor may be that of a file without a name, which can be written to but not resumed.
+    return not (stat.S_ISREG(status.st_mode) and resolved.exists() and resolved.samefile(path))

@@ -46,18 +46,21 @@ async def run(
 
     Args:
         session: sends the requests.
-        source: the input: a path, or a stream. A stream that cannot be read twice is first copied
-            to a temporary file, which blocks until its end.
-        target: the output: a path, or a stream. A later run cannot resume from a stream.
+        source: the input: a path, or a stream of bytes. What cannot be read twice, such as a pipe,
+            is first copied to a temporary file, in a thread.
+        target: the output: a path, or a stream of bytes. A later run can resume from a file only,
+            not from a stream, a pipe or a device.
         concurrency: how many requests are in flight at once; ``"auto"`` adapts to the server.
         budget_usd: send no further request once the server has charged this many dollars for this
             run.
-        retry_failed: send again the requests that failed in earlier runs.
+        retry_failed: send again the requests that failed in earlier runs. With another ``model``,
+            the answers of the earlier one are kept.
         model: the model of requests that name none; by default the session's.
         timeouts: the timeouts of each call; by default the session's.
         on_progress: called with a `Summary` at the start and after each result.
 
-    Raises `InputError`, `BusyError` or `OutputFileError`. An error that concerns every request
+    Raises `InputError`, `BusyError` or `OutputFileError`, and `BrokenPipeError` if the reader of a
+    pipe has closed it. An error that concerns every request
     (a rejected key, no credits left) is raised after all results that had arrived are written.
     Cancelling is safe: it writes what has arrived, and abandons the requests in flight.
     """

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from aimlchat.completions import Cost, Usage
 
-    from .input_file import CheckedInput
+    from .input_check import CheckedInput
 
 __all__ = ["ProgressReporter", "Summary"]
 

@@ -43,8 +43,7 @@ class ResultWriter:
         self._flush()
         if not self._reason:
             return
-        name = self._output.path or "the output"
-        msg = f"{name} cannot be written: {self._reason}; no further request was sent"
+        msg = f"{self._output.name} cannot be written: {self._reason}; no further request was sent"
         if self._unwritten:
             ids = ", ".join(repr(custom_id) for custom_id, _ in self._unwritten)
             msg += f", and the results of these could not be written: {ids}"

@@ -15,10 +15,10 @@ from aimlchat.batch import (
     InputError,
     OutputFileError,
     Summary,
-    make_seekable,
     run,
     run_on_server,
 )
+from aimlchat.batch.output import is_stream
 from aimlchat.policies import Timeouts
 
 from .batch_report import describe_outcome
@@ -79,6 +79,11 @@ class BatchJob:
         elif self.cancel:
             msg = "--cancel ends a batch on the server: add --server-side."
             raise click.UsageError(msg)
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether a later run can read the results of this one."""
+        return isinstance(self.target, str) and not is_stream(self.target)
 
     def run(self, session: ChatSession, progress: ProgressDisplay) -> Awaitable[Summary]:
         """Run the batch from here or on the server, as the options say."""
@@ -147,12 +152,14 @@ def command(
     """Answer a file of requests and write a file of results.
 
     REQUESTS has one JSON object per line: a request in the format of OpenAI's Batch API, whose body
-    is sent unchanged, or {"id": ..., "prompt": ...} with further options of a request. The whole
-    file is checked before the first request is sent. RESULTS gets one line per request, in the
-    order in which they finish.
+    is sent unchanged, or {"id": ..., "prompt": ...} or {"id": ..., "messages": [...]} with further
+    options of a request. The whole file is checked before the first request is sent. RESULTS gets
+    one line per request, in the order in which they finish. Both may be pipes, such as <(zcat x.gz)
+    and >(gzip > y.gz).
 
-    RESULTS is also the journal. Run the same command again, even after a crash or kill -9, and only
-    requests without a result are sent. Failures are not retried without --retry-failed. Exit
+    RESULTS, if it is a file, is also the journal. Run the same command again, even after a crash or
+    kill -9, and only requests without a result are sent. Failures are not retried without
+    --retry-failed; with --model they may be retried with another model. Exit
     status: 0 if every request has an answer, 1 if not, 2 if nothing was sent, 130 after Ctrl-C.
     """
     upstream = Upstream(base_url, emulator)
@@ -172,7 +179,9 @@ def command(
     except BusyError as error:
         raise CommandInputError(str(error)) from error
     except InputError as error:
-        raise (CommandError if error.begun else CommandInputError)(str(error)) from error
+        first, *others = str(error).splitlines()
+        advice = "\n".join(map(to_one_line, others))
+        raise (CommandError if error.begun else CommandInputError)(first, advice) from error
     except OutputFileError as error:
         raise _save_unwritten(error, job) from error
     if not summary.is_success:
@@ -215,11 +224,11 @@ def _describe_how_to_resume(job: BatchJob) -> str:
             "The batches continue on the server. To fetch their results, run the same command"
             " again; to end them, add --cancel."
         )
-    if isinstance(job.target, str):
+    if job.is_resumable:
         return "All results so far are written. To go on, run the same command again."
     return (
-        "All results so far are written. A run that writes to standard output cannot be resumed:"
-        " give a file with -o."
+        "All results so far are written. A run that writes to a pipe or to standard output cannot"
+        " be resumed: give a file with -o."
     )
 
 
@@ -227,7 +236,7 @@ def _read_stdin(source: str) -> IO[bytes]:
     if sys.stdin is None or sys.stdin.isatty():
         msg = f"{source} reads the requests from standard input, but nothing is piped into it."
         raise click.UsageError(msg)
-    return make_seekable(sys.stdin.buffer)
+    return sys.stdin.buffer
 
 
 def _unbuffered_stdout() -> IO[bytes]:
@@ -255,9 +264,7 @@ def _save_unwritten(error: OutputFileError, job: BatchJob) -> CommandError:
             " their requests are sent again."
         )
         return CommandError(str(error), advice)
-    output = job.target if isinstance(job.target, str) else "the output"
-    advice = (
-        f"These results are saved in {saved.name}. Free some space, append them to {output},"
-        " then run the same command again."
-    )
+    advice = f"These results are saved in {saved.name}."
+    if output := error.path or (job.is_resumable and job.target):
+        advice += f" Free some space, append them to {output}, then run the same command again."
     return CommandError(str(error), advice)

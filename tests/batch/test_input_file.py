@@ -12,12 +12,6 @@ from aimlchat.batch.input_file import InputFile
 from aimlchat.batch.known_ids import KnownIds
 
 
-async def test_an_empty_input_succeeds_at_once(session, files):
-    files.write()
-    summary = await run(session, files.source, files.target)
-    assert (summary.total, summary.is_success) == (0, True)
-
-
 async def test_a_stream_that_cannot_be_read_twice_is_copied_first(session, files):
     reader, writer = os.pipe()
     os.write(writer, b'{"id":"a","prompt":"A"}\n')
@@ -82,6 +76,37 @@ async def test_the_same_prompt_for_another_model_is_another_request(
     files.write({"id": "a", "prompt": "A"})
     await run(session, files.source, files.target)
     assert "differs" in str(await get_input_error(model="gpt-4"))
+
+
+async def test_failures_are_sent_again_with_another_model_while_answers_stay(
+    session, get_input_error, emulator, files
+):
+    files.write_prompts(3)
+    emulator.fail(status=400)
+    await run(session, files.source, files.target, concurrency=1)
+    again = {"retry_failed": True, "model": "gpt-4"}
+    summary = await run(session, files.source, files.target, **again)
+    assert (summary.before, summary.done, summary.is_success) == (2, 1, True)
+    assert emulator.requests[-1].body["model"] == "gpt-4"
+    assert len(emulator.requests) == 4
+    # The output now has answers of two models; either command finds everything done.
+    for options in ({}, {"model": "gpt-4"}, again):
+        assert (await run(session, files.source, files.target, **options)).before == 3
+    assert "differs" in str(await get_input_error(model="o3"))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"prompt": "another"}, {"prompt": "A", "model": "gpt-4"}, {"prompt": "A", "seed": 1}],
+)
+async def test_another_model_does_not_hide_that_an_answered_request_was_changed(
+    session, get_input_error, files, changed
+):
+    files.write({"id": "a", "prompt": "A"})
+    await run(session, files.source, files.target)
+    files.write({"id": "a", **changed})
+    error = await get_input_error(retry_failed=True, model="o3")
+    assert "line 1: the request 'a' differs" in str(error)
 
 
 async def test_the_order_of_keys_and_white_space_do_not_change_a_request(session, emulator, files):

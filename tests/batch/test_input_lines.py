@@ -36,6 +36,24 @@ async def test_a_prompt_becomes_a_user_message(session, emulator, files):
     }
 
 
+async def test_the_short_form_takes_messages(session, emulator, files):
+    messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes?"}]
+    messages.append({"role": "user", "content": "Why?"})
+    files.write(
+        {"id": "a", "messages": messages, "model": GPT, "max_tokens": 9, "system": "Be brief."},
+        {"custom_id": "b", "messages": messages, "model": GPT},
+    )
+    await run(session, files.source, files.target, concurrency=1)
+    system = {"role": "system", "content": "Be brief."}
+    assert emulator.requests[0].body == {
+        "model": GPT,
+        "messages": [system, *messages],
+        "max_tokens": 9,
+    }
+    assert emulator.requests[1].body["messages"] == messages
+    assert files.ids == ["a", "b"]
+
+
 async def test_the_model_argument_applies_to_lines_that_name_none(session, emulator, files):
     nameless = files.build_body_line("b")
     del nameless["body"]["model"]
@@ -65,10 +83,12 @@ async def test_an_id_of_any_number_of_digits_keeps_its_result(session, files):
     assert (await run(session, files.source, files.target)).before == 1
 
 
-async def test_blank_lines_a_byte_order_mark_and_windows_line_ends_are_ignored(session, files):
-    files.write(b'\xef\xbb\xbf{"id":"a","prompt":"A"}\r\n', b"\r\n", b'\n{"id":"b","prompt":"B"}')
-    assert (await run(session, files.source, files.target)).total == 2
-    assert sorted(files.ids) == ["a", "b"]
+async def test_blank_lines_byte_order_marks_and_windows_line_ends_are_ignored(session, files):
+    # Two files with byte order marks, joined by `cat`.
+    part = b'\xef\xbb\xbf{"id":"%b","prompt":"A"}\r\n'
+    files.write(part % b"a", b"\r\n", part % b"b", b"\xef\xbb\xbf\n", b'\n{"id":"c","prompt":"C"}')
+    assert (await run(session, files.source, files.target)).total == 3
+    assert sorted(files.ids) == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(
@@ -80,6 +100,16 @@ async def test_blank_lines_a_byte_order_mark_and_windows_line_ends_are_ignored(s
         (b'{"id": "b", "prompt": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n", "nested too deeply"),
         ([1], "not an object"),
         ({"id": "b"}, "neither a `body`"),
+        (b'{"id": "b", "prompt": "\\ud83d"}\n', "lone surrogate \\ud83d"),
+        (b'{"id": "b", "prompt": "\xed\xa0\xbd"}\n', "lone surrogate"),
+        (b'{"id": "b", "prompt": "\xe9"}\n', "byte 23 (0xe9) is not UTF-8"),
+        (b'{"id": "b", "prompt": NaN}\n', "NaN and Infinity"),
+        (b"{'id': 'b', 'prompt': 'x'}\n", "single quotes"),
+        ({"custom_id": "b", "params": {}}, "Anthropic's batches"),
+        ({"id": "b", "prompt": "x", "messages": []}, "both a `prompt` and `messages`"),
+        ({"id": "b", "messages": "x"}, "not a list"),
+        ({"id": "b", "messages": []}, "messages"),
+        ({"id": "b", "messages": ["x"]}, "messages"),
         ({"prompt": "x"}, "the `id` is None"),
         ({"id": "", "prompt": "x"}, "the `id` is ''"),
         ({"id": True, "prompt": "x"}, "the `id` is True"),
@@ -107,7 +137,10 @@ async def test_a_line_that_cannot_be_sent_is_refused_before_anything_is_sent(
     ("changes", "problem"),
     [
         ({"method": "GET"}, "GET"),
-        ({"url": "/v1/embeddings"}, "/v1/embeddings"),
+        ({"url": "/v1/embeddings", "body": {"input": "x"}}, "the `url` is '/v1/embeddings'"),
+        ({"url": "/v1/responses", "body": {"input": "x"}}, "the `url` is '/v1/responses'"),
+        ({"url": "/v1/messages"}, "the `url` is '/v1/messages'"),
+        ({"custom_id": None}, "the `custom_id` is None or missing"),
         ({"url": 5}, "not text"),
         ({"body": {"messages": [], "stream": True}}, "stream"),
     ],

@@ -1,12 +1,18 @@
 """``aimlchat batch``: options, exit statuses, reports, and the progress display."""
 
 import asyncio
+import gzip
 import json
+import os
 import re
+import shutil
+import sys
 
 import pytest
 
 from aimlchat.emulator import Stall
+
+from .conftest import clean_environment
 
 
 @pytest.fixture
@@ -85,6 +91,25 @@ async def test_an_invalid_line_is_status_2_and_nothing_is_sent(batch, emulator, 
     assert emulator.requests == []
 
 
+async def test_all_bad_lines_are_printed_each_in_a_line_of_its_own(batch, emulator, source, target):
+    with source.open("a", encoding="utf-8") as file:
+        file.write('no JSON\n{"id": 9, "prompt": "\\u001b[2J", "\\u001b[2J": 1}\n')
+    result = await batch()
+    first, second = result.stderr.splitlines()
+    assert first.startswith(f"aimlchat: {source}, line 4: the line is not JSON")
+    assert second.startswith(f"{source}, line 5: ␛[2J: a prompt has no such option")
+    assert result.exit_code == 2
+    assert emulator.requests == []
+    assert not target.exists()
+
+
+async def test_an_empty_input_is_status_2(batch, source):
+    source.write_bytes(b"\n")
+    result = await batch()
+    assert result.exit_code == 2
+    assert result.stderr == f"aimlchat: {source} is empty: it has no request, so nothing was sent\n"
+
+
 async def test_an_output_that_cannot_be_opened_is_status_2(batch, tmp_path):
     result = await batch(target=tmp_path / "missing" / "x.jsonl")
     assert result.exit_code == 2
@@ -118,6 +143,59 @@ async def test_quiet_prints_nothing_but_errors(batch, emulator, source):
     assert (result.exit_code, result.stderr) == (0, "")
     source.write_text("no JSON", encoding="utf-8")
     assert "line 1" in (await batch("--quiet")).stderr
+
+
+# --- pipes ---------------------------------------------------------------------------------------
+
+# One process for all: a shell, a compressed input, and results that do not go to standard output.
+PIPES = """
+set -e
+aimlchat() { "$PYTHON" -c 'from aimlchat.cli import main; main()' "$@"; }
+aimlchat batch <(gzip -dc "$1.gz") -o >(gzip > "$2.gz") --base-url "$3"
+! aimlchat batch "$1.gz" -o "$2" --base-url "$3"
+! aimlchat batch "$1" -o /dev/stdout --retry-failed --base-url "$3" > >(cat)
+"""
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the machine has no bash")
+async def test_process_substitution_is_read_and_written(emulator, source, target):
+    source.with_name("requests.jsonl.gz").write_bytes(gzip.compress(source.read_bytes()))
+    process = await asyncio.create_subprocess_exec(
+        *("bash", "-c", PIPES, "bash", str(source), str(target), emulator.base_url),
+        env=clean_environment(AIMLAPI_API_KEY="k", PYTHON=sys.executable),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    # Standard error ends once the last of the processes has ended.
+    out, err = await process.communicate()
+    assert (process.returncode, out) == (0, b"")
+    answered, compressed, refused = err.decode().splitlines()
+    assert answered.startswith("3 answered")
+    assert "compressed with gzip" in compressed
+    assert "/dev/stdout is not a file" in refused
+    written = gzip.decompress(target.with_name("results.jsonl.gz").read_bytes())
+    assert ids_in(written.decode()) == [0, 1, 2]
+    assert not target.exists()
+    assert len(emulator.requests) == 3
+
+
+async def test_a_result_that_is_piped_is_not_mixed_with_the_report(start_batch):
+    process = await start_batch(target="/dev/stdout")
+    status, out, err = await process.wait()
+    assert (status, ids_in(out)) == (0, [0, 1, 2])
+    assert "3 answered" in err
+
+
+async def test_ctrl_c_ends_a_run_that_waits_for_a_fifo(start_batch, tmp_path, target):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    process = await start_batch(source=fifo)
+    with await asyncio.to_thread(fifo.open, "wb"):  # the command has opened it
+        process.interrupt()
+        status, _, err = await process.wait()
+    assert status == 130
+    assert "Traceback" not in err
+    assert not target.exists()
 
 
 # --- options -------------------------------------------------------------------------------------

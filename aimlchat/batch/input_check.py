@@ -1,0 +1,144 @@
+"""The check of the input: which of its requests are sent, and which lines cannot be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from .errors import InputError
+from .known_ids import FAILED, IN_INPUT, IN_OUTPUT, ON_SERVER, hash_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .input_lines import InputRequest
+    from .known_ids import KnownIds
+
+__all__ = ["CheckedInput", "InputCheck"]
+
+_MAX_TOLD = 10
+
+
+@attrs.frozen
+class CheckedInput:
+    """The result of checking the input.
+
+    ``pending`` has a byte for each line, 1 if its request has to be sent. ``total`` is the number
+    of requests, ``before`` the number of those that already have a result in the output, and
+    ``failed_before`` the number of failures among these.
+    """
+
+    pending: bytearray
+    total: int
+    before: int
+    failed_before: int
+
+
+class InputCheck:
+    """Checks requests one by one, and collects the problems of their lines.
+
+    All problems are counted, and the first ten are told.
+    """
+
+    def __init__(self, name: str, known_ids: KnownIds, *, retry_failed: bool) -> None:
+        self._name = name
+        self._known_ids = known_ids
+        self._retry_failed = retry_failed
+        self._pending = bytearray()
+        self._total = self._before = self._failed_before = 0
+        self._problems: list[str] = []
+        self._problem_count = self._first_problem = 0
+        self._advice = ""
+        self._with_other_model: tuple[int, str | int] | None = None
+        self._is_default_model_known = False
+
+    def add(self, number: int, request: InputRequest, *, server_side: bool) -> bool:
+        """Check a request and count it; return whether an earlier line has its id."""
+        custom_id = request.custom_id
+        try:
+            (request.build_params if server_side else request.build_body)()
+            digest = request.compute_digest()
+        except ValueError as error:
+            self._add_problem(number, f"the request {custom_id!r}: {error}")
+            return False
+        key = hash_id(custom_id)
+        flags = self._known_ids.get_flags(key)
+        if flags & IN_INPUT:
+            return True
+        is_retried = self._retry_failed and flags & FAILED
+        if flags and not is_retried:
+            self._compare(number, request, key, digest)
+        self._known_ids.add(key, IN_INPUT, digest)
+        is_done = flags & IN_OUTPUT and not is_retried
+        self._total += 1
+        self._before += bool(is_done)
+        self._failed_before += bool(is_done and flags & FAILED)
+        self._pending.extend(bytes(number - 1 - len(self._pending)))
+        self._pending.append(not is_done and not flags & ON_SERVER)
+        return False
+
+    def add_unreadable(self, number: int, problem: str, first_line: bytes) -> None:
+        """Add a line that is not a request; ``first_line`` is its text if it is the first one."""
+        self._add_problem(number, problem)
+        if first_line and not first_line.startswith((b"{", b"[")):
+            kind = "CSV" if b"," in first_line or b"\t" in first_line else "plain text"
+            self._advice = f"it looks like {kind}; give one JSON object per line"
+
+    def add_object_on_lines(self, number: int, last: int) -> None:
+        """Add an object that goes on over several lines."""
+        problem = (
+            f"the object goes on to line {last}, as in pretty-printed JSON; put each object on one"
+            " line, as `jq -c .` does"
+        )
+        self._add_problem(number, problem)
+
+    def add_repeated(
+        self, number: int, custom_id: str | int, find_line: Callable[[str | int], int]
+    ) -> None:
+        """Add a line whose id an earlier line has; ``find_line`` returns the number of that one."""
+        # Finding it takes another reading of the file.
+        first = find_line(custom_id) if len(self._problems) < _MAX_TOLD else 0
+        problem = f"line {first} already has the id {custom_id!r}; give each request its own id"
+        self._add_problem(number, problem)
+
+    def finish(self) -> CheckedInput:
+        """Return the result. Raises `InputError` if any line cannot be sent."""
+        if self._with_other_model and not self._is_default_model_known:
+            # Else it was a run with `retry_failed` that has used another model for some.
+            self._add_changed(*self._with_other_model)
+        if self._problem_count:
+            lines = list(self._problems)
+            if self._problem_count > len(lines):
+                more = self._problem_count - len(lines)
+                lines.append(f"{self._name}: {more:,} more lines cannot be sent")
+            if self._advice and not self._total:
+                lines.append(f"{self._name}: {self._advice}")
+            raise InputError("\n".join(lines), line=self._first_problem)
+        return CheckedInput(self._pending, self._total, self._before, self._failed_before)
+
+    def _compare(self, number: int, request: InputRequest, key: int, digest: bytes) -> None:
+        """Compare a request with the one whose result, or whose batch, is known."""
+        has_other_model = self._known_ids.has_other_model(key, digest)
+        has_changed = self._known_ids.has_changed(key, digest)
+        if has_changed or (has_other_model and request.names_model):
+            self._add_changed(number, request.custom_id)
+        elif not has_other_model:
+            self._is_default_model_known |= not request.names_model
+        elif not self._retry_failed and self._with_other_model is None:
+            # The model is the default, and may be another one by mistake.
+            self._with_other_model = (number, request.custom_id)
+
+    def _add_changed(self, number: int, custom_id: str | int) -> None:
+        problem = (
+            f"the request {custom_id!r} differs from the one whose result the output already has,"
+            " perhaps only in its model; give it another id, or write to another output"
+        )
+        self._add_problem(number, problem)
+
+    def _add_problem(self, number: int, problem: str) -> None:
+        self._problem_count += 1
+        self._first_problem = self._first_problem or number
+        if self._problem_count <= _MAX_TOLD:
+            # A value of the user's may contain line breaks.
+            self._problems.append(f"{self._name}, line {number}: {' '.join(problem.split())}")

@@ -1,0 +1,68 @@
+"""Inputs and outputs that are not regular files: pipes, terminals, devices, open descriptors."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import re
+import select
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["is_pipe", "is_text_stream", "open_stream", "read_block", "write_block"]
+
+_DESCRIPTOR = re.compile(r"/dev/(?:fd/(\d+)|(stdin|stdout|stderr))|/proc/self/fd/(\d+)")
+_STANDARD = {"stdin": 0, "stdout": 1, "stderr": 2}
+# A socket cannot be opened by its name. Neither can the pipe of another user: in a container that
+# was started as root, an unprivileged process gets "Permission denied" for /dev/stdout.
+_NOT_OPENED_BY_NAME = (errno.ENXIO, errno.EACCES)
+
+
+def open_stream(path: Path, mode: Literal["rb", "wb"]) -> IO[bytes]:
+    """Open a pipe, a device or a descriptor by the name as given, without a buffer.
+
+    The name is not resolved: /dev/fd/63 is a link to ``pipe:[4711]``, which is not a path. Opening
+    a FIFO blocks until its other end is open. Raises `OSError`.
+    """
+    try:
+        return path.open(mode, buffering=0)
+    except OSError as error:
+        match = _DESCRIPTOR.fullmatch(str(path))
+        if match is None or error.errno not in _NOT_OPENED_BY_NAME:
+            raise
+        number = _STANDARD[match[2]] if match[2] else int(match[1] or match[3])
+        return os.fdopen(os.dup(number), mode, buffering=0)
+
+
+def is_pipe(file: str | Path | IO[bytes]) -> bool:
+    """Return whether to open or copy a file may block: it is a pipe, a terminal or a device."""
+    if isinstance(file, str | Path):
+        path = Path(file)
+        return path.exists() and not (path.is_file() or path.is_dir())
+    return not file.seekable()
+
+
+def is_text_stream(stream: Any) -> bool:
+    """Return whether a stream is open as text, so that it cannot read or write bytes."""
+    return isinstance(stream, io.TextIOBase)
+
+
+def read_block(stream: IO[bytes], size: int) -> bytes:
+    """Read up to ``size`` bytes; ``b""`` is the end. Blocks. Raises `OSError`."""
+    read: Callable[[int], bytes | None] = stream.read
+    # None is no end: another process that shares the pipe, such as Node, has set O_NONBLOCK.
+    while (data := read(size)) is None:
+        select.select([stream], [], [])
+    return data
+
+
+def write_block(stream: IO[bytes], data: memoryview) -> int:
+    """Write some of the data, and return how many bytes were written. Blocks. Raises `OSError`."""
+    write: Callable[[memoryview], int | None] = stream.write
+    while (count := write(data)) is None:  # O_NONBLOCK is set, as above
+        select.select([], [stream], [])
+    return count
