@@ -205,6 +205,9 @@ class Completion:
         client_request_id: the id that was sent with the request, None if there was none.
         attempts: the attempts of the call, the successful one last.
         headers: the response headers; empty without a response.
+        is_complete: whether this is all of the completion, whatever its finish reason: the body of
+            a whole response, or a stream that has met its end (``[DONE]``, or a finish reason for
+            every choice that began). False for a partial completion.
     """
 
     choices: tuple[Choice, ...] = ()
@@ -217,6 +220,7 @@ class Completion:
     client_request_id: str | None = None
     attempts: tuple[Attempt, ...] = ()
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    is_complete: bool = False
     # JSON text that is known to be an object, or the object itself: most callers never read it, so
     # text is parsed only on access.
     _raw: bytes | dict[str, Any] = attrs.field(factory=dict, repr=False, eq=_parse_raw)
@@ -231,6 +235,8 @@ class Completion:
 
     @property
     def _first(self) -> Choice:
+        if self.is_complete and len(self.choices) == 1:  # some servers count choices from 1
+            return self.choices[0]
         return next((choice for choice in self.choices if choice.index == 0), _EMPTY_CHOICE)
 
     @property
@@ -257,7 +263,8 @@ class Completion:
     def finish_reason(self) -> str | None:
         """``stop``, ``length``, ``tool_calls``, ``content_filter``, or the server's own word.
 
-        None if no finish reason was received.
+        None if no finish reason was received. Whether the completion is whole is `is_complete`: a
+        stream may be so without a finish reason, and have one without being so.
         """
         return self._first.finish_reason
 

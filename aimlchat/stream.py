@@ -73,6 +73,7 @@ class DeltaStream:
         self._ready: list[Delta] = []  # in reverse: the next one is the last
         self._failure: AIMLChatError | None = None  # what the next read raises
         self._tail_end: float | None = None
+        self._tail_deltas = 0  # how many deltas there were when the tail began
         self._deltas = 0
         self._first_reasoning: float | None = None
         self._first_answer: float | None = None
@@ -245,15 +246,15 @@ class DeltaStream:
             opened.close()
             self._raise_failure()
         self._opened = opened
-        self._parser = StreamParser(opened.request.model)
+        self._parser = StreamParser(opened.request.model, n=opened.request.n)
 
     # --- reading ------------------------------------------------------------------------------
 
     def _start_tail_read(self) -> None:
-        """Wait for usage, cost and ``[DONE]`` after the last finish reason, for five seconds."""
+        """Wait five seconds, anew after each delta, for usage, cost and ``[DONE]``."""
         timers = self._call.timers
-        if self._tail_end is None:
-            self._tail_end = timers.elapsed + _TAIL_SECONDS
+        if self._tail_end is None or self._tail_deltas != self._deltas:
+            self._tail_end, self._tail_deltas = timers.elapsed + _TAIL_SECONDS, self._deltas
         timers.start_tail_read(self._tail_end)
 
     def _feed(self, data: bytes, failure: AIMLChatError | None) -> AIMLChatError | None:
@@ -261,7 +262,7 @@ class DeltaStream:
         parser = self._parser
         deltas = parser.feed(data) if data else []
         if not data or parser.done:
-            deltas += parser.end()
+            deltas += parser.end(cut=isinstance(failure, StreamInterruptedError))
             if parser.fault is None:
                 self._enter(_ENDED)
         if deltas:

@@ -254,6 +254,7 @@ class Call:
 
     def _retry_delay(self, error: AIMLChatError) -> float | None:
         retryable = is_retryable(error, is_stream=self._request.is_stream)
+        retryable = retryable and not _has_answer(error.partial)  # that was billed
         context = self._context
         if self._is_attempting:
             context.retry_budget.record(failed=retryable)
@@ -370,6 +371,10 @@ class Call:
 
 def _parse_completion(data: bytes, opened: OpenResponse) -> Completion:
     return parse_completion(data, opened.request.model, **opened.metadata)
+
+
+def _has_answer(partial: Completion) -> bool:
+    return any(choice.text or choice.reasoning or choice.tool_calls for choice in partial.choices)
 
 
 def _inference_id(error: AIMLChatError | None) -> str | None:

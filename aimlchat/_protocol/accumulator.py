@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from aimlchat.completions import (
     AnswerDelta,
-    Choice,
     Completion,
     ReasoningDelta,
     RefusalDelta,
     Usage,
 )
 
+from .choice_builder import ChoiceBuilder
 from .chunks import ChunkMessage, ToolCallFragment
 from .lenient import read_reasoning
-from .metadata import has_tokens, normalize_finish_reason, parse_cost, parse_usage
-from .surrogates import SurrogateMender, mend_surrogates
+from .message_chunks import has_content
+from .metadata import has_tokens, parse_cost, parse_usage
+from .surrogates import SurrogateMender
 from .think_tags import ThinkTagSplitter, may_use_tags
 from .tool_call_builder import ToolCallIds
 from .tool_calls import ToolCallAssembler
@@ -25,74 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aimlchat.completions import Cost, Delta
-    from aimlchat.content import ToolCall
 
     from .chunks import Chunk, ChunkChoice, FunctionFragment, PlainChunk
 
 __all__ = ["Accumulator"]
 
 _MENDED_FIELDS = ("content", "reasoning_content", "refusal")
-_AUDIO_PIECES = ("data", "transcript")  # the keys of audio whose value arrives in pieces
-
-
-class _ChoiceBuilder:
-    """The part of one choice that has been received."""
-
-    __slots__ = (
-        "annotations",
-        "answer",
-        "audio",
-        "audio_pieces",
-        "finish_reason",
-        "images",
-        "index",
-        "logprobs",
-        "reasoning",
-        "refusal",
-        "tags",
-        "tool_calls",
-    )
-
-    def __init__(self, index: int, tags: ThinkTagSplitter | None) -> None:
-        self.index = index
-        self.tags = tags  # None for a model that uses no tags
-        self.answer: list[str] = []
-        self.reasoning: list[str] = []
-        self.refusal: list[str] = []
-        self.tool_calls: ToolCallAssembler | None = None
-        self.finish_reason: str | None = None
-        self.logprobs: dict[str, Any] | None = None
-        self.audio: dict[str, Any] | None = None
-        self.audio_pieces: dict[str, list[str]] = {}
-        self.annotations: list[Any] = []
-        self.images: list[Any] = []
-
-    def build(self, ids: ToolCallIds, *, complete: bool) -> Choice:
-        finish_reason = normalize_finish_reason(self.finish_reason)
-        calls: tuple[ToolCall, ...] = ()
-        if self.tool_calls is not None:
-            calls = self.tool_calls.build(ids, complete=complete, finish_reason=finish_reason)
-        return Choice(
-            index=self.index,
-            text="".join(self.answer),
-            reasoning="".join(self.reasoning),
-            refusal="".join(self.refusal) or None,
-            tool_calls=calls,
-            finish_reason=finish_reason,
-            native_finish_reason=self.finish_reason,
-            logprobs=self.logprobs and {k: _copy_list(v) for k, v in self.logprobs.items()},
-            audio=self._build_audio(),
-            annotations=list(self.annotations),
-            images=list(self.images),
-        )
-
-    def _build_audio(self) -> dict[str, Any] | None:
-        if self.audio is None:
-            return None
-        joined = {
-            key: mend_surrogates("".join(pieces)) for key, pieces in self.audio_pieces.items()
-        }
-        return self.audio | joined
 
 
 class Accumulator:
@@ -101,11 +40,16 @@ class Accumulator:
     Args:
         model: the requested model, which decides whether ``<think>`` tags are reasoning; by
             default the first model that a chunk names.
+        n: the requested number of choices, None if it is not known.
     """
 
-    def __init__(self, model: str = "") -> None:
+    def __init__(self, model: str = "", n: int | None = None) -> None:
         self._requested_model = model
-        self._choices: dict[int, _ChoiceBuilder] = {}
+        self._n = n
+        self._choices: dict[int, ChoiceBuilder] = {}
+        self._only: ChoiceBuilder | None = None  # the one that was requested, and came alone
+        self._begun_alone = 0  # how many choices began in a chunk without another choice
+        self._last_index = -1  # the index of the choice that began last, as the server sent it
         self._unfinished = 0
         self._mender = SurrogateMender()
         self._call_ids = ToolCallIds()
@@ -123,6 +67,8 @@ class Accumulator:
         """Whether a chunk has arrived: an object with ``choices``, even if that list is empty."""
         self.has_whole_calls = False
         """Whether each entry of ``tool_calls`` is a call of its own, as in a whole completion."""
+        self.mixes_choices = False
+        """Whether the server sent several choices by turns, where one was requested."""
 
     def add(self, chunk: Chunk, deltas: list[Delta], *, lenient: bool = False) -> None:
         """Add a chunk, and append its deltas to the list.
@@ -132,28 +78,34 @@ class Accumulator:
         """
         if chunk.event is not None:
             chunk = self._open_envelope(chunk, chunk.event)
-        if lenient or self._mender.pending:
-            self._mend(chunk)
         if not self._has_identity:
             self._keep_identity(chunk)
         if chunk.usage is not None or chunk.meta is not None:
             self._keep_usage(chunk.usage)
             self._cost = parse_cost(chunk.meta) or self._cost
-        if chunk.choices is None:
+        choices = chunk.choices
+        if choices is None:
             return
         self.has_chunk = True
+        self._add_choices(choices, deltas, mends=lenient or bool(self._mender.pending))
+
+    def _add_choices(self, choices: list[ChunkChoice], deltas: list[Delta], *, mends: bool) -> None:
         position = 0
-        for choice in chunk.choices:
+        for choice in choices:
             index = position if choice.index is None else choice.index
             position += 1  # noqa: SIM113 - cheaper than enumerate() for the usual single choice
-            builder = self._choices.get(index) or self._begin_choice(index)
+            builder = self._choices.get(index) or self._begin_choice(index, choices)
+            if choice.message is not None or choice.text is not None:
+                builder.take_message(choice)
             if choice.delta is not None:
+                if mends:
+                    self._mend(choice.delta, builder.index)
                 self._add_message(choice.delta, builder, deltas)
-            if choice.logprobs is not None or choice.usage is not None:
-                self._add_statistics(choice, builder)
-            if choice.finish_reason and builder.finish_reason is None:
-                # More text may follow, so buffered text stays buffered until `close`.
-                builder.finish_reason = choice.finish_reason
+            if choice.logprobs is not None:
+                builder.add_logprobs(choice.logprobs)
+            if choice.usage is not None:
+                self._keep_usage(choice.usage)
+            if choice.finish_reason and builder.finish(choice.finish_reason):
                 self._unfinished -= 1
                 self.finished_choices = 0 if self._unfinished else len(self._choices)
 
@@ -187,11 +139,12 @@ class Accumulator:
 
     def close(self, deltas: list[Delta]) -> None:
         """Add the deltas of the text that is still buffered; no chunk may follow."""
+        builders = {builder.index: builder for builder in self._choices.values()}
         for (index, field), text in self._mender.close().items():
             message = ChunkMessage()
             if field in _MENDED_FIELDS:
                 setattr(message, field, text)
-            self._add_message(message, self._choices[index], deltas)
+            self._add_message(message, builders[index], deltas)
         for builder in self._choices.values():
             if builder.tags is not None:
                 self._add_split(builder, builder.tags.close(), deltas)
@@ -219,20 +172,62 @@ class Accumulator:
             id=self._id,
             model=self._model,
             created=self._created,
+            is_complete=complete,
             raw=raw,
             **fields,
         )
 
-    def _begin_choice(self, index: int) -> _ChoiceBuilder:
+    @property
+    def has_output(self) -> bool:
+        """Whether any choice has text, a tool call, audio or an annotation."""
+        return any(builder.has_output for builder in self._choices.values())
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every choice is finished, and no text came behind its finish reason.
+
+        A gateway that sends a finish reason in each chunk, or too early, proves nothing by it.
+        """
+        return self.finished_choices > 0 and all(
+            builder.pieces == builder.pieces_at_finish for builder in self._choices.values()
+        )
+
+    @property
+    def index_may_count_chunks(self) -> bool:
+        """Whether the only choice may have had another index in each chunk."""
+        if self._n is not None or not 1 < len(self._choices) == self._begun_alone:
+            return False
+        builders = list(self._choices.values())
+        others, last = builders[:-1], builders[-1]
+        return (
+            (last.finish_reason is not None or len(others) > 1)
+            and not any(builder.finish_reason for builder in others)
+            and all(builder.pieces <= 1 for builder in builders)
+        )
+
+    def _begin_choice(self, index: int, choices: list[ChunkChoice]) -> ChoiceBuilder:
+        is_alone = len(choices) == 1
+        is_next = index == self._last_index + 1
+        self._last_index = index
+        if self._only is not None and is_alone:
+            # Foundry Local, and TGI before 2024-03, count the chunks with the index of the choice.
+            delta = choices[0].delta
+            self.mixes_choices |= not is_next and delta is not None and has_content(delta)
+            self._choices = {index: self._only}
+            return self._only
         tagged = may_use_tags(self._requested_model or self._model)
-        builder = _ChoiceBuilder(index, ThinkTagSplitter() if tagged else None)
+        builder = ChoiceBuilder(index, ThinkTagSplitter() if tagged else None)
+        if self._n == 1 and is_alone and not self._choices:
+            builder.index = 0
+            self._only = builder
         self._choices[index] = builder
+        self._begun_alone += is_alone
         self._unfinished += 1
         self.finished_choices = 0
         return builder
 
     def _add_message(
-        self, message: ChunkMessage, builder: _ChoiceBuilder, deltas: list[Delta]
+        self, message: ChunkMessage, builder: ChoiceBuilder, deltas: list[Delta]
     ) -> None:
         # Reasoning comes first if one chunk has both.
         if (
@@ -255,10 +250,10 @@ class Accumulator:
         if message.tool_calls or message.function_call:
             self._add_tool_calls(message, builder, deltas)
         if message.audio or message.annotations or message.images:
-            _add_media(builder, message)
+            builder.add_media(message)
 
     def _add_split(
-        self, builder: _ChoiceBuilder, pieces: tuple[str, str], deltas: list[Delta]
+        self, builder: ChoiceBuilder, pieces: tuple[str, str], deltas: list[Delta]
     ) -> None:
         reasoning, answer = pieces
         if reasoning:
@@ -269,7 +264,7 @@ class Accumulator:
             deltas.append(AnswerDelta(answer, builder.index))
 
     def _add_tool_calls(
-        self, message: ChunkMessage, builder: _ChoiceBuilder, deltas: list[Delta]
+        self, message: ChunkMessage, builder: ChoiceBuilder, deltas: list[Delta]
     ) -> None:
         if builder.tool_calls is None:
             builder.tool_calls = ToolCallAssembler(self._call_ids)
@@ -280,27 +275,23 @@ class Accumulator:
         for fragment in fragments:
             delta = builder.tool_calls.add(fragment, builder.index, is_whole=self.has_whole_calls)
             if delta is not None:
+                builder.call_pieces += 1
                 deltas.append(delta)
 
-    def _mend(self, chunk: Chunk) -> None:
-        for position, choice in enumerate(chunk.choices or ()):
-            index = position if choice.index is None else choice.index
-            message = choice.delta
-            if message is None:
-                continue
-            # The halves of a character may arrive under different names of the reasoning.
-            message.reasoning_content = read_reasoning(message)
-            message.reasoning = message.thinking = message.reasoning_details = None
-            for field in _MENDED_FIELDS:
-                if text := getattr(message, field):
-                    setattr(message, field, self._mender.mend((index, field), text))
-            for fragment in message.tool_calls or ():
-                self._mend_arguments((index, f"arguments of {fragment.index}"), fragment.function)
-                custom = fragment.custom
-                if custom is not None and custom.input:
-                    key = (index, f"input of {fragment.index}")
-                    custom.input = self._mender.mend(key, custom.input)
-            self._mend_arguments((index, "function_call"), message.function_call)
+    def _mend(self, message: ChunkMessage, index: int) -> None:
+        # The halves of a character may arrive under different names of the reasoning.
+        message.reasoning_content = read_reasoning(message)
+        message.reasoning = message.thinking = message.reasoning_details = None
+        for field in _MENDED_FIELDS:
+            if text := getattr(message, field):
+                setattr(message, field, self._mender.mend((index, field), text))
+        for fragment in message.tool_calls or ():
+            self._mend_arguments((index, f"arguments of {fragment.index}"), fragment.function)
+            custom = fragment.custom
+            if custom is not None and custom.input:
+                key = (index, f"input of {fragment.index}")
+                custom.input = self._mender.mend(key, custom.input)
+        self._mend_arguments((index, "function_call"), message.function_call)
 
     def _mend_arguments(self, key: tuple[int, str], function: FunctionFragment | None) -> None:
         if function is not None and function.arguments:
@@ -325,11 +316,6 @@ class Accumulator:
         if not has_tokens(parse_usage(chunk.usage)):
             chunk.usage = None  # each chunk has zeros, which mean nothing
         return chunk
-
-    def _add_statistics(self, choice: ChunkChoice, builder: _ChoiceBuilder) -> None:
-        if choice.logprobs is not None:
-            _add_logprobs(builder, choice.logprobs)
-        self._keep_usage(choice.usage)
 
     def _keep_usage(self, usage: dict[str, Any] | None) -> None:
         """Keep the last usage with a count above zero; one of zeros only if there is no other.
@@ -362,33 +348,3 @@ class Accumulator:
         total = prompt + completion
         raw = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total}
         return Usage(prompt, completion, total, raw=raw)
-
-
-def _copy_list(value: Any) -> Any:
-    return list(value) if isinstance(value, list) else value
-
-
-def _add_logprobs(builder: _ChoiceBuilder, logprobs: dict[str, Any]) -> None:
-    """Add the log probabilities of a chunk: extend lists, replace other values."""
-    if builder.logprobs is None:
-        builder.logprobs = {}
-    for key, value in logprobs.items():
-        known = builder.logprobs.get(key)
-        if isinstance(known, list) and isinstance(value, list):
-            known.extend(value)
-        elif value is not None or key not in builder.logprobs:
-            builder.logprobs[key] = _copy_list(value)
-
-
-def _add_media(builder: _ChoiceBuilder, message: ChunkMessage) -> None:
-    """Add audio, whose data and transcript arrive in pieces, annotations and images."""
-    if message.audio:
-        if builder.audio is None:
-            builder.audio = {}
-        for key, value in message.audio.items():
-            if key in _AUDIO_PIECES and isinstance(value, str):
-                builder.audio_pieces.setdefault(key, []).append(value)
-            elif value is not None or key not in builder.audio:
-                builder.audio[key] = value
-    builder.annotations.extend(message.annotations or ())
-    builder.images.extend(message.images or ())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DECODE_ERRORS",
+    "FAILURE_REASON",
     "Chunk",
     "ChunkChoice",
     "ChunkMessage",
@@ -29,6 +30,17 @@ __all__ = [
     "decode_plain_chunk",
     "is_field_name",
 ]
+
+
+FAILURE_REASON = r"\s*(?:[\w-]*error|abort|aborted|failed|failure|insufficient_system_resource)\s*"
+"""The finish reasons of an answer that the server failed to finish, as a pattern.
+
+"error" is in the documentation of Mistral and OpenRouter, "network_error" in that of Zhipu,
+"insufficient_system_resource" in that of DeepSeek. vLLM and SGLang send "abort".
+"""
+
+# The fast decoders reject these words, as they reject everything else that stands for an error.
+_FinishReason = Annotated[str, msgspec.Meta(pattern=rf"(?i)^(?!{FAILURE_REASON}\Z)")]
 
 
 class FunctionFragment(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -81,28 +93,34 @@ class ChunkMessage(msgspec.Struct, gc=False):
     audio: dict[str, Any] | None = None
     annotations: list[Any] | None = None
     images: list[Any] | None = None
+    error: None = None
 
 
 class ChunkChoice(msgspec.Struct, gc=False):
     """One entry of ``choices``.
 
-    A whole completion has a ``message`` instead of a ``delta``. A stream may lack both: the last
-    event of Claude's flat stream has no ``delta``. Moonshot's streams have their ``usage`` here.
+    A whole completion has a ``message`` instead of a ``delta``, and so have the chunks of some
+    gateways; those of the old completions endpoint have a ``text``. A stream may lack all three:
+    the last event of Claude's flat stream has no ``delta``. Moonshot's streams have their ``usage``
+    here.
     """
 
     index: int | None = None
     delta: ChunkMessage | None = None
     message: ChunkMessage | None = None
-    finish_reason: str | None = None
+    finish_reason: _FinishReason | None = None
     logprobs: dict[str, Any] | None = None
     usage: dict[str, Any] | None = None
+    text: str | None = None
+    error: None = None
 
 
 class Chunk(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """One event of a stream, or the body of a whole completion, which has the same keys.
 
     The decoder rejects unknown top-level keys, so that the parser notices them and can keep them in
-    `Completion.raw`. ``event`` and ``state`` are the envelope that Claude's streams
+    `Completion.raw`. It rejects an ``error`` in any place: only the lenient path reads those.
+    ``event`` and ``state`` are the envelope that Claude's streams
     had before 2026-02-13: the chunk proper is in ``event``, the token counts are in ``state``.
     """
 
@@ -113,7 +131,7 @@ class Chunk(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     object: Any = None
     usage: dict[str, Any] | None = None
     meta: dict[str, Any] | None = None
-    error: Any = None
+    error: None = None
     event: Chunk | None = None
     state: dict[str, Any] | None = None
 
@@ -132,6 +150,7 @@ class PlainMessage(msgspec.Struct, gc=False):
     audio: None = None
     annotations: None = None
     images: None = None
+    error: None = None
 
 
 class PlainChoice(msgspec.Struct, gc=False):
@@ -142,6 +161,9 @@ class PlainChoice(msgspec.Struct, gc=False):
     finish_reason: None = None
     logprobs: None = None
     usage: None = None
+    message: None = None
+    text: None = None
+    error: None = None
 
 
 class PlainChunk(msgspec.Struct, gc=False, forbid_unknown_fields=True):

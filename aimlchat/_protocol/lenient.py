@@ -11,6 +11,9 @@ import json
 import math
 from typing import Any
 
+from aimlchat._json import decode_json
+from aimlchat.errors import ProtocolError
+
 from .chunks import (
     Chunk,
     ChunkChoice,
@@ -22,8 +25,11 @@ from .chunks import (
 from .surrogates import mend_surrogates
 
 __all__ = [
+    "decode_object",
+    "is_object",
     "parse_chunk",
     "read_dict",
+    "read_finish_reason",
     "read_float",
     "read_int",
     "read_list",
@@ -36,6 +42,29 @@ _FUNCTION_KEYS = frozenset(("name", "arguments"))
 _CALL_KEYS = _FUNCTION_KEYS | {"index", "id", "type", "function", "custom"}
 _CUSTOM_KEYS = frozenset(("name", "input"))
 _IMAGE_PARTS = ("image_url", "image", "output_image")  # the types of images among parts of content
+
+
+def decode_object(data: bytes) -> dict[str, Any]:
+    """Decode a JSON object, or an array of one object, in which Google's API sends an error.
+
+    Raises `ProtocolError` for anything else.
+    """
+    body = decode_json(data)
+    if isinstance(body, list) and len(body) == 1 and data.lstrip().startswith(b"["):
+        (body,) = body
+    if not isinstance(body, dict):
+        msg = f"expected a JSON object: {data[:120]!r}"
+        raise ProtocolError(msg)
+    return body
+
+
+def is_object(data: bytes) -> bool:
+    """Return whether `decode_object` accepts this."""
+    try:
+        decode_object(data)
+    except ProtocolError:
+        return False
+    return True
 
 
 def read_text(value: Any) -> str | None:
@@ -100,7 +129,6 @@ def parse_chunk(body: dict[str, Any]) -> tuple[Chunk, dict[str, Any]]:
         created=read_int(body.get("created")),
         usage=_dict_or_none(body.get("usage")),
         meta=_dict_or_none(body.get("meta")),
-        error=body.get("error"),
         state=_dict_or_none(body.get("state")),
     )
     if isinstance(choices, list):
@@ -134,6 +162,12 @@ def read_reasoning(message: ChunkMessage) -> str:
     return message.thinking or ""
 
 
+def read_finish_reason(choice: dict[str, Any]) -> str | None:
+    """Return the finish reason of a choice; SGLang's own API has an object with a ``type``."""
+    reason = choice.get("finish_reason")
+    return _read_identifier(reason.get("type") if isinstance(reason, dict) else reason)
+
+
 def _read_identifier(value: Any) -> str | None:
     """Read text that no later chunk continues, and replace lone surrogates in it."""
     text = read_text(value)
@@ -151,8 +185,9 @@ def _parse_choice(choice: dict[str, Any]) -> ChunkChoice:
         index=read_int(choice.get("index")),
         delta=_parse_message(delta) if isinstance(delta, dict) else None,
         message=_parse_message(message) if isinstance(message, dict) else None,
-        finish_reason=_read_identifier(choice.get("finish_reason")),
+        finish_reason=read_finish_reason(choice),
         logprobs=logprobs if isinstance(logprobs, dict) else None,
+        text=read_text(choice.get("text")),
         usage=_dict_or_none(choice.get("usage")),
     )
 
@@ -161,6 +196,8 @@ def _parse_message(message: dict[str, Any]) -> ChunkMessage:
     content, audio = message.get("content"), message.get("audio")
     thinking = ""
     images = _wrap_object(message.get("images"))
+    if isinstance(content, dict):  # a single part instead of a list of parts
+        content = [content]
     if isinstance(content, list):
         images += [part for part in content if read_dict(part).get("type") in _IMAGE_PARTS]
         content, thinking = _split_parts(content)
@@ -247,8 +284,9 @@ def _split_parts(parts: list[Any]) -> tuple[str, str]:
         if isinstance(part, str):
             text.append(part)
             continue
-        kind = read_dict(part).get("type")
-        if kind in ("text", "output_text"):
+        part = read_dict(part)  # noqa: PLW2901 - any other value has no text
+        kind = part.get("type")
+        if kind in ("text", "output_text", None):
             text.append(read_text(part.get("text")) or "")
         elif kind in ("thinking", "reasoning"):
             thinking = part.get("thinking", part.get("reasoning", part.get("text")))

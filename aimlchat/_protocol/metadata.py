@@ -24,9 +24,15 @@ __all__ = [
     "parse_usage",
 ]
 
+# Words that are no finish reason: gateways send them in chunks before the end, as others send null.
+# KoboldCpp was seen to send "null", Ollama an empty string; the last is Google's zero value.
+_NO_FINISH_REASONS = (
+    *("", "null", "none", "nil", "undefined", "nan", "n/a", "false", "0"),
+    *("unspecified", "in_progress", "finish_reason_unspecified"),
+)
 # The words of upstreams, in lower case and with "_" for "-". Only those whose meaning is certain:
-# "error", "abort", "pause_turn" or Gemini's "OTHER" are none of the four.
-_FINISH_REASONS = {
+# "pause_turn" or Gemini's "OTHER" are none of the four. Those of a failure are in `chunks`.
+_FINISH_REASONS: dict[str, str | None] = dict.fromkeys(_NO_FINISH_REASONS) | {
     word: reason
     for reason, words in {
         "stop": (
@@ -71,7 +77,10 @@ _CACHE_WRITE_NAMES = (
 
 
 def normalize_finish_reason(native: str | None) -> str | None:
-    """Return OpenAI's word for a finish reason, or the reason itself if there is no such word."""
+    """Return OpenAI's word for a finish reason, or the reason itself if there is no such word.
+
+    Returns None for a word that is no finish reason, such as "null".
+    """
     if native is None:
         return None
     return _FINISH_REASONS.get(native) or _FINISH_REASONS.get(

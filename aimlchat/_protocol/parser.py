@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import enum
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from aimlchat._json import decode_json
 from aimlchat.errors import AIMLChatError, ProtocolError, StreamInterruptedError, detach
 
 from .accumulator import Accumulator
-from .api_errors import error_from_body, is_error_body
 from .chunks import DECODE_ERRORS, build_chunk_decoder, decode_plain_chunk, is_field_name
-from .lenient import parse_chunk
+from .error_events import find_error
+from .json_body import JSONBody
+from .lenient import decode_object, is_object, parse_chunk
 from .metadata import find_usage
+from .parser_state import ParserState
 from .sse import MAX_EVENT_BYTES, EventDecoder
-from .whole import accumulate_body, decode_body
+from .unread_text import UnreadText
+from .whole import accumulate_body, decode_body, find_unread
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from aimlchat.completions import Completion, Delta
+    from aimlchat.errors import APIError
 
     from .chunks import Chunk
 
@@ -36,43 +41,8 @@ _MAX_EXTRA_KEYS = 16
 _MAX_MISSES = 16
 
 
-class ParserState(enum.Enum):
-    """What a `StreamParser` reads next, and the states that follow.
-
-    START: the kind of body is unknown: so far there was only white space or a byte order mark.
-        → BODY at ``{`` or ``[``
-        → FAILED at ``<``, which is HTML or XML
-        → EVENTS at any other byte
-    EVENTS: events of any kind.
-        → PLAIN after an event, if the next one is likely to be a plain chunk
-        → DONE at ``[DONE]`` after a chunk
-        → FAILED at an error event, an event that is not a JSON object, or one that is too large.
-          Once every choice that began has its finish reason these are ignored instead: the
-          completion is whole, and nothing that follows can change that.
-    PLAIN: like EVENTS, but the faster decoder of plain chunks is tried first.
-        → EVENTS if that failed too often
-    BODY: the rest of a body that is one JSON text, not an event stream.
-        → FAILED if it grows too large
-    DONE: nothing; anything after ``[DONE]`` is ignored.
-    CLOSED: nothing; the body has ended, and it was complete.
-    FAILED: nothing; `StreamParser.fault` is the reason, and every call raises a copy of it.
-
-    At the end of the body every state leads to CLOSED or FAILED, which are final. BODY is complete
-    if it is a whole completion. A stream is complete after ``[DONE]``, or if every choice that
-    began has its finish reason.
-    """
-
-    START = enum.auto()
-    EVENTS = enum.auto()
-    PLAIN = enum.auto()
-    BODY = enum.auto()
-    DONE = enum.auto()
-    CLOSED = enum.auto()
-    FAILED = enum.auto()
-
-
 # As globals, since looking them up in the class costs more, and happens for each chunk.
-START, EVENTS, PLAIN, BODY, DONE, CLOSED, FAILED = ParserState
+START, EVENTS, PLAIN, BODY, LINES, DONE, CLOSED, FAILED = ParserState
 
 
 class StreamParser:
@@ -85,19 +55,22 @@ class StreamParser:
     Args:
         model: the requested model, which decides whether ``<think>`` tags in the text are
             reasoning; by default the model that the server names.
+        n: the requested number of choices, None if it is not known. If it is 1, every chunk
+            belongs to choice 0, even where a server counts the chunks with the choice's index.
     """
 
-    def __init__(self, model: str = "") -> None:
+    def __init__(self, model: str = "", *, n: int | None = None) -> None:
         self._state = START
         self._events = EventDecoder()
-        self._content = Accumulator(model)
+        self._content = Accumulator(model, n)
         self._decode = build_chunk_decoder()
         self._extra_keys: tuple[str, ...] = ()  # the unknown keys that `_decode` accepts
         self._extra: dict[str, Any] = {}  # the latest value of each unknown top-level key
         self._misses = 0  # how many events were expected to be plain and were not
         self._last_event = b""
         self._prefix = b""  # what START has read
-        self._body = bytearray()  # what BODY has read
+        self._unread = UnreadText()
+        self._body = JSONBody()  # what BODY has read
         self._raw_body: bytes | dict[str, Any] | None = None  # that body, once it is decoded
         # `DeltaStream` reads these for each chunk, so they are attributes and not properties.
         self.fault: AIMLChatError | None = None
@@ -140,20 +113,22 @@ class StreamParser:
         self._raise_fault()
         return deltas
 
-    def end(self) -> list[Delta]:
-        """Do what `close` does, but leave a fault in `fault` instead of raising it."""
+    def end(self, *, cut: bool = False) -> list[Delta]:
+        """Do what `close` does, but leave a fault in `fault` instead of raising it.
+
+        ``cut`` is whether the connection broke.
+        """
         deltas: list[Delta] = []
         state = self._state
         if state is CLOSED or state is FAILED:
             return deltas
         if state is BODY:
             state = self._parse_body(deltas)
-        else:
-            if state is not DONE and (event := self._events.close()):
-                state = self._read_last_event(event, deltas)
-            if state is not FAILED:
-                is_complete = state is DONE or self._content.finished_choices
-                state = CLOSED if is_complete else self._fail(self._build_interruption())
+        if state not in (CLOSED, DONE, FAILED):
+            state = self._read_last_events(deltas)
+        if state not in (CLOSED, FAILED):
+            self.fault = self._judge_end(is_done=state is DONE, cut=cut)
+            state = FAILED if self.fault else CLOSED
         self._enter(state, deltas)
         return deltas
 
@@ -192,8 +167,10 @@ class StreamParser:
         if state is PLAIN or state is EVENTS:
             state = self._read_events(data, state, deltas)
             self.finished_choices = self._content.finished_choices
+        elif state is LINES:
+            state = self._read_lines(data, deltas)
         elif state is BODY:
-            state = self._collect_body(data)
+            state = self._collect_body(data, deltas)
         elif self._state is FAILED:
             self._raise_fault()
         if state is not self._state:
@@ -216,21 +193,36 @@ class StreamParser:
             return self._fail(ProtocolError(msg)), b""
         return EVENTS, body
 
-    def _collect_body(self, data: bytes) -> ParserState:
-        self._body += data
+    def _collect_body(self, data: bytes, deltas: list[Delta]) -> ParserState:
+        is_stream = self._body.add(data)
         if len(self._body) > MAX_EVENT_BYTES:
             msg = f"the response body exceeds {MAX_EVENT_BYTES:,} bytes"
             return self._fail(ProtocolError(msg))
-        return BODY
+        return self._read_lines(bytes(self._body), deltas) if is_stream else BODY
+
+    def _read_lines(self, data: bytes, deltas: list[Delta]) -> ParserState:
+        """Read a stream of lines, as Ollama's own API sends it, by making each an event."""
+        state = self._read_events(data.replace(b"\n", b"\n\n"), EVENTS, deltas)
+        self.finished_choices = self._content.finished_choices
+        return state if state in (DONE, FAILED) else LINES
 
     def _parse_body(self, deltas: list[Delta]) -> ParserState:
         data = bytes(self._body)
         try:
-            chunk, self._raw_body = decode_body(data)
-        except AIMLChatError as error:
+            body = decode_body(data)
+        except ProtocolError as error:
+            if b"\ndata:" in data:  # JSON in several lines, and then events
+                return self._read_events(data, EVENTS, deltas)
             return self._fail(error)
-        accumulate_body(self._content, chunk, deltas, lenient=self._raw_body is not data)
-        return CLOSED
+        accumulate_body(self._content, body, deltas)
+        if body.chunk.choices:
+            self._raw_body = body.raw
+        if body.error is not None:
+            return self._fail(body.error)
+        if body.is_stream_chunk:
+            return EVENTS
+        self.fault = find_unread(self._content, body)
+        return FAILED if self.fault else CLOSED
 
     def _read_events(self, data: bytes, state: ParserState, deltas: list[Delta]) -> ParserState:
         """Read events up to the one that ends the stream or makes it fail."""
@@ -262,12 +254,14 @@ class StreamParser:
             chunk = self._decode(event)
         except DECODE_ERRORS:
             return self._read_leniently(event, deltas)
-        if chunk.error or (chunk.event is not None and chunk.event.error):
-            return self._read_leniently(event, deltas)
         self._last_event = event
         if self._extra_keys:
+            if chunk.choices is None:  # perhaps an error, which only the lenient path notices
+                return self._read_leniently(event, deltas)
             self._keep_extra(chunk)
         self._content.add(chunk, deltas)
+        if not deltas:
+            self._unread.examine(event, self._content)
         return EVENTS
 
     def _read_leniently(self, event: bytes, deltas: list[Delta]) -> ParserState:
@@ -279,44 +273,85 @@ class StreamParser:
         if not text:
             return EVENTS
         if text == _DONE_MARKER:
-            self.done = self._content.has_chunk
+            self.done = self._content.has_chunk or self._unread.key is not None
             return DONE if self.done else self._fail(ProtocolError("[DONE] came before a chunk"))
         try:
-            body = decode_json(event)
+            body = decode_object(event)
         except ProtocolError as error:
+            lines = event.split(b"\n")
+            if len(lines) > 1 and is_object(lines[0]):  # events without blank lines between them
+                return self._read_each(lines, deltas)
             return self._fail(error)
-        if not isinstance(body, dict):
-            return self._fail(ProtocolError(f"an event is not a JSON object: {event[:120]!r}"))
-        self._last_event = event
-        for part in (body, body.get("event")):
-            if isinstance(part, dict) and is_error_body(part):
-                return self._fail(error_from_body(part))
+        self._last_event = text[1:-1] if text.startswith(b"[") else event
         chunk, extra = parse_chunk(body)
         chunk.usage = chunk.usage or find_usage(extra)
+        if (api_error := find_error(body)) is not None:
+            return self._read_error(api_error, chunk, deltas)
         self._extra |= extra
         self._widen_decoder(extra)
         self._content.add(chunk, deltas, lenient=True)
+        if not deltas:
+            self._unread.examine(self._last_event, self._content)
         return EVENTS
 
-    def _read_last_event(self, event: bytes, deltas: list[Delta]) -> ParserState:
-        """Read an event that lacks its blank line; one whose JSON was cut is ignored.
+    def _read_each(self, events: Iterable[bytes], deltas: list[Delta]) -> ParserState:
+        state = EVENTS
+        for event in events:
+            state = self._read_event(event, deltas)
+            if state is not EVENTS:
+                break
+        return state
+
+    def _read_error(self, error: APIError, chunk: Chunk, deltas: list[Delta]) -> ParserState:
+        """Keep what an error event holds besides the error: usage and cost, perhaps text."""
+        inner = chunk.event or chunk
+        if self._content.is_whole:
+            inner.usage = inner.usage or next((c.usage for c in inner.choices or ()), None)
+            inner.choices = None
+        for choice in inner.choices or ():
+            choice.finish_reason = None
+        self._content.add(chunk, deltas, lenient=True)
+        return self._fail(error)
+
+    def _read_last_events(self, deltas: list[Delta]) -> ParserState:
+        """Read the events that lack their blank line; one whose JSON was cut is ignored.
 
         The WHATWG standard discards such an event, but gateways forget the last blank line.
         """
-        if event.strip() != _DONE_MARKER:
-            try:
-                if not isinstance(decode_json(event), dict):
-                    return EVENTS
-            except ProtocolError:
-                return EVENTS
-        return self._read_event(event, deltas)
+        state = EVENTS
+        for event in self._events.close():
+            lines = [event] if is_object(event) else event.split(b"\n")
+            state = self._read_each(itertools.takewhile(_is_whole, lines), deltas)
+            if state is not EVENTS:
+                break
+        return state
 
     def _fail(self, error: AIMLChatError) -> ParserState:
         """Keep the error as the fault, unless the completion is whole already."""
-        if self._content.finished_choices:
+        if self._content.is_whole:
             return EVENTS
         self.fault = detach(error)
         return FAILED
+
+    def _judge_end(self, *, is_done: bool, cut: bool) -> ProtocolError | None:
+        """Return why a stream that has ended is not complete, None if it is."""
+        content, line = self._content, self._events.unread_line
+        if self._unread.key and not content.has_output:
+            msg = f"no text was found in the stream, but {self._unread.key!r} seems to hold some"
+            return ProtocolError(msg)
+        has_finished = content.is_whole if cut else content.finished_choices > 0
+        if not is_done and not has_finished:
+            return self._build_interruption()
+        if line and not has_finished:
+            return ProtocolError(
+                f"a line of the stream is neither an event nor a comment: {line!r}"
+            )
+        if content.mixes_choices:
+            return ProtocolError("the stream has several choices, but one was requested")
+        if content.index_may_count_chunks:
+            msg = "each chunk of the stream has a choice of its own; pass n=1 if there is only one"
+            return ProtocolError(msg)
+        return None
 
     def _keep_extra(self, chunk: Chunk) -> None:
         for index, key in enumerate(self._extra_keys):
@@ -334,11 +369,12 @@ class StreamParser:
             self._decode = build_chunk_decoder(keys)
 
     def _build_interruption(self) -> StreamInterruptedError:
+        where = "[DONE] or its last finish reason; .partial has what arrived"
         if not self._last_event and not self._content.has_chunk:
-            return StreamInterruptedError("the stream ended before its first event")
-        return StreamInterruptedError(
-            "the stream ended before [DONE] or its last finish reason; .partial has what arrived"
-        )
+            where = "its first event"
+        if line := self._events.unread_line:
+            where += f"; it had the line {line!r}"
+        return StreamInterruptedError(f"the stream ended before {where}")
 
     def _raise_fault(self) -> None:
         if self.fault is not None:
@@ -354,6 +390,10 @@ class StreamParser:
             return dict(self._extra)
         if not self._extra and b'"event"' not in self._last_event:
             return self._last_event
-        body = decode_json(self._last_event)
+        body = decode_object(self._last_event)
         chunk = body["event"] if isinstance(body.get("event"), dict) else body
         return {**self._extra, **chunk}
+
+
+def _is_whole(event: bytes) -> bool:
+    return event.strip() == _DONE_MARKER or is_object(event)

@@ -5,7 +5,11 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-
 
 from __future__ import annotations
 
+import re
+
 from aimlchat.errors import ProtocolError
+
+from .error_events import wrap_error
 
 __all__ = ["MAX_EVENT_BYTES", "EventDecoder"]
 
@@ -18,21 +22,31 @@ _BOM = b"\xef\xbb\xbf"
 _DATA = b"data: "
 _DATA_SIZE = len(_DATA)
 _LF, _CR = b"\n\r"  # integers, which are found several times as fast as b"\r"
+# The standard ignores a field that it does not know. One whose value is JSON may have been a chunk.
+_UNKNOWN_FIELD = re.compile(rb"[\w.-]+(?::(?!\s*[{\[]).*)?", re.DOTALL)
+_IGNORED_FIELDS = (b"id", b"retry")
+_ERROR_NAME = b"event:error\n"
 
 
 class EventDecoder:
     """Splits a stream of bytes, in pieces of any size, into the data of its events.
 
     The data remains bytes: the JSON decoder reads UTF-8 faster than Python decodes it, and detects
-    broken UTF-8. Event names, ids and retry times are ignored, since this API puts everything into
-    the data. Events with empty data are skipped.
+    broken UTF-8. Ids and retry times are ignored, and so are the names of events, except that of an
+    error. Events with empty data are skipped.
+
+    Some servers put errors, or even all of their chunks, outside of the data, where a decoder that
+    follows the standard does not see them. So these are events too: a line ``error: ...``, JSON in
+    lines without a field name, and an event whose name is "error", whatever its data.
     """
 
-    __slots__ = ("_after_cr", "_at_boundary", "_at_start", "_buffer", "fault")
+    __slots__ = ("_after_cr", "_at_boundary", "_at_start", "_buffer", "fault", "unread_line")
 
     def __init__(self) -> None:
         self.fault: ProtocolError | None = None
         """Set after an event that was too large; no event follows it."""
+        self.unread_line = b""
+        """The first line that is no field and no comment, such as plain text; empty if none was."""
         # The bytes since the last blank line. A bytearray grows in place, so that a large
         # event in many pieces costs time linear in its size.
         self._buffer = bytearray()
@@ -66,15 +80,15 @@ class EventDecoder:
             return data[6:end]
         return b""
 
-    def close(self) -> bytes:
-        """Return the data of an event that still lacks its blank line; ``b""`` if there is none.
+    def close(self) -> list[bytes]:
+        """Return the data of the events that still lack their blank line.
 
-        The standard discards such an event, but gateways forget the last blank line, so the caller
-        may use it if it is whole. Nothing is left in the decoder after this.
+        The standard discards them, but gateways forget the last blank line, so the caller may use
+        them if they are whole. Nothing is left in the decoder after this.
         """
-        event = _join_data(bytes(self._buffer))
+        events = self._read_block(bytes(self._buffer))
         self._buffer.clear()
-        return event if len(event) <= MAX_EVENT_BYTES else b""
+        return [event for event in events if len(event) <= MAX_EVENT_BYTES]
 
     def _split(self, data: bytes) -> list[bytes]:
         if self._after_cr or _CR in data:
@@ -116,12 +130,39 @@ class EventDecoder:
                 return events
         events = []
         for block in blocks.split(b"\n\n"):
-            event = _join_data(block)
-            if len(event) > MAX_EVENT_BYTES:
-                self._fail()
-                break
-            if event:
+            for event in self._read_block(block):
+                if len(event) > MAX_EVENT_BYTES:
+                    self._fail()
+                    return events
                 events.append(event)
+        return events
+
+    def _read_block(self, block: bytes) -> list[bytes]:
+        """Return the data of the events in the lines between two blank lines, usually of one."""
+        events: list[bytes] = []
+        data: list[bytes] = []
+        json_lines: list[bytes] = []  # without a field name; one value may have several
+        is_error = False
+        for line in block.split(b"\n"):
+            field, _, value = line.partition(b":")
+            if field == b"data":
+                _join(json_lines, events)
+                data.append(value.removeprefix(b" "))
+            elif not field.strip() or field in _IGNORED_FIELDS:  # empty, a comment, or ignored
+                continue
+            elif field == b"event":
+                is_error = _names_error(line)
+            elif json_lines or line.startswith((b"{", b"[{", b"[DONE]")):
+                _join(data, events)
+                json_lines.append(line)
+            elif field.lower() == b"error":
+                events.append(wrap_error(value))
+            elif not self.unread_line and not _UNKNOWN_FIELD.fullmatch(line):
+                self.unread_line = line[:120]
+        _join(json_lines, events)
+        _join(data, events)
+        if is_error:
+            return [wrap_error(b"\n".join(events))]
         return events
 
     def _take_buffer(self, data: bytes) -> bytes:
@@ -152,13 +193,21 @@ class EventDecoder:
     def _bound_buffer(self, latest: bytes) -> None:
         """Keep the buffer small; ``latest`` are the bytes that were added last."""
         buffer = self._buffer
-        # A gateway may send comments without blank lines for hours, which is not a large event:
-        # lines before the first line of data have no effect, and neither has a comment's rest.
+        # A gateway may send comments without blank lines for hours, which is not a large event.
+        # Before the first line of data only the name of an event has an effect, and only "error".
         if b"\n" in latest:
-            while not buffer.startswith(b"data") and (end := buffer.find(b"\n")) >= 0:
-                del buffer[: end + 1]
-        if buffer.startswith(b":"):
-            del buffer[1:]
+            name, start = b"", 0
+            while (end := buffer.find(b"\n", start)) >= 0:
+                field = bytes(buffer[start : min(end, start + 10)]).partition(b":")[0]
+                if field == b"event":
+                    name = _ERROR_NAME if _names_error(buffer[start:end]) else b""
+                elif field.strip() and field not in _IGNORED_FIELDS:
+                    break
+                start = end + 1
+            buffer[:start] = name
+        start = len(_ERROR_NAME) if buffer.startswith(_ERROR_NAME) else 0
+        if buffer.startswith(b":", start):
+            del buffer[start + 1 :]
         if len(buffer) > _MAX_BUFFER:
             self._fail()
 
@@ -167,12 +216,12 @@ class EventDecoder:
         self.fault = ProtocolError(f"an event of the stream exceeds {MAX_EVENT_BYTES:,} bytes")
 
 
-def _join_data(block: bytes) -> bytes:
-    """Return the data of the event in these lines; ``b""`` if it has none."""
-    lines = []
-    for line in block.split(b"\n"):
-        if line.startswith(b"data:"):
-            lines.append(line[6:] if line.startswith(b"data: ") else line[5:])
-        elif line == b"data":
-            lines.append(b"")
-    return b"\n".join(lines)
+def _names_error(line: bytes | bytearray) -> bool:
+    return line.rstrip().lower().endswith(b"error")
+
+
+def _join(lines: list[bytes], events: list[bytes]) -> None:
+    """Move these lines to the events, as one; drop them if they are empty."""
+    if event := b"\n".join(lines):
+        events.append(event)
+    lines.clear()

@@ -17,8 +17,8 @@ __all__ = ["ToolCallBuilder", "ToolCallIds", "opens_object"]
 
 _JSON_MARK = re.compile(r'["\\{}\[\]]')
 _EMPTY_OBJECT = re.compile(r"\s*\{\s*\}\s*")
-# With any other finish reason, such as `length`, `content_filter` or vLLM's `abort`, the model may
-# have been stopped within a call. None is that of a stream that ended with [DONE] alone.
+# With any other finish reason, such as `length` or `content_filter`, the model may have been
+# stopped within a call. None is that of a stream that ended with [DONE] alone.
 _GOOD_ENDS = ("stop", "tool_calls", None)
 # The API allows names of 64 characters. Without a limit, a name in a million pieces would be copied
 # a million times.

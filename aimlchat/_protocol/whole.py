@@ -5,27 +5,55 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aimlchat._json import decode_json
 from aimlchat.completions import Choice, Completion
 from aimlchat.errors import ProtocolError
 
 from .accumulator import Accumulator
-from .api_errors import error_from_body, is_error_body
 from .chunks import DECODE_ERRORS, decode_chunk
-from .lenient import parse_chunk, read_reasoning
+from .error_events import find_error
+from .lenient import decode_object, parse_chunk, read_reasoning
+from .message_chunks import has_content
 from .metadata import find_usage, normalize_finish_reason, parse_cost, parse_usage
 from .think_tags import may_use_tags
+from .unread_text import find_unread_text
 
 if TYPE_CHECKING:
     from aimlchat.completions import Delta
+    from aimlchat.errors import APIError
 
     from .chunks import Chunk
 
-__all__ = ["accumulate_body", "decode_body", "parse_completion"]
+__all__ = [
+    "WholeBody",
+    "accumulate_body",
+    "decode_body",
+    "find_unread",
+    "parse_completion",
+]
 
 _END_OF_TAG = "think>"  # of <think> as well as of </think>
+
+
+class WholeBody(NamedTuple):
+    """The body of a whole completion, decoded.
+
+    ``raw`` is the value of `Completion.raw`: the body itself if the fast decoder accepted it, since
+    it is parsed only when a caller reads it, and otherwise the body as the lenient path decoded it.
+    """
+
+    chunk: Chunk
+    raw: bytes | dict[str, Any]
+    error: APIError | None = None
+
+    @property
+    def is_stream_chunk(self) -> bool:
+        """Whether this is one chunk of a stream, and not a whole completion."""
+        choices = self.chunk.choices or ()
+        return any(choice.delta is not None for choice in choices) and not any(
+            choice.message is not None or choice.text for choice in choices
+        )
 
 
 def parse_completion(data: bytes, model: str = "", **fields: Any) -> Completion:
@@ -38,11 +66,13 @@ def parse_completion(data: bytes, model: str = "", **fields: Any) -> Completion:
         **fields: the fields of `Completion` that are not in the body, such as ``headers``.
 
     Raises:
-        APIError: the body is an error despite its status.
-        ProtocolError: the body is not JSON, not an object, or has no choice.
+        APIError: the body is an error despite its status, or has one in a choice.
+        ProtocolError: the body is not JSON, not an object, has no choice, or its text is under a
+            key that is not read.
     """
-    chunk, body = decode_body(data)
-    if body is data and (choice := _build_plain_choice(chunk, model)):
+    body = decode_body(data)
+    chunk, raw, error = body
+    if raw is data and (choice := _build_plain_choice(chunk, model)):
         return Completion(
             choices=(choice,),
             usage=parse_usage(chunk.usage),
@@ -50,61 +80,78 @@ def parse_completion(data: bytes, model: str = "", **fields: Any) -> Completion:
             id=chunk.id or "",
             model=chunk.model or "",
             created=chunk.created,
-            raw=body,
+            is_complete=True,
+            raw=raw,
             **fields,
         )
     content = Accumulator(model)
-    accumulate_body(content, chunk, [], lenient=body is not data)
-    return content.build(complete=True, raw=body, **fields)
+    accumulate_body(content, body, [])
+    failure: APIError | ProtocolError | None = error or find_unread(content, body)
+    if body.is_stream_chunk and not content.finished_choices:
+        failure = failure or ProtocolError("the response body is one chunk of a stream")
+    if failure is not None:
+        if chunk.choices:
+            failure.partial = content.build(complete=False, raw=raw, **fields)
+        raise failure
+    return content.build(complete=True, raw=raw, **fields)
 
 
-def decode_body(data: bytes) -> tuple[Chunk, bytes | dict[str, Any]]:
-    """Decode the body of a whole completion; return it as a chunk, and for `Completion.raw`.
+def decode_body(data: bytes) -> WholeBody:
+    """Decode the body of a whole completion, or of an error.
 
-    The second value is ``data`` itself if the fast decoder accepted it, and is parsed only when a
-    caller reads it; otherwise it is the body as decoded by the lenient path. Raises what
-    `parse_completion` raises.
+    Raises `ProtocolError` if it is neither.
     """
     try:
         chunk = decode_chunk(data)
     except DECODE_ERRORS:
         pass
     else:
-        if chunk.choices and not chunk.error:
+        if chunk.choices:
             if not chunk.usage:
                 chunk.usage = chunk.choices[0].usage
-            return chunk, data
-    body = decode_json(data)
-    if not isinstance(body, dict):
-        msg = f"the response body is not a JSON object: {data[:120]!r}"
-        raise ProtocolError(msg)
-    if is_error_body(body):
-        raise error_from_body(body)
+            return WholeBody(chunk, data)
+    body = decode_object(data)
     chunk, extra = parse_chunk(body)
     chunk.usage = chunk.usage or find_usage(extra)
-    if not chunk.choices:
+    error = find_error(body)
+    if error is None and not chunk.choices:
         msg = f"the response body has no choice: {data[:120]!r}"
         raise ProtocolError(msg)
-    return chunk, body
+    return WholeBody(chunk, body, error)
 
 
-def accumulate_body(
-    content: Accumulator, chunk: Chunk, deltas: list[Delta], *, lenient: bool
-) -> None:
+def accumulate_body(content: Accumulator, body: WholeBody, deltas: list[Delta]) -> None:
     """Add a whole completion to the accumulator, and its text to the deltas.
 
     Each ``message`` replaces the ``delta``. Perplexity's sonar sends both; the ``delta`` repeats
     the message and is ignored.
     """
     content.has_whole_calls = True
-    for choice in chunk.choices or ():
-        choice.delta = choice.message
+    chunk = body.chunk
+    choices = chunk.choices or ()
+    if len(choices) == 1:
+        choices[0].index = 0
+    for choice in choices:
+        if choice.message is not None and has_content(choice.message):
+            choice.delta = choice.message
+        if body.error is not None:
+            choice.finish_reason = None
         calls = (choice.message and choice.message.tool_calls) or ()
         # In a whole message each entry is a separate call: the index is absent, or 0 in all.
         for index, call in enumerate(calls):
             call.index = index
-    content.add(chunk, deltas, lenient=lenient)
+    content.add(chunk, deltas, lenient=isinstance(body.raw, dict))
     content.close(deltas)
+
+
+def find_unread(content: Accumulator, body: WholeBody) -> ProtocolError | None:
+    """Return an error if nothing was found in a body that has text under a key that is not read."""
+    if content.has_output:
+        return None
+    raw = decode_object(body.raw) if isinstance(body.raw, bytes) else body.raw
+    if key := find_unread_text(raw):
+        return ProtocolError(f"no text was found in the response, but {key!r} seems to hold some")
+    return None
 
 
 def _build_plain_choice(chunk: Chunk, model: str) -> Choice | None:
@@ -129,12 +176,15 @@ def _build_plain_choice(chunk: Chunk, model: str) -> Choice | None:
     text = message.content or ""
     if _END_OF_TAG in text and may_use_tags(model or chunk.model or ""):
         return None
-    native = choice.finish_reason or None
+    reasoning = read_reasoning(message)
+    if not (text or reasoning or message.refusal):
+        return None  # there may be text under another key
+    native = choice.finish_reason
+    reason = normalize_finish_reason(native)
     return Choice(
-        index=choice.index or 0,
         text=text,
-        reasoning=read_reasoning(message),
+        reasoning=reasoning,
         refusal=message.refusal or None,
-        finish_reason=normalize_finish_reason(native),
-        native_finish_reason=native,
+        finish_reason=reason,
+        native_finish_reason=native if reason else None,
     )

@@ -113,7 +113,7 @@ class Broadcast:
 
         Returns:
             The whole completion. If the page disconnected or the answer was stopped: what had been
-            received, with None as its ``finish_reason``.
+            received, with False as its ``is_complete``.
 
         Raises:
             AIMLChatError: the stream failed; the page has been sent an ``error`` frame.

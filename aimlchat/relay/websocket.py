@@ -54,7 +54,7 @@ async def relay(
 
     Returns:
         The whole completion. If the page stopped the stream or disconnected: what had been
-        received, with None as its ``finish_reason``.
+        received, with False as its ``is_complete``.
 
     Raises:
         AIMLChatError: the stream failed; the page has been sent an ``error`` frame.

@@ -47,7 +47,8 @@ class TestText:
         assert reading.completion.finish_reason is None
 
     @pytest.mark.parametrize(
-        ("content", "text"), [(7, "7"), (1.5, "1.5"), (True, ""), ({"text": "a"}, ""), ([], "")]
+        ("content", "text"),
+        [(7, "7"), (1.5, "1.5"), (True, ""), ({"text": "a"}, "a"), ({"x": 1}, ""), ([], "")],
     )
     def test_content_of_another_type_becomes_text_or_is_ignored(self, read, chunk, content, text):
         reading = read(chunk({"content": content}), chunk(finish="stop"))

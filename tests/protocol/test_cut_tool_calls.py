@@ -7,7 +7,7 @@ import pytest
 from aimlchat import ProtocolError
 from aimlchat._protocol.whole import parse_completion
 
-CUTS = ["length", "max_tokens", "content_filter", "refusal", "abort"]
+CUTS = ["length", "max_tokens", "content_filter", "refusal", "pause_turn"]
 NOT_WHOLE = ["", None, " ", "{}", '{"a"', '{"a":1', '{"a":[1,2]', "[]"]
 
 

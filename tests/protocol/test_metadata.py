@@ -1,10 +1,13 @@
 """Finish reasons, token counts, the cost, the models, and what identifies a completion."""
 
+import json
+
 import attrs
 import pytest
 
-from aimlchat import Cost, ProtocolError, Usage
+from aimlchat import Cost, ProtocolError, StreamInterruptedError, Usage
 from aimlchat._protocol.metadata import parse_cost, parse_models, parse_usage
+from aimlchat._protocol.whole import parse_completion
 
 DONE = b"[DONE]"
 
@@ -32,12 +35,26 @@ class TestFinishReason:
             *[(word, "content_filter") for word in ("SAFETY", "RECITATION", "BLOCKLIST", "SPII")],
             *[(word, "content_filter") for word in ("PROHIBITED_CONTENT", "ERROR_TOXIC")],
             *[(word, "content_filter") for word in ("content-filter", "guardrail_intervened")],
-            *[(word, word) for word in ("error", "abort", "OTHER", "pause_turn", "MALFORMED")],
+            *[(word, word) for word in ("OTHER", "pause_turn", "MALFORMED")],
         ],
     )
     def test_a_finish_reason_is_normalized_and_kept_as_it_came(self, read, chunk, native, word):
         completion = read(chunk({"content": "a"}, finish=native)).completion
         assert (completion.finish_reason, completion.native_finish_reason) == (word, native)
+
+    @pytest.mark.parametrize(
+        "word", ["", " ", "null", "NULL", "None", "none ", "undefined", "FINISH_REASON_UNSPECIFIED"]
+    )
+    def test_a_word_that_means_nothing_is_no_finish_reason(self, read, chunk, word):
+        interrupted = read(chunk({"content": "a"}, finish=word))
+        assert type(interrupted.error) is StreamInterruptedError
+        later = read(chunk({"content": "a"}, finish=word), chunk(finish="stop")).completion
+        assert (later.finish_reason, later.native_finish_reason) == ("stop", "stop")
+        whole = json.dumps(
+            {"choices": [{"message": {"content": "a"}, "finish_reason": word}]}
+        ).encode()
+        completion = parse_completion(whole)
+        assert (completion.finish_reason, completion.native_finish_reason) == (None, None)
 
     def test_the_first_finish_reason_of_a_choice_counts(self, read, chunk):
         assert (

@@ -1,0 +1,163 @@
+"""`ChoiceBuilder`, the part of one choice that has been received."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aimlchat.completions import Choice
+
+from .message_chunks import MessageReader, find_message
+from .metadata import normalize_finish_reason
+from .surrogates import mend_surrogates
+
+if TYPE_CHECKING:
+    from aimlchat.content import ToolCall
+
+    from .chunks import ChunkChoice, ChunkMessage
+    from .think_tags import ThinkTagSplitter
+    from .tool_call_builder import ToolCallIds
+    from .tool_calls import ToolCallAssembler
+
+__all__ = ["ChoiceBuilder"]
+
+_AUDIO_PIECES = ("data", "transcript")  # the keys of audio whose value arrives in pieces
+
+
+class ChoiceBuilder:
+    """The part of one choice that has been received."""
+
+    __slots__ = (
+        "annotations",
+        "answer",
+        "audio",
+        "audio_pieces",
+        "call_pieces",
+        "finish_reason",
+        "images",
+        "index",
+        "logprobs",
+        "messages",
+        "pieces_at_finish",
+        "reasoning",
+        "refusal",
+        "tags",
+        "tool_calls",
+    )
+
+    def __init__(self, index: int, tags: ThinkTagSplitter | None) -> None:
+        self.index = index
+        self.tags = tags  # None for a model that uses no tags
+        self.answer: list[str] = []
+        self.reasoning: list[str] = []
+        self.refusal: list[str] = []
+        self.tool_calls: ToolCallAssembler | None = None
+        self.messages: MessageReader | None = None
+        self.finish_reason: str | None = None
+        self.pieces_at_finish = 0
+        self.call_pieces = 0
+        self.logprobs: dict[str, Any] | None = None
+        self.audio: dict[str, Any] | None = None
+        self.audio_pieces: dict[str, list[str]] = {}
+        self.annotations: list[Any] = []
+        self.images: list[Any] = []
+
+    @property
+    def pieces(self) -> int:
+        """How many pieces of text, and of tool calls, have arrived."""
+        return len(self.answer) + len(self.reasoning) + len(self.refusal) + self.call_pieces
+
+    @property
+    def has_output(self) -> bool:
+        """Whether there is text, a tool call, audio, an annotation or an image."""
+        media = self.audio or self.annotations or self.images
+        return bool(self.pieces or self.tool_calls or media)
+
+    def build(self, ids: ToolCallIds, *, complete: bool) -> Choice:
+        """Build the choice so far."""
+        finish_reason = normalize_finish_reason(self.finish_reason)
+        calls: tuple[ToolCall, ...] = ()
+        if self.tool_calls is not None:
+            calls = self.tool_calls.build(ids, complete=complete, finish_reason=finish_reason)
+        return Choice(
+            index=self.index,
+            text="".join(self.answer),
+            reasoning="".join(self.reasoning),
+            refusal="".join(self.refusal) or None,
+            tool_calls=calls,
+            finish_reason=finish_reason,
+            native_finish_reason=self.finish_reason,
+            logprobs=self.logprobs and {k: _copy_list(v) for k, v in self.logprobs.items()},
+            audio=self._build_audio(),
+            annotations=list(self.annotations),
+            images=list(self.images),
+        )
+
+    def _build_audio(self) -> dict[str, Any] | None:
+        if self.audio is None:
+            return None
+        joined = {
+            key: mend_surrogates("".join(pieces)) for key, pieces in self.audio_pieces.items()
+        }
+        return self.audio | joined
+
+    def finish(self, reason: str) -> bool:
+        """Keep the first finish reason; return False for another one, and for one like "null".
+
+        More text may follow, so buffered text stays buffered.
+        """
+        if self.finish_reason is not None or normalize_finish_reason(reason) is None:
+            return False
+        self.finish_reason = reason
+        self.pieces_at_finish = self.pieces
+        return True
+
+    def take_message(self, choice: ChunkChoice) -> None:
+        """Use what is new in the message of a chunk as its delta."""
+        message = find_message(choice)
+        if message is None:
+            return
+        if self.messages is None:
+            self.messages = MessageReader(
+                {
+                    # The tags are no longer in the answer.
+                    "content": None if self.tags and self.answer else "".join(self.answer),
+                    "reasoning_content": "".join(self.reasoning),
+                    "refusal": "".join(self.refusal),
+                },
+                has_calls=self.tool_calls is not None,
+            )
+        is_last = normalize_finish_reason(choice.finish_reason) is not None
+        self.messages.keep_new(message, is_last=is_last)
+        if self.audio is not None:
+            message.audio = None
+        message.annotations = [a for a in message.annotations or () if a not in self.annotations]
+        message.images = [image for image in message.images or () if image not in self.images]
+        choice.delta = message
+
+    def add_logprobs(self, logprobs: dict[str, Any]) -> None:
+        """Add the log probabilities of a chunk: extend lists, replace other values."""
+        if self.logprobs is None:
+            self.logprobs = {}
+        for key, value in logprobs.items():
+            known = self.logprobs.get(key)
+            if isinstance(known, list) and isinstance(value, list):
+                known.extend(value)
+            elif value is not None or key not in self.logprobs:
+                self.logprobs[key] = _copy_list(value)
+
+    def add_media(self, message: ChunkMessage) -> None:
+        """Add audio, whose data and transcript arrive in pieces, annotations and images."""
+        if message.audio:
+            if self.audio is None:
+                self.audio = {}
+            for key, value in message.audio.items():
+                if key in _AUDIO_PIECES and isinstance(value, str):
+                    self.audio_pieces.setdefault(key, []).append(value)
+                elif value is not None or key not in self.audio:
+                    self.audio[key] = value
+        self.annotations.extend(message.annotations or ())
+        self.images.extend(message.images or ())
+
+
+def _copy_list(value: Any) -> Any:
+    return list(value) if isinstance(value, list) else value
