@@ -1,8 +1,10 @@
 """How a stream ends, completely or not, and what is left of it then."""
 
 import copy
+import json
 import pickle
 
+import attrs
 import pytest
 
 from aimlchat import (
@@ -12,7 +14,8 @@ from aimlchat import (
     StreamInterruptedError,
     StreamParser,
 )
-from aimlchat._protocol.parser import BODY, CLOSED, DONE, EVENTS, FAILED, PLAIN, START
+from aimlchat._protocol.parser import BODY, CLOSED, DONE, EVENTS, FAILED, LINES, PLAIN, START
+from aimlchat._protocol.whole import parse_completion
 
 DONE_EVENT = b"[DONE]"
 
@@ -183,6 +186,35 @@ class TestFaults:
             assert again.partial.text == "a"
 
 
+class TestIsComplete:
+    def test_a_stream_is_complete_once_its_end_was_noted(self, sse, chunk):
+        parser = StreamParser()
+        assert not parser.partial.is_complete
+        parser.feed(sse(chunk({"content": "a"}, finish="stop")))
+        assert not parser.partial.is_complete
+        parser.close()
+        assert parser.completion.is_complete
+        assert parser.completion != attrs.evolve(parser.completion, is_complete=False)
+
+    def test_a_stream_without_a_finish_reason_is_complete_after_done(self, read, chunk):
+        completion = read(chunk({"content": "a"}), DONE_EVENT).completion
+        assert (completion.is_complete, completion.finish_reason) == (True, None)
+
+    @pytest.mark.parametrize("reason", ["length", "content_filter", "odd", None])
+    def test_a_whole_body_is_complete_whatever_its_finish_reason(self, read_bytes, reason):
+        body = json.dumps(
+            {"choices": [{"message": {"content": "a"}, "finish_reason": reason}]}
+        ).encode()
+        assert read_bytes([body]).completion.is_complete
+        assert parse_completion(body).is_complete
+
+    def test_the_partial_of_an_error_is_not_complete(self, read, chunk):
+        for end in ((), (b"junk",), ({"error": "x"},)):
+            partial = read(chunk({"content": "a"}), *end).error.partial
+            assert not partial.is_complete
+            assert not pickle.loads(pickle.dumps(partial)).is_complete
+
+
 class TestCompletion:
     def test_the_completion_is_a_runtime_error_before_the_end(self, sse, chunk):
         parser = StreamParser()
@@ -238,6 +270,9 @@ class TestState:
             ([b" ", b"\xef\xbb"], [START, START, FAILED]),
             ([b"\n", b"<html>"], [START, FAILED, FAILED]),
             ([b"{"], [BODY, FAILED]),
+            ([TEXT[6:-1], STOP[6:-1]], [BODY, LINES, CLOSED]),
+            ([TEXT[6:-1] + TEXT[6:-1], b"[DONE]\n", TEXT], [LINES, DONE, DONE, CLOSED]),
+            ([TEXT[6:-1] + ERROR[6:-1]], [FAILED, FAILED]),
             ([b'{"choices":[{', b'"message":{"content":"a"}}]}'], [BODY, BODY, CLOSED]),
             ([b"data"], [EVENTS, FAILED]),
             ([TEXT, TEXT], [PLAIN, PLAIN, FAILED]),

@@ -27,6 +27,7 @@ async def test_a_page_that_sends_stop_keeps_what_it_has_received(
     completion = await server.result()
     assert isinstance(completion, Completion)
     assert (completion.text, completion.finish_reason) == ("One", None)
+    assert not completion.is_complete
 
 
 async def test_a_page_can_stop_a_silent_stream(

@@ -41,6 +41,7 @@ async def test_a_page_gets_reasoning_then_the_answer_then_the_end(server, emulat
     completion = await server.result()
     end = frames[-1]
     assert completion.finish_reason == "stop"
+    assert completion.is_complete
     assert end["finishReason"] == "stop"
     assert end["messageMetadata"]["cost"]["usd"] == completion.cost.usd == 0.004
     assert end["messageMetadata"]["usage"]["totalTokens"] == completion.usage.total_tokens
