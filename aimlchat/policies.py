@@ -73,7 +73,8 @@ class RetryPolicy:
     - ``attempts``: how many in all, the first one included; 1 disables retries.
     - ``base_delay``, ``max_delay``: the delay before the first retry is random, up to
       ``base_delay``; this bound doubles with each further retry, up to ``max_delay``.
-    - ``max_retry_after``: if the server asks for a longer wait, the call fails instead.
+    - ``max_retry_after``: if the server asks for a longer wait, the call fails instead. A run of
+      many calls stops when nothing has gone through for so long.
 
     A value out of range raises `ConfigurationError`.
     """

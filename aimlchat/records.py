@@ -26,6 +26,9 @@ class RetryRecord:
     - ``attempt``: the number of the attempt that failed, counted from 1.
     - ``delay``: the seconds until the next attempt.
     - ``error``: what ended the attempt.
+    - ``is_put_back``: whether a run of many calls has put the request back, after a rate limit, an
+      overload or a lost connection. Then the attempt does not count: the next one has the same
+      number, and starts after ``delay`` at the earliest, at the pace that the server accepts.
     """
 
     model: str
@@ -33,6 +36,7 @@ class RetryRecord:
     attempt: int
     delay: float
     error: AIMLChatError
+    is_put_back: bool = False
 
 
 @attrs.frozen

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from ._client.call import CallObserver
     from ._client.prepare import Request
+    from ._client.run_control import RunCall
     from .completions import Completion, Model
     from .iterators import CompletionIterator, StreamsIterator
     from .records import CallRecord, Progress, RetryRecord
@@ -297,7 +297,7 @@ class ChatSession:
         call_timeouts = self._timeouts if timeouts is None else check_policy(timeouts, Timeouts)
         call_retry = self._retry if retry is None else check_policy(retry, RetryPolicy)
 
-        def complete(request: Request, observer: CallObserver) -> Awaitable[Completion]:
+        def complete(request: Request, observer: RunCall) -> Awaitable[Completion]:
             spec = CallSpec(request, options, call_timeouts, call_retry, headers)
             return Call(self._context, spec, observer).complete()
 
@@ -338,10 +338,12 @@ class ChatSession:
         headers = mask_headers(headers)
         check_options(self.stream_many, options)
 
-        def stream(request: Request) -> DeltaStream:
-            return self._stream(request, options, timeouts, retry, headers)
+        def stream(request: Request, observer: RunCall) -> DeltaStream:
+            return self._stream(request, options, timeouts, retry, headers, observer)
 
-        producer = DeltaProducer(requests, stream, FixedConcurrency(concurrency))
+        producer = DeltaProducer(
+            requests, stream, concurrency=FixedConcurrency(concurrency), clock=self._clock
+        )
         return StreamsIterator(producer)
 
     async def models(self) -> list[Model]:
@@ -351,13 +353,14 @@ class ChatSession:
         """
         return await self._endpoints.models()
 
-    def _stream(
+    def _stream(  # noqa: PLR0917 - the arguments of `stream`, in their order
         self,
         request: Request,
         options: Mapping[str, Any],
         timeouts: Timeouts | None,
         retry: RetryPolicy | None,
         headers: Mapping[str, str] | None,
+        observer: RunCall | None = None,
     ) -> DeltaStream:
         spec = CallSpec(
             request,
@@ -368,7 +371,7 @@ class ChatSession:
             is_stream=True,
         )
         spec.freeze(self._context.defaults)
-        return DeltaStream(Call(self._context, spec))
+        return DeltaStream(Call(self._context, spec, observer))
 
 
 def endpoints_of(session: ChatSession) -> Endpoints:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
@@ -35,24 +35,15 @@ if TYPE_CHECKING:
     from .context import CallContext
     from .prepare import CallSpec, EndpointSpec
     from .rate_limit import Slot
+    from .run_control import RunCall
     from .timers import CallTimers
 
-__all__ = ["Call", "CallObserver"]
+__all__ = ["Call"]
 
 _SUCCESS = range(200, 300)
 _UNPREPARED = PreparedRequest("", {})
 _FIRST_ATTEMPT = (Attempt(1),)
 _T = TypeVar("_T")
-
-
-class CallObserver(Protocol):
-    """What is notified of the attempts of a call."""
-
-    def attempt_started(self) -> None:
-        """Note that an attempt is about to be sent."""
-
-    def attempt_failed(self, error: AIMLChatError) -> None:
-        """Note that an attempt, or the wait for one, has failed."""
 
 
 class Call:
@@ -82,7 +73,7 @@ class Call:
         self,
         context: CallContext,
         spec: CallSpec | EndpointSpec,
-        observer: CallObserver | None = None,
+        observer: RunCall | None = None,
     ) -> None:
         self._context = context
         self._spec: CallSpec | EndpointSpec | None = spec
@@ -113,7 +104,7 @@ class Call:
             context.transport.check()
             self._has_begun = True
             self.timers = context.scheduler.start(self._timeouts)
-        timers = self.timers
+        timers, is_put_back = self.timers, False
         try:
             if self._spec is not None:
                 self._request = self._spec.prepare(context.defaults)
@@ -121,12 +112,12 @@ class Call:
             delay: float | None = None
             while True:
                 if failure is not None:
-                    delay = self._delay_after(failure)
+                    delay, is_put_back = self._delay_after(failure)
                     if delay is None:
                         raise failure
                     if not timers.can_wait(delay):
                         raise self._deadline_error() from failure
-                    self._report_retry(failure, delay)
+                    self._report_retry(failure, delay, is_put_back=is_put_back)
                 try:
                     with timers:
                         if delay is not None:
@@ -183,10 +174,15 @@ class Call:
         context, timers = self._context, self.timers
         limiter = context.limiter
         slot: Slot | None = None
+        if self._observer is not None:
+            timers.start_retry_delay()
+            await self._observer.enter(limiter.pacer(request.model))
         if not limiter.is_unlimited:
             timers.start_queue()
             tokens = request.estimate_tokens() if limiter.counts_tokens else 0
-            slot = self._slot = await limiter.acquire(request.model, tokens)
+            slot = self._slot = await limiter.acquire(
+                request.model, tokens, is_paced=self._observer is not None
+            )
         response = None
         try:
             self._is_attempting = True
@@ -226,6 +222,8 @@ class Call:
     def attempt_succeeded(self) -> None:
         """Note that an attempt has yielded its first delta, or a whole completion."""
         self._context.retry_budget.record(failed=False)
+        if self._observer is not None:
+            self._observer.attempt_succeeded()
         self._request.body = None  # it is not sent again, and a stream may last long
 
     def fail_attempt(self, error: AIMLChatError) -> None:
@@ -241,15 +239,36 @@ class Call:
             return tuple(earlier)
         return (*earlier, Attempt(len(earlier) + 1)) if earlier else _FIRST_ATTEMPT
 
-    def _delay_after(self, error: AIMLChatError) -> float | None:
-        """Record a failed attempt; return the delay before the next one, None if it is final."""
+    def _delay_after(self, error: AIMLChatError) -> tuple[float | None, bool]:
+        """Record a failed attempt; return the delay before the next one, None if it is final.
+
+        The second value is whether the run puts the request back, so that the attempt does not
+        count.
+        """
         redact(error, self._context.api_key)
-        if self._observer is not None:
-            self._observer.attempt_failed(error)
+        delay = self._put_back_delay(error)
+        if delay is not None:
+            return delay, True
         delay = self._retry_delay(error)
         self._record_attempt(error, delay or 0.0)
         if isinstance(error, APIError):
             self._settle_tokens(0)  # a rejected request uses no tokens
+        return delay, False
+
+    def _put_back_delay(self, error: AIMLChatError) -> float | None:
+        observer, context = self._observer, self._context
+        if observer is None:
+            return None
+        observer.attempt_failed(error)
+        if not self._is_attempting or context.transport.is_closed:
+            return None
+        delay = observer.put_back(error, self._retry, context.scheduler.clock.random)
+        if delay is not None:
+            self._is_attempting = False
+            error.attempts = tuple(self._attempts)
+            self._settle_tokens(0)
+            if isinstance(error, APIError) and delay:
+                context.limiter.cool_down(self._request.model, delay)
         return delay
 
     def _retry_delay(self, error: AIMLChatError) -> float | None:
@@ -356,15 +375,16 @@ class Call:
             return attempts
         return (*attempts[:-1], attrs.evolve(attempts[-1], cause=outcome))
 
-    def _report_retry(self, error: AIMLChatError, delay: float) -> None:
+    def _report_retry(self, error: AIMLChatError, delay: float, *, is_put_back: bool) -> None:
         from aimlchat.records import RetryRecord  # noqa: PLC0415 - as in `finish`
 
         record = RetryRecord(
             model=self._request.model,
             client_request_id=self._request.client_request_id,
-            attempt=len(self._attempts),
+            attempt=len(self._attempts) + is_put_back,
             delay=delay,
             error=error,
+            is_put_back=is_put_back,
         )
         report_retry(self._context.on_retry, record)
 

@@ -41,6 +41,9 @@ class FixedConcurrency:
     def congested(self, epoch: int, in_flight: int) -> None:
         """Do nothing."""
 
+    def grow(self) -> None:
+        """Do nothing."""
+
 
 class AdaptiveConcurrency:
     """A limit that follows what the server can sustain: additive increase, multiplicative decrease.
@@ -81,6 +84,10 @@ class AdaptiveConcurrency:
                 self._decrease(self._limit)  # slowness does not say where the ceiling is
                 return
         self._limit = min(self._limit + self._increase(), self._max_limit)
+
+    def grow(self) -> None:
+        """Note that the server would accept more calls than are in flight."""
+        self._limit = min(self._limit + _SLOW_START_STEP, self._max_limit)
 
     def _increase(self) -> float:
         if self._ceiling == math.inf:

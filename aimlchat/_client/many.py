@@ -8,19 +8,12 @@ from collections import deque
 from collections.abc import Sized
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, Self, TypeVar
 
-from aimlchat.errors import (
-    AIMLChatError,
-    AuthenticationError,
-    ConfigurationError,
-    InsufficientCreditsError,
-    RateLimitError,
-    ServerError,
-    detach,
-)
+from aimlchat.errors import AIMLChatError, ConfigurationError, detach
 from aimlchat.records import Outcome, Progress
 
 from .hooks import call_hook
 from .pool import TaskPool
+from .run_control import Run, RunCall
 from .tally import Tally
 
 if TYPE_CHECKING:
@@ -29,15 +22,11 @@ if TYPE_CHECKING:
 
     from aimlchat.completions import Completion, Delta
 
-    from .call import CallObserver
     from .concurrency import Concurrency
     from .timers import Clock
 
 __all__ = ["CompletionProducer", "DeltaProducer", "Producer", "ResultIterator"]
 
-# These would hit every other request, too.
-_FATAL_ERRORS = (AuthenticationError, InsufficientCreditsError, ConfigurationError)
-_OVERLOAD_STATUSES = (503, 529)
 _MAX_WAITING_DELTAS = 64
 _T_co = TypeVar("_T_co", covariant=True)
 
@@ -125,49 +114,13 @@ class ResultIterator(Generic[_T_co]):
             pool.stop()
 
 
-class _ConcurrencyObserver:
-    """Reports the result of one of many calls to the concurrency limit."""
-
-    def __init__(self, producer: CompletionProducer, task: asyncio.Task[Any] | None) -> None:
-        self._producer = producer
-        self._task = task
-        self._epoch = producer.concurrency.epoch
-        self._sent_at: float | None = None
-        if task is not None:
-            producer.unsent.add(task)
-
-    def attempt_started(self) -> None:
-        """Start timing here, since the wait in our own queue says nothing about the server."""
-        self._sent_at = self._producer.clock.time()
-        self.close()
-
-    def attempt_failed(self, error: AIMLChatError) -> None:
-        """Report congestion, if the error is a sign of it."""
-        if isinstance(error, RateLimitError) or (
-            isinstance(error, ServerError) and error.status in _OVERLOAD_STATUSES
-        ):
-            in_flight = self._producer.pool.in_flight
-            self._producer.concurrency.congested(self._epoch, in_flight)
-
-    def succeeded(self) -> None:
-        """Report how long the last attempt took."""
-        if self._sent_at is not None:
-            seconds = self._producer.clock.time() - self._sent_at
-            self._producer.concurrency.succeeded(self._epoch, seconds)
-
-    def close(self) -> None:
-        """Note that the call is sent, or over, and no longer waits in the queue."""
-        if self._task is not None:
-            self._producer.unsent.discard(self._task)
-
-
 class CompletionProducer:
     """The calls behind a `CompletionIterator`."""
 
     def __init__(
         self,
         requests: Iterable[Any] | AsyncIterable[Any],
-        complete: Callable[[Any, CallObserver], Awaitable[Completion]],
+        complete: Callable[[Any, RunCall], Awaitable[Completion]],
         *,
         concurrency: Concurrency,
         ordered: bool,
@@ -179,10 +132,8 @@ class CompletionProducer:
             msg = f"budget_usd is {budget_usd!r}; give dollars, from 0, or None for no limit"
             raise ConfigurationError(msg)
         self.pool = TaskPool(requests, concurrency)
-        self.concurrency = concurrency
-        self.clock = clock
-        self.unsent: set[asyncio.Task[Any]] = set()
-        """The calls that have not been sent yet."""
+        self._clock = clock
+        self._run = Run(self.pool, clock, concurrency)
         self.tally = Tally()
         self.is_out_of_budget = False
         self._complete = complete
@@ -196,7 +147,7 @@ class CompletionProducer:
 
     def start(self) -> None:
         """Begin, in the running loop."""
-        self._start = self.clock.time()
+        self._start = self._clock.time()
         self.pool.start(self._work)
         self._check_budget()
 
@@ -215,12 +166,12 @@ class CompletionProducer:
         """Do nothing: each failure is an outcome."""
 
     async def _work(self, index: int, request: Any) -> None:
-        observer = _ConcurrencyObserver(self, asyncio.current_task())
+        observer = RunCall(self._run, asyncio.current_task())
         try:
             completion = await self._complete(request, observer)
-        except _FATAL_ERRORS:
-            raise
         except AIMLChatError as error:
+            if self._run.must_stop(error):
+                raise
             outcome = Outcome(index, request, error=detach(error))
         else:
             outcome = Outcome(index, request, completion)
@@ -247,11 +198,11 @@ class CompletionProducer:
         if self._budget is not None and self.tally.usd >= self._budget:
             self.is_out_of_budget = True
             self.pool.close_intake()
-            for task in tuple(self.unsent):
+            for task in tuple(self._run.unsent):
                 task.cancel()  # it has cost nothing yet
 
     def _progress(self) -> Progress:
-        tally, seconds = self.tally, self.clock.time() - self._start
+        tally, seconds = self.tally, self._clock.time() - self._start
         rate = tally.done / seconds if seconds > 0 else 0.0
         left = None
         if self._total is not None and rate > 0:
@@ -289,10 +240,13 @@ class DeltaProducer:
     def __init__(
         self,
         requests: Iterable[Any] | AsyncIterable[Any],
-        stream: Callable[[Any], _Stream],
+        stream: Callable[[Any, RunCall], _Stream],
+        *,
         concurrency: Concurrency,
+        clock: Clock,
     ) -> None:
         self.pool = TaskPool(requests, concurrency)
+        self._run = Run(self.pool, clock, concurrency)
         self.outcomes: dict[int, Outcome] = {}
         """The outcomes of the streams that have ended, by their index."""
         self._stream = stream
@@ -316,8 +270,9 @@ class DeltaProducer:
         return item
 
     async def _work(self, index: int, request: Any) -> None:
+        observer = RunCall(self._run)
         try:
-            async with self._stream(request) as stream:
+            async with self._stream(request, observer) as stream:
                 async for delta in stream:
                     # First come, first served, so that a fast stream does not starve a slow one.
                     while len(self._deltas) >= _MAX_WAITING_DELTAS:
@@ -327,10 +282,12 @@ class DeltaProducer:
                     self._deltas.append((index, delta))
                     self.pool.notify()
                 self.outcomes[index] = Outcome(index, request, stream.completion)
-        except _FATAL_ERRORS:
-            raise
         except AIMLChatError as error:
+            if self._run.must_stop(error):
+                raise
             self.outcomes[index] = Outcome(index, request, error=detach(error))
+        finally:
+            observer.close()
         self.pool.mark_consumed()
 
     def raise_late_failure(self) -> None:

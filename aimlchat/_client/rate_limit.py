@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
+from .pacing import Pacer
+
 if TYPE_CHECKING:
     from aimlchat.policies import Limits
 
@@ -120,6 +122,7 @@ class RateLimiter:
         self._requests = _MinuteWindow(limits.requests_per_minute or 0)
         self._tokens = _MinuteWindow(limits.tokens_per_minute or 0)
         self._cooldowns: dict[str, Cooldown] = {}
+        self._pacers: dict[str, Pacer] = {}
         self._is_limited = bool(self.concurrency or self._requests.limit or self._tokens.limit)
         self._clock = clock
 
@@ -133,21 +136,27 @@ class RateLimiter:
         """Whether the number of tokens of an attempt matters."""
         return self._tokens.limit > 0
 
-    async def acquire(self, model: str, tokens: int = 0) -> Slot:
+    def pacer(self, model: str) -> Pacer:
+        """Return what paces the attempts of runs with this model."""
+        self._enter_loop()
+        if (pacer := self._pacers.get(model)) is None:
+            pacer = self._pacers[model] = Pacer(self._clock)
+        return pacer
+
+    async def acquire(self, model: str, tokens: int = 0, *, is_paced: bool = False) -> Slot:
         """Return once an attempt may start; its slot has to be released.
 
         ``tokens`` is an estimate, to be corrected by `settle`; 0 for a request that uses none.
-        Cancelling is safe.
+        ``is_paced`` is for an attempt that a `Pacer` has admitted, so that it needs no ramp after a
+        cooldown. Cancelling is safe.
         """
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop:  # a semaphore belongs to one loop
-            self._loop, self._rate_lock = loop, asyncio.Lock()
-            self._semaphore = asyncio.Semaphore(self.concurrency) if self.concurrency else None
+        self._enter_loop()
         semaphore, rate_lock = self._semaphore, self._rate_lock
         reservation: Reservation | None = None
         is_reserved = rate_lock is None or not (self._requests.limit or self._tokens.limit)
         while True:
-            await self._wait_for_cooldown(model)
+            if not is_paced:
+                await self._wait_for_cooldown(model)
             if semaphore is not None:
                 await semaphore.acquire()
             slot = Slot(semaphore, reservation)
@@ -155,7 +164,7 @@ class RateLimiter:
                 if rate_lock is not None and not is_reserved:
                     slot.reservation = reservation = await self._reserve(rate_lock, tokens)
                     is_reserved = True
-                if not self._cooldown_left(model, 0.0):
+                if is_paced or not self._cooldown_left(model, 0.0):
                     return slot
             except BaseException:
                 slot.release()
@@ -186,6 +195,15 @@ class RateLimiter:
             cooldown.until = until
             longest = min(max(_SHORT_RAMP, seconds / 10), _MAX_RAMP)
             cooldown.ramp = max(min(seconds, longest), 0.0)
+        if pacer := self._pacers.get(model):
+            pacer.hold(seconds)
+
+    def _enter_loop(self) -> None:
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:  # semaphores, locks and timers belong to one loop
+            self._loop, self._rate_lock = loop, asyncio.Lock()
+            self._semaphore = asyncio.Semaphore(self.concurrency) if self.concurrency else None
+            self._pacers.clear()
 
     async def _wait_for_cooldown(self, model: str) -> None:
         if model not in self._cooldowns:

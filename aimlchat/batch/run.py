@@ -60,8 +60,9 @@ async def run(
         on_progress: called with a `Summary` at the start and after each result.
 
     Raises `InputError`, `BusyError` or `OutputFileError`, and `BrokenPipeError` if the reader of a
-    pipe has closed it. An error that concerns every request
-    (a rejected key, no credits left) is raised after all results that had arrived are written.
+    pipe has closed it. An error that concerns every request (a rejected key, no credits left, a
+    server that cannot be reached, or nothing that has gone through for
+    ``RetryPolicy.max_retry_after``) is raised after all results that had arrived are written.
     Cancelling is safe: it writes what has arrived, and abandons the requests in flight.
     """
     async with open_files(

@@ -70,7 +70,8 @@ def to_command_error(error: AIMLChatError) -> CommandError:
         return CommandInputError(str(error))
     advice = next((advice for kind, advice in _ADVICE if isinstance(error, kind)), "")
     attempts = f" (after {len(error.attempts)} attempts)" if len(error.attempts) > 1 else ""
-    return CommandError(f"{error}{attempts}", advice)
+    notes = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
+    return CommandError(f"{error}{attempts}{notes}", advice)
 
 
 def describe_os_error(error: OSError) -> str:

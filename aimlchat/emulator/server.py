@@ -56,6 +56,8 @@ class Emulator:
         faults: the classes that `chaos` draws from, such as `[Cut, Stall]`; None for all.
         capacity: how many chat requests are processed at the same time. Any further one gets a 429,
             and no response header announces the limit. None for no limit.
+        requests_per_second: how many chat requests are accepted in any second. Any further one gets
+            a 429 with `Retry-After`, in whole seconds. None for no limit.
         latency: the seconds before the headers of each response to a chat request.
 
     Raises:
@@ -74,6 +76,7 @@ class Emulator:
         chaos: float = 0.0,
         faults: Sequence[type[Fault]] | None = None,
         capacity: int | None = None,
+        requests_per_second: int | None = None,
         latency: float = 0.0,
     ) -> None:
         if form not in ("flat", "enveloped"):
@@ -88,6 +91,7 @@ class Emulator:
             seed=seed,
             chaos=Chaos(chaos, seed, faults),
             capacity=capacity,
+            requests_per_second=requests_per_second,
             latency=latency,
         )
         self._listener: Listener | None = None

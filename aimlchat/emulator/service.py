@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections import deque
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,7 @@ class Service:
         seed: int,
         chaos: Chaos,
         capacity: int | None,
+        requests_per_second: int | None,
         latency: float,
     ) -> None:
         self.script = Script()
@@ -70,6 +72,8 @@ class Service:
         self._seed = seed
         self._chaos = chaos
         self._capacity = capacity
+        self._requests_per_second = requests_per_second
+        self._accepted: deque[float] = deque()  # the times of the requests of the last second
         self._latency = latency
         self._in_flight = 0
         self._request_count = 0
@@ -152,6 +156,7 @@ class Service:
         record.fault = reply.fault
         if scripted is None:
             record.fault = self._chaos.draw(record.identities.number, response)
+        self._check_rate()
         if self._capacity is not None and self._in_flight >= self._capacity:
             raise RejectedRequestError(429, default_message(429))
         record.billed = is_billed(record.fault, response)
@@ -182,6 +187,17 @@ class Service:
             case _:
                 raise RejectedRequestError(404, f"Cannot {record.method} {record.path}")
         await send_response(None, response, writer)
+
+    def _check_rate(self) -> None:
+        if self._requests_per_second is None:
+            return
+        now = asyncio.get_running_loop().time()
+        accepted = self._accepted
+        while accepted and accepted[0] <= now - 1:
+            accepted.popleft()
+        if len(accepted) >= self._requests_per_second:
+            raise RejectedRequestError(429, default_message(429), headers={"Retry-After": "1"})
+        accepted.append(now)
 
     def _plan_response(
         self, record: RequestRecord, reply: Reply, generation: Generation

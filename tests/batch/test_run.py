@@ -6,7 +6,13 @@ import json
 
 import pytest
 
-from aimlchat import AuthenticationError, ChatSession, RetryPolicy, Timeouts
+from aimlchat import (
+    AuthenticationError,
+    ChatSession,
+    ConnectionFailedError,
+    RetryPolicy,
+    Timeouts,
+)
 from aimlchat.batch import run
 from aimlchat.emulator import Emulator, Stall
 
@@ -49,6 +55,26 @@ async def test_no_more_requests_are_in_flight_than_concurrency_allows(files):
         ChatSession("k", base_url=emulator.base_url, retry=RetryPolicy(attempts=1)) as session,
     ):
         assert (await run(session, files.source, files.target, concurrency=4)).is_success
+
+
+async def test_a_rate_limit_fails_no_request(files):
+    files.write_prompts(15)
+    async with (
+        Emulator(requests_per_second=10) as emulator,
+        ChatSession("k", base_url=emulator.base_url, retry=RetryPolicy(attempts=1)) as session,
+    ):
+        summary = await run(session, files.source, files.target)
+    assert summary.is_success
+    assert {result["attempts"] for result in files.results} == {1}
+
+
+async def test_a_server_that_cannot_be_reached_leaves_every_request_open(session, emulator, files):
+    files.write_prompts(12)
+    async with ChatSession("k", base_url="http://127.0.0.1:9/v1") as unreachable:
+        with pytest.raises(ConnectionFailedError):
+            await run(unreachable, files.source, files.target)
+    assert files.ids == []
+    assert (await run(session, files.source, files.target)).done == 12
 
 
 async def test_concurrency_auto_answers_all_requests(session, files):

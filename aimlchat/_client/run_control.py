@@ -1,0 +1,264 @@
+"""One run of many calls: which failures put a request back, and which of them end the run."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from aimlchat.errors import (
+    SERVER_ERRORS,
+    AIMLChatError,
+    APIError,
+    AuthenticationError,
+    ConfigurationError,
+    ConnectionFailedError,
+    InsufficientCreditsError,
+    RateLimitError,
+    RequestTimeoutError,
+    ServerError,
+    detach,
+)
+
+from .retry import is_retryable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aimlchat.policies import RetryPolicy
+
+    from .concurrency import Concurrency
+    from .pacing import Pacer, Window
+    from .pool import TaskPool
+    from .timers import Clock
+
+__all__ = ["Run", "RunCall"]
+
+# These would hit every other request, too.
+_FATAL_ERRORS = (AuthenticationError, InsufficientCreditsError, ConfigurationError)
+_CONGESTION_STATUSES = (503, 529)
+_OVERLOAD_STATUSES = (429, 529)
+# A 503 may also mean that one model or one route is gone, which no pause of the run cures.
+_OVERLOADED = r"overload|capacity|too many requests|rate.?limit|throttl|busy"
+_FIRST_RECONNECT_DELAY = 0.5
+_MAX_RECONNECT_DELAY = 8.0
+_RECHECK_SECONDS = 1.0
+
+
+def is_overload(error: AIMLChatError) -> bool:
+    """Return whether the server rejected a request unprocessed, because it has too many."""
+    if not isinstance(error, APIError):
+        return False
+    if error.status in _OVERLOAD_STATUSES:
+        return True
+    return error.status in SERVER_ERRORS and bool(
+        re.search(_OVERLOADED, error.message, re.IGNORECASE)
+    )
+
+
+def is_unreachable(error: AIMLChatError) -> bool:
+    """Return whether there was no connection, so that nothing was sent."""
+    if isinstance(error, RequestTimeoutError):
+        return error.phase == "connect"
+    return isinstance(error, ConnectionFailedError) and not error.sent
+
+
+class Run:
+    """What the calls of one run share.
+
+    A request is put back, and the run waits, if the server rejects it because of a rate limit or an
+    overload, or if a server that has responded before can no longer be reached. That ends when
+    nothing at all has gone through for ``max_retry_after``: then the run stops.
+    """
+
+    def __init__(self, pool: TaskPool, clock: Clock, concurrency: Concurrency) -> None:
+        self.clock = clock
+        self.concurrency = concurrency
+        self.in_flight = 0
+        """How many requests have been sent whose response is not complete."""
+        self.unsent: set[asyncio.Task[Any]] = set()
+        """The tasks of the calls that have not been sent yet."""
+        self.is_reached = False
+        """Whether the server has responded in this run, in whatever way."""
+        self._pool = pool
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._paused = 0  # calls that were put back and have not gone through since
+        self._progress_at = 0.0
+        self._max_pause = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._last_error: AIMLChatError | None = None
+
+    def must_stop(self, error: AIMLChatError) -> bool:
+        """Return whether the final error of a call would hit every other call, too."""
+        if isinstance(error, _FATAL_ERRORS):
+            return True
+        if isinstance(error, RateLimitError):  # the free tier is exhausted
+            return not is_retryable(error, is_stream=False)
+        return not self.is_reached and is_unreachable(error)
+
+    async def wait_for_place(self) -> None:
+        """Wait while a limit that has decreased has no place for a request that was put back."""
+        while self.in_flight >= self.concurrency.limit:
+            place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(place)
+            try:
+                await place
+            except asyncio.CancelledError:
+                if place.done() and not place.cancelled():
+                    self._wake_next()
+                raise
+
+    def leave(self) -> None:
+        """Note that a request is no longer in flight."""
+        self.in_flight -= 1
+        self._wake_next()
+
+    def _wake_next(self) -> None:
+        while self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():
+                place.set_result(None)
+                return
+
+    def note_progress(self) -> None:
+        """Note that a request has gone through."""
+        self.is_reached = True
+        self._progress_at = self.clock.time()
+
+    def pause(self, error: AIMLChatError, max_pause: float, *, is_new: bool) -> None:
+        """Note that a call was put back; ``is_new`` is whether it went through before."""
+        self._last_error = detach(error)
+        self._max_pause = max_pause
+        self._paused += is_new
+        if self._timer is None:
+            self._progress_at = self.clock.time()
+            self._timer = self.clock.call_later(max_pause, self._check)
+
+    def resume(self) -> None:
+        """Note that a call that was put back has gone through, or is over."""
+        self._paused -= 1
+        if not self._paused and self._timer is not None:
+            self._timer.cancel()
+            self._timer = self._last_error = None
+
+    def _check(self) -> None:
+        """Stop the run if nothing has gone through for too long."""
+        left = self._progress_at + self._max_pause - self.clock.time()
+        if self.in_flight:  # a model may take minutes for a response
+            left = max(left, _RECHECK_SECONDS)
+        if left > 0:
+            self._timer = self.clock.call_later(left, self._check)
+            return
+        error, self._timer = self._last_error, None
+        if error is not None:
+            error.add_note(
+                f"the run was stopped: no request has gone through for {self._max_pause:g} s"
+            )
+        self._pool.stop(error)
+
+
+class RunCall:
+    """Observes one call of a run, and decides whether a failed attempt puts it back."""
+
+    def __init__(self, run: Run, task: asyncio.Task[Any] | None = None) -> None:
+        self._run = run
+        self._task = task
+        self._epoch = run.concurrency.epoch
+        self._pacer: Pacer | None = None
+        self._window: Window
+        self._admitted_at = 0.0
+        self._sent_at: float | None = None
+        self._is_in_flight = False
+        self._is_paused = False
+        self._reconnects = 0
+        if task is not None:
+            run.unsent.add(task)
+
+    async def enter(self, pacer: Pacer) -> None:
+        """Wait until the pace of the server allows another attempt; cancelling is safe."""
+        self._pacer = pacer
+        self._window, self._admitted_at = await pacer.enter()
+        await self._run.wait_for_place()
+
+    def attempt_started(self) -> None:
+        """Start timing here, since the wait in our own queue says nothing about the server."""
+        self._sent_at = self._run.clock.time()
+        self._epoch = self._run.concurrency.epoch
+        self._is_in_flight = True
+        self._run.in_flight += 1
+        self._forget_task()
+
+    def attempt_failed(self, error: AIMLChatError) -> None:
+        """Note what the failure of an attempt, or of the wait for one, says about the server."""
+        run, pacer = self._run, self._pacer
+        is_congested = isinstance(error, RateLimitError) or (
+            isinstance(error, ServerError) and error.status in _CONGESTION_STATUSES
+        )
+        # Once the server is known to count requests in windows, fewer calls at once are no cure.
+        if is_congested and not (pacer is not None and pacer.is_learned):
+            run.concurrency.congested(self._epoch, run.in_flight)
+        self._land()
+        if isinstance(error, APIError) and not is_overload(error):
+            self._note_progress()
+        elif not is_unreachable(error):
+            run.is_reached = True
+
+    def put_back(
+        self, error: AIMLChatError, policy: RetryPolicy, random: Callable[[], float]
+    ) -> float | None:
+        """Return the seconds to wait if the request is put back, None if the attempt counts."""
+        run, pacer = self._run, self._pacer
+        if pacer is not None and is_overload(error) and is_retryable(error, is_stream=True):
+            retry_after = error.retry_after if isinstance(error, APIError) else None
+            pacer.rejected(self._window, self._admitted_at, retry_after)
+            delay = pacer.seconds_until_allowed()
+        elif run.is_reached and is_unreachable(error):
+            bound = min(_FIRST_RECONNECT_DELAY * 2**self._reconnects, _MAX_RECONNECT_DELAY)
+            delay = bound * (1.0 + random()) / 2
+            self._reconnects += bound < _MAX_RECONNECT_DELAY
+        else:
+            return None
+        run.pause(error, policy.max_retry_after, is_new=not self._is_paused)
+        self._is_paused = True
+        return delay
+
+    def attempt_succeeded(self) -> None:
+        """Note that the server has accepted the request."""
+        if self._pacer is not None:
+            self._pacer.accepted(self._window)
+        self._reconnects = 0
+        self._note_progress()
+
+    def succeeded(self) -> None:
+        """Report how long the last attempt took."""
+        run, pacer = self._run, self._pacer
+        if pacer is not None and pacer.is_learned:
+            if pacer.has_room:
+                run.concurrency.grow()  # too few calls to keep the pace of the server
+        elif self._sent_at is not None:
+            run.concurrency.succeeded(self._epoch, run.clock.time() - self._sent_at)
+
+    def close(self) -> None:
+        """Note that the call is over."""
+        self._land()
+        self._resume()
+        self._forget_task()
+
+    def _note_progress(self) -> None:
+        self._run.note_progress()
+        self._resume()
+
+    def _resume(self) -> None:
+        if self._is_paused:
+            self._is_paused = False
+            self._run.resume()
+
+    def _land(self) -> None:
+        if self._is_in_flight:
+            self._is_in_flight = False
+            self._run.leave()
+
+    def _forget_task(self) -> None:
+        if self._task is not None:
+            self._run.unsent.discard(self._task)
