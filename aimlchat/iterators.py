@@ -20,9 +20,9 @@ class CompletionIterator(ResultIterator[Outcome]):
     fails does not stop the others. A request that is rejected because of a rate limit or an
     overload is put back, and the run pauses. A failure that would hit all of them (an invalid key,
     no credits, a closed session, a server that was never reached, or nothing that has gone through
-    for ``RetryPolicy.max_retry_after``) stops the run: calls in flight are cancelled, outcomes that have arrived are
-    yielded, and then the failure is raised. Leaving early (``break``, an exception, cancelling,
-    `aclose`, or dropping the iterator) cancels the calls in flight.
+    for ``RetryPolicy.max_retry_after``) stops the run: calls in flight are cancelled, outcomes
+    that have arrived are yielded, and then the failure is raised. Leaving early (``break``, an
+    exception, cancelling, `aclose`, or dropping the iterator) cancels the calls in flight.
     """
 
     _producer: CompletionProducer

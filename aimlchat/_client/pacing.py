@@ -24,11 +24,14 @@ _LONGEST_WINDOW = 75.0
 _MIN_PROBE_DELAY = 0.1
 _MAX_PROBE_DELAY = 10.0
 _PROBE_BACKOFF = 0.2  # of the time since the server began to reject
+# After a trial has failed, a probe tries whether the next window opens earlier than expected.
 _EARLY = 0.9
+# A window in which everything was rejected began too early.
 _TOO_SHORT = 1.5
 # Timers and networks are not exact, and an attempt that is a little early is rejected.
 _MARGIN = 1.02
-_TRIAL_INTERVAL = 4  # windows
+# Windows from one that was too large until one again has more attempts than are known to fit.
+_TRIAL_INTERVAL = 4
 # A server that rejects does so quickly. A probe that is still running after twice the time that a
 # rejection took was accepted.
 _SILENCE = 2.0
@@ -64,6 +67,7 @@ class Window:
         self.sent = 0
         self.rejected = 0
         self.streak = -1
+        """The number of the streak of windows in which it was counted."""
         self.closed_at: float | None = None
         """When the first attempt that was rejected had started."""
 
@@ -94,9 +98,11 @@ class Pacer:
         self._growth = 1
         self._windows_until_trial = 0
         self._is_trial = False  # whether the window has more attempts than are known to fit
-        self._streak_accepted = 0  # since the last rejection that was taken into account
-        self._streak_windows = 0
+        # A streak is the windows from one with a rejection to the next. Their mean is the size for
+        # a token bucket, which may be full at first and nearly empty at the end.
         self._streak = 0
+        self._streak_accepted = 0
+        self._streak_windows = 0
         self._rejection_seconds = 0.0  # how long the last rejection took
 
     @property
@@ -195,6 +201,7 @@ class Pacer:
         return max(self._opens_at, self._floor)
 
     def _silent_at(self, probe: Window) -> float:
+        """Return when a probe without a response counts as accepted."""
         return probe.start + max(_SILENCE * self._rejection_seconds, _MIN_SILENCE)
 
     def _regular_at(self, probe: Window) -> float:
@@ -203,6 +210,7 @@ class Pacer:
         return expected if probe.start < expected else math.inf
 
     def _start(self, now: float) -> tuple[Window, float]:
+        """Count an attempt that starts in the window."""
         window = self._window
         if not window.sent and not window.rejected and not self.is_learned:
             window.start = now
@@ -229,6 +237,7 @@ class Pacer:
                 length = max(retry_after, open_for + retry_after - 1.0) * _MARGIN
                 self._learn(length, 1)
             return
+        # A server that has accepted less than half of a window accepts more before the next one.
         if self._length and was_accepting and window.sent - window.rejected > self._size / 2:
             self._opens_at, self._opens_with_probe = window.start + _EARLY * self._length, True
             return
@@ -241,6 +250,7 @@ class Pacer:
         self._opens_at, self._opens_with_probe = now + delay, True
 
     def _learn(self, length: float, size: int) -> None:
+        """Keep from now on to windows of this length."""
         self._length = max(length, _MIN_PROBE_DELAY)
         if not self.is_learned:
             self._size = size  # `_conclude` corrects it
@@ -249,6 +259,7 @@ class Pacer:
         """Open a window after a probe was accepted."""
         probe, good = self._window, self._last_good
         closed_at = good.start if good.closed_at is None else good.closed_at
+        # A server that rejects for a shorter time than it accepts needs no more than such pauses.
         if good.sent > good.rejected and closed_at - good.start <= probe.start - closed_at:
             self._learn(probe.length, good.sent - good.rejected)
         self._open(self._clock.time())
