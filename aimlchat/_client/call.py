@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
-import attrs
-
 from aimlchat._protocol.api_errors import error_from_response
 from aimlchat._protocol.whole import parse_completion
 from aimlchat.errors import (
@@ -349,43 +347,26 @@ class Call:
         hook = self._context.on_finish
         if hook is None and not logs_calls():
             return
-        from aimlchat.records import CallRecord  # noqa: PLC0415 - most sessions report nothing
+        from .call_records import build_call_record  # noqa: PLC0415 - most sessions report nothing
 
-        request = self._request
-        received = completion() if completion else None
-        record = CallRecord(
-            outcome=outcome,
-            model=request.model,
-            client_request_id=request.client_request_id,
-            inference_id=received.inference_id if received else _inference_id(error),
+        record = build_call_record(
+            self._request,
+            outcome,
+            self.attempts,
             duration=self.timers.elapsed if self._has_begun else 0.0,
+            received=completion() if completion else None,
+            error=error,
             first_reasoning=first_reasoning,
             first_answer=first_answer,
             deltas=deltas,
-            usage=received.usage if received else None,
-            cost=received.cost if received else None,
-            attempts=error.attempts if error else self._attempts_until(outcome),
-            error=error and detach(error),
         )
         report_call(hook, record)
 
-    def _attempts_until(self, outcome: CallOutcome) -> tuple[Attempt, ...]:
-        attempts = self.attempts
-        if outcome == "complete" or not self._is_attempting:
-            return attempts
-        return (*attempts[:-1], attrs.evolve(attempts[-1], cause=outcome))
-
     def _report_retry(self, error: AIMLChatError, delay: float, *, is_put_back: bool) -> None:
-        from aimlchat.records import RetryRecord  # noqa: PLC0415 - as in `finish`
+        from .call_records import build_retry_record  # noqa: PLC0415 - as in `finish`
 
-        record = RetryRecord(
-            model=self._request.model,
-            client_request_id=self._request.client_request_id,
-            attempt=len(self._attempts) + is_put_back,
-            delay=delay,
-            error=error,
-            is_put_back=is_put_back,
-        )
+        number = len(self._attempts) + is_put_back
+        record = build_retry_record(self._request, number, delay, error, is_put_back=is_put_back)
         report_retry(self._context.on_retry, record)
 
 
@@ -395,9 +376,3 @@ def _parse_completion(data: bytes, opened: OpenResponse) -> Completion:
 
 def _has_answer(partial: Completion) -> bool:
     return any(choice.text or choice.reasoning or choice.tool_calls for choice in partial.choices)
-
-
-def _inference_id(error: AIMLChatError | None) -> str | None:
-    if isinstance(error, APIError):
-        return error.inference_id
-    return error.partial.inference_id if error is not None else None
