@@ -49,6 +49,7 @@ _DATA_URI = re.compile(r"data:([^;,]*)(?:;[^;,]*)*?;base64,", re.IGNORECASE)  # 
 # More than any vendor takes in a request: 32 MB (Anthropic) to 100 MB (Gemini).
 _MAX_FILE_BYTES = 128 * 1024 * 1024
 _SAMPLE_SIZE = 64 * 1024
+_MAX_QUOTED = 60
 _MEDIA_TYPE_ALIASES = {
     "image/jpg": "image/jpeg",
     "audio/mp3": "audio/mpeg",
@@ -337,20 +338,23 @@ class ToolCall:
         its text is not a JSON object.
         """
         if not self.complete:
-            msg = f"tool call {self.name!r} was cut off; see .raw_arguments"
+            msg = f"tool call {self.name[:_MAX_QUOTED]!r} was cut off; see .raw_arguments"
             raise ProtocolError(msg)
         if self.type == "custom":
-            msg = f"tool call {self.name!r} is of a custom tool: its input is .raw_arguments"
+            msg = (
+                f"tool call {self.name[:_MAX_QUOTED]!r} is of a custom tool: its input is"
+                " .raw_arguments"
+            )
             raise ProtocolError(msg)
         try:
             arguments = json.loads(self.raw_arguments.strip() or "{}", strict=False)
             if isinstance(arguments, str) and arguments.lstrip().startswith("{"):
                 arguments = json.loads(arguments, strict=False)
         except (ValueError, RecursionError) as error:
-            msg = f"the arguments of tool call {self.name!r} are not JSON: {error}"
+            msg = f"the arguments of tool call {self.name[:_MAX_QUOTED]!r} are not JSON: {error}"
             raise ProtocolError(msg) from error
         if not isinstance(arguments, dict):
-            msg = f"the arguments of tool call {self.name!r} are not a JSON object"
+            msg = f"the arguments of tool call {self.name[:_MAX_QUOTED]!r} are not a JSON object"
             raise ProtocolError(msg)
         return arguments
 

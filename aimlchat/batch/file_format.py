@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
+from aimlchat._wide_encodings import find_wide_encoding
+
 __all__ = ["BYTE_ORDER_MARK", "SAMPLE_SIZE", "describe_format", "strip_line"]
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 SAMPLE_SIZE = 64 * 1024
 """How many bytes from the beginning of a file decide its format."""
 
-# Longer signatures come first: the mark of UTF-32 begins with that of UTF-16.
 _SIGNATURES = (
     (b"\x1f\x8b", "compressed with gzip", "decompress it, as in: zcat {name} | aimlchat batch -"),
     (b"BZh", "compressed with bzip2", "decompress it, as in: bzcat {name} | aimlchat batch -"),
@@ -18,14 +19,8 @@ _SIGNATURES = (
     (b"(\xb5/\xfd", "compressed with zstd", "decompress it: zstdcat {name} | aimlchat batch -"),
     (b"PK\x03\x04", "a ZIP archive or an Excel file", "export it as lines of JSON"),
     (b"PAR1", "a Parquet file", "export it as lines of JSON"),
-    (b"\xff\xfe\0\0", "UTF-32", "convert it: iconv -f UTF-32 -t UTF-8 {name}"),
-    (b"\0\0\xfe\xff", "UTF-32", "convert it: iconv -f UTF-32 -t UTF-8 {name}"),
-    (b"\xff\xfe", "UTF-16", "convert it: iconv -f UTF-16 -t UTF-8 {name}"),
-    (b"\xfe\xff", "UTF-16", "convert it: iconv -f UTF-16 -t UTF-8 {name}"),
 )
 _JSON_ARRAY = re.compile(rb"\s*\[\s*[\[{\]]|\s*\[\s*$")
-# Text in other scripts has fewer zeros than ASCII.
-_MIN_SHARE_OF_ZEROS = 0.25
 
 
 def describe_format(sample: bytes, name: str) -> str | None:
@@ -38,8 +33,11 @@ def describe_format(sample: bytes, name: str) -> str | None:
     for signature, description, advice in _SIGNATURES:
         if sample.startswith(signature):
             return f"it is {description}, not lines of JSON; {advice.format(name=name)}"
+    if encoding := find_wide_encoding(sample):
+        return f"it is {encoding}, not UTF-8; convert it: iconv -f {encoding} -t UTF-8 {name}"
     if b"\0" in sample:
-        return _describe_nulls(sample, name)
+        position = sample.index(b"\0")
+        return f"it is binary (byte {position} is zero), not lines of JSON in UTF-8"
     if _JSON_ARRAY.match(sample.removeprefix(BYTE_ORDER_MARK)):
         return (
             "it is a JSON array, not one JSON object per line; convert it:"
@@ -56,15 +54,3 @@ def strip_line(line: bytes) -> bytes:
     if line.startswith(b"{"):
         return line
     return line.strip().removeprefix(BYTE_ORDER_MARK).strip()
-
-
-def _describe_nulls(sample: bytes, name: str) -> str:
-    # In UTF-16, every other byte of JSON's own characters is zero.
-    for encoding, zeros, characters in (
-        ("UTF-16LE", sample[1::2], sample[::2]),
-        ("UTF-16BE", sample[::2], sample[1::2]),
-    ):
-        if zeros.count(0) > len(zeros) * _MIN_SHARE_OF_ZEROS and b"\0" not in characters:
-            return f"it is {encoding}, not UTF-8; convert it: iconv -f {encoding} -t UTF-8 {name}"
-    position = sample.index(b"\0")
-    return f"it is binary (byte {position} is zero), not lines of JSON in UTF-8"

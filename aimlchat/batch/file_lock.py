@@ -8,7 +8,14 @@ import sys
 
 __all__ = ["NO_LOCKS", "lock_file"]
 
-NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
+NO_LOCKS = (
+    errno.ENOLCK,
+    errno.EOPNOTSUPP,
+    errno.ENOTSUP,
+    errno.ENOSYS,
+    errno.EINVAL,
+    errno.EBADF,
+)
 """What file systems without locks report; some network and FUSE file systems have none."""
 
 # Windows locks bytes instead of files, and others cannot read a locked byte: lock one far beyond

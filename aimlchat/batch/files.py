@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -13,6 +15,7 @@ import attrs
 from aimlchat.errors import AIMLChatError
 
 from .errors import InputError, OutputFileError
+from .file_arguments import check_source, check_target
 from .input_file import InputFile
 from .known_ids import ON_SERVER, KnownIds, hash_id, parse_digest
 from .output import Output, open_output
@@ -50,15 +53,17 @@ async def open_files(
 ) -> AsyncIterator[BatchFiles]:
     """Open and check both files; the output is not changed before the whole input is checked.
 
-    Raises `InputError`, `BusyError` or `OutputFileError`.
+    Raises `InputError`, `BusyError` or `OutputFileError`; `TypeError` for files of another type.
     """
+    check_source(source)
+    check_target(target)
     may_wait_for_reader = isinstance(target, str | Path) and is_pipe(target)
     async with (
         _open(partial(InputFile, source, model), may_block=is_pipe(source)) as input_file,
         _open(partial(open_output, target), may_block=may_wait_for_reader) as output,
     ):
-        if output.path is not None and input_file.is_same_file(output.path):
-            msg = f"{output.path} is the input; give the output another name"
+        if _are_same_file(input_file.get_descriptor(), output.get_descriptor()):
+            msg = f"{output.name} is the input; write the results to another file"
             raise InputError(msg)
         known_ids = KnownIds()
         await output.read(known_ids)
@@ -105,6 +110,15 @@ async def _open(open_file: Callable[[], _File], *, may_block: bool) -> AsyncIter
 def _close_result(opening: asyncio.Future[_File]) -> None:
     if opening.exception() is None:
         opening.result().close()
+
+
+def _are_same_file(source: int | None, target: int | None) -> bool:
+    """Return whether two descriptors are of one regular file, by whatever names."""
+    if source is None or target is None:
+        return False
+    status = os.fstat(source)
+    # A terminal or a socket may well be both.
+    return stat.S_ISREG(status.st_mode) and os.path.samestat(status, os.fstat(target))
 
 
 def _add_server_batches(batches: ServerBatches, known_ids: KnownIds, *, server_side: bool) -> bool:

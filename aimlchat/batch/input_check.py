@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from aimlchat._payload.json_values import describe
+
 from .errors import InputError
 from .known_ids import FAILED, IN_INPUT, IN_OUTPUT, ON_SERVER, hash_id
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["CheckedInput", "InputCheck"]
 
 _MAX_TOLD = 10
+_MAX_PROBLEM_LENGTH = 1_000
 
 
 @attrs.frozen
@@ -60,7 +63,7 @@ class InputCheck:
             (request.build_params if server_side else request.build_body)()
             digest = request.compute_digest()
         except ValueError as error:
-            self._add_problem(number, f"the request {custom_id!r}: {error}")
+            self._add_problem(number, f"the request {describe(custom_id)}: {error}")
             return False
         key = hash_id(custom_id)
         flags = self._known_ids.get_flags(key)
@@ -99,7 +102,9 @@ class InputCheck:
         """Add a line whose id an earlier line has; ``find_line`` returns the number of that one."""
         # Finding it takes another reading of the file.
         first = find_line(custom_id) if len(self._problems) < _MAX_TOLD else 0
-        problem = f"line {first} already has the id {custom_id!r}; give each request its own id"
+        problem = (
+            f"line {first} already has the id {describe(custom_id)}; give each request its own id"
+        )
         self._add_problem(number, problem)
 
     def finish(self) -> CheckedInput:
@@ -131,8 +136,9 @@ class InputCheck:
 
     def _add_changed(self, number: int, custom_id: str | int) -> None:
         problem = (
-            f"the request {custom_id!r} differs from the one whose result the output already has,"
-            " perhaps only in its model; give it another id, or write to another output"
+            f"the request {describe(custom_id)} differs from the one whose result the output"
+            " already has, perhaps only in its model; give it another id, or write to another"
+            " output"
         )
         self._add_problem(number, problem)
 
@@ -140,5 +146,7 @@ class InputCheck:
         self._problem_count += 1
         self._first_problem = self._first_problem or number
         if self._problem_count <= _MAX_TOLD:
-            # A value of the user's may contain line breaks.
-            self._problems.append(f"{self._name}, line {number}: {' '.join(problem.split())}")
+            # A value of the user's may contain line breaks, and be of any length.
+            text = " ".join(problem[:_MAX_PROBLEM_LENGTH].split())
+            more = "..." if len(problem) > _MAX_PROBLEM_LENGTH else ""
+            self._problems.append(f"{self._name}, line {number}: {text}{more}")

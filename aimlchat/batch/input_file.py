@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import tempfile
 import zlib
@@ -19,7 +18,7 @@ from .file_format import SAMPLE_SIZE, describe_format, strip_line
 from .input_check import InputCheck
 from .input_lines import parse_line
 from .known_ids import hash_id
-from .streams import is_text_stream, open_stream, read_block
+from .streams import get_descriptor, open_stream, read_block
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,9 +65,6 @@ class InputFile:
             self._file = _open(Path(source), self.name)
         else:
             self.name = _STDIN if _is_stdin(source) else _STREAM
-            if is_text_stream(source):
-                msg = f"{self.name} is open as text; open it as bytes, or give its path"
-                raise InputError(msg)
             self._file = source if source.seekable() else _copy(source, self.name)
         self._is_owned = self._file is not source
         try:
@@ -80,12 +76,9 @@ class InputFile:
             self.close()
             raise
 
-    def is_same_file(self, path: Path) -> bool:
-        """Return whether this is the file at a path, under whatever name it was opened."""
-        try:
-            return os.path.samestat(os.fstat(self._file.fileno()), path.stat())
-        except (OSError, AttributeError):  # a stream in memory has no descriptor
-            return False
+    def get_descriptor(self) -> int | None:
+        """Return the descriptor of the file; None for a stream in memory."""
+        return get_descriptor(self._file)
 
     def close(self) -> None:
         """Close the file, unless it is the caller's own stream."""

@@ -12,10 +12,11 @@ import attrs
 import msgspec
 
 from aimlchat._client.prepare import RawRequest
+from aimlchat._payload.json_values import describe
 from aimlchat.errors import InvalidRequestError
 from aimlchat.request import ChatRequest
 
-from .known_ids import DIGEST_SIZE
+from .known_ids import DIGEST_SIZE, normalize_id
 
 __all__ = ["BatchRequest", "InputRequest", "parse_line"]
 
@@ -29,6 +30,9 @@ _OPTIONS = frozenset(field.alias for field in attrs.fields(ChatRequest)) - {
     "dialect",
     "client_request_id",
 }
+# How many names of unknown options an error message has, and how much of each.
+_MAX_NAMES = 5
+_MAX_NAME_LENGTH = 60
 # UTF-16's halves of a character, each encoded as if it were a character.
 _ENCODED_SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 # Sorted keys, so that a file rewritten by another tool still has the same requests.
@@ -91,11 +95,11 @@ class InputRequest(msgspec.Struct, frozen=True):
 
         Raises `ValueError` if the request cannot be sent there.
         """
-        model = str(self.content.get("model"))
-        if "claude" not in model.lower():
+        model = self.content.get("model")
+        if "claude" not in str(model).lower():
             _refuse(
-                f"the vendor's batch endpoint only has Claude, not {model}; name a Claude model, or"
-                " run without server-side batches"
+                f"the vendor's batch endpoint only has Claude, not {describe(model)}; name a Claude"
+                " model, or run without server-side batches"
             )
         if self.is_prompt:
             request = self._build_request().options(dialect="anthropic")
@@ -107,8 +111,9 @@ class InputRequest(msgspec.Struct, frozen=True):
             role = message.get("role") if isinstance(message, dict) else None
             if role not in _SERVER_ROLES:
                 _refuse(
-                    f"a message's role is {role!r}; the vendor's batch endpoint takes Anthropic's"
-                    " format: give the roles user and assistant, and the system prompt in `system`"
+                    f"a message's role is {describe(role)}; the vendor's batch endpoint takes"
+                    " Anthropic's format: give the roles user and assistant, and the system prompt"
+                    " in `system`"
                 )
         if "max_tokens" not in self.content:
             _refuse("the vendor's batch endpoint needs `max_tokens` in the body; add it")
@@ -185,10 +190,11 @@ def _describe_broken_json(line: bytes, error: ValueError) -> str:
 
 
 def _parse_body_line(fields: dict[str, Any], model: str) -> InputRequest:
-    custom_id = _check_id(fields.get("custom_id"), "custom_id")
+    id_name = "id" if "id" in fields and "custom_id" not in fields else "custom_id"
+    custom_id = _check_id(fields.get(id_name), id_name)
     method, url, body = fields.get("method", "POST"), fields.get("url", _URLS[0]), fields["body"]
-    if method != "POST":
-        _refuse(f"the `method` is {method!r}; give POST, or leave it out")
+    if not isinstance(method, str) or method.upper() != "POST":
+        _refuse(f"the `method` is {describe(method)}; give POST, or leave it out")
     if not isinstance(url, str):
         _refuse(f"the `url` is not text; give {_URLS[0]}, or leave it out")
     _check_url(url, _SERVER_URLS)
@@ -214,10 +220,9 @@ def _parse_prompt_line(fields: dict[str, Any], model: str) -> InputRequest:
         _refuse("the `prompt` is empty or not text; for other content give `messages` or a `body`")
     unknown = fields.keys() - _OPTIONS - {"prompt", "messages"}
     if unknown:
-        _refuse(
-            f"{', '.join(sorted(unknown))}: a prompt has no such option; remove it, or send it in"
-            " `extra`"
-        )
+        names = ", ".join(map(_shorten, sorted(unknown)[:_MAX_NAMES]))
+        more = f" and {len(unknown) - _MAX_NAMES:,} more" if len(unknown) > _MAX_NAMES else ""
+        _refuse(f"{names}{more}: a prompt has no such option; remove it, or send it in `extra`")
     names_model = fields.get("model") is not None
     if not names_model:
         fields["model"] = model
@@ -225,17 +230,22 @@ def _parse_prompt_line(fields: dict[str, Any], model: str) -> InputRequest:
 
 
 def _check_id(custom_id: Any, name: str) -> str | int:
-    if isinstance(custom_id, bool) or not isinstance(custom_id, str | int) or custom_id == "":
-        found = "None or missing" if custom_id is None else repr(custom_id)
+    normalized = normalize_id(custom_id)
+    if normalized is None or normalized == "":
+        found = "None or missing" if custom_id is None else describe(custom_id)
         _refuse(f"the `{name}` is {found}; give each request text or a whole number as its id")
-    return custom_id
+    return normalized
+
+
+def _shorten(name: str) -> str:
+    return f"{name[:_MAX_NAME_LENGTH]}..." if len(name) > _MAX_NAME_LENGTH else name
 
 
 def _check_url(url: str, accepted: tuple[str, ...]) -> None:
     if url not in accepted:
         _refuse(
-            f"the `url` is {url!r}, and only chat completions are answered here; give {accepted[0]}"
-            " with a body for it, or leave the `url` out"
+            f"the `url` is {describe(url)}, and only chat completions are answered here; give"
+            f" {accepted[0]} with a body for it, or leave the `url` out"
         )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from aimlchat._json import decode_json
+from aimlchat._payload.json_values import describe
 from aimlchat.errors import ProtocolError
 
 from .cooperative import iterate_cooperatively
@@ -17,7 +18,7 @@ from .disk import describe_reason, sync_file, sync_folder
 from .errors import BusyError, InputError, OutputFileError
 from .file_format import SAMPLE_SIZE, describe_format, strip_line
 from .file_lock import NO_LOCKS, lock_file
-from .known_ids import FAILED, IN_INPUT, IN_OUTPUT, KnownIds, hash_id, parse_digest
+from .known_ids import FAILED, IN_INPUT, IN_OUTPUT, KnownIds, hash_id, normalize_id, parse_digest
 from .server_batches import ServerBatches
 
 if TYPE_CHECKING:
@@ -57,17 +58,19 @@ class _Result(msgspec.Struct):
 
     @property
     def has_failed(self) -> bool:
-        return bytes(self.error) != b"null" or bool(self.response and self.response.is_error)
+        # Neither a response nor an error is no answer.
+        return bytes(self.error) != b"null" or self.response is None or self.response.is_error
 
 
 class _ResultOfOtherForm(_Result):
-    """A result whose response is not an object."""
+    """A result whose response is not an object, or whose id is a float."""
 
+    custom_id: Any
     response: Any = None
 
     @property
     def has_failed(self) -> bool:
-        return bytes(self.error) != b"null"
+        return bytes(self.error) != b"null" or self.response is None
 
 
 _decode_result = msgspec.json.Decoder(_Result).decode
@@ -116,7 +119,7 @@ class Journal:
             if known_ids.get_flags(key):
                 msg = (
                     f"{self.path}, line {number}: an earlier line already has the id"
-                    f" {result.custom_id!r}; delete one of the two"
+                    f" {describe(result.custom_id)}; delete one of the two"
                 )
                 raise InputError(msg, line=number)
             flags = IN_OUTPUT | FAILED if result.has_failed else IN_OUTPUT
@@ -149,6 +152,10 @@ class Journal:
             self._is_torn = len(rest) < len(line)
             raise
         self._size += len(line)
+
+    def get_descriptor(self) -> int:
+        """Return the descriptor of the file."""
+        return self._file
 
     def sync(self) -> None:
         """Have the system write the file to the disk. Raises `OutputFileError`."""
@@ -208,9 +215,16 @@ class Journal:
         except (msgspec.DecodeError, UnicodeDecodeError):
             pass
         try:
-            return _decode_other_form(text)
+            result = _decode_other_form(text)
+        except RecursionError:
+            return self._parse_nested(number, text)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self._error(number, line, error) from error
+        custom_id = normalize_id(result.custom_id)
+        if custom_id is None:
+            raise self._error(number, line, f"its custom_id is {describe(result.custom_id)}")
+        result.custom_id = custom_id
+        return result
 
     def _parse_nested(self, number: int, line: bytes) -> _Result:
         """Parse a result whose body is nested too deeply for the fast decoder."""
@@ -219,8 +233,8 @@ class Journal:
         except ProtocolError as error:
             raise self._error(number, line, error) from error
         fields = document if isinstance(document, dict) else {}
-        custom_id = fields.get("custom_id")
-        if not isinstance(custom_id, str | int) or isinstance(custom_id, bool):
+        custom_id = normalize_id(fields.get("custom_id"))
+        if custom_id is None:
             raise self._error(number, line, "it has no custom_id")
         failure = b"null" if fields.get("error") is None else b"{}"
         response = fields.get("response")

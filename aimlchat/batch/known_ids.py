@@ -15,6 +15,7 @@ __all__ = [
     "SENT",
     "KnownIds",
     "hash_id",
+    "normalize_id",
     "parse_digest",
 ]
 
@@ -37,6 +38,7 @@ _MODEL_BITS = 19
 _MODEL = (1 << _MODEL_BITS) - 1 << _FLAG_BITS
 _CONTENT = ~(_MODEL | _FLAGS)
 
+_MAX_EXACT_FLOAT = 2**53
 _INITIAL_SLOTS = 1024
 _SLOT_BYTES = 8
 _MAX_LOAD = 0.7
@@ -45,6 +47,17 @@ _MAX_LOAD = 0.7
 def hash_id(custom_id: str | int) -> int:
     """Return the key of a custom id: 64 bits, never 0. A number has the key of its digits."""
     return int.from_bytes(blake2b(str(custom_id).encode(), digest_size=8).digest(), "big") or 1
+
+
+def normalize_id(value: Any) -> str | int | None:
+    """Return a custom id; None for a value that is not one.
+
+    A whole number that is written as a float is an integer: pandas writes 1.0 for 1 in a column
+    that has gaps.
+    """
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _MAX_EXACT_FLOAT:
+        return int(value)
+    return value if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
 def parse_digest(text: Any) -> bytes:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from .errors import OutputFileError
 from .journal import Journal, describe_os_error
-from .streams import is_text_stream, open_stream, write_block
+from .streams import get_descriptor, open_stream, write_block
 
 if TYPE_CHECKING:
     from .known_ids import KnownIds
@@ -26,6 +27,10 @@ class OutputStream:
         self._file = file
         self._is_owned = owned
         self._written = 0
+
+    def get_descriptor(self) -> int | None:
+        """Return the descriptor of the stream; None for one in memory."""
+        return get_descriptor(self._file)
 
     async def read(self, known_ids: KnownIds) -> None:
         """Do nothing: no earlier results can be read from a stream."""
@@ -70,13 +75,10 @@ def open_output(target: str | Path | IO[bytes]) -> Output:
     Raises `OutputFileError`, and `BusyError` if another run is writing to the file.
     """
     if not isinstance(target, str | Path):
-        if is_text_stream(target):
-            msg = "the output is open as text; open it as bytes, or give its path"
-            raise OutputFileError(msg)
         return OutputStream(target, "the output", owned=False)
     path = Path(target)
     try:
-        resolved = path.resolve()
+        resolved = _resolve(path)
         if _is_stream(path, resolved):
             return OutputStream(open_stream(path, "wb"), str(target), owned=True)
         return Journal(resolved)
@@ -87,7 +89,12 @@ def open_output(target: str | Path | IO[bytes]) -> Output:
 def is_stream(target: str | Path) -> bool:
     """Return whether a path is that of a pipe, a device or anything else that is not a journal."""
     path = Path(target)
-    return _is_stream(path, path.resolve())
+    return _is_stream(path, _resolve(path))
+
+
+def _resolve(path: Path) -> Path:
+    """Follow the links of a path; one in a loop stays, and opening it reports that."""
+    return Path(os.path.realpath(path))  # `Path.resolve` raises RuntimeError before Python 3.13
 
 
 def _is_stream(path: Path, resolved: Path) -> bool:

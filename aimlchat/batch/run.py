@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, Literal
 
+from aimlchat._payload.limits import check_model
 from aimlchat.errors import AIMLChatError
 
 from .files import BatchFiles, open_files
@@ -66,7 +67,10 @@ async def run(
     Cancelling is safe: it writes what has arrived, and abandons the requests in flight.
     """
     async with open_files(
-        source, target, model or session.model, retry_failed=retry_failed
+        source,
+        target,
+        session.model if model is None else check_model(model),
+        retry_failed=retry_failed,
     ) as files:
         writer = ResultWriter(files.output)
         progress = ProgressReporter(files.checked, on_progress)

@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
+from aimlchat._payload.limits import check_model
 from aimlchat.errors import (
     AIMLChatError,
     BadRequestError,
@@ -70,7 +71,11 @@ async def run_on_server(
     continue on the server.
     """
     async with open_files(
-        source, target, model or session.model, retry_failed=retry_failed, server_side=True
+        source,
+        target,
+        session.model if model is None else check_model(model),
+        retry_failed=retry_failed,
+        server_side=True,
     ) as files:
         if files.output.path is None:
             msg = f"server-side batches need a file as their output, and {target} is not a file"

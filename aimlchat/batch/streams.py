@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 import re
 import select
+import stat
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["is_pipe", "is_text_stream", "open_stream", "read_block", "write_block"]
+__all__ = ["get_descriptor", "is_pipe", "open_stream", "read_block", "write_block"]
 
 _DESCRIPTOR = re.compile(r"/dev/(?:fd/(\d+)|(stdin|stdout|stderr))|/proc/self/fd/(\d+)")
 _STANDARD = {"stdin": 0, "stdout": 1, "stderr": 2}
@@ -41,14 +41,20 @@ def open_stream(path: Path, mode: Literal["rb", "wb"]) -> IO[bytes]:
 def is_pipe(file: str | Path | IO[bytes]) -> bool:
     """Return whether to open or copy a file may block: it is a pipe, a terminal or a device."""
     if isinstance(file, str | Path):
-        path = Path(file)
-        return path.exists() and not (path.is_file() or path.is_dir())
+        try:
+            mode = Path(file).stat().st_mode
+        except OSError:
+            return False  # opening the file reports the error
+        return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
     return not file.seekable()
 
 
-def is_text_stream(stream: Any) -> bool:
-    """Return whether a stream is open as text, so that it cannot read or write bytes."""
-    return isinstance(stream, io.TextIOBase)
+def get_descriptor(stream: IO[bytes]) -> int | None:
+    """Return the descriptor of a stream; None for one in memory."""
+    try:
+        return stream.fileno()
+    except (OSError, AttributeError):
+        return None
 
 
 def read_block(stream: IO[bytes], size: int) -> bytes:

@@ -6,12 +6,16 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING
 
+from aimlchat._payload.json_values import describe
+
 from .errors import OutputFileError
 
 if TYPE_CHECKING:
     from .output import Output
 
 __all__ = ["ResultWriter"]
+
+_MAX_TOLD = 20
 
 
 class ResultWriter:
@@ -45,8 +49,12 @@ class ResultWriter:
             return
         msg = f"{self._output.name} cannot be written: {self._reason}; no further request was sent"
         if self._unwritten:
-            ids = ", ".join(repr(custom_id) for custom_id, _ in self._unwritten)
-            msg += f", and the results of these could not be written: {ids}"
+            ids = [describe(custom_id) for custom_id, _ in self._unwritten]
+            more = f" and {len(ids) - _MAX_TOLD:,} more" if len(ids) > _MAX_TOLD else ""
+            msg += (
+                f", and the results of these could not be written: {', '.join(ids[:_MAX_TOLD])}"
+                f"{more}"
+            )
         raise OutputFileError(msg, unwritten=tuple(self._unwritten), begun=True)
 
     def _flush(self) -> None:

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
+from aimlchat._wide_encodings import find_wide_encoding
 from aimlchat.content import Image
 from aimlchat.errors import InvalidRequestError
 
@@ -109,6 +110,7 @@ def _read_up_to_limit(read: Callable[[int], bytes], is_last: Callable[[bytes], b
             msg = f"{_STDIN} cannot be read: {describe_os_error(error)}"
             raise CommandInputError(msg) from error
         if b"\0" in block:
+            _refuse_wide_encoding(blocks[0] if blocks else block)
             position = size + block.index(b"\0")
             msg = f"{_STDIN} is binary, not text (byte {position:,} is zero), so it was not sent"
             raise CommandInputError(msg)
@@ -139,9 +141,17 @@ def _decode(data: bytes, encoding: str) -> str:
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
+        _refuse_wide_encoding(data[:_BLOCK_SIZE])
         name = "UTF-8" if encoding.startswith("utf-8") else encoding
         msg = f"{_STDIN} is not {name} text (byte {error.start}), so it was not sent"
         raise CommandInputError(msg) from error
+
+
+def _refuse_wide_encoding(sample: bytes) -> None:
+    """Raise `CommandInputError` for text in UTF-16 or UTF-32, as PowerShell writes it."""
+    if encoding := find_wide_encoding(sample):
+        msg = f"{_STDIN} is {encoding}, not UTF-8 text, so it was not sent"
+        raise CommandInputError(msg, f"Convert it, as in: iconv -f {encoding} -t UTF-8")
 
 
 def load_image(path_or_url: str) -> Image:

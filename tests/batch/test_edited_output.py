@@ -78,7 +78,7 @@ async def test_an_output_saved_as_utf_16_is_named(session, files, finished):
         ({"status_code": [500]}, False),
         ({"body": {}}, False),
         ("500", False),
-        (None, False),
+        (None, True),  # neither a response nor an error is no answer
     ],
 )
 async def test_a_response_with_an_error_status_is_a_failure(

@@ -19,7 +19,9 @@ def fail_with(number):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has other locks")
-@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL])
+@pytest.mark.parametrize(
+    "number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EBADF]
+)
 async def test_a_file_system_without_locks_is_told_as_that(
     session, emulator, files, monkeypatch, number
 ):

@@ -76,6 +76,23 @@ async def test_numeric_ids_stay_numbers_in_the_output(session, files):
     assert (await run(session, files.source, files.target)).before == 2
 
 
+async def test_a_whole_number_that_pandas_writes_as_a_float_is_an_integer(session, files):
+    files.write(b'{"id":7.0,"prompt":"Why?"}\n', files.build_body_line(8.0))
+    await run(session, files.source, files.target)
+    assert sorted(map(repr, files.ids)) == ["7", "8"]
+    rewritten = files.target.read_bytes().replace(b'"custom_id":7', b'"custom_id":7.0')
+    files.target.write_bytes(rewritten)
+    assert (await run(session, files.source, files.target)).before == 2
+
+
+async def test_a_body_may_have_its_id_and_its_method_in_another_form(session, emulator, files):
+    line = files.build_body_line("a") | {"id": "other", "method": "post"}
+    files.write(line, {"id": "b", "body": line["body"]})
+    await run(session, files.source, files.target, concurrency=1)
+    assert files.ids == ["a", "b"]
+    assert len(emulator.requests) == 2
+
+
 async def test_an_id_of_any_number_of_digits_keeps_its_result(session, files):
     files.write({"id": 10**400, "prompt": "Why?"})
     assert (await run(session, files.source, files.target)).is_success
@@ -114,6 +131,8 @@ async def test_blank_lines_byte_order_marks_and_windows_line_ends_are_ignored(se
         ({"id": "", "prompt": "x"}, "the `id` is ''"),
         ({"id": True, "prompt": "x"}, "the `id` is True"),
         ({"id": 1.5, "prompt": "x"}, "the `id` is 1.5"),
+        ({"id": 1e300, "prompt": "x"}, "the `id` is 1e+300"),
+        ({"id": ["x"], "prompt": "x"}, "the `id` is an object of type list"),
         ({"id": "b", "prompt": ""}, "prompt"),
         ({"id": "b", "prompt": ["x"]}, "prompt"),
         ({"id": "b", "prompt": "x", "colour": "red"}, "colour"),
@@ -137,6 +156,7 @@ async def test_a_line_that_cannot_be_sent_is_refused_before_anything_is_sent(
     ("changes", "problem"),
     [
         ({"method": "GET"}, "GET"),
+        ({"method": None}, "the `method` is None"),
         ({"url": "/v1/embeddings", "body": {"input": "x"}}, "the `url` is '/v1/embeddings'"),
         ({"url": "/v1/responses", "body": {"input": "x"}}, "the `url` is '/v1/responses'"),
         ({"url": "/v1/messages"}, "the `url` is '/v1/messages'"),

@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from aimlchat.batch import InputError, run
+from aimlchat.batch import InputError, run, run_on_server
 
 ROW = b'{"id":"a","prompt":"A"}\n'
 UTF16_ROW = ROW.decode().encode("utf-16-le")
@@ -44,6 +44,63 @@ async def test_ten_bad_lines_are_told_and_the_others_counted(get_input_error, fi
 async def test_a_problem_is_told_in_one_line_whatever_the_values_are(get_input_error, files):
     files.write({"id": "a\nb", "prompt": "A", "a\n\nb": 1}, {"id": "x\ny", "messages": [{"\n": 1}]})
     assert len(str(await get_input_error()).splitlines()) == 2
+
+
+HUGE = "x" * 1_000_000
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"id": HUGE, "prompt": ""},
+        {"id": [HUGE], "prompt": "A"},
+        {"id": HUGE, "prompt": "A", "temperature": 9},
+        {"id": "b", "prompt": "A", HUGE: 1},
+        {"id": "b", "prompt": "A", **{f"{HUGE}{n}": 1 for n in range(7)}},
+        {"id": "b", "prompt": "A", "model": "anthropic/claude-sonnet-4", "metadata": {HUGE: 1}},
+        {"id": "b", "messages": [{"role": HUGE, "content": "A"}]},
+        {
+            "id": "b",
+            "messages": [
+                {
+                    "role": "assistant",
+                    "tool_calls": [{"id": HUGE, "function": {"name": HUGE, "arguments": "{"}}],
+                }
+            ],
+        },
+        {"custom_id": "b", "method": HUGE, "body": {"messages": []}},
+        {"custom_id": "b", "url": HUGE, "body": {"messages": []}},
+    ],
+    ids=lambda line: str(line)[:40],
+)
+async def test_a_value_of_any_length_is_quoted_in_a_few_words(get_input_error, files, line):
+    files.write({"id": "a", "prompt": "A"}, line)
+    message = str(await get_input_error())
+    assert f"{files.source}, line 2: " in message
+    assert len(message) < 2_000
+
+
+async def test_a_repeated_id_of_any_length_is_quoted_in_a_few_words(
+    session, get_input_error, files
+):
+    files.write({"id": HUGE, "prompt": "A"})
+    await run(session, files.source, files.target)
+    results = files.target.read_bytes()
+    files.target.write_bytes(results * 2)
+    assert len(str(await get_input_error())) < 500
+    files.target.write_bytes(results)
+    files.write({"id": HUGE, "prompt": "B"}, {"id": HUGE, "prompt": "B"})
+    first, second = str(await get_input_error()).splitlines()
+    assert "differs" in first
+    assert "line 1 already has the id" in second
+    assert len(first) + len(second) < 1_000
+
+
+async def test_a_model_of_any_length_is_quoted_in_a_few_words(session, files):
+    files.write({"id": "a", "prompt": "A", "model": HUGE})
+    with pytest.raises(InputError, match="only has Claude") as caught:
+        await run_on_server(session, files.source, files.target)
+    assert len(str(caught.value)) < 500
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,8 @@ async def test_a_line_with_unexpected_values_still_counts_as_a_result(
     session, emulator, files, fields
 ):
     files.write_prompts(2)
-    line = json.dumps({"custom_id": "row-0", "error": None, **fields}) + "\n"
+    result = {"custom_id": "row-0", "response": {}, "error": None, **fields}
+    line = json.dumps(result) + "\n"
     files.target.write_text(line, encoding="utf-8")
     summary = await run(session, files.source, files.target)
     assert (summary.before, summary.done, summary.is_success) == (1, 1, True)

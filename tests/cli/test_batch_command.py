@@ -116,6 +116,14 @@ async def test_an_output_that_cannot_be_opened_is_status_2(batch, tmp_path):
     assert "cannot be written" in result.stderr
 
 
+async def test_a_name_that_is_too_long_is_status_2(batch, tmp_path):
+    for files in ({"target": tmp_path / ("x" * 300)}, {"source": tmp_path / ("x" * 300)}):
+        result = await batch(**files)
+        assert result.exit_code == 2
+        assert "xxx cannot be" in result.stderr
+        assert "File name too long" in result.stderr
+
+
 async def test_a_rejected_key_is_status_1(batch, emulator):
     emulator.fail(status=401)
     result = await batch("--concurrency", "1")
@@ -228,6 +236,7 @@ async def test_the_report_says_that_the_emulator_charges_nothing(invoke, source,
 @pytest.mark.parametrize(
     "arguments",
     [
+        ("--model", ""),
         ("--concurrency", "0"),
         ("--concurrency", "many"),
         ("--budget-usd", "0"),

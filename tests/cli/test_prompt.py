@@ -37,7 +37,7 @@ async def test_standard_input_is_utf_8_and_a_byte_order_mark_is_removed(ask, emu
     [
         ((), b"", "the prompt is empty"),
         ((" \n",), b"", "the prompt is empty"),
-        ((), b"\xff\xfe", "standard input is not UTF-8 text"),
+        ((), b"caf\xe9", "standard input is not UTF-8 text (byte 3)"),
         ((), b"ab\0" + bytes(100_000), "standard input is binary, not text (byte 2 is zero)"),
         (("\udcff",), b"", "the prompt is not valid UTF-8 text"),
     ],
@@ -50,6 +50,21 @@ async def test_an_empty_or_undecodable_prompt_is_an_error_in_one_line(
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
     assert emulator.requests == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("command", ["ask", "chat"])
+async def test_text_in_utf_16_is_named(invoke, command, encoding):
+    result = await invoke(command, "--emulator", stdin="Why?\n".encode(encoding))
+    assert result.exit_code == 2
+    name = encoding.upper().replace("-LE", "LE").replace("-BE", "BE")
+    assert f"standard input is {name}, not UTF-8 text" in result.stderr
+    assert f"iconv -f {name} -t UTF-8" in result.stderr
+
+
+async def test_text_in_utf_16_that_has_no_zeros_is_named(ask):
+    result = await ask(stdin="\ufeff青い".encode("utf-16-be"))
+    assert "standard input is UTF-16, not UTF-8 text" in result.stderr
 
 
 async def test_standard_input_is_read_no_further_than_any_model_takes(ask, emulator, monkeypatch):
