@@ -128,7 +128,8 @@ class CompletionProducer:
         on_progress: Callable[[Progress], object] | None,
         clock: Clock,
     ) -> None:
-        if budget_usd is not None and not budget_usd >= 0:  # also refuses NaN
+        is_number = isinstance(budget_usd, int | float) and not isinstance(budget_usd, bool)
+        if budget_usd is not None and not (is_number and budget_usd >= 0):  # also refuses NaN
             msg = f"budget_usd is {budget_usd!r}; give dollars, from 0, or None for no limit"
             raise ConfigurationError(msg)
         self.pool = TaskPool(requests, concurrency)

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from typing import TYPE_CHECKING, Any
 
 from aimlchat.errors import AIMLChatError, detach
@@ -28,7 +36,9 @@ class TaskPool:
     """
 
     def __init__(self, items: Iterable[Any] | AsyncIterable[Any], concurrency: Concurrency) -> None:
-        if isinstance(items, str | bytes) or not isinstance(items, Iterable | AsyncIterable):
+        if isinstance(items, str | bytes | Mapping) or not isinstance(
+            items, Iterable | AsyncIterable
+        ):
             msg = f"cannot take requests from {type(items).__name__}; give an iterable of them"
             raise TypeError(msg)
         self._items: Iterable[Any] | AsyncIterable[Any] | None = items

@@ -134,7 +134,7 @@ async def test_a_spent_budget_stops_the_calls_that_wait_for_a_slot(emulator):
     assert emulator.billed <= 3  # one more may have been in flight
 
 
-@pytest.mark.parametrize("budget", [-1, float("nan")])
+@pytest.mark.parametrize("budget", [-1, float("nan"), "5", True])
 async def test_an_invalid_budget_is_refused(session, budget):
     with pytest.raises(ConfigurationError, match="budget"):
         session.complete_many(["Hi"], budget_usd=budget)

@@ -61,7 +61,7 @@ async def all_of(pool):
 # --- the items ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("items", ["text", b"bytes", 1, None])
+@pytest.mark.parametrize("items", ["text", b"bytes", {"a": "b"}, 1, None])
 def test_items_that_are_no_iterable_of_requests_are_a_type_error(items):
     with pytest.raises(TypeError, match=type(items).__name__):
         pool_of(items)
