@@ -329,7 +329,7 @@ class ToolCall:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The arguments, parsed at each access; ``{}`` if the text is blank.
+        """The arguments, parsed at each access; ``{}`` if the text is blank or ``null``.
 
         Control characters in strings, such as a raw line break, are allowed. An object that is
         encoded twice, as a JSON string, is decoded twice.
@@ -353,6 +353,8 @@ class ToolCall:
         except (ValueError, RecursionError) as error:
             msg = f"the arguments of tool call {self.name[:_MAX_QUOTED]!r} are not JSON: {error}"
             raise ProtocolError(msg) from error
+        if arguments is None:
+            return {}
         if not isinstance(arguments, dict):
             msg = f"the arguments of tool call {self.name[:_MAX_QUOTED]!r} are not a JSON object"
             raise ProtocolError(msg)

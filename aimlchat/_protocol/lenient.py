@@ -38,9 +38,12 @@ __all__ = [
 ]
 
 _KNOWN_KEYS = frozenset(Chunk.__struct_fields__)
+# The names of the arguments of a call: those of OpenAI, Llama, Anthropic and LangChain.
+_ARGUMENT_KEYS = ("arguments", "parameters", "input", "args")
 _FUNCTION_KEYS = frozenset(("name", "arguments"))
 _CALL_KEYS = _FUNCTION_KEYS | {"index", "id", "type", "function", "custom"}
 _CUSTOM_KEYS = frozenset(("name", "input"))
+_CALL_PART = "tool_use"  # Anthropic's type of a tool call among parts of content
 _IMAGE_PARTS = ("image_url", "image", "output_image")  # the types of images among parts of content
 
 
@@ -196,21 +199,19 @@ def _parse_message(message: dict[str, Any]) -> ChunkMessage:
     content, audio = message.get("content"), message.get("audio")
     thinking = ""
     images = _wrap_object(message.get("images"))
+    calls = _wrap_object(message.get("tool_calls"))
     if isinstance(content, dict):  # a single part instead of a list of parts
         content = [content]
     if isinstance(content, list):
         images += [part for part in content if read_dict(part).get("type") in _IMAGE_PARTS]
+        calls = calls or [part for part in content if read_dict(part).get("type") == _CALL_PART]
         content, thinking = _split_parts(content)
     return ChunkMessage(
         content=read_text(content),
         reasoning_content=read_text(message.get("reasoning_content")),
         reasoning=read_text(message.get("reasoning")),
         refusal=read_text(message.get("refusal")),
-        tool_calls=[
-            _parse_fragment(fragment)
-            for fragment in _wrap_object(message.get("tool_calls"))
-            if isinstance(fragment, dict)
-        ],
+        tool_calls=[_parse_fragment(call) for call in calls if isinstance(call, dict)],
         reasoning_details=read_list(message.get("reasoning_details")),
         thinking=thinking or read_text(message.get("thinking")),
         function_call=_parse_function(message.get("function_call")),
@@ -230,23 +231,35 @@ def _parse_fragment(fragment: dict[str, Any]) -> ToolCallFragment:
 
     Some gateways leave out ``function``, or put its keys beside the id.
     """
-    function, custom = read_dict(fragment.get("function")), fragment.get("custom")
+    function, custom = _name_arguments(read_dict(fragment.get("function"))), fragment.get("custom")
+    if not function.get("arguments") and not custom:
+        fragment = _name_arguments(fragment)
     extra = _find_unknown(fragment, _CALL_KEYS)
     if unknown := _find_unknown(function, _FUNCTION_KEYS):
         extra["function"] = unknown
     if unknown := _find_unknown(read_dict(custom), _CUSTOM_KEYS):
         extra["custom"] = unknown
     for key in _FUNCTION_KEYS:
-        if function.get(key) is None and key in fragment:
+        if not function.get(key) and fragment.get(key) is not None:
             function = function | {key: fragment[key]}
+    type_ = _read_identifier(fragment.get("type"))
     return ToolCallFragment(
         index=read_int(fragment.get("index")),
         id=_read_identifier(fragment.get("id")),
-        type=_read_identifier(fragment.get("type")),
+        type="function" if type_ == _CALL_PART else type_,
         function=_parse_function(function),
         custom=_parse_custom(custom),
         extra=extra,
     )
+
+
+def _name_arguments(holder: dict[str, Any]) -> dict[str, Any]:
+    """Return a function, or a fragment, with its arguments under ``arguments``."""
+    for key in _ARGUMENT_KEYS:
+        if holder.get(key) not in (None, ""):
+            others = {name: value for name, value in holder.items() if name != key}
+            return others | {"arguments": holder[key]}
+    return holder
 
 
 def _find_unknown(holder: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
@@ -265,7 +278,7 @@ def _parse_custom(custom: Any) -> CustomFragment | None:
 def _parse_function(function: Any) -> FunctionFragment | None:
     if not isinstance(function, dict):
         return None
-    arguments = function.get("arguments")
+    arguments = _name_arguments(function).get("arguments")
     if isinstance(arguments, dict | list):  # some gateways send them as JSON instead of as text
         arguments = json.dumps(arguments)
     return FunctionFragment(

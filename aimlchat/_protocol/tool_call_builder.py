@@ -16,7 +16,8 @@ from aimlchat.errors import ProtocolError
 __all__ = ["ToolCallBuilder", "ToolCallIds", "opens_object"]
 
 _JSON_MARK = re.compile(r'["\\{}\[\]]')
-_EMPTY_OBJECT = re.compile(r"\s*\{\s*\}\s*")
+# Text of arguments that stands for none.
+_NO_ARGUMENTS = re.compile(r"\s*(?:\{\s*\}|null)\s*")
 # With any other finish reason, such as `length` or `content_filter`, the model may have been
 # stopped within a call. None is that of a stream that ended with [DONE] alone.
 _GOOD_ENDS = ("stop", "tool_calls", None)
@@ -80,7 +81,7 @@ class ToolCallBuilder:
         self.type = "function"
         self.name: str | None = None
         self.arguments: list[str] = []  # those that were handed out as deltas
-        self.placeholder = ""  # an empty object that is the only arguments so far
+        self.placeholder = ""  # arguments without any, which are the only ones so far
         self.nesting: _Nesting | None = None  # None until it is needed
         self.scanned = 0  # how many fragments of the arguments `nesting` has read
         self.length = 0  # of these fragments together
@@ -107,12 +108,12 @@ class ToolCallBuilder:
         return self.nesting.is_closed
 
     def repeats(self, text: str) -> bool:
-        """Return whether the text adds nothing: it is the arguments once more, or an empty object.
+        """Return whether the text adds nothing: it is the arguments once more, or has none.
 
         Gateways that translate another API send the pieces of the arguments, then all of them.
         Requires that `is_whole` has returned True.
         """
-        if _EMPTY_OBJECT.fullmatch(text):
+        if _NO_ARGUMENTS.fullmatch(text):
             return True
         if len(text) * _MAX_LAYOUT_RATIO < self.length:
             return False
@@ -134,16 +135,16 @@ class ToolCallBuilder:
     def add_arguments(self, text: str) -> str:
         """Take the next piece of the arguments; return the text that can be handed out.
 
-        An empty object is held back while it is the only text: gateways before Claude send it
-        where Claude's stream announces a call, and the arguments after it. Once the arguments are
-        whole, an empty object or the same arguments add nothing.
+        An empty object or ``null`` is held back while it is the only text: gateways before Claude
+        send it where Claude's stream announces a call, and the arguments after it. Once the
+        arguments are whole, an empty object or the same arguments add nothing.
         """
         if self.type == "custom":
             pass
         elif self.arguments:
             if opens_object(text) and self.is_whole and self.repeats(text):
                 return ""
-        elif _EMPTY_OBJECT.fullmatch(text):
+        elif _NO_ARGUMENTS.fullmatch(text):
             self.placeholder = text
             return ""
         elif self.placeholder:

@@ -141,9 +141,7 @@ def _begins_call(
 ) -> bool:
     """Return whether a fragment begins another call than the one that its index or id names."""
     if id_ and call.wire_id and id_ != call.wire_id:
-        # Two calls share an index, or the id of one call changes with its second fragment, which
-        # has no name.
-        return bool(name) or index is None or _opens_next_object(call, text)
+        return index is None or _begins_call_at_index(call, name, text)
     if not name or call.name is None:
         return False
     is_unnumbered = index is None and not id_ and not call.wire_id
@@ -158,6 +156,21 @@ def _begins_call(
     # The name arrives in pieces ("get_wea", then "ther"), before the arguments or beside them.
     has_begun = not id_ and call.has_arguments
     return has_begun and (not text or opens_object(text))
+
+
+def _begins_call_at_index(call: ToolCallBuilder, name: str | None, text: str) -> bool:
+    """Return whether a fragment with a new id begins another call at the index of the call.
+
+    Either two calls share an index, or the id of one call changes with each fragment, and its name
+    may be repeated.
+    """
+    if not name:
+        return _opens_next_object(call, text)
+    if name != call.name:
+        return True
+    if call.has_arguments:
+        return call.is_whole and (not text or opens_object(text))
+    return not text
 
 
 def _opens_next_object(call: ToolCallBuilder, text: str) -> bool:

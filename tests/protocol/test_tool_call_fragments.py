@@ -263,6 +263,11 @@ class TestRepeatedArguments:
         {"id": "x", "type": None, "function": {"name": "f", "arguments": {"a": 1}}},
         {"id": "x", "type": "", "index": "0", "function": {"name": "f", "arguments": A}},
         {"id": "x", "function": {"name": "f", "arguments": json.dumps(A)}},
+        {"id": "x", "function": {"name": "f", "parameters": {"a": 1}}},
+        {"id": "x", "function": {"name": "f", "arguments": None, "input": {"a": 1}}},
+        {"id": "x", "function": {"name": "f", "arguments": "", "args": A}},
+        {"id": "x", "function": {"name": "f"}, "parameters": A},
+        {"id": "x", "type": "tool_use", "name": "f", "input": {"a": 1}},
     ],
     ids=str,
 )
@@ -278,3 +283,70 @@ def test_keys_and_types_of_another_form_are_read(read, chunk, fragment, wrap):
         assert (call.id, call.name, call.type) == ("x", "f", "function")
         assert call.arguments == {"a": 1}
         assert not call.extra
+
+
+def test_a_call_among_the_parts_of_content_is_read(read, chunk):
+    parts = [
+        {"type": "text", "text": "Hi"},
+        {"type": "tool_use", "id": "x", "name": "f", "input": {"a": 1}},
+        {"type": "tool_use", "id": "y", "name": "f", "input": {}},
+    ]
+    whole = {"choices": [{"message": {"content": parts}, "finish_reason": "tool_use"}]}
+    for completion in (
+        read(chunk({"content": parts}, finish="tool_use")).completion,
+        read(*(chunk({"content": [part]}) for part in parts), chunk(finish="tool_use")).completion,
+        parse_completion(json.dumps(whole).encode()),
+    ):
+        found = [(call.id, call.type, call.arguments) for call in completion.tool_calls]
+        assert found == [("x", "function", {"a": 1}), ("y", "function", {})]
+        assert completion.text == "Hi"
+
+
+def test_a_call_among_the_parts_of_content_that_repeats_one_is_not_read_twice(read, chunk):
+    part = {"type": "tool_use", "id": "x", "name": "f", "input": {"a": 1}}
+    delta = {"content": [part], "tool_calls": [tc(A, id="x", name="f", index=0)]}
+    assert len(read(chunk(delta, finish="tool_calls")).completion.tool_calls) == 1
+
+
+class TestNewIdsAndTheSameName:
+    """Fragments of one index, each with another id and with the name."""
+
+    @pytest.mark.parametrize("pieces", [['{"a"', ":1}"], ["", '{"a"', ":", "1}"], ["{", '"a":1}']])
+    def test_pieces_of_the_arguments_are_of_one_call(self, calls, pieces):
+        fragments = [tc(p, id=f"x{i}", name="f", index=0) for i, p in enumerate(pieces)]
+        assert calls(*fragments) == [("x0", "f", A)]
+
+    def test_an_object_inside_the_arguments_is_too(self, calls):
+        pieces = ['{"a":', '{"b":1}', "}"]
+        fragments = [tc(p, id=f"x{i}", name="f", index=0) for i, p in enumerate(pieces)]
+        assert calls(*fragments) == [("x0", "f", "".join(pieces))]
+
+    @pytest.mark.parametrize("text", [A, B, "{}", ""])
+    def test_behind_whole_arguments_another_call_begins(self, calls, text):
+        found = calls(*(tc(t, id=i, name="f", index=0) for i, t in (("x", A), ("y", text))))
+        assert found == [("x", "f", A), ("y", "f", text)]
+
+    def test_two_announcements_are_two_calls(self, calls):
+        assert len(calls(*(tc("", id=i, name="f", index=0) for i in "xy"))) == 2
+
+
+class TestNull:
+    @pytest.mark.parametrize("fragments", [["null"], ["nu", "ll"], ["", " null "]])
+    def test_null_stands_for_no_arguments(self, read, chunk, fragments):
+        first, *others = fragments
+        opening = chunk({"tool_calls": [tc(first, id="x", name="f", index=0)]})
+        pieces = [chunk({"tool_calls": [tc(piece, index=0)]}) for piece in others]
+        (call,) = read(opening, *pieces, chunk(finish="tool_calls")).completion.tool_calls
+        assert call.arguments == {}
+
+    def test_null_before_the_arguments_is_left_out(self, calls):
+        assert calls(tc("null", id="x", name="f", index=0), tc(A, index=0)) == [("x", "f", A)]
+
+    def test_null_inside_the_arguments_stays(self, calls):
+        pieces = ['{"a":', "null", "}"]
+        ((_, _, text),) = calls(*(tc(p, id="x", name="f", index=0) for p in pieces))
+        assert text == '{"a":null}'
+
+    def test_a_call_that_was_cut_behind_null_is_not_whole(self, read, chunk):
+        cut = chunk({"tool_calls": [tc("null", id="x", name="f", index=0)]}, finish="length")
+        assert not read(cut).completion.tool_calls[0].complete
