@@ -122,7 +122,7 @@ class DeltaStream:
                 except Exception as error:  # noqa: BLE001 - `recover` re-raises what it does not handle
                     data, failure = opened.response.recover(error, outer)
                 if (fault := self._feed(data, failure)) is not None:
-                    await self._retry_or_fail(fault)
+                    await self._retry_or_fail(fault, opened)
             except BaseException as error:
                 if not self._end_with(error):
                     raise
@@ -291,17 +291,17 @@ class DeltaStream:
             elif type(delta) is ReasoningDelta and self._first_reasoning is None:
                 self._first_reasoning = self._call.timers.elapsed
 
-    async def _retry_or_fail(self, fault: AIMLChatError) -> None:
+    async def _retry_or_fail(self, fault: AIMLChatError, opened: OpenResponse) -> None:
         """Make another attempt if no delta has arrived yet; else fail the stream."""
         if self._state in _OVER:  # left meanwhile, by another task
             return
         error = detach(fault)  # the parser keeps the fault
+        self._call.read_headers(error, opened)
         if self._deltas:
             self._call.fail_attempt(error)
             self._fail(error)
             return
-        if self._opened is not None:
-            self._opened.close()
+        opened.close()
         self._enter(_State.OPENING)
         try:
             await self._start(error)

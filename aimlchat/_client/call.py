@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
 from aimlchat._protocol.api_errors import error_from_response
+from aimlchat._protocol.retry_after import find_retry_after
 from aimlchat._protocol.whole import parse_completion
 from aimlchat.errors import (
     AIMLChatError,
@@ -138,9 +139,8 @@ class Call:
                     data = await opened.response.read_whole(self.timers.start_read)
                     result = parse(data, opened)
                 except AIMLChatError as error:
-                    if isinstance(error, APIError):
-                        error.inference_id = opened.response.headers.get("x-inference-id")
                     failure = detach(error)
+                    self.read_headers(failure, opened)
                 else:
                     self.attempt_succeeded()
                     return result
@@ -223,6 +223,14 @@ class Call:
         if self._observer is not None:
             self._observer.attempt_succeeded()
         self._request.body = None  # it is not sent again, and a stream may last long
+
+    def read_headers(self, error: AIMLChatError, opened: OpenResponse) -> None:
+        """Add what the headers of a response say to an error that was in its body."""
+        if isinstance(error, APIError):
+            headers, now = opened.response.headers, self._context.scheduler.clock.wall_time()
+            error.inference_id = headers.get("x-inference-id")
+            in_body = {"retry_after": error.retry_after}
+            error.retry_after = find_retry_after(error.status, in_body, "", headers, now)
 
     def fail_attempt(self, error: AIMLChatError) -> None:
         """Record an error that is final because it came after the first delta."""

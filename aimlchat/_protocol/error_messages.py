@@ -7,10 +7,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 __all__ = ["find_message", "iterate_objects", "read_fields"]
 
+# A body may be wrapped in these, as JSend's is in ``data``. They come last, since that of a message
+# which helps may hold anything.
+_WRAPPER_KEYS = ("data", "result")
 # The keys under which a message was seen, in any case, with or without underscores. The first of
 # them that has a message which helps is used, so those of inner bodies come first: ``errors`` of
 # validators, ``fault`` of Apigee, ``base_resp`` of MiniMax, and before them ``raw`` in the
@@ -23,6 +26,7 @@ _MESSAGE_KEYS = (
     "errormessage",
     "msg",
     "errormsg",
+    "errmsg",
     "err",
     "statusmsg",
     "detail",
@@ -38,22 +42,30 @@ _MESSAGE_KEYS = (
     "reason",
     "code",
     "type",
+    *_WRAPPER_KEYS,
 )
 # The keys whose object may be a map from fields to their messages.
 _FIELD_MAPS = frozenset(("error", "errors", "message", "detail", "details", "constraints"))
+# The keys whose lists and objects `_find_in_fields` reads: reading them again would take time that
+# doubles with each level of a hostile body.
+_SEARCHED_KEYS = frozenset((*_INNER_KEYS, *_MESSAGE_KEYS))
 # The keys that lead from a body to another one inside it. Not every key: validators also send back
 # the invalid input, whose text is the user's own.
-_NESTED_KEYS = (*_INNER_KEYS, "message", "metadata", "raw", "detail", "details", "parameters")
+_NESTED_KEYS = (
+    *_INNER_KEYS,
+    *("message", "metadata", "raw", "detail", "details", "parameters"),
+    *_WRAPPER_KEYS,
+)
 # A text of these words says no more than the status does.
 _GENERIC_WORDS = frozenset(
     """
-    a access again allowed an and api are as at bad been body by code conflict content data denied
-    entity error errors event exceeded exception failed failure for forbidden found from gateway
-    had has have html http https implemented in input internal invalid is it large later many
-    method more not occurred of on one or our out page parameter parameters payload please
-    provider request requests response returned server service something status stream that the
-    this time timed timeout too try unauthorized unavailable unexpected unknown unprocessable
-    upstream validation wait was went with wrong you your
+    a access again allowed an and api are argument arguments as at bad been body by code conflict
+    contains content data denied entity error errors event exceeded exception failed failure for
+    forbidden found from gateway had has have html http https implemented in input internal invalid
+    is it large later many method more not occurred of on one or our out page parameter parameters
+    payload please provider request requests response returned server service something status
+    stream that the this time timed timeout too try unauthorized unavailable unexpected unknown
+    unprocessable upstream validation wait was went with wrong you your
     """.split()  # noqa: SIM905 - a list literal would have a line for each word
 )
 _MARKUP = r"<[a-zA-Z!?]"
@@ -61,7 +73,7 @@ _MARKUP_MESSAGE = r"<(?:title|message)\b[^>]*>(.*?)</"
 # A message in JSON that was cut, or in Python's notation, as LiteLLM quotes its upstreams.
 _QUOTED_MESSAGE = r"""["'](?:message|msg|detail)["']: ?(["'])(.+?)(?:\1 ?[,}]|$)"""
 _MAX_MARKUP_LENGTH = 10_000  # of the text that is searched
-_MAX_DEPTH = 8  # of nested bodies; limits the recursion for hostile ones
+_MAX_DEPTH = 16  # of nested bodies; limits the recursion for hostile ones
 _MAX_ITEMS = 5  # of a list of messages
 _MAX_FIELDS = 50  # of an object whose fields may have messages
 
@@ -91,7 +103,7 @@ def iterate_objects(body: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
         yield from iterate_objects(embedded[1], depth + 1)
 
 
-def read_fields(body: dict[str, Any]) -> dict[str, Any]:
+def read_fields(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return the object with its keys in lower case and without ``_`` and ``-``.
 
     The same key is ``message``, ``Message``, ``errorMessage`` and ``error_message`` elsewhere.
@@ -133,12 +145,14 @@ def _find_in_fields(fields: dict[str, Any], depth: int) -> Iterator[str]:
 def _find_in_field_map(body: dict[str, Any], depth: int, *, with_texts: bool) -> str:
     """Return the messages of a map from fields to lists of messages, each with its field.
 
-    Django's is the whole body; those of Laravel and ASP.NET are in ``errors``. Only in such a key
-    are plain sentences messages as well.
+    Django's is the whole body; those of Laravel, ASP.NET and Mongoose are in ``errors``. Only in
+    such a key are plain sentences, and the messages of objects, messages as well.
     """
     messages: list[str] = []
     for field, value in list(body.items())[:_MAX_FIELDS]:
-        if isinstance(value, list) or (with_texts and isinstance(value, str)):
+        if _SEARCHED_KEYS.isdisjoint(read_fields({field: value})) and (
+            isinstance(value, list) or (with_texts and isinstance(value, str | dict))
+        ):
             message = _find(value, depth + 1)
             if message and (isinstance(value, list) or not _is_generic(message)):
                 messages.append(_name_location(field, message))

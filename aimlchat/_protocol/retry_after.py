@@ -28,6 +28,10 @@ _WORDS_OF_A_WAIT = (
     rf"[ _-](?:in|after)\b|(?:please|must|should) wait\b)[:=]?"
     rf"(?: (?:for|about|approximately|at least|another))* ?({_DURATION})"
 )
+# The header, quoted in words: "Retry-After: 12", or in the text of a dictionary.
+_QUOTED_HEADER = (
+    r"\bretry[-_]after[\"']?(?:[:=] ?| )[\"']?([0-9]{1,9}(?:\.[0-9]{1,20})?)(?![0-9a-z])"
+)
 _MAX_TEXT_LENGTH = 10_000  # of the message that is searched
 # Google's ``RetryInfo`` and ``ErrorInfo``, gateways' own fields, and Hugging Face's for a model
 # that is being loaded; each with the seconds in the unit of a plain number.
@@ -82,13 +86,16 @@ def parse_retry_after(headers: Mapping[str, str], now: float | None) -> float | 
     """Return the wait that the ``Retry-After`` of a response asks for, in seconds, or None.
 
     Reads ``retry-after-ms``, which is not standard but which OpenAI's own client reads first, then
-    ``Retry-After`` (RFC 9110, section 10.2.3) as a number of seconds or as a date. A date is
-    compared with ``now``, the current time in seconds since the epoch; so is a number that can only
-    be a time, which some gateways send.
+    ``Retry-After`` (RFC 9110, section 10.2.3) as a number of seconds or as a date. Some gateways
+    send a duration such as "1s", or a number that can only be a time. A time is compared with
+    ``now``, the current time in seconds since the epoch.
     """
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        if _NUMBER.fullmatch(value := headers.get(name, "").strip()):
+        value = headers.get(name, "").strip().lower()
+        if _NUMBER.fullmatch(value):
             return _seconds_from(float(value) * unit, now)
+        if re.fullmatch(_DURATION, value):
+            return _parse_duration(value)
     date = headers.get("retry-after")
     return _seconds_until(date, now) if date and now is not None else None
 
@@ -135,8 +142,10 @@ def _parse_duration(text: str) -> float:
 
 def _find_in_words(message: str) -> float | None:
     text = " ".join(message[:_MAX_TEXT_LENGTH].lower().split())
-    found = re.search(_WORDS_OF_A_WAIT, text)
-    return _parse_duration(found[1]) if found else None
+    if found := re.search(_WORDS_OF_A_WAIT, text):
+        return _parse_duration(found[1])
+    found = re.search(_QUOTED_HEADER, text)
+    return float(found[1]) if found else None
 
 
 def _read_limit_reset(headers: Mapping[str, str], now: float | None) -> float | None:

@@ -4,8 +4,16 @@ from email.utils import formatdate
 
 import pytest
 from clockwork import Clockwork, session_on
+from raw_server import serving
 
-from aimlchat import RateLimitError, RequestTimeoutError, RetryPolicy, ServerError, Timeouts
+from aimlchat import (
+    NotFoundError,
+    RateLimitError,
+    RequestTimeoutError,
+    RetryPolicy,
+    ServerError,
+    Timeouts,
+)
 from aimlchat._protocol.api_errors import parse_retry_after
 
 
@@ -67,6 +75,11 @@ def test_a_date_without_a_zone_is_in_gmt(zone, monkeypatch):
     assert parse_retry_after(headers, 1_700_000_000.0 - later) == 60
 
 
+@pytest.mark.parametrize(("value", "seconds"), [("1s", 1), ("250ms", 0.25), ("1M30S", 90)])
+def test_retry_after_may_be_a_duration(value, seconds):
+    assert parse_retry_after({"retry-after": value}, 0.0) == seconds
+
+
 @pytest.mark.parametrize("value", ["1_0", "٣", "-1", "inf", "nan", "soon"])
 def test_an_invalid_retry_after_is_ignored(value):
     assert parse_retry_after({"retry-after": value}, 0.0) is None
@@ -103,3 +116,21 @@ async def test_the_delay_is_recorded_in_the_attempts(session, emulator):
     assert (first.number, first.delay) == (1, 0.25)
     assert "503" in first.cause
     assert (second.number, second.cause, second.delay) == (2, None, 0.0)
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["complete", "stream"])
+async def test_retry_after_counts_for_an_error_with_status_200(clock, is_stream):
+    errors = [b'{"error":{"code":503,"message":"slow"}}', b'{"error":{"code":404}}']
+
+    async def respond(_, writer):
+        body = errors.pop(0)
+        body = b"data: " + body + b"\n\n" if is_stream else body
+        headers = b"HTTP/1.1 200 OK\r\nRetry-After: 7\r\nx-inference-id: i\r\nContent-Length: "
+        writer.write(headers + b"%d\r\n\r\n" % len(body) + body)
+
+    async with serving(respond) as server, session_on(clock, server.base_url) as session:
+        with pytest.raises(NotFoundError) as caught:
+            await (session.stream("Hi").collect() if is_stream else session.complete("Hi"))
+
+    assert clock.sleeps == [7.25]
+    assert (caught.value.retry_after, caught.value.inference_id) == (7, "i")

@@ -7,6 +7,7 @@ import pytest
 from aimlchat._protocol.error_messages import find_message
 
 HELP = "n must be a number"
+TEXT_IN_TEXT = json.dumps({"detail": [{"msg": HELP}]})
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,16 @@ HELP = "n must be a number"
         },
         {"fault": {"faultstring": HELP, "detail": {"errorcode": "oauth.v2.Invalid"}}},
         {"base_resp": {"status_code": 1008, "status_msg": HELP}},
+        {"status": "error", "data": {"message": HELP}},
+        {"message": "Bad Request", "result": {"errors": [{"msg": HELP}]}},
+        {"message": "Validation failed", "errors": {"n": {"message": HELP, "kind": "Number"}}},
+        {
+            "error": {
+                "message": "Request contains an invalid argument.",
+                "details": [{"fieldViolations": [{"field": "n", "description": HELP}]}],
+            }
+        },
+        {"error": {"message": json.dumps({"error": {"message": TEXT_IN_TEXT}})}},
         {"error": {"message": "Stream error occurred", "cause": {"message": HELP}}},
         {"message": "400 Bad Request", "response": {"message": HELP}},
         [{"error": {"code": 400, "message": HELP, "status": "INVALID_ARGUMENT"}}],
@@ -149,3 +160,8 @@ def test_a_text_that_begins_with_a_status_in_angle_brackets_is_no_page():
 def test_a_wide_body_yields_a_few_messages():
     found = find_message({"errors": [f"problem {number}" for number in range(1000)]})
     assert found.count("problem") == 5
+
+
+@pytest.mark.parametrize("key", ["data", "result"])
+def test_what_wraps_a_body_is_no_message_beside_one(key):
+    assert find_message({"message": HELP, key: {"message": "what the user wrote"}}) == HELP

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from aimlchat import StreamParser
+from aimlchat._protocol.error_messages import find_message
 
 
 def choice(delta, **keys):
@@ -144,3 +145,25 @@ def test_twice_the_input_is_at_most_twice_the_json_to_decode(make, monkeypatch):
         work.append(sum(sizes))
 
     assert work[1] <= 2.2 * work[0] + 500
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda body: {"errors": body},
+        lambda body: {"errors": {"n": body}},
+        lambda body: {"detail": [body]},
+        lambda body: {"message": json.dumps(body)},
+    ],
+    ids=["object", "map", "list", "text"],
+)
+def test_the_search_for_a_message_is_linear_in_the_depth_of_the_body(wrap):
+    counts = []
+    for depth in (7, 14):
+        body = {}
+        for _ in range(depth):
+            body = wrap(body)
+        profile = cProfile.Profile()
+        profile.runcall(find_message, body)
+        counts.append(sum(entry.callcount for entry in profile.getstats()))
+    assert counts[1] < 4 * counts[0]
