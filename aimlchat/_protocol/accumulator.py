@@ -16,14 +16,14 @@ from .choice_builder import ChoiceBuilder
 from .chunks import ChunkMessage, ToolCallFragment
 from .lenient import read_reasoning
 from .message_chunks import has_content
-from .metadata import has_tokens, parse_cost, parse_usage
+from .metadata import has_tokens, merge_usage, parse_cost, parse_usage
 from .surrogates import SurrogateMender
 from .think_tags import ThinkTagSplitter, may_use_tags
 from .tool_call_builder import ToolCallIds
 from .tool_calls import ToolCallAssembler
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from aimlchat.completions import Cost, Delta
 
@@ -58,6 +58,7 @@ class Accumulator:
         self._created: int | None = None
         self._has_identity = False  # whether id, model and created are all known
         self._usage: dict[str, Any] | None = None  # the last one with a count above zero
+        self._choice_usage: dict[str, Any] | None = None  # that of a choice, not of the completion
         self._cost: Cost | None = None
         self._envelope_input = 0  # tokens, from the envelope of Claude's older streams
         self._envelope_output = 0
@@ -104,7 +105,7 @@ class Accumulator:
             if choice.logprobs is not None:
                 builder.add_logprobs(choice.logprobs)
             if choice.usage is not None:
-                self._keep_usage(choice.usage)
+                self.keep_choice_usage(choices)
             if choice.finish_reason and builder.finish(choice.finish_reason):
                 self._unfinished -= 1
                 self.finished_choices = 0 if self._unfinished else len(self._choices)
@@ -139,12 +140,13 @@ class Accumulator:
 
     def close(self, deltas: list[Delta]) -> None:
         """Add the deltas of the text that is still buffered; no chunk may follow."""
-        builders = {builder.index: builder for builder in self._choices.values()}
-        for (index, field), text in self._mender.close().items():
-            message = ChunkMessage()
-            if field in _MENDED_FIELDS:
-                setattr(message, field, text)
-            self._add_message(message, builders[index], deltas)
+        if self._mender.pending:
+            builders = {builder.index: builder for builder in self._choices.values()}
+            for (index, field), text in self._mender.close().items():
+                message = ChunkMessage()
+                if field in _MENDED_FIELDS:
+                    setattr(message, field, text)
+                self._add_message(message, builders[index], deltas)
         for builder in self._choices.values():
             if builder.tags is not None:
                 self._add_split(builder, builder.tags.close(), deltas)
@@ -167,7 +169,7 @@ class Accumulator:
                 self._choices[index].build(ids, complete=complete)
                 for index in sorted(self._choices)
             ),
-            usage=parse_usage(self._usage) or self._build_envelope_usage(),
+            usage=self._build_usage(),
             cost=self._cost or parse_cost(None, fields.get("headers")),
             id=self._id,
             model=self._model,
@@ -325,11 +327,18 @@ class Accumulator:
         if usage is None:
             return
         prompt = usage.get("prompt_tokens")
-        if type(prompt) is not int or not prompt:
+        if type(prompt) is not int or not prompt or not usage.get("completion_tokens"):
             parsed = parse_usage(usage)
             if parsed is None or (self._usage is not None and not has_tokens(parsed)):
                 return
+            if self._usage is not None and not (parsed.prompt_tokens and parsed.completion_tokens):
+                usage = merge_usage(self._usage, usage)
         self._usage = usage
+
+    def keep_choice_usage(self, choices: Iterable[ChunkChoice]) -> None:
+        """Keep the last usage inside a choice: Moonshot's streams have the completion's there."""
+        for choice in choices:
+            self._choice_usage = choice.usage or self._choice_usage
 
     def _count_envelope(self, state: Mapping[str, Any]) -> None:
         """Read the token counts of an envelope.
@@ -340,6 +349,13 @@ class Accumulator:
         if usage is not None:
             self._envelope_input = self._envelope_input or usage.prompt_tokens or 0
             self._envelope_output = usage.completion_tokens or self._envelope_output
+
+    def _build_usage(self) -> Usage | None:
+        """Return the usage of the completion; that of the only choice if there is no other."""
+        usage = parse_usage(self._usage)
+        if not has_tokens(usage) and self._choice_usage and len(self._choices) == 1:
+            usage = parse_usage(self._choice_usage) or usage
+        return usage or self._build_envelope_usage()
 
     def _build_envelope_usage(self) -> Usage | None:
         prompt, completion = self._envelope_input, self._envelope_output

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from aimlchat._json import decode_json
 from aimlchat.errors import APIError, ProtocolError, error_for_status
 
-from .error_messages import find_message, iterate_objects
+from .error_messages import find_message, iterate_objects, read_fields
+from .lenient import read_dict
 from .retry_after import find_retry_after, parse_retry_after
 
 if TYPE_CHECKING:
@@ -20,28 +21,35 @@ __all__ = [
     "is_error_body",
     "is_out_of_credits",
     "parse_retry_after",
+    "says_something",
 ]
 
-# The status that an error in a stream implies, by a word in its code or type. The first match is
-# used, so that "insufficient_quota" is about money and "model_not_found" about the model.
+# The status that an error in a stream implies, by a word in its code or type, which are compared
+# without case and punctuation: OpenAI's and Anthropic's codes, Google's and AWS's. The first match
+# is used, so that "insufficient_quota" is about money and "model_not_found" about the model.
 _STATUS_BY_WORD = (
     ("overloaded", 529),
-    ("rate_limit", 429),
-    ("rate limit", 429),
     ("ratelimit", 429),
-    ("too_many_requests", 429),
+    ("toomanyrequests", 429),
     ("throttl", 429),
+    ("resourceexhausted", 429),
     ("quota", 402),
     ("billing", 402),
     ("credit", 402),
-    ("api_key", 401),
+    ("apikey", 401),
     ("authentication", 401),
+    ("unauthenticated", 401),
     ("unauthorized", 401),
     ("permission", 403),
+    ("accessdenied", 403),
     ("forbidden", 403),
-    ("not_found", 404),
+    ("notfound", 404),
     ("invalid", 400),
-    ("bad_request", 400),
+    ("badrequest", 400),
+    ("validatione", 400),  # "validation_error", "ValidationException"
+    ("failedprecondition", 400),
+    ("unavailable", 503),
+    ("deadlineexceeded", 504),
 )
 _DEFAULT_STATUS = 500
 _PAYMENT_REQUIRED, _FORBIDDEN, _TOO_MANY_REQUESTS = 402, 403, 429
@@ -59,6 +67,7 @@ _NO_CREDITS = (
 )
 # An exhausted free tier is a 429 too.
 _OUT_OF_CREDITS = rf"free[ -]?tier|billing|top up|{_NO_CREDITS}"
+_EMPTY_TEXTS = ("", "0", "null", "none")
 _MAX_MESSAGE = 300  # characters
 
 
@@ -67,13 +76,25 @@ def is_error_body(body: Mapping[str, Any]) -> bool:
 
     Gateways were seen to send errors with status 200, and as events in the middle of a stream. The
     form is OpenAI's (``error``), Anthropic's (``"type": "error"``) or the vendor's own
-    (``statusCode`` and ``message``).
+    (``statusCode`` and ``message``). An ``error`` that says nothing is none.
     """
-    if body.get("error"):
+    if says_something(body.get("error")):
         return True
     if "choices" in body or "message" not in body:
         return False
     return "statusCode" in body or body.get("object") == "error" or body.get("type") == "error"
+
+
+def says_something(error: Any) -> bool:
+    """Return whether the value of ``error`` says anything.
+
+    Gateways have ``null``, ``{}`` or an object of empty fields in chunks without an error.
+    """
+    values = error.values() if isinstance(error, dict) else (error,)
+    return any(
+        value.strip().lower() not in _EMPTY_TEXTS if isinstance(value, str) else bool(value)
+        for value in values
+    )
 
 
 def error_from_body(body: Mapping[str, Any]) -> APIError:
@@ -163,26 +184,30 @@ def _is_about_money(body: Any, message: str, words: str) -> bool:
 
 
 def _read_status(body: Mapping[str, Any]) -> int | None:
-    inner = body.get("error")
-    error: Mapping[str, Any] = inner if isinstance(inner, dict) else body
-    codes = [
-        body.get("statusCode"),
-        error.get("statusCode"),
-        error.get("status"),
-        error.get("code"),
-    ]
-    for code in codes:
-        if isinstance(code, int | str) and _ERROR_STATUS.fullmatch(str(code)):
-            return int(code)
+    outer, inner = read_fields(body), read_fields(read_dict(body.get("error")))
+    for fields in (outer, inner):
+        for key in ("statuscode", "httpcode", "httpstatus"):
+            if status := _parse_error_status(fields.get(key)):
+                return status
+    for fields in (inner, outer):
+        for key in ("status", "code"):
+            if status := _parse_error_status(fields.get(key)):
+                return status
+    return None
+
+
+def _parse_error_status(value: Any) -> int | None:
+    if isinstance(value, int | str) and _ERROR_STATUS.fullmatch(str(value)):
+        return int(value)
     return None
 
 
 def _imply_status(body: Mapping[str, Any]) -> int:
     inner = body.get("error")
-    error: Mapping[str, Any] = inner if isinstance(inner, dict) else body
+    fields = read_fields(inner if isinstance(inner, dict) else body)
     # An error that is a plain string has no code or type, so its text is searched instead.
-    for kind in (error.get("code"), error.get("type"), inner):
-        text = kind.lower() if isinstance(kind, str) else ""
+    for kind in (*map(fields.get, ("code", "type", "status")), inner):
+        text = re.sub("[^a-z]", "", kind.lower()) if isinstance(kind, str) else ""
         for word, status in _STATUS_BY_WORD:
             if word in text:
                 return status

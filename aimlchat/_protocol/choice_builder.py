@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ChoiceBuilder"]
 
+_CUTS = ("length", "content_filter")
 _AUDIO_PIECES = ("data", "transcript")  # the keys of audio whose value arrives in pieces
 
 
@@ -69,8 +70,8 @@ class ChoiceBuilder:
     @property
     def has_output(self) -> bool:
         """Whether there is text, a tool call, audio, an annotation or an image."""
-        media = self.audio or self.annotations or self.images
-        return bool(self.pieces or self.tool_calls or media)
+        text = self.answer or self.reasoning or self.refusal
+        return bool(text or self.tool_calls or self.audio or self.annotations or self.images)
 
     def build(self, ids: ToolCallIds, *, complete: bool) -> Choice:
         """Build the choice so far."""
@@ -103,13 +104,17 @@ class ChoiceBuilder:
     def finish(self, reason: str) -> bool:
         """Keep the first finish reason; return False for another one, and for one like "null".
 
-        More text may follow, so buffered text stays buffered.
+        A later one that says that the answer was cut replaces one that does not: some gateways
+        send "stop" in each chunk. More text may follow, so buffered text stays buffered.
         """
-        if self.finish_reason is not None or normalize_finish_reason(reason) is None:
-            return False
-        self.finish_reason = reason
-        self.pieces_at_finish = self.pieces
-        return True
+        normalized = normalize_finish_reason(reason)
+        if self.finish_reason is None and normalized is not None:
+            self.finish_reason = reason
+            self.pieces_at_finish = self.pieces
+            return True
+        if normalized in _CUTS and normalize_finish_reason(self.finish_reason) not in _CUTS:
+            self.finish_reason = reason
+        return False
 
     def take_message(self, choice: ChunkChoice) -> None:
         """Use what is new in the message of a chunk as its delta."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "find_usage",
     "has_tokens",
+    "merge_usage",
     "normalize_finish_reason",
     "parse_cost",
     "parse_models",
@@ -56,6 +57,7 @@ _FINISH_REASONS: dict[str, str | None] = dict.fromkeys(_NO_FINISH_REASONS) | {
     for word in words
 }
 _PLAIN_USAGE_SIZE = 3  # usage with the three counts and no other key
+_MAX_USAGE_SIZE = 100  # keys of usage that arrives in parts
 # The names of the counts, in lower case and without "_": those of OpenAI, of Anthropic and of the
 # AI SDK, of Gemini and of Bedrock's metrics.
 _PROMPT_NAMES = ("prompttokens", "inputtokens", "prompttokencount", "inputtokencount")
@@ -126,6 +128,16 @@ def has_tokens(usage: Usage | None) -> bool:
     return usage is not None and bool(
         usage.prompt_tokens or usage.completion_tokens or usage.total_tokens
     )
+
+
+def merge_usage(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Return usage that arrives in parts as one: the new values that say something win.
+
+    Anthropic's streams have the input at the start and the output at the end.
+    """
+    if len(known) > _MAX_USAGE_SIZE:  # keys used as data would make this quadratic
+        return new
+    return known | {name: value for name, value in new.items() if value}
 
 
 def find_usage(extra: Mapping[str, Any]) -> dict[str, Any] | None:

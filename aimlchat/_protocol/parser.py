@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from aimlchat.errors import AIMLChatError, ProtocolError, StreamInterruptedError, detach
+from aimlchat.errors import AIMLChatError, ProtocolError, detach
 
 from .accumulator import Accumulator
 from .chunks import DECODE_ERRORS, build_chunk_decoder, decode_plain_chunk, is_field_name
+from .end_rule import judge_end
 from .error_events import find_error
 from .json_body import JSONBody
 from .lenient import decode_object, is_object, parse_chunk
@@ -70,7 +71,7 @@ class StreamParser:
         self._last_event = b""
         self._prefix = b""  # what START has read
         self._unread = UnreadText()
-        self._body = JSONBody()  # what BODY has read
+        self._body: JSONBody  # what BODY has read
         self._raw_body: bytes | dict[str, Any] | None = None  # that body, once it is decoded
         # `DeltaStream` reads these for each chunk, so they are attributes and not properties.
         self.fault: AIMLChatError | None = None
@@ -127,7 +128,14 @@ class StreamParser:
         if state not in (CLOSED, DONE, FAILED):
             state = self._read_last_events(deltas)
         if state not in (CLOSED, FAILED):
-            self.fault = self._judge_end(is_done=state is DONE, cut=cut)
+            self.fault = judge_end(
+                self._content,
+                is_done=state is DONE,
+                is_cut=cut,
+                has_event=bool(self._last_event),
+                unread_key=self._unread.key,
+                unread_line=self._events.unread_line,
+            )
             state = FAILED if self.fault else CLOSED
         self._enter(state, deltas)
         return deltas
@@ -187,6 +195,7 @@ class StreamParser:
             self._prefix = data[: len(_BOM)]
             return START, b""
         if body.startswith((b"{", b"[")):
+            self._body = JSONBody()
             return BODY, body
         if body.startswith(b"<"):
             msg = "expected an event stream, but the response body is HTML or XML"
@@ -255,10 +264,9 @@ class StreamParser:
         except DECODE_ERRORS:
             return self._read_leniently(event, deltas)
         self._last_event = event
-        if self._extra_keys:
-            if chunk.choices is None:  # perhaps an error, which only the lenient path notices
-                return self._read_leniently(event, deltas)
-            self._keep_extra(chunk)
+        # What may be an error is noticed only by the lenient path.
+        if self._extra_keys and (chunk.choices is None or not self._keep_extra(chunk)):
+            return self._read_leniently(event, deltas)
         self._content.add(chunk, deltas)
         if not deltas:
             self._unread.examine(event, self._content)
@@ -267,11 +275,12 @@ class StreamParser:
     def _read_leniently(self, event: bytes, deltas: list[Delta]) -> ParserState:
         """Read an event that the decoder rejected: ``[DONE]``, an error, or an unusual chunk.
 
-        White space counts as an empty event, which is skipped.
+        White space counts as an empty event, which is skipped, and so is a comment that a gateway
+        has wrapped as data.
         """
         text = event.strip()
-        if not text:
-            return EVENTS
+        if not text or text.startswith(b":"):
+            return self._read_each(text.split(b"\n")[1:], deltas)
         if text == _DONE_MARKER:
             self.done = self._content.has_chunk or self._unread.key is not None
             return DONE if self.done else self._fail(ProtocolError("[DONE] came before a chunk"))
@@ -306,7 +315,7 @@ class StreamParser:
         """Keep what an error event holds besides the error: usage and cost, perhaps text."""
         inner = chunk.event or chunk
         if self._content.is_whole:
-            inner.usage = inner.usage or next((c.usage for c in inner.choices or ()), None)
+            self._content.keep_choice_usage(inner.choices or ())
             inner.choices = None
         for choice in inner.choices or ():
             choice.finish_reason = None
@@ -333,33 +342,17 @@ class StreamParser:
         self.fault = detach(error)
         return FAILED
 
-    def _judge_end(self, *, is_done: bool, cut: bool) -> ProtocolError | None:
-        """Return why a stream that has ended is not complete, None if it is."""
-        content, line = self._content, self._events.unread_line
-        if self._unread.key and not content.has_output:
-            msg = f"no text was found in the stream, but {self._unread.key!r} seems to hold some"
-            return ProtocolError(msg)
-        has_finished = content.is_whole if cut else content.finished_choices > 0
-        if not is_done and not has_finished:
-            return self._build_interruption()
-        if line and not has_finished:
-            return ProtocolError(
-                f"a line of the stream is neither an event nor a comment: {line!r}"
-            )
-        if content.mixes_choices:
-            return ProtocolError("the stream has several choices, but one was requested")
-        if content.index_may_count_chunks:
-            msg = "each chunk of the stream has a choice of its own; pass n=1 if there is only one"
-            return ProtocolError(msg)
-        return None
-
-    def _keep_extra(self, chunk: Chunk) -> None:
+    def _keep_extra(self, chunk: Chunk) -> bool:
+        """Keep the unknown keys of a chunk; return False if one of them may hold an error."""
         for index, key in enumerate(self._extra_keys):
             value = getattr(chunk, f"extra_{index}")
             if value is not msgspec.UNSET:
                 self._extra[key] = value
-                if type(value) is dict and not chunk.usage:
-                    chunk.usage = find_usage({key: value})
+                if type(value) is dict:
+                    if value.get("error"):
+                        return False
+                    chunk.usage = chunk.usage or find_usage({key: value})
+        return True
 
     def _widen_decoder(self, extra: dict[str, Any]) -> None:
         """Let the decoder accept these keys from now on, so that they are slow only once."""
@@ -367,14 +360,6 @@ class StreamParser:
         if keys != self._extra_keys and len(keys) <= _MAX_EXTRA_KEYS:
             self._extra_keys = keys
             self._decode = build_chunk_decoder(keys)
-
-    def _build_interruption(self) -> StreamInterruptedError:
-        where = "[DONE] or its last finish reason; .partial has what arrived"
-        if not self._last_event and not self._content.has_chunk:
-            where = "its first event"
-        if line := self._events.unread_line:
-            where += f"; it had the line {line!r}"
-        return StreamInterruptedError(f"the stream ended before {where}")
 
     def _raise_fault(self) -> None:
         if self.fault is not None:
@@ -396,4 +381,5 @@ class StreamParser:
 
 
 def _is_whole(event: bytes) -> bool:
-    return event.strip() == _DONE_MARKER or is_object(event)
+    text = event.strip()
+    return text == _DONE_MARKER or text.startswith(b":") or is_object(event)

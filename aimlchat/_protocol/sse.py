@@ -9,7 +9,7 @@ import re
 
 from aimlchat.errors import ProtocolError
 
-from .error_events import wrap_error
+from .error_events import UNEXPLAINED_ERROR, wrap_error
 
 __all__ = ["MAX_EVENT_BYTES", "EventDecoder"]
 
@@ -26,6 +26,7 @@ _LF, _CR = b"\n\r"  # integers, which are found several times as fast as b"\r"
 _UNKNOWN_FIELD = re.compile(rb"[\w.-]+(?::(?!\s*[{\[]).*)?", re.DOTALL)
 _IGNORED_FIELDS = (b"id", b"retry")
 _ERROR_NAME = b"event:error\n"
+_DONE_MARKER = b"[DONE]"
 
 
 class EventDecoder:
@@ -37,10 +38,19 @@ class EventDecoder:
 
     Some servers put errors, or even all of their chunks, outside of the data, where a decoder that
     follows the standard does not see them. So these are events too: a line ``error: ...``, JSON in
-    lines without a field name, and an event whose name is "error", whatever its data.
+    lines without a field name, and an event whose name is "error", whatever its data. What follows
+    ``[DONE]`` is not read.
     """
 
-    __slots__ = ("_after_cr", "_at_boundary", "_at_start", "_buffer", "fault", "unread_line")
+    __slots__ = (
+        "_after_cr",
+        "_at_boundary",
+        "_at_start",
+        "_buffer",
+        "_is_over",
+        "fault",
+        "unread_line",
+    )
 
     def __init__(self) -> None:
         self.fault: ProtocolError | None = None
@@ -53,13 +63,14 @@ class EventDecoder:
         self._at_start = True
         self._after_cr = False
         self._at_boundary = False  # whether the next byte begins an event
+        self._is_over = False  # whether there was a fault, or `[DONE]` among other lines
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take the next bytes and return the data of each event that they complete."""
-        if self.fault:
+        if self._is_over:
             return []
         events = self._split(data)
-        self._at_boundary = not (self._buffer or self._after_cr or self._at_start or self.fault)
+        self._at_boundary = not (self._buffer or self._after_cr or self._at_start or self._is_over)
         return events
 
     def decode_single(self, data: bytes) -> bytes:
@@ -86,7 +97,7 @@ class EventDecoder:
         The standard discards them, but gateways forget the last blank line, so the caller may use
         them if they are whole. Nothing is left in the decoder after this.
         """
-        events = self._read_block(bytes(self._buffer))
+        events = [] if self._is_over else self._read_block(bytes(self._buffer))
         self._buffer.clear()
         return [event for event in events if len(event) <= MAX_EVENT_BYTES]
 
@@ -135,6 +146,8 @@ class EventDecoder:
                     self._fail()
                     return events
                 events.append(event)
+            if self._is_over:
+                break
         return events
 
     def _read_block(self, block: bytes) -> list[bytes]:
@@ -144,10 +157,13 @@ class EventDecoder:
         json_lines: list[bytes] = []  # without a field name; one value may have several
         is_error = False
         for line in block.split(b"\n"):
+            if self._is_over:
+                break
             field, _, value = line.partition(b":")
             if field == b"data":
                 _join(json_lines, events)
                 data.append(value.removeprefix(b" "))
+                self._is_over = value.strip() == _DONE_MARKER
             elif not field.strip() or field in _IGNORED_FIELDS:  # empty, a comment, or ignored
                 continue
             elif field == b"event":
@@ -155,14 +171,15 @@ class EventDecoder:
             elif json_lines or line.startswith((b"{", b"[{", b"[DONE]")):
                 _join(data, events)
                 json_lines.append(line)
+                self._is_over = line.strip() == _DONE_MARKER
             elif field.lower() == b"error":
-                events.append(wrap_error(value))
+                _join([wrap_error(value)], events)
             elif not self.unread_line and not _UNKNOWN_FIELD.fullmatch(line):
                 self.unread_line = line[:120]
         _join(json_lines, events)
         _join(data, events)
         if is_error:
-            return [wrap_error(b"\n".join(events))]
+            return [wrap_error(b"\n".join(events)) or UNEXPLAINED_ERROR]
         return events
 
     def _take_buffer(self, data: bytes) -> bytes:
@@ -213,6 +230,7 @@ class EventDecoder:
 
     def _fail(self) -> None:
         self._buffer.clear()
+        self._is_over = True
         self.fault = ProtocolError(f"an event of the stream exceeds {MAX_EVENT_BYTES:,} bytes")
 
 

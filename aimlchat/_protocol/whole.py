@@ -107,7 +107,7 @@ def decode_body(data: bytes) -> WholeBody:
         pass
     else:
         if chunk.choices:
-            if not chunk.usage:
+            if not chunk.usage and len(chunk.choices) == 1:
                 chunk.usage = chunk.choices[0].usage
             return WholeBody(chunk, data)
     body = decode_object(data)

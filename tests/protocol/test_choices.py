@@ -108,3 +108,24 @@ class TestChoices:
             chunk({"annotations": [{"url": "b"}]}, finish="stop"),
         )
         assert reading.completion.choices[0].annotations == [{"url": "a"}, {"url": "b"}]
+
+
+@pytest.mark.parametrize("cut", ["length", "MAX_TOKENS", "content_filter", "SAFETY"])
+def test_a_finish_reason_that_says_that_the_answer_was_cut_replaces_another(read, chunk, cut):
+    words = [chunk({"content": word}, finish="stop") for word in "ab"]
+    completion = read(*words, chunk({"content": "c"}, finish=cut), chunk(finish="stop")).completion
+    assert (completion.text, completion.native_finish_reason) == ("abc", cut)
+    assert completion.finish_reason in ("length", "content_filter")
+
+
+@pytest.mark.parametrize("other", ["stop", "tool_calls", "null", "content_filter"])
+def test_no_other_finish_reason_replaces_the_first(read, chunk, other):
+    completion = read(chunk({"content": "a"}, finish="length"), chunk(finish=other)).completion
+    assert completion.finish_reason == "length"
+
+
+def test_a_delta_has_the_index_of_its_choice(read, chunk):
+    reading = read(chunk({"content": "a"}, index=1), chunk(index=1, finish="stop"))
+    assert [(delta.choice, delta.text) for delta in reading.deltas] == [(1, "a")]
+    assert [(choice.index, choice.text) for choice in reading.completion.choices] == [(1, "a")]
+    assert reading.completion.text == "a"

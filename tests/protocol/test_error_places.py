@@ -4,7 +4,15 @@ import json
 
 import pytest
 
-from aimlchat import APIError, RateLimitError, ServerError
+from aimlchat import (
+    APIError,
+    AuthenticationError,
+    BadRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+)
 from aimlchat._protocol.whole import parse_completion
 
 GONE = {"code": 502, "message": "upstream went away"}
@@ -61,7 +69,11 @@ def test_a_finish_reason_may_be_an_object(read, chunk):
     assert read(chunk({"content": "a"}, finish={"type": "stop"})).completion.finish_reason == "stop"
 
 
-@pytest.mark.parametrize("error", [None, {}, "", False, []], ids=repr)
+@pytest.mark.parametrize(
+    "error",
+    [None, {}, "", " ", "null", False, [], {"code": "", "message": "", "type": None, "param": {}}],
+    ids=repr,
+)
 def test_an_empty_error_in_a_choice_counts_as_absent(read, error):
     assert (
         read(choice({"content": "a", "error": error}, "stop", error=error)).completion.text == "a"
@@ -99,6 +111,12 @@ OTHER_FORMS = [
     {"error_code": 336003, "error_msg": "went wrong"},
     {"type": "exception", "message": "went wrong"},
     {"object": "error", "message": "went wrong", "code": 500},
+    {"code": "InvalidParameter", "message": "went wrong", "request_id": "r"},
+    {"code": 10013, "message": "went wrong", "sid": "s"},
+    {"errcode": -1, "errmsg": "went wrong"},
+    {"type": "invalid_request_error", "message": "went wrong", "param": None},
+    {"__type": "ValidationException", "message": "went wrong"},
+    {"modelStreamErrorException": {"message": "went wrong"}},
     {"choices": None, "base_resp": {"status_code": 1002, "status_msg": "went wrong"}},
 ]
 
@@ -162,3 +180,65 @@ class TestWholeBodies:
         with pytest.raises(ServerError) as caught:
             parse_completion(body)
         assert caught.value.partial.text == "Hel"
+
+
+@pytest.mark.parametrize(
+    "notice",
+    [
+        {"code": 0, "message": "Success", "sid": "s"},
+        {"code": "200", "message": "queued"},
+        {"code": 20000, "message": "Ok", "status": True},
+        {"code": "OK", "msg": "fine"},
+        {"errcode": 0, "errmsg": "ok"},
+        {"type": "status", "status": "searching", "message": "Searching the web"},
+        {"code": 10013, "choices": []},
+        {"error": {"message": "", "code": 0}},
+    ],
+    ids=json.dumps,
+)
+def test_an_object_that_reports_no_failure_is_no_error(read, chunk, notice):
+    reading = read(chunk({"content": "a"}), notice, chunk({"content": "b"}, finish="stop"))
+    assert reading.completion.text == "ab"
+
+
+class TestVendorsKeys:
+    FAILED = choice() | {"x_groq": {"id": "r", "error": "over capacity"}}
+
+    @pytest.mark.parametrize("text", ["", "Hel"])
+    @pytest.mark.parametrize("first", [{}, {"x_groq": {"id": "r"}}], ids=["new key", "known key"])
+    def test_an_error_in_one_is_an_error(self, read, chunk, text, first):
+        error = read(chunk({"content": text}, **first), self.FAILED, b"[DONE]").error
+        assert (type(error), error.message) == (ServerError, "over capacity")
+        assert error.partial.text == text
+
+    def test_one_beside_text_or_behind_the_end_is_not(self, read, chunk):
+        search = {"search": {"error": "timed out"}}
+        chunks = [chunk({"content": "a"}, **search), chunk(finish="stop", **search), self.FAILED]
+        assert read(*chunks).completion.text == "a"
+
+    def test_a_whole_answer_beside_one_is_kept(self):
+        message = {"message": {"role": "assistant", "content": "a"}, "finish_reason": "stop"}
+        body = {"choices": [message], "search": {"error": "timed out"}}
+        assert parse_completion(json.dumps(body).encode()).text == "a"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ({"status_code": 429}, RateLimitError),
+        ({"http_status": "429"}, RateLimitError),
+        ({"status": "RESOURCE_EXHAUSTED"}, RateLimitError),
+        ({"code": "ThrottlingException"}, RateLimitError),
+        ({"type": "TooManyRequestsException"}, RateLimitError),
+        ({"__type": "AccessDeniedException"}, PermissionDeniedError),
+        ({"status": "UNAUTHENTICATED"}, AuthenticationError),
+        ({"status": "FAILED_PRECONDITION"}, BadRequestError),
+        ({"code": "ValidationException"}, BadRequestError),
+        ({"code": "ResourceNotFoundException"}, NotFoundError),
+        ({"status": "UNAVAILABLE"}, ServerError),
+    ],
+    ids=str,
+)
+def test_the_status_is_read_from_the_words_of_other_vendors(read, chunk, error, kind):
+    reading = read(chunk({"content": "a"}), {"error": {"message": "no"} | error})
+    assert type(reading.error) is kind

@@ -50,13 +50,54 @@ def test_an_error_is_raised_at_any_split(read_bytes, error, text, end, line_end)
         (b"Error: slot unavailable\n\n", "slot unavailable"),
         (b"event: error\ndata: slot\ndata: unavailable\n\n", "slot\nunavailable"),
         (b"event: error\n\n", "the server sent an error without a message"),
-        (b"error:\n\n", "the server sent an error without a message"),
-        (b"error: {}\n\n", "the server sent an error without a message"),
+        (b"event: error\ndata: {}\n\n", "the server sent an error without a message"),
+        (b'event: error\ndata: {"message":""}\n\n', "the server sent an error without a message"),
     ],
 )
 def test_an_error_may_be_plain_text_or_empty(read_bytes, sse, chunk, error, message):
     reading = read_bytes([sse(chunk({"content": "Hel"})) + error + DONE])
     assert (type(reading.error), reading.error.message) == (ServerError, message)
+
+
+@pytest.mark.parametrize("value", [b"", b" null", b" {}", b' {"message":"","code":null}'])
+def test_a_line_of_an_error_that_says_nothing_is_ignored(read_bytes, sse, chunk, value):
+    first, last = sse(chunk({"content": "a"})), sse(chunk({"content": "b"}, finish="stop"))
+    completion = read_bytes([first + b"error:" + value + b"\n\n" + last + DONE]).completion
+    assert (completion.text, completion.raw["choices"][0]["finish_reason"]) == ("ab", "stop")
+
+
+COMMENTS = [
+    b"data: : PROCESSING\n\n",
+    b"data: : PROCESSING\ndata: : PROCESSING\n\n",
+    b'data: : PROCESSING\ndata: {"choices":[{"delta":{"content":""}}]}\n\n',
+]
+
+
+@pytest.mark.parametrize("comment", COMMENTS)
+def test_a_comment_that_is_wrapped_as_data_is_ignored(read_bytes, sse, chunk, comment):
+    first, last = sse(chunk({"content": "a"})), sse(chunk({"content": "b"}, finish="stop"))
+    body = comment + first + comment + last + comment[:-1]
+    for pieces in ([body], [body[i : i + 1] for i in range(len(body))]):
+        assert read_bytes(pieces).completion.text == "ab"
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        b"<html>502</html>\n\n",
+        b'"x"\n\n',
+        b"data: nonsense\n\n",
+        b"error: late\n\n",
+        b'{"error":"late"}\n\n',
+        b"data: " + b" " * 100 + b'{"choices":[{"delta":{"content":"late"}}]}\n\n',
+    ],
+)
+@pytest.mark.parametrize("blank", [b"", b"\n"], ids=["same block", "next block"])
+def test_nothing_behind_done_counts_at_any_split(read_bytes, sse, chunk, tail, blank):
+    body = sse(chunk({"content": "a"})) + b"data: [DONE]\n" + blank + tail
+    for size in (1, 7, len(body)):
+        reading = read_bytes([body[i : i + size] for i in range(0, len(body), size)])
+        assert reading.completion.text == reading.joined() == "a"
 
 
 def test_only_the_last_name_of_an_event_counts(read_bytes, sse, chunk):

@@ -148,6 +148,15 @@ class TestPlacesInAWholeCompletion:
         other = {**COUNTS, "prompt_tokens": 1}
         assert complete(body_of(usage=COUNTS, choice={"usage": other})).usage == KNOWN
 
+    def test_usage_of_one_of_several_choices_is_not_that_of_the_whole(self):
+        body = body_of(choice={"usage": COUNTS})
+        for top in ({}, {"x": 1}):
+            several = body | {
+                "choices": [c | {"index": i} for i, c in enumerate(body["choices"] * 2)]
+            }
+            assert complete(several | top).usage is None
+            assert complete(several | top | {"usage": COUNTS}).usage == KNOWN
+
     def test_zeros_stay_zeros(self):
         assert complete(body_of(usage=ZEROS)).usage == Usage(0, 0, 0, raw=ZEROS)
         assert complete(body_of(usage=ZEROS, x=1)).usage == Usage(0, 0, 0, raw=ZEROS)
@@ -204,6 +213,46 @@ class TestPlacesInAStream:
     def test_counts_of_the_chunk_in_an_envelope_are_read(self, read, chunk):
         inner = chunk({"content": "a"}, usage=COUNTS, finish="stop")
         assert read({"event": inner, "state": {}}).completion.usage == KNOWN
+
+    @pytest.mark.parametrize("position", [0, 1, 2])
+    def test_usage_of_the_whole_wins_over_that_of_a_choice(self, read, chunk, position):
+        chunks = [chunk({"content": "a"}), chunk({"content": "b"}), chunk(finish="stop")]
+        chunks[1]["choices"][0]["usage"] = {**COUNTS, "prompt_tokens": 1}
+        chunks[position]["usage"] = COUNTS
+        assert read(*chunks).completion.usage == KNOWN
+
+    def test_usage_of_one_of_several_choices_is_not_that_of_the_whole(self, read, chunk):
+        chunks = [chunk({"content": "a"}, index=index, finish="stop") for index in range(2)]
+        chunks[1]["choices"][0]["usage"] = COUNTS
+        assert read(*chunks).completion.usage is None
+
+    def test_usage_of_a_choice_in_an_error_behind_the_end_is_kept(self, read, chunk):
+        late = chunk()
+        late["choices"][0] |= {"error": {"message": "late"}, "usage": COUNTS}
+        assert read(chunk({"content": "a"}, finish="stop"), late).completion.usage == KNOWN
+
+    @pytest.mark.parametrize(
+        "parts",
+        [
+            ({"input_tokens": 3}, {"output_tokens": 2}),
+            ({"input_tokens": 3, "output_tokens": 0}, {"output_tokens": 2}),
+            ({"input_tokens": 3, "output_tokens": 1}, {"input_tokens": 0, "output_tokens": 2}),
+            ({"prompt_tokens": 3, "total_tokens": None}, {"completion_tokens": 2}),
+            ({"completion_tokens": 2}, {"prompt_tokens": 3, "completion_tokens": None}),
+        ],
+        ids=str,
+    )
+    def test_counts_in_two_parts_are_merged(self, read, chunk, parts):
+        first, second = parts
+        chunks = chunk({"content": "a"}, usage=first), chunk(finish="stop", usage=second)
+        usage = read(*chunks).completion.usage
+        assert (usage.prompt_tokens, usage.completion_tokens) == (3, 2)
+
+    def test_usage_whose_keys_are_data_is_not_merged_for_ever(self, read, chunk):
+        chunks = [
+            chunk({"content": "a"}, usage={"prompt_tokens": 3, f"k{i}": 1}) for i in range(999)
+        ]
+        assert len(read(*chunks, DONE).completion.usage.raw) < 200
 
     def test_a_partial_has_the_counts_so_far(self, sse, chunk):
         parser = StreamParser()

@@ -1,0 +1,54 @@
+"""The rule of the end: whether a stream that has ended is complete."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aimlchat.errors import ProtocolError, StreamInterruptedError
+
+if TYPE_CHECKING:
+    from .accumulator import Accumulator
+
+__all__ = ["judge_end"]
+
+
+def judge_end(
+    content: Accumulator,
+    *,
+    is_done: bool,
+    is_cut: bool,
+    has_event: bool,
+    unread_key: str | None,
+    unread_line: bytes,
+) -> ProtocolError | None:
+    """Return why a stream that has ended is not complete, None if it is.
+
+    Args:
+        content: what was received.
+        is_done: whether ``[DONE]`` ended the stream.
+        is_cut: whether the connection broke.
+        has_event: whether any event has arrived.
+        unread_key: the first key that holds text that is not read.
+        unread_line: the first line that is neither a field nor a comment.
+    """
+    if unread_key and not content.has_output:
+        return ProtocolError(
+            f"no text was found in the stream, but {unread_key!r} seems to hold some"
+        )
+    has_finished = content.is_whole if is_cut else content.finished_choices > 0
+    if not is_done and not has_finished:
+        where = "[DONE] or its last finish reason; .partial has what arrived"
+        if not has_event and not content.has_chunk:
+            where = "its first event"
+        if unread_line:
+            where += f"; it had the line {unread_line!r}"
+        return StreamInterruptedError(f"the stream ended before {where}")
+    if unread_line and not has_finished:
+        msg = f"a line of the stream is neither an event nor a comment: {unread_line!r}"
+        return ProtocolError(msg)
+    if content.mixes_choices:
+        return ProtocolError("the stream has several choices, but one was requested")
+    if content.index_may_count_chunks:
+        msg = "each chunk of the stream has a choice of its own; pass n=1 if there is only one"
+        return ProtocolError(msg)
+    return None
