@@ -198,9 +198,7 @@ class CompletionProducer:
     def _check_budget(self) -> None:
         if self._budget is not None and self.tally.usd >= self._budget:
             self.is_out_of_budget = True
-            self.pool.close_intake()
-            for task in tuple(self._run.unsent):
-                task.cancel()  # it has cost nothing yet
+            self._run.end_early()
 
     def _progress(self) -> Progress:
         tally, seconds = self.tally, self._clock.time() - self._start

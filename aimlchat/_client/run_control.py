@@ -64,6 +64,11 @@ def is_unreachable(error: AIMLChatError) -> bool:
     return isinstance(error, ConnectionFailedError) and not error.sent
 
 
+def is_own_timeout(error: AIMLChatError) -> bool:
+    """Return whether a limit of the caller ended the call, which says nothing of the server."""
+    return isinstance(error, RequestTimeoutError) and error.phase in ("queue", "deadline")
+
+
 class Run:
     """What the calls of one run share.
 
@@ -77,11 +82,12 @@ class Run:
         self.concurrency = concurrency
         self.in_flight = 0
         """How many requests have been sent whose response is not complete."""
-        self.unsent: set[asyncio.Task[Any]] = set()
-        """The tasks of the calls that have not been sent yet."""
+        self.unbilled: set[asyncio.Task[Any]] = set()
+        """The tasks of the calls that were not sent yet, or that were put back."""
         self.is_reached = False
         """Whether the server has responded in this run, in whatever way."""
         self._pool = pool
+        self._is_ending = False
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._paused = 0  # calls that were put back and have not gone through since
         self._progress_at = 0.0
@@ -96,6 +102,19 @@ class Run:
         if isinstance(error, RateLimitError):  # the free tier is exhausted
             return not is_retryable(error, is_stream=False)
         return not self.is_reached and is_unreachable(error)
+
+    def end_early(self) -> None:
+        """Send no further request: cancel the calls that have cost nothing, now and later."""
+        self._is_ending = True
+        self._pool.close_intake()
+        for task in tuple(self.unbilled):
+            task.cancel()
+
+    def put_back(self, task: asyncio.Task[Any]) -> None:
+        """Note that the task of a call has its request to send again, at no cost so far."""
+        self.unbilled.add(task)
+        if self._is_ending:
+            task.cancel()
 
     async def wait_for_place(self) -> None:
         """Wait while a limit that has decreased has no place for a request that was put back."""
@@ -173,7 +192,7 @@ class RunCall:
         self._is_paused = False
         self._reconnects = 0
         if task is not None:
-            run.unsent.add(task)
+            run.unbilled.add(task)
 
     async def enter(self, pacer: Pacer) -> None:
         """Wait until the pace of the server allows another attempt; cancelling is safe."""
@@ -201,7 +220,7 @@ class RunCall:
         self._land()
         if isinstance(error, APIError) and not is_overload(error):
             self._note_progress()
-        elif not is_unreachable(error):
+        elif not is_unreachable(error) and not is_own_timeout(error):
             run.is_reached = True
 
     def put_back(
@@ -221,6 +240,8 @@ class RunCall:
             return None
         run.pause(error, policy.max_retry_after, is_new=not self._is_paused)
         self._is_paused = True
+        if self._task is not None:
+            run.put_back(self._task)
         return delay
 
     def attempt_succeeded(self) -> None:
@@ -261,4 +282,4 @@ class RunCall:
 
     def _forget_task(self) -> None:
         if self._task is not None:
-            self._run.unsent.discard(self._task)
+            self._run.unbilled.discard(self._task)

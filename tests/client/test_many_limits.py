@@ -134,6 +134,23 @@ async def test_a_spent_budget_stops_the_calls_that_wait_for_a_slot(emulator):
     assert emulator.billed <= 3  # one more may have been in flight
 
 
+def test_a_spent_budget_stops_the_requests_that_were_put_back():
+    async def main():
+        async with (
+            Emulator(requests_per_second=10) as emulator,
+            session_on(LoopClock(), emulator.base_url) as session,
+        ):
+            for _ in range(40):
+                emulator.reply("Hi", cost=1.0)
+            run = session.complete_many(["Hi"] * 40, concurrency=40, budget_usd=10.0)
+            return await run.gather(), emulator.billed
+
+    outcomes, billed = run_in_virtual_time(main())
+
+    assert all(outcome.completion for outcome in outcomes)
+    assert len(outcomes) == billed == 10
+
+
 @pytest.mark.parametrize("budget", [-1, float("nan"), "5", True])
 async def test_an_invalid_budget_is_refused(session, budget):
     with pytest.raises(ConfigurationError, match="budget"):

@@ -12,6 +12,7 @@ from virtual_time import LoopClock, run_in_virtual_time
 from aimlchat import (
     ChatRequest,
     ConnectionFailedError,
+    Limits,
     RateLimitError,
     RequestTimeoutError,
     RetryPolicy,
@@ -284,6 +285,20 @@ def test_a_server_that_was_never_reached_stops_the_run(free_port, method):
                     pass
 
     run_in_virtual_time(main())
+
+
+def test_a_call_that_times_out_in_its_own_queue_does_not_count_as_reached():
+    async def main():
+        async with serving(lambda *_: None) as server:
+            # The server never answers the TLS handshake, so there is no connection.
+            base_url = server.base_url.replace("http:", "https:")
+            limits, timeouts = Limits(concurrency=1), Timeouts(connect=10, queue=1)
+            async with session_on(LoopClock(), base_url, limits=limits, retry=ONCE) as session:
+                with pytest.raises(RequestTimeoutError, match="connect"):
+                    await session.complete_many(["a", "b"], timeouts=timeouts).gather()
+        return asyncio.get_running_loop().time()
+
+    assert run_in_virtual_time(main()) < 20
 
 
 @pytest.mark.parametrize("outage", [60, 1000])
