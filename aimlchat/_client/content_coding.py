@@ -54,6 +54,11 @@ class BodyDecoder:
         if not self._is_gzip and coding != "deflate":
             self._fail(f"is compressed with {coding!r}, which was not asked for")
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether some of the bytes that it was fed are not decoded yet."""
+        return bool(self._pending)
+
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the body."""
         self._pending += data

@@ -235,6 +235,8 @@ class OpenResponse(msgspec.Struct, eq=False):
 
 async def _read_decoded(content: Any, decoder: BodyDecoder) -> bytes:
     """Do what `Response.read` does for a body that has a content coding."""
+    if decoder.is_pending:
+        await asyncio.sleep(0)  # a small body may expand to gigabytes: let timers and tasks run
     while not (piece := decoder.take()):
         if decoder.fault is not None:
             raise detach(decoder.fault)

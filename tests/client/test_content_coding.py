@@ -1,5 +1,6 @@
 """Compressed bodies: what is asked for, what is decoded, and that no status is lost behind one."""
 
+import asyncio
 import gzip
 import zlib
 
@@ -271,6 +272,25 @@ async def test_a_body_that_expands_beyond_all_measure_leaves_the_status():
     assert type(caught.value) is RateLimitError
     assert len(caught.value.body) <= 2 * MIB
     assert "1 MiB" in caught.value.message
+
+
+async def test_other_tasks_run_while_a_body_expands():
+    turns = 0
+
+    async def take_turns():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    body = gzip.compress(b" " * (16 * MIB) + WHOLE, 1)
+    async with responding(body, coding="gzip") as server, session_of(server) as session:
+        other = asyncio.ensure_future(take_turns())
+        completion = await session.complete("Hi")
+        other.cancel()
+
+    assert completion.text == "ok"
+    assert turns >= 16  # one for each MiB
 
 
 # --- the decoder ----------------------------------------------------------------------------------
