@@ -30,7 +30,8 @@ _EARLY = 0.9
 _TOO_SHORT = 1.5
 # Timers and networks are not exact, and an attempt that is a little early is rejected.
 _MARGIN = 1.02
-# Windows from one that was too large until one again has more attempts than are known to fit.
+# After a window that was too large, this many windows pass before one is tried with more attempts
+# than are known to fit.
 _TRIAL_INTERVAL = 4
 # A server that rejects does so quickly. A probe that is still running after twice the time that a
 # rejection took was accepted.
@@ -63,7 +64,7 @@ class Window:
         self.length = 0.0
         """The seconds since the last good window."""
         self.gap = 0.0
-        """The seconds that were thought to be enough when it began."""
+        """The length of a window, in seconds, as it was known when this one began."""
         self.sent = 0
         self.rejected = 0
         self.streak = -1

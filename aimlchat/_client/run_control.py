@@ -39,7 +39,7 @@ __all__ = ["Run", "RunCall"]
 _FATAL_ERRORS = (AuthenticationError, InsufficientCreditsError, ConfigurationError)
 _CONGESTION_STATUSES = (503, 529)
 _OVERLOAD_STATUSES = (429, 529)
-# A 503 may also mean that one model or one route is gone, which no pause of the run cures.
+# A 503 may also mean that one model or one route is gone, where a pause of the run does not help.
 _OVERLOADED = r"overload|capacity|too many requests|rate.?limit|throttl|busy"
 _FIRST_RECONNECT_DELAY = 0.5
 _MAX_RECONNECT_DELAY = 8.0
@@ -214,7 +214,7 @@ class RunCall:
         is_congested = isinstance(error, RateLimitError) or (
             isinstance(error, ServerError) and error.status in _CONGESTION_STATUSES
         )
-        # Once the server is known to count requests in windows, fewer calls at once are no cure.
+        # Once the server is known to count requests in windows, fewer calls at once do not help.
         if is_congested and not (pacer is not None and pacer.is_learned):
             run.concurrency.congested(self._epoch, run.in_flight)
         self._land()

@@ -23,7 +23,7 @@ def parse_arguments(call: ToolCall, field: str) -> dict[str, Any]:
     try:
         return call.arguments
     except ProtocolError as error:
-        msg = f"{error}; mend them, or leave the call and its result out"
+        msg = f"{error}; correct them, or leave the call and its result out"
         raise InvalidRequestError(msg, field=field) from error
 
 

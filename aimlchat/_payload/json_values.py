@@ -152,7 +152,7 @@ def check_text(value: Any, field: str) -> str:
         except UnicodeEncodeError as error:
             msg = (
                 f"the text has a lone surrogate, {value[error.start]!r} at index {error.start},"
-                " which UTF-8 cannot carry; mend it where the text was cut or decoded, or use"
+                " which UTF-8 cannot carry; correct it where the text was cut or decoded, or use"
                 " text.encode(errors='replace').decode()"
             )
             raise InvalidRequestError(msg, field=field) from error
