@@ -137,6 +137,8 @@ class Journal:
             if retry_failed:
                 await self._remove_failures(known_ids)
             self._check_room()
+        except OutputFileError:  # an OSError as well, whose message is complete
+            raise
         except OSError as error:
             raise describe_os_error(self.path, error) from error
 

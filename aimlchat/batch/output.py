@@ -82,6 +82,8 @@ def open_output(target: str | Path | IO[bytes]) -> Output:
         if _is_stream(path, resolved):
             return OutputStream(open_stream(path, "wb"), str(target), owned=True)
         return Journal(resolved)
+    except OutputFileError:  # an OSError as well, whose message is complete
+        raise
     except OSError as error:
         raise describe_os_error(target, error) from error
 

@@ -29,7 +29,10 @@ async def test_a_file_system_without_locks_is_told_as_that(
     monkeypatch.setattr("fcntl.flock", fail_with(number))
     with pytest.raises(OutputFileError, match="file system without locks") as caught:
         await run(session, files.source, files.target)
-    assert os.strerror(number) in str(caught.value)
+    message = str(caught.value)
+    assert os.strerror(number) in message
+    assert message.startswith(f"{files.target} is on a file system")
+    assert message.count("othing was sent") == 1
     assert not caught.value.begun
     assert emulator.requests == []
     assert not files.target.exists()
