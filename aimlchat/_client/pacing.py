@@ -154,6 +154,8 @@ class Pacer:
         self._rejection_seconds = now - sent_at
         if retry_after is not None:
             self._floor = max(self._floor, now + retry_after)
+            if retry_after < _MIN_PROBE_DELAY:
+                retry_after = None  # gateways send 0, which does not say when the window opens
         if window is not self._window:
             self._note_late_rejection(window)
         elif retry_after is not None and self._floor < window.start + self._length / 2:
