@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 
 from aimlchat._protocol.api_errors import is_out_of_credits
@@ -21,6 +22,8 @@ __all__ = ["RetryBudget", "is_retryable"]
 _FORBIDDEN, _TOO_MANY_REQUESTS = 403, 429
 # 408 and 425 ask for another attempt; 409 is a conflict with a concurrent request.
 _RETRYABLE_STATUSES = frozenset((408, 409, 425))
+# OpenAI's 429 for one request that has more tokens than its limit allows in a minute.
+_TOO_LARGE = re.compile("request too large|tokens must be reduced", re.IGNORECASE)
 _WINDOW = 100
 _MIN_ATTEMPTS = 20
 _MAX_FAILURE_SHARE = 0.5
@@ -48,7 +51,7 @@ def _is_transient(error: APIError) -> bool:
     if error.status == _FORBIDDEN:
         return error.retry_after is not None
     if error.status == _TOO_MANY_REQUESTS:
-        return not is_out_of_credits(error)
+        return not is_out_of_credits(error) and not _TOO_LARGE.search(error.message)
     return error.status in _RETRYABLE_STATUSES or error.status in SERVER_ERRORS
 
 

@@ -7,6 +7,7 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from aimlchat._protocol.api_errors import is_out_of_credits
 from aimlchat.errors import (
     SERVER_ERRORS,
     AIMLChatError,
@@ -99,8 +100,8 @@ class Run:
         """Return whether the final error of a call would hit every other call, too."""
         if isinstance(error, _FATAL_ERRORS):
             return True
-        if isinstance(error, RateLimitError):  # the free tier is exhausted
-            return not is_retryable(error, is_stream=False)
+        if isinstance(error, RateLimitError):
+            return is_out_of_credits(error)
         return not self.is_reached and is_unreachable(error)
 
     def end_early(self) -> None:

@@ -6,6 +6,7 @@ import socket
 
 import pytest
 from clockwork import session_on
+from rate_limits import FixedWindow
 from raw_server import CHUNKED, content, http_chunk, serving
 from virtual_time import LoopClock, run_in_virtual_time
 
@@ -228,6 +229,46 @@ def test_exhausted_credits_stop_a_run():
         return many.done
 
     assert run_against(handler, run) == 0
+
+
+def test_a_request_that_is_larger_than_the_limit_fails_alone():
+    async def main():
+        async def handler(_, writer):
+            if b"long" in server.requests[-1]:
+                refuse(writer, message="Request too large: Limit 10, Requested 20")
+            else:
+                respond(writer)
+
+        async with (
+            serving(handler) as server,
+            session_on(LoopClock(), server.base_url) as session,
+        ):
+            return await session.complete_many(["a", "long", "b"] + ["c"] * 40).gather()
+
+    outcomes = run_in_virtual_time(main())
+
+    assert [outcome.index for outcome in outcomes if outcome.error] == [1]
+    assert len(outcomes) == 43
+    assert len(outcomes[1].error.attempts) == 1
+
+
+def test_a_wait_of_zero_is_no_reason_to_hurry():
+    limit, rejected = FixedWindow(10, 1), 0
+
+    async def handler(_, writer):
+        nonlocal rejected
+        if limit.wait_at(asyncio.get_running_loop().time()):
+            rejected += 1
+            refuse(writer, headers="Retry-After: 0\r\n")
+        else:
+            respond(writer)
+
+    async def run(session):
+        outcomes = await session.complete_many(["Hi"] * 40).gather()
+        return len([outcome for outcome in outcomes if outcome.completion])
+
+    assert run_against(handler, run) == 40
+    assert rejected < 100
 
 
 def test_on_retry_is_told_of_a_request_that_was_put_back():
