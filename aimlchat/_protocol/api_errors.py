@@ -54,8 +54,7 @@ _STATUS_BY_WORD = (
 _DEFAULT_STATUS = 500
 _PAYMENT_REQUIRED, _FORBIDDEN, _TOO_MANY_REQUESTS = 402, 403, 429
 _ERROR_STATUS = re.compile(r"[45][0-9][0-9]")
-# A code decides before words do: the text of a rate limit often names the page about billing, where
-# a higher limit can be bought. Codes are compared without their punctuation.
+# For a 403 a code decides before words do. Codes are compared without their punctuation.
 _RATE_LIMIT_CODES = r"ratelimit|toomany|throttl|overload|capacity"
 _MONEY_CODES = r"quota|billing|credit|balance|payment|funds|spend"
 # A 403 can mean an empty account or a missing permission; only its words tell them apart.
@@ -135,9 +134,13 @@ def error_from_response(
 def is_out_of_credits(error: APIError) -> bool:
     """Return whether a 429 says that the account, or its free tier, is exhausted.
 
-    Its code decides, or else its words. One that names a wait is a rate limit whatever it says.
+    Its code or its words say so. One that names a wait is a rate limit whatever it says.
     """
-    return error.retry_after is None and _is_about_money(error.body, error.message, _OUT_OF_CREDITS)
+    if error.retry_after is not None:
+        return False
+    if re.search(_OUT_OF_CREDITS, error.message, re.IGNORECASE):
+        return True
+    return _is_about_money(error.body, error.message, _OUT_OF_CREDITS)
 
 
 def _build_error(
