@@ -7,7 +7,7 @@ unchanged. docs/relay.md lists every frame.
 from __future__ import annotations
 
 from .broadcast import Broadcast
-from .errors import PageTooSlowError
+from .errors import BroadcastTooLargeError, PageTooSlowError
 from .sse_response import SSE_HEADERS, SSEEvents, sse_events, sse_response
 from .store import MemoryStore, Store
 from .websocket import relay
@@ -15,6 +15,7 @@ from .websocket import relay
 __all__ = [
     "SSE_HEADERS",
     "Broadcast",
+    "BroadcastTooLargeError",
     "MemoryStore",
     "PageTooSlowError",
     "SSEEvents",

@@ -264,7 +264,7 @@ class _Follower:
             frames = await self._store.read(self._last_number)
             if not frames:
                 return None
+            self._last_number = frames[-1]["number"]
             for frame in frames:
-                self._last_number += 1
-                self._queue.add({**frame, "number": self._last_number})
+                self._queue.add(frame)
         return self._queue.take()

@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
     from .frames import Frame
 
-__all__ = ["FrameQueue", "PageBuffer"]
+__all__ = ["DELTA_FIELDS", "MAX_JOINED_LENGTH", "FrameQueue", "PageBuffer"]
 
 # For each type of delta frame: the field of its text, and the field that names its part.
-_TEXT_AND_PART_FIELDS = {
+DELTA_FIELDS = {
     "text-delta": ("delta", "id"),
     "reasoning-delta": ("delta", "id"),
     "tool-input-delta": ("inputTextDelta", "toolCallId"),
 }
 # The longest text of a joined delta, in characters. The Python package `websockets` refuses a
 # message over 1 MiB, and a character takes up to four bytes.
-_MAX_JOINED_LENGTH = 200_000
+MAX_JOINED_LENGTH = 200_000
 # Counted for each frame besides its text, in characters: frames without text are not free either.
 _FRAME_OVERHEAD = 64
 
@@ -53,7 +53,7 @@ class FrameQueue:
 
     def add(self, frame: Frame) -> None:
         """Append a frame, or join its text to the last queued one; ``frame`` is not changed."""
-        fields = _TEXT_AND_PART_FIELDS.get(frame["type"])
+        fields = DELTA_FIELDS.get(frame["type"])
         if fields is None:
             self._append(_QueuedFrame(frame, [], _FRAME_OVERHEAD))
             return
@@ -64,7 +64,7 @@ class FrameQueue:
             last is None
             or last.frame["type"] != frame["type"]
             or last.frame[part_field] != frame[part_field]
-            or last.size + len(text) > _MAX_JOINED_LENGTH
+            or last.size + len(text) > MAX_JOINED_LENGTH
         ):
             self._append(_QueuedFrame(frame, [text], _FRAME_OVERHEAD + len(text)))
             return
@@ -79,7 +79,7 @@ class FrameQueue:
         self.size -= queued.size
         if len(queued.texts) < 2:  # noqa: PLR2004 - nothing was joined to it
             return queued.frame
-        text_field, _ = _TEXT_AND_PART_FIELDS[queued.frame["type"]]
+        text_field, _ = DELTA_FIELDS[queued.frame["type"]]
         return queued.frame | {text_field: "".join(queued.texts)}
 
     def clear(self) -> None:

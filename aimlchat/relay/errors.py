@@ -26,7 +26,13 @@ from aimlchat.errors import (
     StreamInterruptedError,
 )
 
-__all__ = ["ErrorDescription", "PageGoneError", "PageTooSlowError", "describe_error"]
+__all__ = [
+    "BroadcastTooLargeError",
+    "ErrorDescription",
+    "PageGoneError",
+    "PageTooSlowError",
+    "describe_error",
+]
 
 
 class PageTooSlowError(AIMLChatError):
@@ -34,6 +40,13 @@ class PageTooSlowError(AIMLChatError):
 
     The relay has stopped sending to that page. ``partial`` is the completion as far as it had
     been received.
+    """
+
+
+class BroadcastTooLargeError(AIMLChatError):
+    """The answer is larger than the store of its broadcast keeps.
+
+    The stream has been closed. ``partial`` is the completion as far as it had been received.
     """
 
 
@@ -69,6 +82,7 @@ _DESCRIPTIONS: tuple[tuple[type[Exception], str, str], ...] = (
     (StreamInterruptedError, "interrupted", "The answer was cut off before its end. Try again."),
     (ProtocolError, "protocol", "The model's provider sent a response that cannot be read."),
     (ConfigurationError, "configuration", "This service is not set up correctly."),
+    (BroadcastTooLargeError, "too_large", "The answer is longer than this service can keep."),
     (PageTooSlowError, "too_slow", "This page fell too far behind the answer."),
 )
 _UNKNOWN_ERROR = ("internal", "Something went wrong in this service.")

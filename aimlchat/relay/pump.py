@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from aimlchat.errors import AIMLChatError
 
-from .errors import PageTooSlowError
+from .errors import BroadcastTooLargeError, PageTooSlowError
 from .frames import Framer
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Pump:
                     if frames := framer.feed(delta):
                         await sink.append(frames)
             last_frames = framer.finish(self.stream.completion)
-        except PageTooSlowError as error:
+        except (PageTooSlowError, BroadcastTooLargeError) as error:
             error.partial = self.stream.partial
             # Its traceback would refer to this frame, and so keep the pump in a reference cycle.
             self._error = error.with_traceback(None)

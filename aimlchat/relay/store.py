@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
+from .errors import BroadcastTooLargeError
+from .history import FrameHistory
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,45 +25,60 @@ class Store(Protocol):
     """
 
     async def append(self, frames: Sequence[Frame]) -> None:
-        """Append frames."""
+        """Append frames. What it raises ends the broadcast."""
 
     async def end(self, frames: Sequence[Frame]) -> None:
         """Append the last frames; no more will come."""
 
     async def read(self, after: int) -> Sequence[Frame]:
-        """Return all frames numbered above ``after``, at least one.
+        """Return frames numbered above ``after``, in order and without a gap, at least one.
 
-        Waits while there is none. Returns an empty sequence once the broadcast has ended and
-        ``after`` is its last frame.
+        Each has its number in the field ``number``. A store may join neighboring deltas of one
+        part; such a frame has the number of the last one in it. Waits while there is no frame.
+        Returns an empty sequence once the broadcast has ended and ``after`` is its last frame.
         """
 
 
 class MemoryStore:
-    """A `Store` that keeps the frames in the memory of this process."""
+    """A `Store` that keeps the frames in the memory of this process.
 
-    def __init__(self) -> None:
-        self._frames: list[Frame] = []
+    Args:
+        max_size: the most to keep, in bytes, for text in ASCII. A larger answer is ended with a
+            `BroadcastTooLargeError`.
+    """
+
+    def __init__(self, *, max_size: int = 64 * 1024 * 1024) -> None:
+        self._max_size = max_size
+        self._history = FrameHistory()
+        self._last_frames: list[Frame] = []  # those of the last call, which most readers lack
         self._has_ended = False
         self._changed = asyncio.Event()
 
     async def append(self, frames: Sequence[Frame]) -> None:
-        """Append frames; never waits."""
-        self._frames += frames
-        self._wake_readers()
+        """Append frames; never waits. Raises `BroadcastTooLargeError`."""
+        if self._history.size > self._max_size:
+            msg = (
+                f"the answer takes more than {self._max_size:,} bytes, the most that is kept for"
+                " pages that join late; MemoryStore(max_size=...) sets that limit"
+            )
+            raise BroadcastTooLargeError(msg)
+        self._add(frames)
 
     async def end(self, frames: Sequence[Frame]) -> None:
-        """Append the last frames; never waits."""
-        self._frames += frames
+        """Append the last frames; never waits. The limit does not apply to them."""
         self._has_ended = True
-        self._wake_readers()
+        self._add(frames)
 
     async def read(self, after: int) -> Sequence[Frame]:
-        """Return all frames numbered above ``after``; wait while there is none, until the end."""
-        while len(self._frames) <= after and not self._has_ended:
+        """Return frames numbered above ``after``; wait while there is none, until the end."""
+        while self._history.count <= after and not self._has_ended:
             await self._changed.wait()
-        return self._frames[after:]
+        if after == self._history.count - len(self._last_frames):
+            return self._last_frames
+        return self._history.read(after)
 
-    def _wake_readers(self) -> None:
+    def _add(self, frames: Sequence[Frame]) -> None:
+        self._last_frames = [self._history.add(frame) for frame in frames]
         # Each change gets an event of its own, so a reader that returns waits for the next one.
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from aimlchat import ServerError
-from aimlchat.relay import Broadcast
+from aimlchat.relay import Broadcast, BroadcastTooLargeError, MemoryStore
 
 
 class RemoteStore:
@@ -27,7 +27,10 @@ class RemoteStore:
     async def read(self, after):
         while len(self._lines) <= after and not self._has_ended:  # noqa: ASYNC110 - as if remote
             await asyncio.sleep(0.001)
-        return [json.loads(line) for line in self._lines[after:]]
+        return [
+            json.loads(line) | {"number": number}
+            for number, line in enumerate(self._lines[after:], after + 1)
+        ]
 
 
 async def test_a_broadcast_keeps_its_frames_in_the_given_store(emulator, session, make_page):
@@ -81,3 +84,19 @@ async def test_an_error_of_the_store_ends_the_call_and_the_pages(
         await broadcast.relay(make_page())
     async with event_timeout():
         await upstream.closed.wait()
+
+
+async def test_an_answer_larger_than_the_store_ends_with_an_error_and_closes_the_call(
+    upstream, upstream_session, make_page, event_timeout
+):
+    upstream.opening = ("x" * 2000, "y")
+    broadcast = Broadcast(upstream_session.stream("Go"), store=MemoryStore(max_size=1000), grace=0)
+    page = make_page()
+
+    with pytest.raises(BroadcastTooLargeError, match="1,000 bytes") as caught:
+        await broadcast.relay(page)
+    async with event_timeout():
+        await upstream.closed.wait()
+
+    assert caught.value.partial.text.startswith("x" * 2000)
+    assert page.frames[-2]["data"] == {"code": "too_large"}
