@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from aimlchat.errors import AIMLChatError, InvalidRequestError
 
@@ -28,6 +28,10 @@ _DELIBERATE_CLOSE_CODES = (1000, 1001)
 # A reload closes the web socket deliberately, too. The browser requests the new page before it
 # closes the old one, and this many seconds are ample for that.
 _RELOAD_WINDOW = 5.0
+
+# What may wait while an answer is being sent. Our script sends one question at most.
+_MAX_UNREAD_MESSAGES = 4
+_MAX_UNREAD_SIZE = 64 * 1024 * 1024
 
 _ANSWER_GONE = (
     "The rest of this answer is lost: the connection was down for too long, or the server was"
@@ -52,6 +56,7 @@ class PageConnection:
         self._on_error = on_error
         # Messages that arrived while an answer was being sent.
         self._unread: deque[str | bytes] = deque()
+        self._closing: asyncio.Task[bool] | None = None
         self._opened_at = asyncio.get_running_loop().time()
         self._answer_id = ""
 
@@ -88,6 +93,20 @@ class PageConnection:
             return data
         return None
 
+    def _keep_unread(self, data: str | bytes) -> None:
+        """Keep a message until the answer has been sent; disconnect a page that sends too many."""
+        if self._closing is not None:
+            return
+        self._unread.append(data)
+        size = sum(map(len, self._unread))
+        if len(self._unread) > _MAX_UNREAD_MESSAGES or size > _MAX_UNREAD_SIZE:
+            self._unread.clear()
+            self._closing = asyncio.ensure_future(
+                self._websocket.close(
+                    code=WSCloseCode.POLICY_VIOLATION, message=b"too many messages are waiting"
+                )
+            )
+
     async def _ask(self, message: AskMessage) -> None:
         if message.answer_id not in self._answers:
             try:
@@ -111,7 +130,7 @@ class PageConnection:
         self._answer_id = answer_id
         try:
             await self._answers.relay(
-                answer_id, self._websocket, after=after, on_message=self._unread.append
+                answer_id, self._websocket, after=after, on_message=self._keep_unread
             )
         except AIMLChatError as error:
             self._on_error(error)

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from aiohttp import WSCloseCode, WSMsgType
 
 from aimlchat._payload.models import DEFAULT_MODEL
 from aimlchat.errors import AuthenticationError
@@ -112,6 +113,19 @@ async def test_a_question_during_an_answer_is_answered_after_it(browser, emulato
         await page.ask("Second?")
         assert join_text(await page.read_to_end()) == "One."
         assert join_text(await page.read_to_end()) == "Two."
+
+
+async def test_a_page_that_sends_too_much_during_an_answer_is_disconnected(browser, reply_and_hang):
+    reply_and_hang(("content", "Slow"))
+
+    async with browser.open_page() as page:
+        await page.ask("First?")
+        await page.read_until("text-delta")
+        for _ in range(5):
+            await page.ask("x" * 1000)
+        message = await page.socket.receive()
+
+    assert (message.type, message.data) == (WSMsgType.CLOSE, WSCloseCode.POLICY_VIOLATION)
 
 
 async def test_pages_have_separate_conversations(browser, reply_and_hang):
