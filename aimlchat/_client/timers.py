@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 __all__ = ["CallTimers", "Clock", "TimeoutScheduler"]
 
 _NEVER = math.inf
+# How many passes of the event loop a due timeout still waits for what the socket holds: one reads
+# the socket, and the task that waits runs in the next one; uvloop runs timers before it polls.
+_PASSES = 3
+# A timer this late, in seconds, means that the loop was blocked or the process was stopped. Each
+# pass reads 64 KiB, and the socket may hold megabytes by then.
+_LATE = 0.1
+_PASSES_IF_LATE = 100
 _MESSAGES = {
     "queue": "the session's own limits kept the call waiting for {:g} s",
     "first_token": "no first token for {:g} s",
@@ -69,7 +76,7 @@ class TimeoutScheduler:
         self.next_check = _NEVER
         """When it checks the calls next, on the clock's scale."""
         self._running: set[CallTimers] = set()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -108,9 +115,22 @@ class TimeoutScheduler:
         for timers in tuple(self._running):
             timers.abort()
 
-    def _check(self) -> None:
-        self._timer, self.next_check = None, _NEVER
+    def _check(self, passes: int | None = None) -> None:
+        """End the waits that are due, after as many passes of the loop as they still have.
+
+        A response that arrived while the loop was blocked, or while the process was stopped, lies
+        in the socket and has to be read before a timeout is believed.
+        """
         now = self.clock.time()
+        due = min((timers.due for timers in self._running), default=_NEVER)
+        if due <= now and passes != 0:
+            if passes is None:
+                passes = _PASSES if now - due < _LATE else _PASSES_IF_LATE
+            # Nothing is due earlier than the next pass, so no timer is set meanwhile.
+            self.next_check = -_NEVER
+            self._timer = asyncio.get_running_loop().call_soon(self._check, passes - 1)
+            return
+        self._timer, self.next_check = None, _NEVER
         earliest = _NEVER
         for timers in tuple(self._running):
             if timers.due <= now:

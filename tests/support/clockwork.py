@@ -63,6 +63,11 @@ class Clockwork(Clock):
         """How many timers are set."""
         return len([timer for timer in self._timers if not timer.cancelled])
 
+    def jump(self, seconds):
+        """Let this much time pass as if the loop had been blocked: the timers fire late."""
+        self.now += seconds
+        self.advance(0)
+
     def advance(self, seconds):
         """Let this much time pass; each timer that becomes due fires at its own time."""
         end = self.now + seconds
