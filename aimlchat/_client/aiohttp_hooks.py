@@ -7,9 +7,10 @@ pins each name, so that a release that drops one is noticed.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import aiohttp
 from aiohttp import http_writer
@@ -18,9 +19,6 @@ from multidict import CIMultiDict
 from aimlchat._version import __version__
 
 from .content_coding import ACCEPTED_CODINGS
-
-if TYPE_CHECKING:
-    import asyncio
 
 __all__ = [
     "USER_AGENT",
@@ -76,15 +74,15 @@ class ConnectionUse:
     reports this only to tracers, which cost several function calls for each request.
     """
 
-    __slots__ = ("connected", "sockets", "written")
+    __slots__ = ("connected", "sockets", "written_at")
 
     def __init__(self) -> None:
         self.connected = False
         """Whether the request has a connection."""
         self.sockets = 0
         """How many sockets were created for it."""
-        self.written = False
-        """Whether anything may have been written to the connection."""
+        self.written_at: float | None = None
+        """When the request was written, on the loop's clock; None if nothing was written."""
 
     @property
     def is_reused(self) -> bool:
@@ -109,7 +107,7 @@ class TrackedRequest(aiohttp.ClientRequest):
 
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         """Write the request and return the response, whose headers have yet to arrive."""
-        _take_connection(conn).written = True
+        _take_connection(conn).written_at = asyncio.get_running_loop().time()
         return await super().send(conn)
 
 
@@ -220,7 +218,7 @@ def _write(conn: aiohttp.connector.Connection, use: ConnectionUse, data: bytes) 
     transport = protocol.transport
     if transport is not None and not transport.is_closing():
         transport.write(data)
-        use.written = True
+        use.written_at = asyncio.get_running_loop().time()
 
 
 def take_buffered(content: aiohttp.StreamReader) -> bytes:

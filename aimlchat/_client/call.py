@@ -193,6 +193,7 @@ class Call:
                 body=request.body,
                 headers=request.headers,
                 timeouts=self._timeouts,
+                on_stale=self._replace_connection if request.is_repeatable else None,
             )
             timers.start_body(response.fail)
             if response.status not in _SUCCESS:
@@ -301,6 +302,18 @@ class Call:
             error.add_note("not retried: most of this session's recent attempts have failed")
             return None
         return (retry_after or 0.0) + jitter
+
+    def _replace_connection(self, error: AIMLChatError) -> None:
+        """Record an attempt on a stale connection; the transport sends the request again at once.
+
+        It counts neither in the retry policy nor in the retry budget, since the server had closed
+        the connection before it could see the request.
+        """
+        redact(error, self._context.api_key)
+        self._record_attempt(error, 0.0)
+        self._report_retry(error, 0.0)
+        self._is_attempting = True
+        self.timers.start_attempt()
 
     def _record_attempt(self, error: AIMLChatError, delay: float) -> None:
         if self._is_attempting:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from aimlchat._json import decode_json
 from aimlchat._protocol.metadata import parse_models
+from aimlchat.policies import RetryPolicy
 
 from .call import Call
 from .prepare import EndpointSpec
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from aimlchat.completions import Model
-    from aimlchat.policies import RetryPolicy, Timeouts
+    from aimlchat.policies import Timeouts
 
     from .context import CallContext
     from .response import OpenResponse
@@ -52,14 +53,23 @@ class Endpoints:
         return await self._read(spec, lambda data, _: parse_models(decode_json(data)))
 
     async def send(
-        self, method: str, path: str, body: bytes | None = None, *, retry: RetryPolicy | None = None
+        self, method: str, path: str, body: bytes | None = None, *, once: bool = False
     ) -> bytes:
         """Send JSON, with the key, and return the body of the response.
 
-        Raises an `AIMLChatError`. Cancelling closes the connection.
+        With ``once`` it is never sent a second time, whatever happens: not by the retry policy,
+        and not on a new connection in place of a stale one. Raises an `AIMLChatError`. Cancelling
+        closes the connection.
         """
-        headers, retry = self._context.defaults.headers, retry or self._retry
-        spec = EndpointSpec(method, path, headers, self._timeouts, retry, body=body)
+        spec = EndpointSpec(
+            method,
+            path,
+            self._context.defaults.headers,
+            self._timeouts,
+            RetryPolicy(attempts=1) if once else self._retry,
+            body,
+            is_repeatable=not once,
+        )
         return await self._read(spec, lambda data, _: data)
 
     async def _read(self, spec: EndpointSpec, parse: Callable[[bytes, OpenResponse], _T]) -> _T:

@@ -110,6 +110,8 @@ class PreparedRequest(msgspec.Struct, eq=False):
     max_tokens: int | None = None
     method: str = "POST"
     uses_tokens: bool = True
+    is_repeatable: bool = True
+    """Whether it may be sent again on a new connection if it met a stale one."""
 
     def estimate_tokens(self) -> int:
         """Estimate the tokens of prompt and completion, for the limit per minute.
@@ -213,11 +215,18 @@ class EndpointSpec(msgspec.Struct, eq=False):
     timeouts: Timeouts
     retry: RetryPolicy
     body: bytes | None = None
+    is_repeatable: bool = True
 
     def prepare(self, _: RequestDefaults) -> PreparedRequest:
         """Return the request as it is sent."""
-        body = Body((self.body,)) if self.body else None
-        return PreparedRequest(self.path, self.headers, body, method=self.method, uses_tokens=False)
+        return PreparedRequest(
+            self.path,
+            self.headers,
+            Body((self.body,)) if self.body else None,
+            method=self.method,
+            uses_tokens=False,
+            is_repeatable=self.is_repeatable,
+        )
 
 
 def _resolve(

@@ -8,7 +8,7 @@ import functools
 import socket
 import ssl as ssl_module
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
@@ -29,8 +29,9 @@ from .proxy import parse_proxy, proxy_from_environment
 from .response import Response
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
+    from aimlchat.errors import AIMLChatError
     from aimlchat.policies import Limits, Timeouts
 
     from .aiohttp_hooks import ConnectionUse
@@ -49,6 +50,8 @@ _SETTINGS: dict[str, Any] = {
     "max_field_size": _MAX_HEADER_BYTES,
 }
 _MIN_TIMEOUT = 0.001
+# A connection that the server had closed while it was idle is reset within a round trip.
+_STALE_SECONDS = 0.5
 # Probe an idle connection after a minute, so that NAT does not drop it while a model thinks.
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPALIVE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 # What aiohttp raises for a connection that breaks; RuntimeError is its "Connection closed."
@@ -104,12 +107,14 @@ class Transport:
         headers: Mapping[str, str],
         timeouts: Timeouts,
         body: Body | None = None,
+        on_stale: Callable[[AIMLChatError], None] | None = None,
     ) -> Response:
         """Send a request; return the response, of any status, once its headers have arrived.
 
-        A reused connection that dies before the first byte of the response is replaced once.
-        Raises `ConnectionFailedError`, or `RequestTimeoutError` in phase ``connect``. Cancelling
-        closes the connection.
+        A reused connection that dies within half a second of the request and before a byte of the
+        response is replaced once, after a call of ``on_stale``; never if that is None. Raises
+        `ConnectionFailedError`, or `RequestTimeoutError` in phase ``connect``. Cancelling closes
+        the connection.
         """
         http = self._session()
         outer = sys.exception()
@@ -121,7 +126,6 @@ class Transport:
             headers = {**headers, "Content-Length": str(len(body))}
         url = self._url_of(path)
         timeout = _client_timeout(timeouts.connect, self._borrowed is not None)
-        may_replace = True
         while True:
             data: bytes | AsyncIterator[bytes] | None = None
             if body is not None:
@@ -132,19 +136,21 @@ class Transport:
                 response = await http.request(
                     method, url, data=data, headers=headers, timeout=timeout, **self._settings
                 )
-            except aiohttp.ConnectionTimeoutError as error:
-                msg = f"no connection to {self._base_url.host} within {timeouts.connect:g} s"
-                raise RequestTimeoutError(msg, phase="connect") from _as_cause(error, outer)
             except (*_CONNECTION_ERRORS, ValueError) as error:
-                if _is_stale(error, use) and (may_replace or not use.written):
-                    # Nearly always the server had closed the connection while it was idle.
-                    may_replace = may_replace and not use.written
+                is_stale = _is_stale(error, use)
+                if is_stale and use.written_at is None:
                     continue
-                self._raise_failure(_as_cause(error, outer))
+                failure = self._failure_of(_as_cause(error, outer), timeouts)
+                if not is_stale or on_stale is None:
+                    raise failure from failure.__cause__
+                # Nearly always the server had closed the connection while it was idle.
+                on_stale(failure)
+                on_stale = None
+                continue
             except asyncio.CancelledError:
                 self._raise_if_closed()
                 raise
-            if use.is_reused and not use.written:
+            if use.is_reused and use.written_at is None:
                 response.close()  # an unsolicited response, which arrived just before the request
                 continue
             return Response(response, _interruption)
@@ -235,22 +241,28 @@ class Transport:
             msg = "the session was closed before the request was sent"
             raise ConnectionFailedError(msg, sent=False) from None
 
-    def _raise_failure(self, error: Exception) -> NoReturn:
+    def _failure_of(self, error: Exception, timeouts: Timeouts) -> AIMLChatError:
+        """Return our error for one of aiohttp's, which becomes its cause."""
+        failure = self._translate(error, timeouts)
+        failure.__cause__ = error
+        return failure
+
+    def _translate(self, error: Exception, timeouts: Timeouts) -> AIMLChatError:
         where = f"{self._base_url.host}:{self._base_url.port}"
+        if isinstance(error, aiohttp.ConnectionTimeoutError):
+            msg = f"no connection to {self._base_url.host} within {timeouts.connect:g} s"
+            return RequestTimeoutError(msg, phase="connect")
         if isinstance(error, aiohttp.ClientHttpProxyError):
             msg = f"the proxy refused the connection: {error.status} {error.message}"
-            raise ConnectionFailedError(msg, sent=False) from error
+            return ConnectionFailedError(msg, sent=False)
         if isinstance(error, aiohttp.ClientResponseError):
-            msg = f"{where} sent an invalid HTTP response: {error.message}"
-            raise ProtocolError(msg) from error
+            return ProtocolError(f"{where} sent an invalid HTTP response: {error.message}")
         sent = not isinstance(error, aiohttp.ClientConnectorError)
         # The error of a rejected certificate is a ValueError, too, but the connection's fault.
         if sent and isinstance(error, aiohttp.InvalidURL | ValueError):
-            msg = f"the request cannot be sent: {error}"
-            raise ConfigurationError(msg) from error
+            return ConfigurationError(f"the request cannot be sent: {error}")
         what = "the connection broke before a response" if sent else "no connection"
-        msg = f"{what} ({where}): {_reason(error)}"
-        raise ConnectionFailedError(msg, sent=sent) from error
+        return ConnectionFailedError(f"{what} ({where}): {_reason(error)}", sent=sent)
 
 
 def _check_types(ssl: Any, http: Any) -> None:
@@ -280,9 +292,16 @@ def _client_timeout(
 
 
 def _is_stale(error: Exception, use: ConnectionUse) -> bool:
-    """Return whether a reused connection died before a byte of the response had arrived."""
+    """Return whether a reused connection died at once, before a byte of the response had arrived.
+
+    A server that closes the connection later may have worked on the request, and billed it.
+    """
     if not use.is_reused:
         return False
+    if use.written_at is not None:
+        elapsed = asyncio.get_running_loop().time() - use.written_at
+        if elapsed > _STALE_SECONDS:
+            return False
     if isinstance(error, aiohttp.ServerDisconnectedError):
         # If part of the headers had arrived, the message is what was parsed of them.
         return isinstance(error.message, str)

@@ -10,7 +10,6 @@ import msgspec
 from aimlchat._json import decode_json
 from aimlchat._protocol.surrogates import mend_surrogates
 from aimlchat.errors import ProtocolError
-from aimlchat.policies import RetryPolicy
 from aimlchat.session import endpoints_of
 
 if TYPE_CHECKING:
@@ -37,8 +36,7 @@ class FetchedResults:
 async def create_batch(session: ChatSession, requests: list[bytes]) -> str:
     """Create a batch and return its id.
 
-    There is one attempt only: a second one could create, and bill, a second batch. The exception is
-    a reused connection that breaks before the first byte of the response.
+    There is one attempt only: a second one could create, and bill, a second batch.
 
     Args:
         session: sends the request.
@@ -47,7 +45,7 @@ async def create_batch(session: ChatSession, requests: list[bytes]) -> str:
     Raises an `AIMLChatError`.
     """
     body = b'{"requests":[' + b",".join(requests) + b"]}"
-    data = await endpoints_of(session).send("POST", _PATH, body, retry=RetryPolicy(attempts=1))
+    data = await endpoints_of(session).send("POST", _PATH, body, once=True)
     response = decode_json(data)
     batch_id = response.get("id") if isinstance(response, dict) else None
     if type(batch_id) not in (str, int) or batch_id == "":

@@ -1,10 +1,17 @@
 """Only a reused connection that dies before the first byte is replaced at once."""
 
+import asyncio
+
 import pytest
 from clockwork import Clockwork, session_on
 from raw_server import serving
+from virtual_time import run_in_virtual_time
 
-from aimlchat import ConnectionFailedError, RetryPolicy
+from aimlchat import ChatSession, ConnectionFailedError, RetryPolicy
+from aimlchat.batch.batches_api import create_batch
+
+BODY = b'{"choices":[{"index":0,"message":{"content":"Hi"},"finish_reason":"stop"}]}'
+RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
 
 
 @pytest.fixture
@@ -24,8 +31,7 @@ class ClosesAtSecondRequest:
         if self.seen == self._answers + 1:
             writer.close()
             return
-        body = b'{"choices":[{"index":0,"message":{"content":"Hi"},"finish_reason":"stop"}]}'
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        writer.write(RESPONSE)
 
 
 async def test_a_reused_connection_that_dies_without_a_byte_is_replaced_at_once(clock):
@@ -34,11 +40,71 @@ async def test_a_reused_connection_that_dies_without_a_byte_is_replaced_at_once(
         session_on(clock, server.base_url, retry=RetryPolicy(attempts=1)) as session,
     ):
         await session.complete("One")
-        completion = await session.complete("Two")
+        await session.complete("Two")
 
     assert len(server.requests) == 3
     assert clock.sleeps == []
-    assert [attempt.number for attempt in completion.attempts] == [1]
+
+
+async def test_a_replaced_connection_is_an_attempt_that_was_sent_and_is_reported(clock):
+    retries = []
+    async with (
+        serving(ClosesAtSecondRequest()) as server,
+        session_on(
+            clock, server.base_url, retry=RetryPolicy(attempts=1), on_retry=retries.append
+        ) as session,
+    ):
+        await session.complete("One")
+        completion = await session.complete("Two")
+
+    first, second = completion.attempts
+    assert (first.number, first.sent, first.delay) == (1, True, 0.0)
+    assert "the connection broke before a response" in first.cause
+    assert (second.number, second.cause) == (2, None)
+    (record,) = retries
+    assert (record.attempt, record.delay) == (1, 0.0)
+    assert isinstance(record.error, ConnectionFailedError)
+
+
+def test_a_reused_connection_that_dies_after_half_a_second_is_not_replaced():
+    """The server may have worked on the request by then, and the account has been charged."""
+
+    async def work_then_close(_, writer):
+        if len(server.requests) > 1:
+            await asyncio.sleep(3)
+            writer.close()
+        else:
+            writer.write(RESPONSE)
+
+    async def send_two():
+        nonlocal server
+        async with (
+            serving(work_then_close) as server,
+            ChatSession("key", base_url=server.base_url, retry=RetryPolicy(attempts=1)) as session,
+        ):
+            await session.complete("One")
+            with pytest.raises(ConnectionFailedError) as caught:
+                await session.complete("Two")
+        return caught.value
+
+    server = None
+    error = run_in_virtual_time(send_two())
+
+    assert len(server.requests) == 2
+    assert [(attempt.number, attempt.sent) for attempt in error.attempts] == [(1, True)]
+
+
+async def test_the_creation_of_a_batch_is_never_sent_twice(clock):
+    async with (
+        serving(ClosesAtSecondRequest()) as server,
+        session_on(clock, server.base_url) as session,
+    ):
+        await session.complete("One")
+        with pytest.raises(ConnectionFailedError) as caught:
+            await create_batch(session, [b"{}"])
+
+    assert caught.value.sent
+    assert len(server.requests) == 2
 
 
 async def test_a_new_connection_that_dies_without_a_byte_is_not_replaced(clock):
@@ -55,8 +121,7 @@ async def test_a_new_connection_that_dies_without_a_byte_is_not_replaced(clock):
 async def test_a_reused_connection_that_dies_within_the_response_headers_is_not_replaced(clock):
     async def half(_, writer):
         if len(server.requests) == 1:
-            body = b'{"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]}'
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+            writer.write(RESPONSE)
         else:
             writer.write(b"HTTP/1.1 200 OK\r\nContent-")
             writer.close()
