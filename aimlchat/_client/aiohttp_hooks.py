@@ -26,6 +26,7 @@ __all__ = [
     "SmallBodyRequest",
     "TrackedRequest",
     "abandon",
+    "abandon_connection",
     "closed_future",
     "current_use",
     "loop_of",
@@ -280,7 +281,45 @@ def abandon(http: aiohttp.ClientSession) -> None:
 
     The public `close` of a connector warns if it is not awaited.
     """
-    connector = http.connector
+    connector: Any = http.connector
     http.detach()
-    if connector is not None:
-        getattr(connector, "_close", connector.close)()
+    if connector is None:
+        return
+    loop = getattr(connector, "_loop", None)
+    if loop is not None and loop.is_closed():
+        _close_sockets(connector)
+    getattr(connector, "_close", connector.close)()
+
+
+def abandon_connection(response: aiohttp.ClientResponse) -> None:
+    """Close the connection of a response whose loop is closed, which `close` leaves open.
+
+    Without these names it is closed once it is freed, with a warning.
+    """
+    connection: Any = response.connection
+    _close_socket(getattr(connection, "protocol", None))
+    if hasattr(connection, "_protocol"):
+        connection._protocol = None  # noqa: SLF001 - documented above
+
+
+def _close_sockets(connector: Any) -> None:
+    """Close the sockets of a connector whose loop is closed."""
+    idle = (entry[0] for entries in getattr(connector, "_conns", {}).values() for entry in entries)
+    for protocol in (*idle, *getattr(connector, "_acquired", ())):
+        _close_socket(protocol)
+
+
+def _close_socket(protocol: Any) -> None:
+    """Close the socket of a connection whose loop is closed.
+
+    A transport can be closed only in a running loop, and warns of its socket once it is freed.
+    Without these names, and on uvloop, the socket is closed with that warning.
+    """
+    transport: Any = getattr(protocol, "transport", None)
+    tls = getattr(transport, "_ssl_protocol", None)
+    if tls is not None:
+        transport._closed = True  # noqa: SLF001 - documented above
+        transport = getattr(tls, "_transport", None)
+    if (sock := getattr(transport, "_sock", None)) is not None:
+        transport._sock = None  # noqa: SLF001 - documented above
+        sock.close()

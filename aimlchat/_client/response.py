@@ -186,6 +186,8 @@ class Response:
             self._closed.remove_done_callback(self._connection_lost)
             self._closed = None
         self._response.close()
+        if self._response.connection is not None:  # its loop is closed
+            aiohttp_hooks.abandon_connection(self._response)
 
     def _connection_lost(self, _: asyncio.Future[None]) -> None:
         """Make sure that the body's reader notices a lost connection.

@@ -2,10 +2,11 @@
 
 import asyncio
 import gc
+import warnings
 
 import pytest
 
-from aimlchat import ChatSession, ConfigurationError, Limits
+from aimlchat import ChatSession, ConfigurationError, DeltaStream, Limits
 
 
 async def _ask(session: ChatSession) -> str:
@@ -23,14 +24,34 @@ def test_a_session_is_made_outside_a_loop_and_opened_inside_one(emulator_url):
     assert asyncio.run(_ask_and_close(session))
 
 
-# asyncio warns of the sockets that were open when their loop was closed.
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_a_session_outlives_the_loop_that_it_was_used_in(emulator_url):
     session = ChatSession("test-key", base_url=emulator_url)
 
     assert asyncio.run(_ask(session))
     assert asyncio.run(_ask_and_close(session))
-    gc.collect()
+
+
+async def _leave_a_stream(session: ChatSession) -> DeltaStream:
+    stream = session.stream("Hi")
+    await anext(stream)
+    return stream
+
+
+@pytest.mark.parametrize("use", [_ask, _leave_a_stream])
+def test_what_a_closed_loop_leaves_behind_closes_its_sockets_without_a_warning(
+    aimlchat_emulator, use
+):
+    aimlchat_emulator.reply(chunks=["One", "two"], pace=0.2)
+    session = ChatSession("test-key", base_url=aimlchat_emulator.base_url)
+    asyncio.run(use(session))
+    gc.collect()  # what other tests have left behind
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        del session
+        gc.collect()
+
+    assert [str(warning.message) for warning in caught] == []
 
 
 async def test_a_session_in_use_by_one_loop_refuses_another(session):
