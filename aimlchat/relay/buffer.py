@@ -9,23 +9,15 @@ from typing import TYPE_CHECKING
 import attrs
 
 from .errors import PageTooSlowError
+from .frames import DELTA_FIELDS, MAX_JOINED_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .frames import Frame
 
-__all__ = ["DELTA_FIELDS", "MAX_JOINED_LENGTH", "FrameQueue", "PageBuffer"]
+__all__ = ["FrameQueue", "PageBuffer"]
 
-# For each type of delta frame: the field of its text, and the field that names its part.
-DELTA_FIELDS = {
-    "text-delta": ("delta", "id"),
-    "reasoning-delta": ("delta", "id"),
-    "tool-input-delta": ("inputTextDelta", "toolCallId"),
-}
-# The longest text of a joined delta, in characters. The Python package `websockets` refuses a
-# message over 1 MiB, and a character takes up to four bytes.
-MAX_JOINED_LENGTH = 200_000
 # Counted for each frame besides its text, in characters: frames without text are not free either.
 _FRAME_OVERHEAD = 64
 

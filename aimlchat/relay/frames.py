@@ -22,9 +22,27 @@ if TYPE_CHECKING:
     from aimlchat.completions import Completion, Delta
     from aimlchat.content import ToolCall
 
-__all__ = ["HEARTBEAT", "Frame", "Framer", "encode_frame", "error_frames"]
+__all__ = [
+    "DELTA_FIELDS",
+    "HEARTBEAT",
+    "MAX_JOINED_LENGTH",
+    "Frame",
+    "Framer",
+    "encode_frame",
+    "error_frames",
+]
 
 Frame = dict[str, Any]
+
+# For each type of delta frame: the field of its text, and the field that names its part.
+DELTA_FIELDS = {
+    "text-delta": ("delta", "id"),
+    "reasoning-delta": ("delta", "id"),
+    "tool-input-delta": ("inputTextDelta", "toolCallId"),
+}
+# The longest text of a joined delta, in characters. The Python package `websockets` refuses a
+# message over 1 MiB, and a character takes up to four bytes.
+MAX_JOINED_LENGTH = 200_000
 
 # The AI SDK ignores a transient data part that it does not know. A frame of an unknown type makes
 # it fail.
@@ -72,7 +90,7 @@ class _AnnouncedCall:
     """A tool call as the page knows it, by the id with which it was announced."""
 
     id: str = ""  # empty until it is announced
-    pending_arguments: str = ""  # the fragments that arrived before the name
+    pending_arguments: list[str] = attrs.Factory(list)  # what arrived before the name
 
 
 class Framer:
@@ -152,7 +170,7 @@ class Framer:
         if not call.id:
             # `tool-input-start` needs the name, which may arrive in pieces before the arguments.
             if delta.name is None or not delta.text:
-                call.pending_arguments += delta.text
+                call.pending_arguments.append(delta.text)
                 return frames
             frames += self._announce_tool_call(call, delta.index, delta.id, delta.name)
         if delta.text:
@@ -167,9 +185,11 @@ class Framer:
         frames: list[Frame] = [
             {"type": "tool-input-start", "toolCallId": call.id, "toolName": name}
         ]
-        if call.pending_arguments:
-            frames.append(_build_arguments_frame(call.id, call.pending_arguments))
-            call.pending_arguments = ""
+        arguments = "".join(call.pending_arguments)
+        call.pending_arguments.clear()
+        for start in range(0, len(arguments), MAX_JOINED_LENGTH):
+            text = arguments[start : start + MAX_JOINED_LENGTH]
+            frames.append(_build_arguments_frame(call.id, text))
         return frames
 
     def _complete_tool_call(self, index: int, tool_call: ToolCall) -> list[Frame]:

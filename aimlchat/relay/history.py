@@ -7,7 +7,7 @@ from bisect import bisect_right
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from .buffer import DELTA_FIELDS, MAX_JOINED_LENGTH
+from .frames import DELTA_FIELDS, MAX_JOINED_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
