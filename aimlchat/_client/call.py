@@ -311,7 +311,7 @@ class Call:
         """
         redact(error, self._context.api_key)
         self._record_attempt(error, 0.0)
-        self._report_retry(error, 0.0)
+        self._report_retry(error, 0.0, is_put_back=False)
         self._is_attempting = True
         self.timers.start_attempt()
 
