@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+from ._printable import excerpt
 from .errors import ProtocolError
 
 __all__ = ["decode_json"]
@@ -33,7 +34,7 @@ def decode_json(data: bytes) -> Any:
         except RecursionError:
             return _load(_prune(text))
     except (ValueError, RecursionError) as error:
-        msg = f"not JSON ({error}): {text[:120]!r}"
+        msg = f"not JSON ({error}): {excerpt(text)}"
     # Raised here and not in the except clause, where the JSONDecodeError would become its context
     # and keep the whole text and the caller's frames alive.
     raise ProtocolError(msg)

@@ -1,7 +1,8 @@
 """The exception hierarchy.
 
-The attributes of an error are for programs, ``str(error)`` is for people. Every error can be
-pickled and deep-copied with its attributes, so that it can cross a process boundary.
+The attributes of an error are for programs and hold what a server sent. ``str(error)`` is for
+people: one line, with control characters escaped, so that it can be printed and logged. Every error
+can be pickled and deep-copied with its attributes, so that it can cross a process boundary.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import copy
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
+
+from ._printable import join_lines
 
 if TYPE_CHECKING:
     from .completions import Completion
@@ -78,6 +81,13 @@ class AIMLChatError(Exception):
         self._partial = partial
         self.attempts = attempts
 
+    def __str__(self) -> str:
+        """Return the message as one line that can be printed, whatever a server put into it."""
+        return join_lines(self._describe())
+
+    def _describe(self) -> str:
+        return super().__str__()
+
     @property
     def partial(self) -> Completion:
         """The part of the completion that had been received; empty if there was none."""
@@ -106,8 +116,8 @@ class InvalidRequestError(AIMLChatError, ValueError):
         super().__init__(message, **facts)
         self.field = field
 
-    def __str__(self) -> str:
-        message = super().__str__()
+    def _describe(self) -> str:
+        message = super()._describe()
         return f"{self.field}: {message}" if self.field else message
 
 
@@ -170,7 +180,7 @@ class APIError(AIMLChatError):
         self.retry_after = retry_after
         self.body = body
 
-    def __str__(self) -> str:
+    def _describe(self) -> str:
         facts = [f"status {self.status}"] if self.status else []
         if self.request_id:
             facts.append(f"request {self.request_id}")

@@ -1,9 +1,15 @@
 """The exception hierarchy: base classes, attributes and messages."""
 
 import copy
+import io
+import json
+import logging
 import pickle
+import traceback
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import aimlchat
 from aimlchat import (
@@ -26,6 +32,7 @@ from aimlchat import (
     StreamInterruptedError,
     TransportError,
 )
+from aimlchat._protocol.api_errors import error_from_response
 from aimlchat.errors import Attempt
 
 PARENTS = {
@@ -116,3 +123,59 @@ def test_str_contains_only_the_attributes_that_are_known():
 
 def test_one_except_clause_catches_every_error():
     assert all(issubclass(kind, AIMLChatError) for kind in PARENTS)
+
+
+# --- what a server may put into an error ----------------------------------------------------------
+
+HOSTILE = "bad \x1b]0;title\x07\u202ekey\ud83d\n2026-01-01 ERROR forged\U000e0041"
+SHOWN = r"bad \x1b]0;title\x07\u202ekey\ud83d 2026-01-01 ERROR forged\U000e0041"
+ANY_TEXT = st.text(st.characters())  # lone surrogates included
+
+
+@pytest.mark.parametrize("kind", PARENTS)
+def test_str_is_one_line_without_control_characters(kind):
+    assert str(kind(HOSTILE)) == SHOWN
+
+
+def test_what_str_adds_to_a_message_is_escaped_as_well():
+    ids = {"request_id": "r\x1b", "inference_id": "i\udcff"}
+
+    assert str(APIError("No.", **ids)) == r"No. (request r\x1b, inference i\udcff)"
+    assert str(InvalidRequestError("No.", field="a\n\x1b")) == r"a \x1b: No."
+
+
+def test_the_attributes_keep_what_the_server_sent():
+    error = APIError(HOSTILE, body={"message": HOSTILE})
+
+    assert (error.message, error.body) == (HOSTILE, {"message": HOSTILE})
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_an_error_is_logged_with_its_traceback_as_one_line(encoding):
+    data = io.BytesIO()
+    stream = io.TextIOWrapper(data, encoding, write_through=True)
+    handler = logging.StreamHandler(stream)
+    handler.handleError = lambda _: pytest.fail("logging failed")
+    logger = logging.Logger("test")  # noqa: LOG001 - apart from all others
+    logger.addHandler(handler)
+    error = AuthenticationError(HOSTILE, status=401)
+    logger.error("failed: %s", error, exc_info=error)
+
+    assert data.getvalue().decode(encoding) == (
+        f"failed: {SHOWN} (status 401)\naimlchat.errors.AuthenticationError: {SHOWN} (status 401)\n"
+    )
+
+
+@given(text=ANY_TEXT, other=ANY_TEXT)
+def test_an_error_response_of_any_text_can_be_printed_logged_and_pickled(text, other):
+    body = json.dumps({"message": text, "path": other, "requestId": other, text: [other]})
+    headers = {"x-inference-id": other, "x-request-id": text, "retry-after": text}
+    for data in (body.encode(), text.encode("utf-8", "surrogatepass")):
+        error = error_from_response(400, data, headers, 0.0, unreadable=other)
+        stream = io.TextIOWrapper(io.BytesIO(), "utf-8")
+        print(error, repr(error), file=stream)
+        stream.writelines(traceback.format_exception(error))
+        stream.flush()
+        error.message.encode()
+        assert len(str(error).splitlines()) == 1
+        assert str(pickle.loads(pickle.dumps(error))) == str(error)

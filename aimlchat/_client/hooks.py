@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from aimlchat._printable import join_lines
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -22,7 +24,9 @@ def call_hook(hook: Callable[..., object] | None, *args: object) -> None:
     try:
         hook(*args)
     except Exception:
-        _logger.exception("the hook %r failed", hook)
+        # Not its repr, which may show what the caller has bound to it.
+        name = getattr(hook, "__qualname__", type(hook).__qualname__)
+        _logger.exception("the hook %s failed", name)
 
 
 def logs_calls() -> bool:
@@ -35,7 +39,7 @@ def report_call(on_finish: Callable[[CallRecord], object] | None, record: CallRe
     _logger.debug(
         "call %s of %s: %s after %.3f s, %d attempts",
         record.client_request_id,
-        record.model,
+        join_lines(record.model),
         record.outcome,
         record.duration,
         len(record.attempts),

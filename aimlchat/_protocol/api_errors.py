@@ -6,11 +6,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from aimlchat._json import decode_json
+from aimlchat._printable import CUT_MARK, shorten
 from aimlchat.errors import APIError, ProtocolError, error_for_status
 
 from .error_messages import find_message, iterate_objects, read_fields
 from .lenient import read_dict
 from .retry_after import find_retry_after, parse_retry_after
+from .surrogates import mend_surrogates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,6 +70,7 @@ _NO_CREDITS = (
 _OUT_OF_CREDITS = rf"free[ -]?tier|billing|top up|{_NO_CREDITS}"
 _EMPTY_TEXTS = ("", "0", "null", "none")
 _MAX_MESSAGE = 300  # characters
+_MAX_ID = 128  # characters of an id in a body
 
 
 def is_error_body(body: Mapping[str, Any]) -> bool:
@@ -125,6 +128,8 @@ def error_from_response(
         body = decode_json(data)
     except ProtocolError:
         body = data.decode("utf-8", "replace")
+        if body and unreadable:
+            body += CUT_MARK
     error = _build_error(status, body, headers, now, unreadable=unreadable)
     error.inference_id = headers.get("x-inference-id")
     error.request_id = error.request_id or headers.get("x-request-id")
@@ -157,7 +162,8 @@ def _build_error(
     kind = error_for_status(
         status, out_of_credits=status == _FORBIDDEN and _is_about_money(body, message, money_words)
     )
-    message = message[:_MAX_MESSAGE] or f"the server returned status {status} without a message"
+    message = shorten(mend_surrogates(message), _MAX_MESSAGE)
+    message = message or f"the server returned status {status} without a message"
     if unreadable:
         message = f"{message} ({unreadable})"
     fields = body if isinstance(body, dict) else {}
@@ -166,8 +172,8 @@ def _build_error(
     return kind(
         message,
         status=status,
-        request_id=str(request_id) if request_id else None,
-        path=path if isinstance(path, str) else None,
+        request_id=shorten(mend_surrogates(str(request_id)), _MAX_ID) if request_id else None,
+        path=mend_surrogates(path) if isinstance(path, str) else None,
         retry_after=retry_after,
         body=body,
     )

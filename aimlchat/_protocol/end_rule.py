@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aimlchat._printable import excerpt
 from aimlchat.errors import ProtocolError, StreamInterruptedError
 
 if TYPE_CHECKING:
@@ -41,10 +42,10 @@ def judge_end(
         if not has_event and not content.has_chunk:
             where = "its first event"
         if unread_line:
-            where += f"; it had the line {unread_line!r}"
+            where += f"; it had the line {excerpt(unread_line)}"
         return StreamInterruptedError(f"the stream ended before {where}")
     if unread_line and not has_finished:
-        msg = f"a line of the stream is neither an event nor a comment: {unread_line!r}"
+        msg = f"a line of the stream is neither an event nor a comment: {excerpt(unread_line)}"
         return ProtocolError(msg)
     if content.mixes_choices:
         return ProtocolError("the stream has several choices, but one was requested")

@@ -12,6 +12,7 @@ import math
 from typing import Any
 
 from aimlchat._json import decode_json
+from aimlchat._printable import excerpt
 from aimlchat.errors import ProtocolError
 
 from .chunks import (
@@ -56,7 +57,7 @@ def decode_object(data: bytes) -> dict[str, Any]:
     if isinstance(body, list) and len(body) == 1 and data.lstrip().startswith(b"["):
         (body,) = body
     if not isinstance(body, dict):
-        msg = f"expected a JSON object: {data[:120]!r}"
+        msg = f"expected a JSON object: {excerpt(data)}"
         raise ProtocolError(msg)
     return body
 

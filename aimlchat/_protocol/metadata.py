@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aimlchat._printable import excerpt
 from aimlchat.completions import CREDITS_PER_USD, Cost, Model, Usage
 from aimlchat.errors import ProtocolError
 
@@ -214,7 +215,7 @@ def parse_models(body: Any) -> list[Model]:
     """
     entries = body.get("data") if isinstance(body, dict) else body
     if not isinstance(entries, list):
-        msg = f"the response body holds no list of models: {str(body)[:120]!r}"
+        msg = f"the response body holds no list of models: {excerpt(str(body))}"
         raise ProtocolError(msg)
     return [_parse_model(entry) for entry in entries if read_text(read_dict(entry).get("id"))]
 

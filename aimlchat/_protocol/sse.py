@@ -175,7 +175,7 @@ class EventDecoder:
             elif field.lower() == b"error":
                 _join([wrap_error(value)], events)
             elif not self.unread_line and not _UNKNOWN_FIELD.fullmatch(line):
-                self.unread_line = line[:120]
+                self.unread_line = line[:200]  # more than a message quotes
         _join(json_lines, events)
         _join(data, events)
         if is_error:

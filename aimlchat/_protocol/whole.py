@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from aimlchat._printable import excerpt
 from aimlchat.completions import Choice, Completion
 from aimlchat.errors import ProtocolError
 
@@ -115,7 +116,7 @@ def decode_body(data: bytes) -> WholeBody:
     chunk.usage = chunk.usage or find_usage(extra)
     error = find_error(body)
     if error is None and not chunk.choices:
-        msg = f"the response body has no choice: {data[:120]!r}"
+        msg = f"the response body has no choice: {excerpt(data)}"
         raise ProtocolError(msg)
     return WholeBody(chunk, body, error)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aimlchat._printable import escape_controls
 from aimlchat.errors import AIMLChatError
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ class InputError(BatchError, ValueError):
         super().__init__(message, **facts)
         self.line = line
         self.begun = begun
+
+    def __str__(self) -> str:
+        """Return the message, with a line for each line of the file that is at fault."""
+        return escape_controls(self._describe())
 
 
 class BusyError(BatchError):

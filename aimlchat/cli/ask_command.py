@@ -68,7 +68,7 @@ def command(
     base_url: str | None,
     emulator: bool,
 ) -> None:
-    """Ask one question and stream the answer.
+    r"""Ask one question and stream the answer.
 
     PROMPT is one argument, in quotes. Without PROMPT, or with - instead of it, the prompt is read
     from standard input. With PROMPT, standard input is read only if - follows; its text is then
@@ -77,7 +77,7 @@ def command(
         git diff | aimlchat ask "What is wrong with this?" -
 
     A terminal shows the reasoning dimmed and the answer plain. A pipe or a file gets only the
-    answer, as plain text. Control characters are replaced by visible symbols; --json keeps the
+    answer, as plain text. Control characters are shown as escapes such as \x1b; --json keeps the
     exact text. Tokens, cost and notices are printed on standard error.
 
     With --json a document is printed if, and only if, the answer is complete.

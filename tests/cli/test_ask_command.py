@@ -193,7 +193,7 @@ async def test_an_error_of_the_api_is_shown_with_advice(ask, emulator, status, a
     result = await ask("Why?")
     first, *rest = result.stderr.splitlines()
     assert result.exit_code == 1
-    assert first.startswith("aimlchat: No, ␛[31mnever ever. (status ")
+    assert first.startswith("aimlchat: No, \\x1b[31mnever ever. (status ")
     assert len(rest) == (1 if advice else 0)
     assert advice is None or advice in rest[0]
 

@@ -97,7 +97,7 @@ async def test_all_bad_lines_are_printed_each_in_a_line_of_its_own(batch, emulat
     result = await batch()
     first, second = result.stderr.splitlines()
     assert first.startswith(f"aimlchat: {source}, line 4: the line is not JSON")
-    assert second.startswith(f"{source}, line 5: ␛[2J: a prompt has no such option")
+    assert second.startswith(f"{source}, line 5: \\x1b[2J: a prompt has no such option")
     assert result.exit_code == 2
     assert emulator.requests == []
     assert not target.exists()

@@ -127,5 +127,5 @@ def test_each_delta_is_flushed_at_once():
 
 def test_control_characters_are_replaced_in_reasoning_and_answer():
     deltas = [("reasoning", "\x1b[31mred"), ("answer", "a\r\nb\x07")]
-    assert print_deltas(*deltas, on=Terminal) == f"{DIM}␛[31mred{RESET}\n\na\nb␇\n"
-    assert print_deltas(*deltas) == "a\nb␇\n"
+    assert print_deltas(*deltas, on=Terminal) == f"{DIM}\\x1b[31mred{RESET}\n\na\nb\\x07\n"
+    assert print_deltas(*deltas) == "a\nb\\x07\n"

@@ -32,7 +32,7 @@ def models(emulator, invoke):
 async def test_a_pipe_gets_the_ids_of_the_chat_models_one_per_line(models):
     result = await models()
     assert result.exit_code == 0
-    assert result.stdout == "[red]␛[2J evil\nopenai/gpt-4o\n"
+    assert result.stdout == "[red]\\x1b[2J evil\nopenai/gpt-4o\n"
     assert result.stderr == ""
 
 
@@ -90,7 +90,7 @@ async def test_a_terminal_gets_a_table(start_process, emulator):
     assert status == 0
     header, evil, flux, gpt = out.splitlines()
     assert "developer" in header
-    assert evil.startswith("[red]␛[2J evil")
+    assert evil.startswith("[red]\\x1b[2J evil")
     assert flux.split() == ["flux/dev", "BFL", "image"]
     assert gpt.split() == ["openai/gpt-4o", "Open", "AI", "128,000", "openai/chat-completions"]
 

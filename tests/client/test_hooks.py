@@ -1,8 +1,10 @@
 """The hooks that users give, and the log records beside them."""
 
 import asyncio
+import functools
 import logging
 
+import attrs
 import pytest
 
 from aimlchat import ConnectionFailedError, ServerError
@@ -52,6 +54,23 @@ def test_without_a_hook_nothing_happens(log):
     call_hook(None, 1)
 
     assert log.records == []
+
+
+def test_the_log_record_of_a_broken_hook_does_not_show_what_is_bound_to_it(log):
+    def broken(token, _):
+        raise KeyError
+
+    call_hook(functools.partial(broken, "hush-hush"), 1)
+
+    assert "the hook partial failed" in log.text
+    assert "hush-hush" not in log.text
+
+
+def test_the_name_of_a_model_cannot_forge_a_log_record(log):
+    record = attrs.evolve(call_record(), model="m\nERROR forged\x1b[2J")
+    report_call(None, record)
+
+    assert log.records[0].getMessage().startswith(r"call mine of m ERROR forged\x1b[2J: complete")
 
 
 def test_an_exception_in_a_hook_is_logged_with_its_traceback(log):
