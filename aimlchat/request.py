@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, NoReturn, Self, TypedDict, Unpack
+from typing import Any, Literal, NoReturn, Self, TypedDict, Unpack, cast
 
 import attrs
 
@@ -143,14 +143,19 @@ def check_options(method: Callable[..., object], options: Mapping[str, Any]) -> 
 
     Args:
         method: the bound method that was called.
-        options: the keywords that it was called with, without its own parameters.
+        options: the keywords that it was called with, without its own parameters. The values of
+            unknown ones are removed.
 
     Raises:
         TypeError: for a name that is not in `RequestOptions`. The message names the method, the
             option and what to use instead.
     """
     if not options.keys() <= _OPTION_NAMES:
-        _refuse_option(method, next(name for name in options if name not in _OPTION_NAMES))
+        unknown = [name for name in options if name not in _OPTION_NAMES]
+        for name in unknown:
+            # Its value may be a key, and a traceback may show the locals of the caller.
+            cast("dict[str, Any]", options)[name] = ...
+        _refuse_option(method, unknown[0])
 
 
 def _refuse_option(method: Any, name: str) -> NoReturn:

@@ -9,14 +9,13 @@ from ._client.call import Call
 from ._client.context import CallContext
 from ._client.credentials import (
     HEADER_NAMES,
-    MaskedStr,
     check_headers,
-    mask,
     mask_headers,
     override_headers,
     require_api_key,
 )
 from ._client.endpoints import Endpoints
+from ._client.masking import MaskedStr, mask, mask_url
 from ._client.prepare import CallSpec, RequestDefaults
 from ._client.rate_limit import RateLimiter
 from ._client.settings import SessionSettings, check_policy
@@ -101,8 +100,9 @@ class ChatSession:
     ) -> None:
         # Masked at once, since the traceback of an error below shows the values of these locals.
         api_key, headers = mask(api_key), mask_headers(headers)
+        base_url, proxy = mask_url(base_url), mask_url(proxy)
         if base_url is None or base_url == "":
-            base_url = os.environ.get(_BASE_URL_VARIABLE) or _BASE_URL
+            base_url = mask_url(os.environ.get(_BASE_URL_VARIABLE)) or _BASE_URL
         self._settings = SessionSettings(
             api_key=require_api_key(api_key),
             base_url=base_url,

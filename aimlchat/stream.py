@@ -122,6 +122,7 @@ class DeltaStream:
                 except Exception as error:  # noqa: BLE001 - `recover` re-raises what it does not handle
                     data, failure = opened.response.recover(error, outer)
                 if (fault := self._feed(data, failure)) is not None:
+                    data = failure = None  # they may quote the key, and a traceback shows locals
                     await self._retry_or_fail(fault, opened)
             except BaseException as error:
                 if not self._end_with(error):
@@ -295,6 +296,7 @@ class DeltaStream:
         """Make another attempt if no delta has arrived yet; else fail the stream."""
         if self._state in _OVER:  # left meanwhile, by another task
             return
+        self._call.redact(fault)
         error = detach(fault)  # the parser keeps the fault
         self._call.read_headers(error, opened)
         if self._deltas:
@@ -357,6 +359,7 @@ class DeltaStream:
         failure = detach(error)
         failure.partial = self.partial
         failure.attempts = failure.attempts or self._call.attempts
+        self._call.redact(failure)
         self._failure = failure
 
     def _finish(self, outcome: CallOutcome) -> None:

@@ -8,33 +8,46 @@ from yarl import URL
 
 from aimlchat.errors import ConfigurationError
 
+from .masking import hide_credentials
+
 __all__ = ["join_url", "parse_base_url"]
 
 
 def parse_base_url(base_url: str) -> URL:
     """Parse and check the URL that the paths of endpoints are appended to.
 
-    Raises `ConfigurationError` if it is not http(s), or has a query, a fragment or a user name.
+    Raises `ConfigurationError` if it is not http(s), or has a query, a fragment or a user name. The
+    error shows no password: neither its message nor the locals of its frames.
     """
-    shown = re.sub(r"//[^/@]*@", "//***@", base_url)  # without a password
-    if re.search(r"\s", base_url.strip()):
-        msg = f"base_url {shown!r} holds white space; remove it"
+    if fault := _find_fault(base_url):
+        msg = f"base_url {fault}"
         raise ConfigurationError(msg)
-    try:
-        url = URL(base_url.strip().rstrip("/"))
-    except ValueError as error:
-        msg = f"base_url {shown!r} is not a URL: {error}"
-        raise ConfigurationError(msg) from error
-    if url.scheme not in ("http", "https") or not url.host:
-        msg = f"base_url {shown!r} has to be an http: or https: URL with a host"
-        raise ConfigurationError(msg)
-    if url.query_string or url.fragment or url.user:
-        msg = "base_url takes no query, fragment or user name; give headers= for credentials"
-        raise ConfigurationError(msg)
-    return url
+    return _parse(base_url)
 
 
 def join_url(base_url: URL, path: str) -> URL:
     """Append an endpoint's path, which may have a query, to the base URL."""
     name, _, query = path.partition("?")
     return (base_url / name).with_query(query) if query else base_url / name
+
+
+def _parse(base_url: str) -> URL:
+    return URL(str(base_url).strip().rstrip("/"))
+
+
+def _find_fault(base_url: str) -> str:
+    """Return what is wrong with a base URL, ``""`` if nothing is."""
+    shown = repr(hide_credentials(base_url))
+    if re.search(r"\s", str(base_url).strip()):
+        return f"{shown} holds white space; remove it"
+    try:
+        url = _parse(base_url)
+    except ValueError as error:
+        # The reason may quote the whole authority, and is worth that only without a password.
+        reason = "" if "***" in shown else f": {error}"
+        return f"{shown} is not a URL{reason}"
+    if url.scheme not in ("http", "https") or not url.host:
+        return f"{shown} has to be an http: or https: URL with a host"
+    if url.query_string or url.fragment or url.user or url.password:
+        return "takes no query, fragment or user name; give headers= for credentials"
+    return ""

@@ -18,9 +18,9 @@ from aimlchat.errors import (
     detach,
 )
 
-from .credentials import redact
 from .hooks import logs_calls, report_call, report_retry
 from .prepare import PreparedRequest
+from .redaction import redact
 from .response import OpenResponse, Response
 from .retry import is_retryable
 from .tally import count_tokens
@@ -136,8 +136,8 @@ class Call:
                 opened = await self.open(failure)
                 try:
                     self.timers.ignore_tokens()
-                    data = await opened.response.read_whole(self.timers.start_read)
-                    result = parse(data, opened)
+                    # The body may quote the key, so it is no local, which a traceback may show.
+                    result = parse(await opened.response.read_whole(self.timers.start_read), opened)
                 except AIMLChatError as error:
                     failure = detach(error)
                     self.read_headers(failure, opened)
@@ -235,8 +235,13 @@ class Call:
 
     def fail_attempt(self, error: AIMLChatError) -> None:
         """Record an error that is final because it came after the first delta."""
-        redact(error, self._context.api_key)
+        self.redact(error)
         self._record_attempt(error, 0.0)
+
+    def redact(self, error: AIMLChatError) -> None:
+        """Replace the secrets of this call in an error."""
+        context = self._context
+        redact(error, (context.api_key, *context.transport.secrets), self._request.headers)
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
@@ -252,7 +257,7 @@ class Call:
         The second value is whether the run puts the request back, so that the attempt does not
         count.
         """
-        redact(error, self._context.api_key)
+        self.redact(error)
         delay = self._put_back_delay(error)
         if delay is not None:
             return delay, True
@@ -309,7 +314,7 @@ class Call:
         It counts neither in the retry policy nor in the retry budget, since the server had closed
         the connection before it could see the request.
         """
-        redact(error, self._context.api_key)
+        self.redact(error)
         self._record_attempt(error, 0.0)
         self._report_retry(error, 0.0, is_put_back=False)
         self._is_attempting = True

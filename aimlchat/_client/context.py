@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from aimlchat.records import CallRecord, RetryRecord
 
-    from .credentials import MaskedStr
+    from .masking import MaskedStr
     from .prepare import RequestDefaults
     from .rate_limit import RateLimiter
     from .timers import TimeoutScheduler

@@ -1,37 +1,30 @@
-"""The API key and the headers of a request: found, checked, masked, and redacted in errors."""
+"""The API key and the headers of a request: found, checked and masked."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from multidict import istr
 
-from aimlchat.errors import APIError, ConfigurationError, TransportError
+from aimlchat.errors import ConfigurationError
 
-if TYPE_CHECKING:
-    from aimlchat.errors import AIMLChatError
+from .masking import MaskedStr, mask
 
 __all__ = [
     "API_KEY_VARIABLES",
     "HEADER_NAMES",
-    "MIN_REDACTABLE_LENGTH",
-    "MaskedStr",
     "check_headers",
     "find_api_key",
-    "mask",
     "mask_headers",
     "override_headers",
-    "redact",
     "require_api_key",
 ]
 
 API_KEY_VARIABLES = ("AIMLAPI_API_KEY", "AIML_API_KEY")
 """The environment variables that may hold the key; the first one that is set is used."""
-MIN_REDACTABLE_LENGTH = 4
-"""A shorter key is not redacted: it would occur in ordinary words by chance."""
 
 HEADER_NAMES = {
     name: istr(name)
@@ -53,32 +46,9 @@ _ADVICE_BY_TYPE: tuple[tuple[Any, str], ...] = (
     (Awaitable, "what awaiting it returns"),
     (Callable, "what calling it returns"),
 )
-_MASK = "***"
-_MAX_DEPTH = 64
 _NOT_IN_A_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 _NOT_IN_A_KEY = re.compile(r"[\s\"']")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token, RFC 9110 section 5.6.2
-
-
-class MaskedStr(str):
-    """A string whose ``repr`` hides it, since tracebacks with locals print the ``repr``."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return f"'{_MASK}'"
-
-
-def mask(secret: Any) -> Any:
-    """Return a secret in a form whose ``repr`` does not show it; None stays None.
-
-    A text is masked. Of any other object only its type remains, since its ``str`` and its ``repr``
-    may be the secret itself, as those of bytes are, or a placeholder, as those of pydantic's
-    ``SecretStr`` are. `require_api_key` and `check_headers` refuse a type.
-    """
-    if isinstance(secret, str):
-        return MaskedStr(str.__str__(secret))  # A subclass may have a ``__str__`` of its own.
-    return None if secret is None else type(secret)
 
 
 def _describe_type(kind: type) -> str:
@@ -136,13 +106,17 @@ def require_api_key(api_key: Any) -> MaskedStr:
 def mask_headers(headers: Any) -> Any:
     """Mask the values of a caller's headers, each of which may be a secret; None for no headers.
 
-    Of an object that is not a mapping only its type remains, as with `mask`.
+    What cannot be a name may be a whole header by mistake, and is masked, too. Of an object that is
+    not a mapping only its type remains, as with `mask`.
     """
     if not headers:
         return None
     if not isinstance(headers, Mapping):
         return type(headers)
-    return {name: mask(value) for name, value in headers.items()}
+    return {
+        name if _is_header_name(name) else mask(name): mask(value)
+        for name, value in headers.items()
+    }
 
 
 def check_headers(headers: Any) -> Mapping[str, str]:
@@ -155,8 +129,11 @@ def check_headers(headers: Any) -> Mapping[str, str]:
         msg = f"headers= is an object of type {kind.__name__}; give a dict of str to str"
         raise ConfigurationError(msg)
     for name, value in (headers or {}).items():
-        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-            msg = f"{name!r} cannot be the name of a header"
+        if not _is_header_name(name):
+            # The rest may be a value that was put into the name.
+            found = _HEADER_NAME.match(name) if isinstance(name, str) else None
+            shown = f"what begins with {found[0]!r}" if found else _describe_name(name)
+            msg = f"{shown} cannot be the name of a header"
             raise ConfigurationError(msg)
         if value is None:
             msg = f"the value of the header {name!r} is None; leave the header out"
@@ -171,38 +148,18 @@ def check_headers(headers: Any) -> Mapping[str, str]:
     return headers or {}
 
 
+def _is_header_name(name: Any) -> bool:
+    return isinstance(name, str) and _HEADER_NAME.fullmatch(name) is not None
+
+
+def _describe_name(name: Any) -> str:
+    if isinstance(name, str):
+        return "what is empty or begins with an invalid character"
+    kind = name if isinstance(name, type) else type(name)
+    return f"an object of type {kind.__name__}"
+
+
 def override_headers(headers: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
     """Return the headers with a caller's own put over those of the same name, in any case."""
     names = {name.lower() for name in own}
     return {name: value for name, value in headers.items() if name.lower() not in names} | dict(own)
-
-
-def redact(error: AIMLChatError, api_key: str) -> None:
-    """Replace the key with ``***`` in an error and its causes, which may quote a response."""
-    if isinstance(error, TransportError) or len(api_key) < MIN_REDACTABLE_LENGTH:
-        return  # the text of a transport error is ours and quotes no response
-    link: BaseException | None = error
-    while link is not None:
-        link.args = _without_key(api_key, link.args)
-        if isinstance(link, APIError):
-            for name in ("message", "body", "request_id", "inference_id", "path"):
-                setattr(link, name, _without_key(api_key, getattr(link, name)))
-        elif isinstance(getattr(link, "message", None), str):
-            # Such an aiohttp error quotes the response that it could not parse.
-            link.message = _without_key(api_key, link.message)  # type: ignore[attr-defined]
-        link = link.__cause__
-
-
-def _without_key(api_key: str, value: Any, depth: int = 0) -> Any:
-    if isinstance(value, str):
-        return value.replace(api_key, _MASK)
-    if depth > _MAX_DEPTH:
-        return None  # nested so deeply only to exhaust the stack; no message is that deep
-    if isinstance(value, dict):
-        return {
-            _without_key(api_key, name): _without_key(api_key, item, depth + 1)
-            for name, item in value.items()
-        }
-    if type(value) in (list, tuple):
-        return type(value)([_without_key(api_key, item, depth + 1) for item in value])
-    return value

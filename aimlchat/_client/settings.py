@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from aimlchat.records import CallRecord, RetryRecord
 
-    from .credentials import MaskedStr
+    from .masking import MaskedStr
 
 __all__ = ["SessionSettings", "check_policy"]
 
@@ -34,8 +34,8 @@ _POLICIES: dict[type, tuple[str, str]] = {
 class SessionSettings(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """What the constructor of `aimlchat.ChatSession` takes, with its defaults filled in.
 
-    The key and the values of the headers are masked. Copies of a session share its settings, also
-    deep ones: a hook or a borrowed session is the caller's own object.
+    The key, the values of the headers and the URLs are masked. Copies of a session share its
+    settings, also deep ones: a hook or a borrowed session is the caller's own object.
     """
 
     api_key: MaskedStr
@@ -99,5 +99,6 @@ def check_policy(value: Any, kind: type[_T]) -> _T:
 
 
 def _refuse(name: str, value: Any, advice: str) -> NoReturn:
-    msg = f"{name}= is an object of type {type(value).__name__}; {advice}"
+    kind = value if isinstance(value, type) else type(value)  # what masking leaves of an object
+    msg = f"{name}= is an object of type {kind.__name__}; {advice}"
     raise ConfigurationError(msg)

@@ -25,7 +25,7 @@ from .base_url import join_url, parse_base_url
 from .content_coding import ACCEPTED_CODINGS
 from .credentials import HEADER_NAMES, override_headers
 from .fork import keep_from_children, renew_in_child
-from .proxy import parse_proxy, proxy_from_environment
+from .proxy import Proxy, parse_proxy, proxy_from_environment
 from .response import Response
 
 if TYPE_CHECKING:
@@ -82,15 +82,18 @@ class Transport:
         self._settings: dict[str, Any] = {
             # The key must not follow a redirect to another host, and no API redirects a POST.
             "allow_redirects": False,
-            "proxy": parse_proxy(proxy) if proxy else None,
             "ssl": True if ssl is None else ssl,
         }
         self._extra_headers: dict[str, str] = {}
+        self.secrets: tuple[str, ...] = ()
+        """The credentials of the proxy, in each form in which an error may quote them."""
+        if proxy:
+            self._use_proxy(parse_proxy(proxy))
         self._borrowed = http
         if http is not None:
             # The borrowed session may have other settings, and a user agent of its own.
             self._settings |= _SETTINGS
-            self._extra_headers = {HEADER_NAMES["Accept-Encoding"]: ACCEPTED_CODINGS}
+            self._extra_headers[HEADER_NAMES["Accept-Encoding"]] = ACCEPTED_CODINGS
             if "User-Agent" not in http.headers:
                 self._extra_headers[HEADER_NAMES["User-Agent"]] = aiohttp_hooks.USER_AGENT
         self._owned: aiohttp.ClientSession | None = None
@@ -98,6 +101,14 @@ class Transport:
         self._limits = limits
         self._closed = False
         renew_in_child(self, Transport._drop_pool)
+
+    def _use_proxy(self, proxy: Proxy) -> None:
+        self._settings["proxy"] = proxy.url
+        self.secrets = proxy.secrets
+        if self._base_url.scheme == "https":
+            self._settings["proxy_headers"] = proxy.headers  # those of the request for a tunnel
+        else:
+            self._extra_headers |= proxy.headers
 
     async def send(
         self,
@@ -256,7 +267,7 @@ class Transport:
             msg = f"the proxy refused the connection: {error.status} {error.message}"
             return ConnectionFailedError(msg, sent=False)
         if isinstance(error, aiohttp.ClientResponseError):
-            return ProtocolError(f"{where} sent an invalid HTTP response: {error.message}")
+            return ProtocolError(f"{where} sent an invalid HTTP response: {_reason(error)}")
         sent = not isinstance(error, aiohttp.ClientConnectorError)
         # The error of a rejected certificate is a ValueError, too, but the connection's fault.
         if sent and isinstance(error, aiohttp.InvalidURL | ValueError):
@@ -344,7 +355,9 @@ def _reason(error: BaseException) -> str:
             return str(error.certificate_error)
         # Its own text repeats the host, and has an "ssl:default" even without TLS.
         return error.os_error.strerror or str(error.os_error) or type(error.os_error).__name__
-    return str(error) or type(error).__name__
+    text = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
+    # What aiohttp could not parse follows as a paragraph of its own.
+    return text.partition("\n\n")[0].rstrip(":") or type(error).__name__
 
 
 def _as_cause(error: Exception, outer: BaseException | None) -> Exception:
@@ -353,13 +366,18 @@ def _as_cause(error: Exception, outer: BaseException | None) -> Exception:
     It becomes the cause of ours. ``outer`` is what the caller was already handling; its frames are
     the caller's own and stay.
     """
+    if isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str):
+        # The message is what was parsed of the headers, whose last value may have been cut.
+        return aiohttp.ServerDisconnectedError("the server disconnected within its headers")
     if type(error) is aiohttp.ClientConnectionError:
         # aiohttp raises one shared object for "Connection closed", which must not become a chain.
         return aiohttp.ClientConnectionError(*error.args)
     seen: set[int] = set()
     link: BaseException | None = error
-    while link is not None and link is not outer and id(link) not in seen:
+    while link is not None and id(link) not in seen:
         seen.add(id(link))
         link.__traceback__ = None
+        if link.__context__ is outer:
+            link.__context__ = None  # it becomes the context of ours as well
         link = link.__cause__ or link.__context__
     return error

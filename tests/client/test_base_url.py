@@ -46,9 +46,31 @@ def test_the_refusal_of_a_user_name_does_not_show_the_password():
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["ftp://me:secret@x/v1", "http://me:secret@[::1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ftp://me:secret@x/v1",
+        "htps://me:secret@x",
+        "http://me:secret@[::1",
+        "http://me:secret@x:port",
+        "http://me:sec/secret@x",
+        "me:secret@x",
+        "https:me:secret@x",
+        "http://me:secret\u2100@x",
+        "http://me: secret@x",
+    ],
+)
 def test_no_other_refusal_shows_a_password(text):
-    with pytest.raises(ConfigurationError, match=r"//\*\*\*@") as caught:
+    with pytest.raises(ConfigurationError, match=r"\*\*\*@") as caught:
+        parse_base_url(text)
+
+    assert "secret" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("text", ["http://me:secret", "ftp://x?key=secret", "htps://x#secret"])
+def test_what_may_be_a_secret_is_not_shown_either(text):
+    with pytest.raises(ConfigurationError, match=r"\*\*\*") as caught:
         parse_base_url(text)
 
     assert "secret" not in str(caught.value)
