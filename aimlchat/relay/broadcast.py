@@ -10,7 +10,7 @@ from aimlchat._client.hooks import call_hook
 from .adapters import adapt_websocket
 from .buffer import FrameQueue
 from .delivery import deliver
-from .errors import PageGoneError, PageTooSlowError
+from .errors import PageGoneError, PageTooSlowError, attach_partial
 from .pump import Pump
 from .sse_response import SSEEvents, send_response
 from .store import MemoryStore
@@ -136,7 +136,7 @@ class Broadcast:
         except PageGoneError:
             return self.partial
         except PageTooSlowError as error:
-            error.partial = self.partial
+            attach_partial(error, self._pump.stream)
             raise
         finally:
             follower.cancel()

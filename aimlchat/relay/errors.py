@@ -6,6 +6,8 @@ or the body of a response.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import attrs
 
 from aimlchat.errors import (
@@ -26,11 +28,15 @@ from aimlchat.errors import (
     StreamInterruptedError,
 )
 
+if TYPE_CHECKING:
+    from aimlchat.stream import DeltaStream
+
 __all__ = [
     "BroadcastTooLargeError",
     "ErrorDescription",
     "PageGoneError",
     "PageTooSlowError",
+    "attach_partial",
     "describe_error",
 ]
 
@@ -52,6 +58,12 @@ class BroadcastTooLargeError(AIMLChatError):
 
 class PageGoneError(Exception):
     """The page has closed its connection. The relay handles this error; callers never see it."""
+
+
+def attach_partial(error: AIMLChatError, stream: DeltaStream) -> None:
+    """Give an error what a stream has received, without the secrets that the server has echoed."""
+    error.partial = stream.partial
+    stream._call.redact(error)  # noqa: SLF001 - hidden from users, like all that redaction needs
 
 
 @attrs.frozen

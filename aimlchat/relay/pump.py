@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from aimlchat.errors import AIMLChatError
 
-from .errors import BroadcastTooLargeError, PageTooSlowError
+from .errors import BroadcastTooLargeError, PageTooSlowError, attach_partial
 from .frames import Framer
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Pump:
                         await sink.append(frames)
             last_frames = framer.finish(self.stream.completion)
         except (PageTooSlowError, BroadcastTooLargeError) as error:
-            error.partial = self.stream.partial
+            attach_partial(error, self.stream)
             # Its traceback would refer to this frame, and so keep the pump in a reference cycle.
             self._error = error.with_traceback(None)
             last_frames = framer.fail(error)

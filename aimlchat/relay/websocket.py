@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .adapters import adapt_websocket
 from .buffer import PageBuffer
 from .delivery import deliver
-from .errors import PageGoneError, PageTooSlowError
+from .errors import PageGoneError, PageTooSlowError, attach_partial
 from .pump import Pump
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ async def relay(
                 pump=pump,
             )
     except PageTooSlowError as error:
-        error.partial = stream.partial
+        attach_partial(error, stream)
         raise
     finally:
         await pump.close()

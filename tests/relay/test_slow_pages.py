@@ -5,9 +5,10 @@ import contextlib
 import json
 
 import pytest
+from raw_server import CHUNKED, content, http_chunk, serving
 
 from aimlchat import ChatSession
-from aimlchat.relay import PageTooSlowError, relay
+from aimlchat.relay import Broadcast, PageTooSlowError, relay
 
 
 class SlowPage:
@@ -58,6 +59,28 @@ async def test_too_much_that_waits_for_a_page_ends_the_relay_and_the_call(emulat
 
     assert emulator.requests[0].outcome == "left"
     assert 0 < len(caught.value.partial.text) < 10_000
+
+
+@pytest.mark.parametrize("broadcasts", [True, False])
+async def test_the_error_about_a_slow_page_hides_what_the_server_has_echoed(broadcasts):
+    async def echo(reader, writer):
+        headers = CHUNKED.replace(b"\r\n\r\n", b"\r\nX-Echo: sk-very-secret\r\n\r\n")
+        writer.write(headers + http_chunk(content("x" * 1000)))
+        await reader.read()
+
+    key = "sk-very-secret"
+    async with serving(echo) as server, ChatSession(key, base_url=server.base_url) as session:
+        stream = session.stream("Go")
+        if broadcasts:
+            broadcast = Broadcast(stream)
+            relaying = broadcast.relay(SlowPage(), patience=0.01)
+        else:
+            relaying = relay(stream, SlowPage(), max_buffer=500)
+        with pytest.raises(PageTooSlowError) as caught:
+            await relaying
+        await stream.aclose()
+
+    assert caught.value.partial.headers["x-echo"] == "***"
 
 
 async def test_a_page_that_accepts_nothing_for_its_patience_ends_the_relay(
