@@ -23,9 +23,10 @@ from aimlchat.errors import (
 from . import aiohttp_hooks
 from .base_url import join_url, parse_base_url
 from .content_coding import ACCEPTED_CODINGS
-from .credentials import HEADER_NAMES, override_headers
+from .credentials import HEADER_NAMES, mask_headers, override_headers
 from .fork import keep_from_children, renew_in_child
 from .proxy import Proxy, parse_proxy, proxy_from_environment
+from .redaction import secrets_of_headers
 from .response import Response
 
 if TYPE_CHECKING:
@@ -86,11 +87,12 @@ class Transport:
         }
         self._extra_headers: dict[str, str] = {}
         self.secrets: tuple[str, ...] = ()
-        """The credentials of the proxy, in each form in which an error may quote them."""
+        """What an error must not show: the proxy's credentials, a borrowed session's headers."""
         if proxy:
             self._use_proxy(parse_proxy(proxy))
         self._borrowed = http
         if http is not None:
+            self.secrets += tuple(secrets_of_headers(mask_headers(http.headers) or {}))
             # The borrowed session may have other settings, and a user agent of its own.
             self._settings |= _SETTINGS
             self._extra_headers[HEADER_NAMES["Accept-Encoding"]] = ACCEPTED_CODINGS
@@ -104,7 +106,7 @@ class Transport:
 
     def _use_proxy(self, proxy: Proxy) -> None:
         self._settings["proxy"] = proxy.url
-        self.secrets = proxy.secrets
+        self.secrets += proxy.secrets
         if self._base_url.scheme == "https":
             self._settings["proxy_headers"] = proxy.headers  # those of the request for a tunnel
         else:

@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import asynccontextmanager
 
+import aiohttp
 import pytest
 from raw_server import CHUNKED, content, http_chunk, serving
 
@@ -169,6 +170,18 @@ async def test_neither_hooks_nor_log_records_get_what_a_server_echoes(caplog):
     assert_hidden(finish.error)
     for text in (repr(records), caplog.text, repr([attempt.cause for attempt in finish.attempts])):
         assert not any(secret in text for secret in SECRETS)
+
+
+async def test_the_headers_of_a_borrowed_session_are_not_in_the_error():
+    body = b'{"error": {"message": "bad X-Token %s"}}' % TOKEN.encode()
+    async with (
+        aiohttp.ClientSession(headers={"X-Token": TOKEN}) as http,
+        responding(with_length(b"401 No", body), headers=None, http=http) as (session, _),
+    ):
+        error = await failure_of(session, streamed=False)
+
+    assert error.message == "bad X-Token ***"
+    assert_hidden(error)
 
 
 # --- the proxy ------------------------------------------------------------------------------------
