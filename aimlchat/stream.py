@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 from ._protocol.parser import StreamParser
 from .completions import AnswerDelta, Completion, ReasoningDelta
 from .errors import AIMLChatError, StreamInterruptedError, detach
+from .text_view import TextView
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from .errors import Attempt
     from .records import CallOutcome
 
-__all__ = ["DeltaStream", "TextView"]
+__all__ = ["DeltaStream"]
 
 _TAIL_SECONDS = 5.0
 _BUSY = "another task is reading this stream; a stream belongs to one task at a time"
@@ -380,23 +381,3 @@ class DeltaStream:
         """Close the connection of a dropped stream, which the event loop would keep open."""
         if self._state not in _OVER and self._opened is not None:
             self._leave("abandoned")
-
-
-class TextView:
-    """An async iterator over one kind of text of one choice of a stream; yields ``str``."""
-
-    def __init__(
-        self, stream: DeltaStream, kind: type[AnswerDelta | ReasoningDelta], choice: int
-    ) -> None:
-        self._stream = stream
-        self._kind = kind
-        self._choice = choice
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> str:
-        while True:
-            delta = await self._stream.__anext__()
-            if type(delta) is self._kind and delta.choice == self._choice:
-                return delta.text

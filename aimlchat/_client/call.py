@@ -12,12 +12,12 @@ from aimlchat.errors import (
     AIMLChatError,
     APIError,
     Attempt,
-    ConnectionFailedError,
     RateLimitError,
     RequestTimeoutError,
     detach,
 )
 
+from .attempts import AttemptLog
 from .hooks import logs_calls, report_call, report_retry
 from .prepare import PreparedRequest
 from .redaction import redact
@@ -41,7 +41,6 @@ __all__ = ["Call"]
 
 _SUCCESS = range(200, 300)
 _UNPREPARED = PreparedRequest("", {})
-_FIRST_ATTEMPT = (Attempt(1),)
 _T = TypeVar("_T")
 
 
@@ -53,12 +52,11 @@ class Call:
     """
 
     __slots__ = (
-        "_attempts",
         "_context",
         "_delays",
         "_has_begun",
-        "_is_attempting",
         "_is_over",
+        "_log",
         "_observer",
         "_request",
         "_retry",
@@ -80,13 +78,12 @@ class Call:
         self._retry = spec.retry
         self._observer = observer
         self._delays: Iterator[float] | None = None
-        self._attempts: list[Attempt] = []
+        self._log = AttemptLog()
         self.timers: CallTimers
         """The timeouts of this call; not set before it is opened."""
         self._has_begun = False
         self._request = _UNPREPARED
         self._is_over = False
-        self._is_attempting = False
         self._slot: Slot | None = None
 
     # --- attempts -----------------------------------------------------------------------------
@@ -183,7 +180,7 @@ class Call:
             )
         response = None
         try:
-            self._is_attempting = True
+            self._log.is_open = True
             if self._observer is not None:
                 self._observer.attempt_started()
             timers.start_attempt()
@@ -236,7 +233,7 @@ class Call:
     def fail_attempt(self, error: AIMLChatError) -> None:
         """Record an error that is final because it came after the first delta."""
         self.redact(error)
-        self._record_attempt(error, 0.0)
+        self._log.record(error)
 
     def redact(self, error: AIMLChatError) -> None:
         """Replace the secrets of this call in an error."""
@@ -246,10 +243,7 @@ class Call:
     @property
     def attempts(self) -> tuple[Attempt, ...]:
         """The attempts so far, the one in progress included."""
-        earlier = self._attempts
-        if not self._is_attempting:
-            return tuple(earlier)
-        return (*earlier, Attempt(len(earlier) + 1)) if earlier else _FIRST_ATTEMPT
+        return self._log.attempts
 
     def _delay_after(self, error: AIMLChatError) -> tuple[float | None, bool]:
         """Record a failed attempt; return the delay before the next one, None if it is final.
@@ -262,7 +256,7 @@ class Call:
         if delay is not None:
             return delay, True
         delay = self._retry_delay(error)
-        self._record_attempt(error, delay or 0.0)
+        self._log.record(error, delay or 0.0)
         if isinstance(error, APIError):
             self._settle_tokens(0)  # a rejected request uses no tokens
         return delay, False
@@ -272,12 +266,11 @@ class Call:
         if observer is None:
             return None
         observer.attempt_failed(error)
-        if not self._is_attempting or context.transport.is_closed:
+        if not self._log.is_open or context.transport.is_closed:
             return None
         delay = observer.put_back(error, self._retry, context.scheduler.clock.random)
         if delay is not None:
-            self._is_attempting = False
-            error.attempts = tuple(self._attempts)
+            self._log.put_back(error)
             self._settle_tokens(0)
             if isinstance(error, APIError) and delay:
                 context.limiter.cool_down(self._request.model, delay)
@@ -287,7 +280,7 @@ class Call:
         retryable = is_retryable(error, is_stream=self._request.is_stream)
         retryable = retryable and not _has_answer(error.partial)  # that was billed
         context = self._context
-        if self._is_attempting:
+        if self._log.is_open:
             context.retry_budget.record(failed=retryable)
         retry_after = error.retry_after if isinstance(error, APIError) else None
         if not retryable or context.transport.is_closed:
@@ -315,20 +308,10 @@ class Call:
         the connection before it could see the request.
         """
         self.redact(error)
-        self._record_attempt(error, 0.0)
+        self._log.record(error)
         self._report_retry(error, 0.0, is_put_back=False)
-        self._is_attempting = True
+        self._log.is_open = True
         self.timers.start_attempt()
-
-    def _record_attempt(self, error: AIMLChatError, delay: float) -> None:
-        if self._is_attempting:
-            self._is_attempting = False
-            sent = not (isinstance(error, ConnectionFailedError) and not error.sent)
-            if isinstance(error, RequestTimeoutError) and error.phase == "connect":
-                sent = False
-            number = len(self._attempts) + 1
-            self._attempts.append(Attempt(number, cause=str(error), delay=delay, sent=sent))
-        error.attempts = tuple(self._attempts)
 
     def _settle_tokens(self, tokens: int | None) -> None:
         """Replace the estimate of the last attempt, if there is one, with the tokens used."""
@@ -338,7 +321,7 @@ class Call:
 
     def _deadline_error(self) -> RequestTimeoutError:
         error = self.timers.deadline_error()
-        self._record_attempt(error, 0.0)
+        self._log.record(error)
         return error
 
     # --- reports ------------------------------------------------------------------------------
@@ -391,7 +374,7 @@ class Call:
     def _report_retry(self, error: AIMLChatError, delay: float, *, is_put_back: bool) -> None:
         from .call_records import build_retry_record  # noqa: PLC0415 - as in `finish`
 
-        number = len(self._attempts) + is_put_back
+        number = self._log.failed_count + is_put_back
         record = build_retry_record(self._request, number, delay, error, is_put_back=is_put_back)
         report_retry(self._context.on_retry, record)
 
