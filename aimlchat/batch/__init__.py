@@ -7,7 +7,7 @@ the next run resumes from: either function can continue what the other has begun
 
 from __future__ import annotations
 
-from .errors import BatchError, BusyError, InputError, OutputFileError
+from .errors import BatchError, BusyError, InputError, OutputFileError, UnconfirmedBatchError
 from .input_file import make_seekable
 from .run import run
 from .server_side import run_on_server
@@ -19,6 +19,7 @@ __all__ = [
     "InputError",
     "OutputFileError",
     "Summary",
+    "UnconfirmedBatchError",
     "make_seekable",
     "run",
     "run_on_server",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import attrs
 import msgspec
 
 from aimlchat._json import decode_json
+from aimlchat._protocol.api_errors import error_from_body, is_error_body
 from aimlchat._protocol.surrogates import mend_surrogates
 from aimlchat.errors import ProtocolError
 from aimlchat.session import endpoints_of
@@ -48,11 +50,12 @@ async def create_batch(session: ChatSession, requests: list[bytes]) -> str:
     data = await endpoints_of(session).send("POST", _PATH, body, once=True)
     response = decode_json(data)
     batch_id = response.get("id") if isinstance(response, dict) else None
+    if batch_id is None and isinstance(response, dict) and is_error_body(response):
+        raise error_from_body(response)
     if type(batch_id) not in (str, int) or batch_id == "":
         msg = (
-            "the response to a new batch has no id, so its results cannot be fetched; the requests"
-            " may be charged, and are sent again in the next run. The response begins with"
-            f" {data[:120].decode('utf-8', 'replace')!r}"
+            "the response to a new batch has no id, so its results cannot be fetched; it begins"
+            f" with {data[:120].decode('utf-8', 'replace')!r}"
         )
         raise ProtocolError(msg)
     return mend_surrogates(str(batch_id))
@@ -63,7 +66,7 @@ async def fetch_results(session: ChatSession, batch_id: str) -> FetchedResults |
 
     Raises an `AIMLChatError`. Cancelling is safe.
     """
-    data = await endpoints_of(session).send("GET", f"{_PATH}?batch_id={batch_id}")
+    data = await endpoints_of(session).send("GET", f"{_PATH}?batch_id={_quote(batch_id)}")
     documents = _parse_documents(data)
     results = [
         document for document in documents if isinstance(document, dict) and "custom_id" in document
@@ -71,7 +74,11 @@ async def fetch_results(session: ChatSession, batch_id: str) -> FetchedResults |
     if results:
         return FetchedResults(results, unreadable=len(documents) - len(results))
     if len(documents) == 1 and isinstance(documents[0], dict):
-        return FetchedResults([]) if documents[0].get("status") in _ENDED else None
+        if documents[0].get("status") in _ENDED:
+            return FetchedResults([])
+        if is_error_body(documents[0]):
+            raise error_from_body(documents[0])
+        return None
     msg = (
         f"the response about the batch {batch_id} holds neither its state nor its results;"
         " run the same command again to fetch them"
@@ -84,7 +91,12 @@ async def cancel_batch(session: ChatSession, batch_id: str) -> None:
 
     Raises an `AIMLChatError`: a `BadRequestError` for a batch that has ended.
     """
-    await endpoints_of(session).send("POST", f"{_PATH}/cancel/{batch_id}", b"{}")
+    await endpoints_of(session).send("POST", f"{_PATH}/cancel/{_quote(batch_id)}", b"{}")
+
+
+def _quote(batch_id: str) -> str:
+    """Quote an id, which the server or the user may give in any form, as a part of a URL."""
+    return quote(batch_id, safe="")
 
 
 def _parse_documents(data: bytes) -> list[Any]:

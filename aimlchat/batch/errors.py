@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aimlchat._printable import escape_controls
 from aimlchat.errors import AIMLChatError
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-__all__ = ["BatchError", "BusyError", "InputError", "OutputFileError"]
+__all__ = ["BatchError", "BusyError", "InputError", "OutputFileError", "UnconfirmedBatchError"]
 
 
 class BatchError(AIMLChatError):
@@ -36,6 +33,26 @@ class InputError(BatchError, ValueError):
         return escape_controls(self._describe())
 
 
+class UnconfirmedBatchError(InputError):
+    """An earlier run submitted a batch, and it is not known whether the server has created it.
+
+    The response with its id did not arrive: the connection broke, or the run was killed. The batch
+    may be running, and may be charged, so its requests are neither submitted again nor sent from
+    here. Call `run_on_server` with ``batch_id`` if the batch exists, or with ``again`` if it does
+    not.
+
+    ``requests`` is the number of requests in the batch; ``submitted`` is the time, in UTC, at which
+    it was submitted, such as ``2026-01-31 23:59:59``.
+    """
+
+    def __init__(
+        self, message: str = "", *, requests: int = 0, submitted: str = "", **facts: Any
+    ) -> None:
+        super().__init__(message, **facts)
+        self.requests = requests
+        self.submitted = submitted
+
+
 class BusyError(BatchError):
     """Another run is writing to this output; nothing was sent."""
 
@@ -45,8 +62,7 @@ class OutputFileError(BatchError, OSError):
 
     ``unwritten`` has the results that were received but could not be written: pairs of a custom id
     and its line, line feed included. Store them elsewhere; once they are appended to the output,
-    they count as results. ``begun`` is whether requests had been sent. ``path`` is the file that
-    ``unwritten`` belongs in if that is not the output: the record of the batches on the server.
+    they count as results. ``begun`` is whether requests had been sent.
     """
 
     def __init__(
@@ -55,10 +71,8 @@ class OutputFileError(BatchError, OSError):
         *,
         unwritten: tuple[tuple[str | int, bytes], ...] = (),
         begun: bool = False,
-        path: Path | None = None,
         **facts: Any,
     ) -> None:
         super().__init__(message, **facts)
         self.unwritten = unwritten
-        self.path = path
         self.begun = begun

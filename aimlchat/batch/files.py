@@ -8,7 +8,7 @@ import stat
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypeVar
+from typing import IO, TYPE_CHECKING, Literal, TypeVar
 
 import attrs
 
@@ -21,6 +21,7 @@ from .known_ids import ON_SERVER, KnownIds, hash_id, parse_digest
 from .output import Output, open_output
 from .server_batches import ServerBatches
 from .streams import is_pipe
+from .unconfirmed import build_unconfirmed_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -50,9 +51,11 @@ async def open_files(
     *,
     retry_failed: bool,
     server_side: bool = False,
+    unconfirmed: Literal["refuse", "keep", "resend"] = "refuse",
 ) -> AsyncIterator[BatchFiles]:
     """Open and check both files; the output is not changed before the whole input is checked.
 
+    ``unconfirmed`` is what to do with unconfirmed batches: "resend" makes their requests pending.
     Raises `InputError`, `BusyError` or `OutputFileError`; `TypeError` for files of another type.
     """
     check_source(source)
@@ -68,7 +71,10 @@ async def open_files(
         known_ids = KnownIds()
         await output.read(known_ids)
         has_batches = output.path is not None and _add_server_batches(
-            ServerBatches(output.path), known_ids, server_side=server_side
+            ServerBatches(output.path),
+            known_ids,
+            server_side=server_side,
+            unconfirmed=unconfirmed,
         )
         checked = await input_file.check(
             known_ids, server_side=server_side, retry_failed=retry_failed
@@ -121,10 +127,18 @@ def _are_same_file(source: int | None, target: int | None) -> bool:
     return stat.S_ISREG(status.st_mode) and os.path.samestat(status, os.fstat(target))
 
 
-def _add_server_batches(batches: ServerBatches, known_ids: KnownIds, *, server_side: bool) -> bool:
+def _add_server_batches(
+    batches: ServerBatches,
+    known_ids: KnownIds,
+    *,
+    server_side: bool,
+    unconfirmed: Literal["refuse", "keep", "resend"],
+) -> bool:
     """Add the requests of the batches on the server; return whether there are any batches."""
     has_batches = False
     for batch in batches.read():
+        if batch.id is None and unconfirmed == "refuse":
+            raise build_unconfirmed_error(batch)
         if not server_side:
             msg = (
                 f"the batch {batch.id} of this output is still on the server: fetch or cancel it"
@@ -132,6 +146,8 @@ def _add_server_batches(batches: ServerBatches, known_ids: KnownIds, *, server_s
             )
             raise InputError(msg)
         has_batches = True
+        if batch.id is None and unconfirmed == "resend":
+            continue
         for custom_id, digest in batch.members:
             known_ids.add(hash_id(custom_id), ON_SERVER, parse_digest(digest))
     return has_batches

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 
-from .disk import describe_reason, sync_file
+from .disk import describe_reason, sync_file, sync_folder
 from .errors import InputError, OutputFileError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 __all__ = ["ServerBatch", "ServerBatches"]
 
 
-class ServerBatch(msgspec.Struct, frozen=True):
-    """A batch on the server.
+class ServerBatch(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A batch that was submitted to the server.
 
-    ``members`` are its requests: pairs of a custom id and the digest of the request.
+    - ``id``: None if the batch is unconfirmed: no response to its creation has arrived, so the
+      server may or may not have it.
+    - ``members``: its requests: pairs of a custom id and the digest of the request.
+    - ``submitted``: the time in UTC, for people.
+    - ``is_id_given``: whether the user has given the id, which may be that of another batch.
     """
 
-    id: str
+    id: str | None
     members: list[tuple[str | int, str]]
+    submitted: str = ""
+    is_id_given: bool = False
 
 
 _decode_batch = msgspec.json.Decoder(ServerBatch).decode
@@ -32,23 +36,24 @@ _decode_batch = msgspec.json.Decoder(ServerBatch).decode
 class ServerBatches:
     """The batches of an output that are on the server, each in a line of ``OUTPUT.batches``.
 
-    The file exists only while there are any.
+    The file exists only while there are any. Each change replaces it atomically, and is on the disk
+    at the return, so that it survives a crash of the machine.
     """
 
     def __init__(self, output: Path) -> None:
         self.path = output.with_name(f"{output.name}.batches")
 
-    def read(self) -> Iterator[ServerBatch]:
-        """Yield the batches. Raises `InputError` for a line that does not describe one."""
+    def read(self) -> list[ServerBatch]:
+        """Return the batches. Raises `InputError` for a line that does not describe one."""
         try:
             with self.path.open("rb") as file:
-                for number, line in enumerate(file, 1):
-                    yield self._parse(number, line)
+                return [self._parse(number, line) for number, line in enumerate(file, 1)]
         except FileNotFoundError:
-            return
+            return []
         except OSError as error:
             msg = (
-                f"{self.path} cannot be read: {error.strerror}; it names the batches of the output"
+                f"{self.path} cannot be read: {describe_reason(error)}; it names the batches of the"
+                " output"
             )
             raise InputError(msg) from error
 
@@ -63,47 +68,69 @@ class ServerBatches:
             )
             raise InputError(msg, line=number) from error
 
-    def add(self, batch: ServerBatch) -> None:
-        """Record a batch, and sync the file so that the record survives a crash of the machine.
+    def submit(self, members: list[tuple[str | int, str]], *, begun: bool = False) -> ServerBatch:
+        """Record a batch that is about to be created, and return it.
 
-        Raises `OutputFileError`; its ``unwritten`` has the record, to be appended to the file.
+        Raises `OutputFileError`, with ``begun``; the batch must not be created then.
         """
-        line = msgspec.json.encode(batch) + b"\n"
+        batch = ServerBatch(None, members, datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"))
         try:
-            with self.path.open("ab", buffering=0) as file:
-                size = file.tell()
-                try:
-                    rest = memoryview(line)
-                    while rest:
-                        rest = rest[file.write(rest) :]
-                    sync_file(file.fileno())
-                except OSError:
-                    file.truncate(size)
-                    raise
+            self._rewrite([*self.read(), batch])
         except OSError as error:
             msg = (
-                f"the batch {batch.id} was created, but {self.path}, which names the batches whose"
-                f" results are to be fetched, cannot be written: {describe_reason(error)}"
+                f"{self.path}, which records the batches on the server, cannot be written:"
+                f" {describe_reason(error)}; the batch was not submitted"
             )
-            unwritten = ((batch.id, line),)
-            raise OutputFileError(msg, unwritten=unwritten, begun=True, path=self.path) from error
+            raise OutputFileError(msg, begun=begun) from error
+        return batch
 
-    def remove(self, batch_id: str) -> None:
-        """Delete the record of a batch. Raises `OutputFileError`."""
-        kept = [msgspec.json.encode(batch) for batch in self.read() if batch.id != batch_id]
-        temporary = self.path.with_name(f"{self.path.name}.new")
+    def confirm(self, batch: ServerBatch, batch_id: str) -> None:
+        """Record the id of a batch that was created. Raises `OutputFileError`."""
         try:
-            if not kept:
-                self.path.unlink(missing_ok=True)
-                return
-            with temporary.open("wb") as file:
-                file.writelines(line + b"\n" for line in kept)
-                file.flush()
-                sync_file(file.fileno())
-            temporary.replace(self.path)
+            self._replace(batch, msgspec.structs.replace(batch, id=batch_id))
         except OSError as error:
             msg = (
-                f"the results of the batch {batch_id} are written, but its record in {self.path}"
-                f" cannot be deleted: {describe_reason(error)}; the next run deletes it"
+                f"the batch {batch_id} was created, but its id cannot be written to {self.path}:"
+                f" {describe_reason(error)}"
+            )
+            failure = OutputFileError(msg, begun=True)
+            failure.add_note(
+                f"Free some space, then run the same command with --batch-id {batch_id}"
+                f" (batch_id={batch_id!r} in Python) to fetch its results."
+            )
+            raise failure from error
+
+    def replace(self, old: ServerBatch, new: ServerBatch | None) -> None:
+        """Replace the record of a batch, or delete it. Raises `OutputFileError`."""
+        try:
+            self._replace(old, new)
+        except OSError as error:
+            msg = (
+                f"the record of the batch {old.id or 'without an id'} in {self.path} cannot be"
+                f" changed: {describe_reason(error)}; the next run tries again"
             )
             raise OutputFileError(msg, begun=True) from error
+
+    def _replace(self, old: ServerBatch, new: ServerBatch | None) -> None:
+        others = [batch for batch in self.read() if batch != old]
+        self._rewrite([*others, new] if new else others)
+
+    def _rewrite(self, batches: list[ServerBatch]) -> None:
+        """Replace the file by a new one. Raises `OSError`."""
+        if not batches:
+            self.path.unlink(missing_ok=True)
+            return
+        with tempfile.NamedTemporaryFile(
+            prefix=f"{self.path.name}.", dir=self.path.parent, delete=False
+        ) as file:
+            temporary = Path(file.name)
+            try:
+                file.writelines(msgspec.json.encode(batch) + b"\n" for batch in batches)
+                file.flush()
+                sync_file(file.fileno())
+                file.close()  # Windows cannot rename an open file
+                temporary.replace(self.path)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+        sync_folder(self.path.parent)

@@ -7,9 +7,12 @@ from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
+from aimlchat._payload.json_values import describe
 from aimlchat._payload.limits import check_model
+from aimlchat._protocol.surrogates import mend_surrogates
 from aimlchat.errors import (
     AIMLChatError,
+    APIError,
     BadRequestError,
     ConfigurationError,
     NotFoundError,
@@ -17,11 +20,13 @@ from aimlchat.errors import (
 )
 
 from .batches_api import cancel_batch, create_batch, fetch_results
+from .errors import InputError, OutputFileError, UnconfirmedBatchError
 from .files import BatchFiles, open_files
-from .known_ids import IN_INPUT, IN_OUTPUT, hash_id
+from .known_ids import IN_INPUT, IN_OUTPUT, hash_id, parse_digest
 from .result_lines import encode_server_result
 from .server_batches import ServerBatch, ServerBatches
 from .summary import ProgressReporter, Summary
+from .unconfirmed import build_unconfirmed_error, describe_lost_response, is_surely_not_created
 from .writer import ResultWriter
 
 if TYPE_CHECKING:
@@ -36,6 +41,8 @@ _MAX_BATCH_BYTES = 32 * 1024 * 1024
 _FIRST_DELAY = 0.5
 _MAX_DELAY = 30.0
 _DELAY_GROWTH = 1.5
+# How long a cancelled run waits for the response that confirms the batch it has submitted.
+_CANCEL_GRACE = 5.0
 
 
 async def run_on_server(
@@ -47,6 +54,8 @@ async def run_on_server(
     model: str | None = None,
     batch_size: int = 10_000,
     cancel: bool = False,
+    batch_id: str | None = None,
+    again: bool = False,
     on_progress: Callable[[Summary], object] | None = None,
 ) -> Summary:
     """Have the vendor's batch endpoint, which only has Claude, answer the requests of a file.
@@ -56,6 +65,11 @@ async def run_on_server(
     finds it. Then they are polled, at first often and in the end every 30 seconds. A request that a
     batch leaves without a result is sent again by the next run.
 
+    A batch is recorded before the request that creates it is sent, and there is one attempt only.
+    If no response confirms it (a broken connection, a timeout, a 5xx, a killed process), the server
+    may have created it: the error of the call has a note that says so, and later runs raise
+    `UnconfirmedBatchError` and send nothing until they are given ``batch_id`` or ``again``.
+
     Args:
         session: sends the requests to the batch endpoint.
         source: as for `run`.
@@ -64,30 +78,61 @@ async def run_on_server(
         model: as for `run`.
         batch_size: the maximum number of requests in a batch; its maximum size is 32 MiB.
         cancel: create no batch, but cancel those on the server, and write what they had finished.
+        batch_id: the id of the unconfirmed batch. An id that the server does not know, or whose
+            batch turns out to hold other requests, raises `UnconfirmedBatchError`; no batch is
+            forgotten then.
+        again: submit the requests of the unconfirmed batch again. They are charged twice if the
+            server had created it. Without such a batch it changes nothing.
         on_progress: called with a `Summary` at the start, after each result and after each poll.
 
-    Raises what `run` raises; also `ProtocolError` or `NotFoundError`, once all other batches are
-    written, if the server does not return the results of a batch. Cancelling is safe: the batches
-    continue on the server.
+    Raises what `run` raises; also `UnconfirmedBatchError`, and, once all other batches are written,
+    an `APIError` or a `ProtocolError` if the server does not return the results of a batch;
+    `ConfigurationError` for arguments that exclude each other.
+    Cancelling is safe: the batches continue on the server. A run that is cancelled while it creates
+    a batch waits up to 5 seconds for the response.
     """
+    if again and (cancel or batch_id is not None):
+        msg = "again submits new requests: it cannot be combined with cancel or batch_id"
+        raise ConfigurationError(msg)
+    batch_id = None if batch_id is None else _check_batch_id(batch_id)
     async with open_files(
         source,
         target,
         session.model if model is None else check_model(model),
         retry_failed=retry_failed,
         server_side=True,
+        unconfirmed="resend" if again else "keep" if cancel or batch_id is not None else "refuse",
     ) as files:
         if files.output.path is None:
             msg = f"server-side batches need a file as their output, and {target} is not a file"
             raise ConfigurationError(msg)
         progress = ProgressReporter(files.checked, on_progress)
-        server_run = _ServerRun(session, files, ServerBatches(files.output.path), progress)
+        server_run = _ServerRun(
+            session, files, ServerBatches(files.output.path), progress, is_cancelling=cancel
+        )
+        if again:
+            server_run.forget_unconfirmed()
+        if batch_id is not None:
+            await server_run.adopt(batch_id)
         if cancel:
             await server_run.cancel_batches()
         else:
+            server_run.require_confirmed()
             await server_run.create_batches(batch_size)
         await server_run.collect_results()
+        server_run.require_confirmed()
         return progress.summarize()
+
+
+def _check_batch_id(batch_id: Any) -> str:
+    """Return an id without blanks around it. Raises `TypeError` or `ConfigurationError`."""
+    if not isinstance(batch_id, str):
+        msg = f"batch_id is {describe(batch_id)}; give the id of the batch as a str"
+        raise TypeError(msg)
+    if not batch_id.strip():
+        msg = "batch_id is blank; give the id of the batch"
+        raise ConfigurationError(msg)
+    return mend_surrogates(batch_id).strip()
 
 
 class _ServerRun:
@@ -99,14 +144,52 @@ class _ServerRun:
         files: BatchFiles,
         batches: ServerBatches,
         progress: ProgressReporter,
+        *,
+        is_cancelling: bool,
     ) -> None:
         self._session = session
         self._files = files
         self._batches = batches
         self._progress = progress
         self._writer = ResultWriter(files.output)
+        self._is_cancelling = is_cancelling
+        self._has_begun = False
+        """Whether this run has created or cancelled a batch."""
         self._unreadable: dict[str, AIMLChatError] = {}
         """By the id of a batch, the error that kept its results from being read."""
+
+    def forget_unconfirmed(self) -> None:
+        """Delete the records of unconfirmed batches, whose requests are submitted again."""
+        for batch in self._batches.read():
+            if batch.id is None:
+                self._batches.replace(batch, None)
+
+    def require_confirmed(self) -> None:
+        """Raise `UnconfirmedBatchError` if there is an unconfirmed batch."""
+        for batch in self._batches.read():
+            if batch.id is None:
+                raise build_unconfirmed_error(batch, begun=self._has_begun)
+
+    async def adopt(self, batch_id: str) -> None:
+        """Record the id of the unconfirmed batch, and write its results if it has ended.
+
+        Raises `InputError` if there is no such batch, and `UnconfirmedBatchError` if the id is
+        certainly another one's.
+        """
+        batches = self._batches.read()
+        if any(batch.id == batch_id for batch in batches):
+            return  # an earlier run with the same arguments has recorded it
+        unconfirmed = next((batch for batch in batches if batch.id is None), None)
+        if unconfirmed is None:
+            msg = (
+                f"no batch of this output waits for its id, so {batch_id!r} was not used; run the"
+                " same command without it"
+            )
+            raise InputError(msg)
+        batch = msgspec.structs.replace(unconfirmed, id=batch_id, is_id_given=True)
+        self._batches.replace(unconfirmed, batch)
+        if not self._is_cancelling:
+            await self._collect(batch, batch_id)
 
     async def create_batches(self, batch_size: int) -> None:
         """Create batches of all pending requests."""
@@ -118,7 +201,7 @@ class _ServerRun:
                 await asyncio.sleep(0)
                 continue
             _, request, digest = found
-            server_id = _build_server_id(hash_id(request.custom_id))
+            server_id = _build_server_id(hash_id(request.custom_id), digest)
             encoded = msgspec.json.encode(
                 {"custom_id": server_id, "params": request.build_params()}
             )
@@ -134,10 +217,13 @@ class _ServerRun:
     async def cancel_batches(self) -> None:
         """Ask the server to cancel all batches."""
         for batch in self._batches.read():
+            if batch.id is None:
+                continue
+            self._has_begun = True
             try:
                 await cancel_batch(self._session, batch.id)
-            except BadRequestError:
-                continue  # it has ended, and its results are fetched next
+            except (BadRequestError, NotFoundError):
+                continue  # it has ended, and its results are fetched next; or that reports it
 
     async def collect_results(self) -> None:
         """Poll the batches until all have ended, and write their results."""
@@ -152,12 +238,12 @@ class _ServerRun:
     async def _collect_finished(self) -> bool:
         """Write the results of the batches that have ended; return whether any is still running."""
         is_any_running = False
-        for batch in tuple(self._batches.read()):
-            if batch.id in self._unreadable:
+        for batch in self._batches.read():
+            if batch.id is None or batch.id in self._unreadable:
                 continue
             try:
-                is_any_running |= not await self._collect(batch)
-            except (ProtocolError, NotFoundError) as error:
+                is_any_running |= not await self._collect(batch, batch.id)
+            except (APIError, ProtocolError, UnconfirmedBatchError) as error:
                 # The results of the other batches have been paid for: fetch them first.
                 self._unreadable[batch.id] = error
         return is_any_running
@@ -165,58 +251,107 @@ class _ServerRun:
     async def _create_batch(
         self, requests: list[bytes], members: list[tuple[str | int, str]]
     ) -> None:
-        async def create_and_record() -> None:
-            batch_id = await create_batch(self._session, requests)
-            self._batches.add(ServerBatch(batch_id, members))
-
-        # A cancellation must not come between the two steps: the results of a batch whose id is not
-        # recorded would be paid for and never fetched.
-        task = asyncio.ensure_future(create_and_record())
+        batch = self._batches.submit(members, begun=self._has_begun)
+        # A cancellation must not come between the two steps of this task: then the user would have
+        # to look for a batch that is known.
+        task = asyncio.ensure_future(self._create_and_confirm(batch, requests))
         try:
             await asyncio.shield(task)
-        except asyncio.CancelledError:
-            await task
+        except asyncio.CancelledError as cancellation:
+            await asyncio.wait([task], timeout=_CANCEL_GRACE)
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task])
+            if task.cancelled():
+                cancellation.add_note(describe_lost_response(batch))
+            elif (error := task.exception()) is not None:
+                for note in getattr(error, "__notes__", ()):
+                    cancellation.add_note(note)
             raise
 
-    async def _collect(self, batch: ServerBatch) -> bool:
+    async def _create_and_confirm(self, batch: ServerBatch, requests: list[bytes]) -> None:
+        try:
+            batch_id = await create_batch(self._session, requests)
+        except AIMLChatError as error:
+            if not is_surely_not_created(error):
+                error.add_note(describe_lost_response(batch))
+                raise
+            try:
+                self._batches.replace(batch, None)
+            except OutputFileError as unchanged:
+                error.add_note(str(unchanged))
+            raise
+        self._has_begun = True
+        self._batches.confirm(batch, batch_id)
+
+    async def _collect(self, batch: ServerBatch, batch_id: str) -> bool:
         """Write the results of a batch, and delete its record; return False if it is running."""
-        fetched = await fetch_results(self._session, batch.id)
+        try:
+            fetched = await fetch_results(self._session, batch_id)
+        except NotFoundError as error:
+            if not batch.is_id_given:
+                raise
+            raise self._reject_id(batch, f"the server knows no batch {batch_id!r}") from error
         if fetched is None:
             return False
-        missing = self._write(batch, fetched.results)
+        missing, others = self._write(batch, batch_id, fetched.results)
         self._writer.finish()
         self._files.output.sync()
-        if missing and fetched.unreadable:
+        if missing and others and batch.is_id_given:
+            reason = (
+                f"the batch {batch_id} has results of {others:,} other requests, and none of"
+                f" {missing:,} that were submitted"
+            )
+            raise self._reject_id(batch, reason)
+        if batch.is_id_given and not fetched.results and not self._is_cancelling:
+            reason = f"the batch {batch_id} has ended without results that tell its requests"
+            raise self._reject_id(batch, reason)
+        if missing and (damaged := fetched.unreadable + others):
             msg = (
-                f"the results of the batch {batch.id} are damaged (unreadable lines:"
-                f" {fetched.unreadable}, requests without a result: {missing}); all others are"
+                f"the results of the batch {batch_id} are damaged (unreadable lines:"
+                f" {damaged}, requests without a result: {missing}); all others are"
                 " written. Run the same command again to fetch the rest; if that does not help,"
                 f" delete the line of the batch from {self._batches.path} to have these requests"
                 " sent, and charged, again"
             )
             raise ProtocolError(msg)
-        self._batches.remove(batch.id)
+        self._batches.replace(batch, None)
         return True
 
-    def _write(self, batch: ServerBatch, results: list[dict[str, Any]]) -> int:
-        """Write the results of a batch; return how many of its requests are still without one."""
+    def _reject_id(self, batch: ServerBatch, reason: str) -> UnconfirmedBatchError:
+        """Make a batch unconfirmed again, because its id is that of another one."""
+        unconfirmed = msgspec.structs.replace(batch, id=None, is_id_given=False)
+        self._batches.replace(batch, unconfirmed)
+        return build_unconfirmed_error(unconfirmed, reason=reason, begun=self._has_begun)
+
+    def _write(
+        self, batch: ServerBatch, batch_id: str, results: list[dict[str, Any]]
+    ) -> tuple[int, int]:
+        """Write the results of a batch.
+
+        Returns how many of its requests have neither a line in the results nor one in the output,
+        and how many results are those of requests that are not in the batch.
+        """
         members = {hash_id(custom_id): (custom_id, digest) for custom_id, digest in batch.members}
         get_flags = self._files.known_ids.get_flags
+        missing, others = set(members), 0
         for fetched in results:
-            key, result = _parse_server_id(fetched["custom_id"]), fetched.get("result")
-            member = members.pop(key, None)
-            if member is None or _is_unanswered(result):
+            key, submitted = _parse_server_id(fetched["custom_id"])
+            custom_id, digest = members.get(key, ("", ""))
+            if key not in members or parse_digest(digest) not in (b"", submitted):
+                others += 1
                 continue
-            custom_id, digest = member
-            flags = get_flags(key)
-            if flags & IN_OUTPUT:
-                continue  # written by a run that was killed before it deleted the batch's record
-            written = encode_server_result(custom_id, digest, batch.id, result)
+            missing.discard(key)
+            result, flags = fetched.get("result"), get_flags(key)
+            # It is in the output if a run was killed before it deleted the batch's record.
+            if flags & IN_OUTPUT or _is_unanswered(result):
+                continue
+            written = encode_server_result(custom_id, digest, batch_id, result)
             self._writer.write(custom_id, written.line)
             self._files.known_ids.add(key, IN_OUTPUT)
             if flags & IN_INPUT:
                 self._progress.add(written.error, written.usage, written.cost)
-        return sum(not get_flags(key) & IN_OUTPUT for key in members)
+        return sum(not get_flags(key) & IN_OUTPUT for key in missing), others
 
 
 def _is_unanswered(result: Any) -> bool:
@@ -224,15 +359,21 @@ def _is_unanswered(result: Any) -> bool:
     return result is None or (isinstance(result, dict) and result.get("type") == "canceled")
 
 
-def _build_server_id(key: int) -> str:
-    """Return the id of a request in its batch; the vendor's rule for ids is narrower than ours."""
-    return f"{key:016x}"
+def _build_server_id(key: int, digest: bytes) -> str:
+    """Return the id of a request in its batch; the vendor's rule for ids is narrower than ours.
+
+    It has the digest, so that the results of a batch show whether they are those of the requests.
+    """
+    return f"{key:016x}-{digest.hex()}"
 
 
-def _parse_server_id(server_id: Any) -> int:
-    """Return the key of a request from its id in the batch; 0, which is no key, if it has none."""
+def _parse_server_id(server_id: Any) -> tuple[int, bytes]:
+    """Return the key and the digest of a request from its id in the batch.
+
+    The key is 0, which is no key, if the id is of another form.
+    """
+    key, _, digest = server_id.partition("-") if isinstance(server_id, str) else ("", "", "")
     try:
-        # An id of decimal digits may come back as a number.
-        return int(str(server_id), 16) if isinstance(server_id, str | int) else 0
+        return int(key, 16), parse_digest(digest)
     except ValueError:
-        return 0
+        return 0, b""

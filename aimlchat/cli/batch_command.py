@@ -22,7 +22,7 @@ from aimlchat.batch.output import is_stream
 from aimlchat.policies import Timeouts
 
 from .batch_report import describe_outcome
-from .errors import CommandError, CommandInputError
+from .errors import CommandError, CommandInputError, join_notes
 from .exit_status import FAILED
 from .interrupts import run_interruptible
 from .progress import ProgressDisplay
@@ -63,6 +63,8 @@ class BatchJob:
     retry_failed: bool
     server_side: bool
     cancel: bool
+    batch_id: str | None
+    again: bool
 
     def __attrs_post_init__(self) -> None:
         if self.server_side:
@@ -76,9 +78,18 @@ class BatchJob:
             if not isinstance(self.target, str):
                 msg = "--server-side needs an output file: a later run resumes from it."
                 raise click.UsageError(msg)
-        elif self.cancel:
-            msg = "--cancel ends a batch on the server: add --server-side."
-            raise click.UsageError(msg)
+            if self.again and (self.cancel or self.batch_id is not None):
+                msg = "--again submits new requests: it excludes --cancel and --batch-id."
+                raise click.UsageError(msg)
+            return
+        for option, value in (
+            ("--cancel", self.cancel),
+            ("--batch-id", self.batch_id is not None),
+            ("--again", self.again),
+        ):
+            if value:
+                msg = f"{option} concerns a batch on the server: add --server-side."
+                raise click.UsageError(msg)
 
     @property
     def is_resumable(self) -> bool:
@@ -95,6 +106,8 @@ class BatchJob:
                 retry_failed=self.retry_failed,
                 model=self.model,
                 cancel=self.cancel,
+                batch_id=self.batch_id,
+                again=self.again,
                 on_progress=progress.update,
             )
         return run(
@@ -133,6 +146,16 @@ class BatchJob:
     "--server-side", is_flag=True, help="Use the batch endpoint of the API (Claude models only)."
 )
 @click.option("--cancel", is_flag=True, help="With --server-side: end the batches that run there.")
+@click.option(
+    "--batch-id",
+    metavar="ID",
+    help="With --server-side: the batch of an earlier run that did not receive its id.",
+)
+@click.option(
+    "--again",
+    is_flag=True,
+    help="With --server-side: submit the requests of such a batch again, which may charge twice.",
+)
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @upstream_options
 def command(
@@ -145,6 +168,8 @@ def command(
     retry_failed: bool,
     server_side: bool,
     cancel: bool,
+    batch_id: str | None,
+    again: bool,
     quiet: bool,
     base_url: str | None,
     emulator: bool,
@@ -172,6 +197,8 @@ def command(
         retry_failed=retry_failed,
         server_side=server_side,
         cancel=cancel,
+        batch_id=batch_id,
+        again=again,
     )
     upstream.require_key()
     try:
@@ -193,10 +220,11 @@ async def _run(upstream: Upstream, job: BatchJob, *, quiet: bool) -> Summary:
     async with upstream.open_session() as session:
         try:
             progress.latest = summary = await job.run(session, progress)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as cancellation:
             _print_outcome(progress, job, upstream, quiet=quiet)
-            if not quiet:
-                click.echo(_describe_how_to_resume(job), err=True)
+            advice = join_notes(cancellation)
+            if advice or not quiet:
+                click.echo(advice or _describe_how_to_resume(job), err=True)
             raise
         except BaseException:
             _print_outcome(progress, job, upstream, quiet=quiet)
@@ -252,7 +280,8 @@ def _save_unwritten(error: OutputFileError, job: BatchJob) -> CommandError:
     if not error.begun:
         return CommandInputError(str(error))
     if not error.unwritten:
-        return CommandError(str(error), "Free some space, then run the same command again.")
+        advice = join_notes(error) or "Free some space, then run the same command again."
+        return CommandError(str(error), advice)
     try:
         with tempfile.NamedTemporaryFile(
             prefix="aimlchat-results-", suffix=".jsonl", delete=False
@@ -265,6 +294,6 @@ def _save_unwritten(error: OutputFileError, job: BatchJob) -> CommandError:
         )
         return CommandError(str(error), advice)
     advice = f"These results are saved in {saved.name}."
-    if output := error.path or (job.is_resumable and job.target):
-        advice += f" Free some space, append them to {output}, then run the same command again."
+    if job.is_resumable:
+        advice += f" Free some space, append them to {job.target}, then run the same command again."
     return CommandError(str(error), advice)

@@ -26,7 +26,13 @@ from .terminal import to_one_line
 if TYPE_CHECKING:
     from aimlchat.errors import AIMLChatError
 
-__all__ = ["CommandError", "CommandInputError", "describe_os_error", "to_command_error"]
+__all__ = [
+    "CommandError",
+    "CommandInputError",
+    "describe_os_error",
+    "join_notes",
+    "to_command_error",
+]
 
 _KEYS_URL = "https://aimlapi.com/app/keys"
 # The first class of which the error is an instance decides.
@@ -64,11 +70,18 @@ class CommandInputError(CommandError):
     exit_code = USAGE_ERROR
 
 
+def join_notes(error: BaseException) -> str:
+    """Return the notes of an error, which say what to do about it; ``""`` if it has none."""
+    notes: list[str] = getattr(error, "__notes__", [])
+    return "\n".join(to_one_line(line) for note in notes for line in note.splitlines())
+
+
 def to_command_error(error: AIMLChatError) -> CommandError:
     """Convert an error of the library to the one that the command line shows."""
     if isinstance(error, InvalidRequestError | ConfigurationError):
         return CommandInputError(str(error))
-    advice = next((advice for kind, advice in _ADVICE if isinstance(error, kind)), "")
+    general = next((advice for kind, advice in _ADVICE if isinstance(error, kind)), "")
+    advice = join_notes(error) or general
     attempts = f" (after {len(error.attempts)} attempts)" if len(error.attempts) > 1 else ""
     notes = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
     return CommandError(f"{error}{attempts}{notes}", advice)

@@ -115,6 +115,14 @@ class Script:
         self._steps.popleft()
         return step
 
+    def take_fault(self) -> Fault | None:
+        """Remove the next step if it is a fault without a reply, and return the fault."""
+        step = self._steps[0] if self._steps else None
+        if not isinstance(step, Reply) or not step.is_default:
+            return None
+        self._steps.popleft()
+        return step.fault
+
     def take_reply(self) -> Reply | None:
         """Remove and return the next step if it is a reply; otherwise leave it and return None."""
         step = self._steps[0] if self._steps else None

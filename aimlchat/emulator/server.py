@@ -251,7 +251,8 @@ class Emulator:
     def fault(self, fault: Fault) -> None:
         """Inject a fault into the next response, which keeps its unscripted content.
 
-        The fault waits in the same queue as the replies, for the next valid chat request.
+        The fault waits in the same queue as the replies, for the next valid chat request, or for
+        the next valid request about a batch: that is carried out, and only its response suffers.
 
         Raises:
             TypeError: `fault` is not a `Fault`.

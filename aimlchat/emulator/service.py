@@ -186,7 +186,8 @@ class Service:
                 response = self.batches.cancel(batch_id)
             case _:
                 raise RejectedRequestError(404, f"Cannot {record.method} {record.path}")
-        await send_response(None, response, writer)
+        record.fault = self.script.take_fault()
+        await send_response(record.fault, response, writer)
 
     def _check_rate(self) -> None:
         if self._requests_per_second is None:

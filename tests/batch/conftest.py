@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from aimlchat.batch import InputError, run
+from aimlchat import ConnectionFailedError
+from aimlchat.batch import InputError, run, run_on_server, server_side
+from aimlchat.batch.server_batches import ServerBatches
+from aimlchat.emulator import NoAnswer
 
 GPT = "openai/gpt-4o"
 
@@ -66,6 +69,37 @@ def get_input_error(session, files):
         return caught.value
 
     return get
+
+
+@pytest.fixture
+def batches(files):
+    """Return the record of the batches on the server."""
+    return ServerBatches(files.target)
+
+
+@pytest.fixture
+def submit(session, files, monkeypatch):
+    """Return a function that runs the batch of the test on the server, and polls quickly."""
+    monkeypatch.setattr(server_side, "_FIRST_DELAY", 0.001)
+
+    async def submit(**options):
+        return await run_on_server(session, files.source, files.target, **options)
+
+    return submit
+
+
+@pytest.fixture
+def lose_response(emulator, files, submit):
+    """Return a function that submits requests, loses the response, and returns the batch's id."""
+
+    async def lose_response(count=3, **options):
+        files.write_prompts(count)
+        emulator.fault(NoAnswer())
+        with pytest.raises(ConnectionFailedError):
+            await submit(**options)
+        return [*emulator._service.batches._batches][-1]
+
+    return lose_response
 
 
 @pytest.fixture(autouse=True)

@@ -4,9 +4,16 @@ import json
 
 import pytest
 
-from aimlchat import BadRequestError, ChatSession, NotFoundError, ProtocolError
+from aimlchat import (
+    APIError,
+    BadRequestError,
+    ChatSession,
+    NotFoundError,
+    ProtocolError,
+    ServerError,
+)
 from aimlchat.batch import batches_api, run_on_server, server_side
-from aimlchat.batch.batches_api import create_batch, fetch_results
+from aimlchat.batch.batches_api import cancel_batch, create_batch, fetch_results
 from aimlchat.batch.known_ids import hash_id
 
 CLAUDE = "anthropic/claude-sonnet-4"
@@ -179,21 +186,6 @@ async def test_a_cost_that_cannot_be_read_does_not_stop_this_run_or_the_next(
     assert len(endpoint.batches) == 1
 
 
-async def test_an_id_that_comes_back_as_a_number_is_recognized(session, endpoint, files):
-    # The id of this row in a batch consists of decimal digits.
-    custom_id = next(
-        n for n in range(100_000) if server_side._build_server_id(hash_id(n)).isdecimal()
-    )
-    files.write({"id": custom_id, "prompt": "Why?"})
-    endpoint.respond = respond_with(
-        lambda ids: (
-            b'{"custom_id":%b,"result":{"type":"succeeded","message":{}}}'
-            % ids[0].lstrip("0").encode()
-        )
-    )
-    assert (await run_on_server(session, files.source, files.target)).is_success
-
-
 @pytest.mark.parametrize("server_id", [None, 1.5, [], {}, True, "", "row-0", "0" * 16, -1, 10**400])
 async def test_a_result_with_an_unknown_id_is_ignored(session, endpoint, files, server_id):
     endpoint.respond = respond_with(
@@ -240,13 +232,49 @@ async def test_a_broken_line_hides_no_other_result_and_the_batch_stays_recorded(
     assert len(endpoint.batches) == 1
 
 
-@pytest.mark.parametrize("problem", ["not JSON", "not found"])
+async def test_a_result_whose_id_is_damaged_is_not_taken_for_a_missing_one(
+    session, endpoint, files, record
+):
+    files.write_prompts(2)
+    endpoint.respond = respond_with(
+        lambda ids: build_result(ids[0]) + b"\n" + build_result(ids[1][:-1])
+    )
+    for _ in range(2):
+        with pytest.raises(ProtocolError, match="lines: 1, requests without a result: 1"):
+            await run_on_server(session, files.source, files.target)
+    assert files.ids == ["row-0"]
+    assert len(endpoint.batches) == 1
+
+
+async def test_an_error_under_the_status_200_is_raised_and_not_polled_for_ever(session, endpoint):
+    endpoint.respond = lambda *_: b'{"error":{"message":"no such batch","code":404}}'
+    with pytest.raises(APIError, match="no such batch"):
+        await fetch_results(session, "b1")
+
+
+async def test_an_id_of_any_form_is_one_part_of_the_url(session, monkeypatch):
+    paths = []
+
+    class Endpoint:
+        async def send(self, _, path, *__):
+            paths.append(path)
+            return b'{"id":"b1"}'
+
+    monkeypatch.setattr(batches_api, "endpoints_of", lambda _: Endpoint())
+    await fetch_results(session, "a/../b?c&d e#f")
+    await cancel_batch(session, "a/../b?c&d e#f")
+    quoted = "a%2F..%2Fb%3Fc%26d%20e%23f"
+    assert paths == [f"batches?batch_id={quoted}", f"batches/cancel/{quoted}"]
+
+
+@pytest.mark.parametrize("problem", ["not JSON", "not found", "the server fails"])
 async def test_a_batch_that_cannot_be_fetched_does_not_hold_up_the_others(
     session, endpoint, files, record, problem
 ):
     files.write_prompts(2)
     created = iter(["b1", "b2"])
     forgotten = NotFoundError("Batch b1 not found", status=404)
+    failure = ServerError("no results of b1", status=500)
 
     def respond(method, ids):
         if method == "POST":
@@ -254,11 +282,13 @@ async def test_a_batch_that_cannot_be_fetched_does_not_hold_up_the_others(
         if endpoint.polls == 1:  # that of b1
             if problem == "not found":
                 raise forgotten
+            if problem == "the server fails":
+                raise failure
             return b"<html>"
         return build_result(ids[0])
 
     endpoint.respond = respond
-    with pytest.raises((ProtocolError, NotFoundError), match="b1"):
+    with pytest.raises((ProtocolError, NotFoundError, ServerError), match="b1"):
         await run_on_server(session, files.source, files.target, batch_size=1)
     assert files.ids == ["row-1"]
     assert [json.loads(line)["id"] for line in record.read_bytes().splitlines()] == ["b1"]
@@ -269,7 +299,7 @@ async def test_a_recorded_digest_that_is_not_valid_counts_as_unknown(
 ):
     files.write_prompts(1)
     record.write_bytes(b'{"id":"b1","members":[["row-0","not hexadecimal"]]}\n')
-    server_id = server_side._build_server_id(hash_id("row-0"))
+    server_id = server_side._build_server_id(hash_id("row-0"), bytes(16))
     endpoint.respond = respond_with(lambda _: build_result(server_id))
     assert (await run_on_server(session, files.source, files.target)).is_success
     assert (await run_on_server(session, files.source, files.target)).before == 1

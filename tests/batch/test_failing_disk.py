@@ -5,8 +5,14 @@ import os
 
 import pytest
 
-from aimlchat.batch import BusyError, OutputFileError, run, run_on_server
-from aimlchat.batch.server_batches import ServerBatch, ServerBatches
+from aimlchat.batch import (
+    BusyError,
+    OutputFileError,
+    UnconfirmedBatchError,
+    run,
+    run_on_server,
+)
+from aimlchat.batch.server_batches import ServerBatches
 
 CLAUDE = "anthropic/claude-sonnet-4"
 
@@ -88,28 +94,51 @@ async def test_a_rewrite_that_fails_leaves_the_output_and_no_copy(
     assert {*files.target.parent.iterdir()} == {files.source, files.target}
 
 
-async def test_a_batch_that_cannot_be_recorded_is_returned_unwritten(session, files, monkeypatch):
+async def test_a_batch_that_cannot_be_recorded_is_not_created(
+    session, emulator, files, monkeypatch
+):
     files.write({"id": "a", "prompt": "A", "model": CLAUDE})
     monkeypatch.setattr("os.fsync", fail_with(errno.ENOSPC))
     with pytest.raises(
-        OutputFileError, match=r"was created, but .*results.jsonl.batches"
+        OutputFileError, match=r"results.jsonl.batches.* No space left.* not submitted"
     ) as caught:
         await run_on_server(session, files.source, files.target)
+    assert not caught.value.begun
+    assert emulator.requests == []
+    assert not [*files.target.parent.glob("*.batches*")]
+
+
+async def test_an_id_that_cannot_be_recorded_is_told_and_can_be_given_to_the_next_run(
+    session, emulator, files, monkeypatch
+):
+    files.write({"id": "a", "prompt": "A", "model": CLAUDE})
+    sync = os.fsync
+
+    def fail_after_creation(file):
+        if emulator.requests:
+            fail_with(errno.ENOSPC)()
+        sync(file)
+
+    monkeypatch.setattr("os.fsync", fail_after_creation)
+    with pytest.raises(OutputFileError, match=r"msgbatch_\w+ was created, but") as caught:
+        await run_on_server(session, files.source, files.target)
+    assert caught.value.begun
     monkeypatch.undo()
-    record = ServerBatches(files.target)
-    assert record.path.read_bytes() == b""
-    assert caught.value.path == record.path
-    ((_, line),) = caught.value.unwritten
-    record.path.write_bytes(line)
-    assert (await run_on_server(session, files.source, files.target)).is_success
+    (batch_id,) = emulator._service.batches._batches
+    assert f"--batch-id {batch_id}" in caught.value.__notes__[0]
+    with pytest.raises(UnconfirmedBatchError):
+        await run_on_server(session, files.source, files.target)
+    summary = await run_on_server(session, files.source, files.target, batch_id=batch_id)
+    assert summary.is_success
+    assert emulator.billed == 1
 
 
 def test_a_record_that_cannot_be_deleted_is_reported(tmp_path, monkeypatch):
     batches = ServerBatches(tmp_path / "results.jsonl")
-    batches.add(ServerBatch("b1", []))
+    batch = batches.submit([])
     monkeypatch.setattr("pathlib.Path.unlink", fail_with(errno.EIO))
-    with pytest.raises(OutputFileError, match=r"its record in .* cannot be deleted"):
-        batches.remove("b1")
+    with pytest.raises(OutputFileError, match=r"batches cannot be changed: Input/output error"):
+        batches.replace(batch, None)
 
 
 async def test_results_that_could_not_be_written_survive_an_error_of_closing(
