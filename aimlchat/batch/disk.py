@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING
+import stat
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-__all__ = ["describe_reason", "sync_file", "sync_folder"]
+__all__ = ["copy_permissions", "create_beside", "describe_reason", "sync_file", "sync_folder"]
 
 _CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
@@ -38,3 +39,31 @@ def sync_folder(folder: Path) -> None:
         sync_file(file)
     finally:
         os.close(file)
+
+
+def create_beside(path: Path) -> tuple[IO[bytes], Path]:
+    """Create a file in the folder of another one, which it may replace; return it and its path.
+
+    Its name is new, so that it is nobody else's file or link, and only the user can read it.
+    Raises `OSError`.
+    """
+    file, name = tempfile.mkstemp(prefix=".aimlchat-", suffix=".new", dir=path.parent)
+    return os.fdopen(file, "wb"), Path(name)
+
+
+def copy_permissions(source: int, target: int) -> None:
+    """Give a new file the owner, the group and the mode of another. Raises `OSError`.
+
+    If the user may not give it the group, the group gets no rights.
+    """
+    if os.name == "nt":
+        return
+    status = os.fstat(source)
+    for owner in (status.st_uid, -1):  # only root may give a file away
+        with suppress(PermissionError):
+            os.fchown(target, owner, status.st_gid)
+            break
+    mode = stat.S_IMODE(status.st_mode)
+    if os.fstat(target).st_gid != status.st_gid:
+        mode &= ~stat.S_IRWXG
+    os.fchmod(target, mode)

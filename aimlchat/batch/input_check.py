@@ -10,6 +10,7 @@ from aimlchat._payload.json_values import describe
 
 from .errors import InputError
 from .known_ids import FAILED, IN_INPUT, IN_OUTPUT, ON_SERVER, hash_id
+from .problems import LineProblems
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from .known_ids import KnownIds
 
 __all__ = ["CheckedInput", "InputCheck"]
-
-_MAX_TOLD = 10
-_MAX_PROBLEM_LENGTH = 1_000
 
 
 @attrs.frozen
@@ -39,10 +37,7 @@ class CheckedInput:
 
 
 class InputCheck:
-    """Checks requests one by one, and collects the problems of their lines.
-
-    All problems are counted, and the first ten are told.
-    """
+    """Checks requests one by one, and collects the problems of their lines."""
 
     def __init__(self, name: str, known_ids: KnownIds, *, retry_failed: bool) -> None:
         self._name = name
@@ -50,8 +45,7 @@ class InputCheck:
         self._retry_failed = retry_failed
         self._pending = bytearray()
         self._total = self._before = self._failed_before = 0
-        self._problems: list[str] = []
-        self._problem_count = self._first_problem = 0
+        self._problems = LineProblems(name)
         self._advice = ""
         self._with_other_model: tuple[int, str | int] | None = None
         self._is_default_model_known = False
@@ -63,7 +57,7 @@ class InputCheck:
             (request.build_params if server_side else request.build_body)()
             digest = request.compute_digest()
         except ValueError as error:
-            self._add_problem(number, f"the request {describe(custom_id)}: {error}")
+            self._problems.add(number, f"the request {describe(custom_id)}: {error}")
             return False
         key = hash_id(custom_id)
         flags = self._known_ids.get_flags(key)
@@ -83,7 +77,7 @@ class InputCheck:
 
     def add_unreadable(self, number: int, problem: str, first_line: bytes) -> None:
         """Add a line that is not a request; ``first_line`` is its text if it is the first one."""
-        self._add_problem(number, problem)
+        self._problems.add(number, problem)
         if first_line and not first_line.startswith((b"{", b"[")):
             kind = "CSV" if b"," in first_line or b"\t" in first_line else "plain text"
             self._advice = f"it looks like {kind}; give one JSON object per line"
@@ -94,32 +88,29 @@ class InputCheck:
             f"the object goes on to line {last}, as in pretty-printed JSON; put each object on one"
             " line, as `jq -c .` does"
         )
-        self._add_problem(number, problem)
+        self._problems.add(number, problem)
 
     def add_repeated(
         self, number: int, custom_id: str | int, find_line: Callable[[str | int], int]
     ) -> None:
         """Add a line whose id an earlier line has; ``find_line`` returns the number of that one."""
         # Finding it takes another reading of the file.
-        first = find_line(custom_id) if len(self._problems) < _MAX_TOLD else 0
+        first = 0 if self._problems.is_full else find_line(custom_id)
         problem = (
             f"line {first} already has the id {describe(custom_id)}; give each request its own id"
         )
-        self._add_problem(number, problem)
+        self._problems.add(number, problem)
 
     def finish(self) -> CheckedInput:
         """Return the result. Raises `InputError` if any line cannot be sent."""
         if self._with_other_model and not self._is_default_model_known:
             # Else it was a run with `retry_failed` that has used another model for some.
             self._add_changed(*self._with_other_model)
-        if self._problem_count:
-            lines = list(self._problems)
-            if self._problem_count > len(lines):
-                more = self._problem_count - len(lines)
-                lines.append(f"{self._name}: {more:,} more lines cannot be sent")
+        if self._problems.count:
+            lines = self._problems.describe("cannot be sent")
             if self._advice and not self._total:
                 lines.append(f"{self._name}: {self._advice}")
-            raise InputError("\n".join(lines), line=self._first_problem)
+            raise InputError("\n".join(lines), line=self._problems.first_line)
         return CheckedInput(self._pending, self._total, self._before, self._failed_before)
 
     def _compare(self, number: int, request: InputRequest, key: int, digest: bytes) -> None:
@@ -140,13 +131,4 @@ class InputCheck:
             " already has, perhaps only in its model; give it another id, or write to another"
             " output"
         )
-        self._add_problem(number, problem)
-
-    def _add_problem(self, number: int, problem: str) -> None:
-        self._problem_count += 1
-        self._first_problem = self._first_problem or number
-        if self._problem_count <= _MAX_TOLD:
-            # A value of the user's may contain line breaks, and be of any length.
-            text = " ".join(problem[:_MAX_PROBLEM_LENGTH].split())
-            more = "..." if len(problem) > _MAX_PROBLEM_LENGTH else ""
-            self._problems.append(f"{self._name}, line {number}: {text}{more}")
+        self._problems.add(number, problem)

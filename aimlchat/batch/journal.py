@@ -3,78 +3,35 @@
 from __future__ import annotations
 
 import os
-import shutil
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
-
-import msgspec
-
-from aimlchat._json import decode_json
-from aimlchat._payload.json_values import describe
-from aimlchat.errors import ProtocolError
+from functools import partial
+from typing import IO, TYPE_CHECKING
 
 from .cooperative import iterate_cooperatively
-from .disk import describe_reason, sync_file, sync_folder
+from .disk import copy_permissions, create_beside, describe_reason, sync_file, sync_folder
 from .errors import BusyError, InputError, OutputFileError
-from .file_format import SAMPLE_SIZE, describe_format, strip_line
+from .file_format import strip_line
 from .file_lock import NO_LOCKS, lock_file
-from .known_ids import FAILED, IN_INPUT, IN_OUTPUT, KnownIds, hash_id, normalize_id, parse_digest
+from .journal_check import JournalCheck, describe_other_file
+from .journal_lines import is_torn, parse_result
+from .known_ids import FAILED, IN_INPUT, IN_OUTPUT
 from .server_batches import ServerBatches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from .known_ids import KnownIds
+
 __all__ = ["Journal", "describe_os_error"]
 
 # Without O_BINARY, Windows would write CR LF, and stop reading at a Ctrl-Z.
 _OPEN_FLAGS = os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0)
 _MODE = 0o666  # less the umask
-_LINE_START = b'{"custom_id":'
 _PROBE = bytes(4096)
-_MIN_ERROR_STATUS = 400
-
-
-class _Response(msgspec.Struct):
-    """The status of a response; other tools write a refusal as a response, not as an error."""
-
-    status_code: Any = None
-
-    @property
-    def is_error(self) -> bool:
-        try:
-            return int(self.status_code) >= _MIN_ERROR_STATUS
-        except (TypeError, ValueError, OverflowError):
-            return False
-
-
-class _Result(msgspec.Struct):
-    """The part of a result that the next run needs."""
-
-    custom_id: str | int
-    error: msgspec.Raw = msgspec.Raw(b"null")
-    digest: Any = ""
-    response: _Response | None = None
-
-    @property
-    def has_failed(self) -> bool:
-        # Neither a response nor an error is no answer.
-        return bytes(self.error) != b"null" or self.response is None or self.response.is_error
-
-
-class _ResultOfOtherForm(_Result):
-    """A result whose response is not an object, or whose id is a float."""
-
-    custom_id: Any
-    response: Any = None
-
-    @property
-    def has_failed(self) -> bool:
-        return bytes(self.error) != b"null" or self.response is None
-
-
-_decode_result = msgspec.json.Decoder(_Result).decode
-_decode_other_form = msgspec.json.Decoder(_ResultOfOtherForm).decode
+# A response may have 64 MiB, and escaping may make it six times as long. A file without line feeds
+# must not be read into memory as one line.
+_MAX_LINE_BYTES = 512 * 1024 * 1024
 
 
 class Journal:
@@ -92,12 +49,16 @@ class Journal:
         self._is_torn = self._is_changed = False
         self._tail = b""
         """The last line as it was read, if it has no line feed."""
+        self._is_tail_whole = False
+        self.has_checksums = True
+        """Whether lines get a checksum: not in a file whose lines have none."""
 
     async def read(self, known_ids: KnownIds) -> None:
         """Add the ids of all results to the known ones; the file is not changed.
 
-        Lines that are blank are skipped. Raises `InputError` for a line that is not a result, or
-        repeats an id. Cancelling is safe.
+        Lines that are blank are skipped. Raises `InputError` for lines that are not results, differ
+        from what was written, lack the checksum that others have, or repeat an id. Cancelling is
+        safe.
         """
         try:
             await self._read(known_ids)
@@ -106,24 +67,16 @@ class Journal:
             raise InputError(msg) from error
 
     async def _read(self, known_ids: KnownIds) -> None:
+        check = JournalCheck(self.name, known_ids)
         async for number, line in iterate_cooperatively(self._read_lines()):
-            if not line.endswith(b"\n"):
-                self._tail = line
-                if not self._is_result(line):
-                    self._check_torn(number)
-                    return
-            if not strip_line(line):
+            if line.endswith(b"\n"):
+                check.add(number, line)
                 continue
-            result = self._parse(number, line)
-            key = hash_id(result.custom_id)
-            if known_ids.get_flags(key):
-                msg = (
-                    f"{self.path}, line {number}: an earlier line already has the id"
-                    f" {describe(result.custom_id)}; delete one of the two"
-                )
-                raise InputError(msg, line=number)
-            flags = IN_OUTPUT | FAILED if result.has_failed else IN_OUTPUT
-            known_ids.add(key, flags, parse_digest(result.digest))
+            self._tail = line
+            self._is_tail_whole = not is_torn(line)
+            if self._is_tail_whole:
+                check.add(number, line.rstrip(b"\0"))
+        self.has_checksums = check.finish()
 
     async def prepare(self, known_ids: KnownIds, *, retry_failed: bool) -> None:
         """Make the file ready for the first result.
@@ -206,93 +159,41 @@ class Journal:
     def _read_lines(self) -> Iterator[tuple[int, bytes]]:
         os.lseek(self._file, 0, os.SEEK_SET)
         with open(self._file, "rb", closefd=False) as file:
-            yield from enumerate(file, 1)
-
-    def _parse(self, number: int, line: bytes) -> _Result:
-        text = strip_line(line)
-        try:
-            return _decode_result(text)
-        except RecursionError:
-            return self._parse_nested(number, text)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            pass
-        try:
-            result = _decode_other_form(text)
-        except RecursionError:
-            return self._parse_nested(number, text)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise self._error(number, line, error) from error
-        custom_id = normalize_id(result.custom_id)
-        if custom_id is None:
-            raise self._error(number, line, f"its custom_id is {describe(result.custom_id)}")
-        result.custom_id = custom_id
-        return result
-
-    def _parse_nested(self, number: int, line: bytes) -> _Result:
-        """Parse a result whose body is nested too deeply for the fast decoder."""
-        try:
-            document = decode_json(line)
-        except ProtocolError as error:
-            raise self._error(number, line, error) from error
-        fields = document if isinstance(document, dict) else {}
-        custom_id = normalize_id(fields.get("custom_id"))
-        if custom_id is None:
-            raise self._error(number, line, "it has no custom_id")
-        failure = b"null" if fields.get("error") is None else b"{}"
-        response = fields.get("response")
-        status = response.get("status_code") if isinstance(response, dict) else None
-        return _Result(custom_id, msgspec.Raw(failure), fields.get("digest"), _Response(status))
-
-    def _error(self, number: int, line: bytes, reason: object) -> InputError:
-        if number == 1:
-            reason = describe_format(line[:SAMPLE_SIZE], self.name) or reason
-        msg = (
-            f"{self.path}, line {number}: the line is not a result of a batch ({reason}); the file"
-            " was not changed. Give the output of the earlier run, or a new file"
-        )
-        return InputError(msg, line=number)
-
-    def _is_result(self, line: bytes) -> bool:
-        try:
-            self._parse(0, line)
-        except InputError:
-            return False
-        return True
-
-    def _check_torn(self, number: int) -> None:
-        """Raise `InputError` unless the last line is the beginning of a result."""
-        # A file system may leave zeros after a power failure, and so may a run killed in its probe.
-        beginning = strip_line(self._tail.rstrip(b"\0"))[: len(_LINE_START)]
-        if not _LINE_START.startswith(beginning):
-            self._parse(number, self._tail)
+            read_line = partial(file.readline, _MAX_LINE_BYTES + 1)
+            for number, line in enumerate(iter(read_line, b""), 1):
+                if len(line) > _MAX_LINE_BYTES:
+                    reason = f"it has more than {_MAX_LINE_BYTES:,} bytes"
+                    raise describe_other_file(self.name, number, line, reason)
+                yield number, line
 
     def _repair(self) -> None:
         """Complete the last line if only its line feed is missing, else remove it."""
-        if not self._tail:
-            return
-        if self._is_result(self._tail):
-            self.append(b"\n")
-        else:
-            self._size -= len(self._tail)
+        kept = len(self._tail.rstrip(b"\0")) if self._is_tail_whole else 0
+        if removed := len(self._tail) - kept:
+            self._size -= removed
             os.ftruncate(self._file, self._size)
+        if kept:
+            self.append(b"\n")
         self._tail = b""
 
     async def _remove_failures(self, known_ids: KnownIds) -> None:
         """Replace the file with a copy without the failures whose ids the input still has."""
-        temporary = self.path.with_name(f"{self.path.name}.new")
-        try:
-            removed = await self._copy_without_failures(temporary, known_ids)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        if not removed:
-            temporary.unlink()
-            return
-        shutil.copymode(self.path, temporary)
+        copy, temporary = create_beside(self.path)
         replaced = self._file
-        if os.name == "nt":  # Windows cannot replace a file that is open
-            os.close(replaced)
-        temporary.replace(self.path)
+        try:
+            with copy:
+                removed = await self._copy_without_failures(copy, known_ids)
+                if removed:
+                    copy_permissions(self._file, copy.fileno())
+                    sync_file(copy.fileno())
+            if removed:
+                if os.name == "nt":  # Windows cannot replace a file that is open
+                    os.close(replaced)
+                temporary.replace(self.path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        if not removed:
+            return
         sync_folder(self.path.parent)
         # If another run locks the new file first, it finds all results in it, and this run ends
         # here.
@@ -301,22 +202,23 @@ class Journal:
             os.close(replaced)
         self._size = os.fstat(self._file).st_size
 
-    async def _copy_without_failures(self, path: Path, known_ids: KnownIds) -> int:
+    async def _copy_without_failures(self, copy: IO[bytes], known_ids: KnownIds) -> int:
         """Copy the results that are kept to a new file, and return how many are left out."""
         retried = FAILED | IN_INPUT
         removed = 0
-        with path.open("wb") as copy:
-            async for number, line in iterate_cooperatively(self._read_lines()):
-                if not strip_line(line):
-                    continue
-                key = hash_id(self._parse(number, line).custom_id)
-                if known_ids.get_flags(key) & retried == retried:
-                    known_ids.clear_flags(key, FAILED | IN_OUTPUT)
-                    removed += 1
-                else:
-                    copy.write(line)
-            copy.flush()
-            sync_file(copy.fileno())
+        async for number, line in iterate_cooperatively(self._read_lines()):
+            if not strip_line(line):
+                continue
+            try:
+                key = parse_result(line).key
+            except ValueError as error:
+                raise describe_other_file(self.name, number, line, error) from error
+            if known_ids.get_flags(key) & retried == retried:
+                known_ids.clear_flags(key, FAILED | IN_OUTPUT)
+                removed += 1
+            else:
+                copy.write(line)
+        copy.flush()
         return removed
 
     def _check_room(self) -> None:

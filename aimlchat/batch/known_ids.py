@@ -39,6 +39,8 @@ _MODEL = (1 << _MODEL_BITS) - 1 << _FLAG_BITS
 _CONTENT = ~(_MODEL | _FLAGS)
 
 _MAX_EXACT_FLOAT = 2**53
+# 640 digits, the lowest limit that Python's conversion of integers to text can be set to.
+_MAX_ID_BITS = 2126
 _INITIAL_SLOTS = 1024
 _SLOT_BYTES = 8
 _MAX_LOAD = 0.7
@@ -57,7 +59,10 @@ def normalize_id(value: Any) -> str | int | None:
     """
     if isinstance(value, float) and value.is_integer() and abs(value) <= _MAX_EXACT_FLOAT:
         return int(value)
-    return value if isinstance(value, str | int) and not isinstance(value, bool) else None
+    if isinstance(value, int):
+        is_id = not isinstance(value, bool) and value.bit_length() <= _MAX_ID_BITS
+        return value if is_id else None
+    return value if isinstance(value, str) else None
 
 
 def parse_digest(text: Any) -> bytes:

@@ -21,6 +21,7 @@ class OutputStream:
     """An output that cannot be read again: standard output, a pipe, a device."""
 
     path: Path | None = None
+    has_checksums = True
 
     def __init__(self, file: IO[bytes], name: str, *, owned: bool) -> None:
         self.name = name

@@ -15,6 +15,8 @@ from aimlchat._protocol.surrogates import mend_surrogates
 from aimlchat.completions import Cost, Usage, raw_body
 from aimlchat.errors import APIError
 
+from .line_content import is_nested_deeply
+
 if TYPE_CHECKING:
     from aimlchat.completions import Completion
     from aimlchat.errors import AIMLChatError
@@ -137,11 +139,17 @@ def _encode_line(
         "digest": digest,
     }
     try:
-        return msgspec.json.encode(result) + b"\n"
+        line = msgspec.json.encode(result)
     except (ValueError, OverflowError, RecursionError):
         # A lone surrogate, an integer of too many digits, or a body that is nested too deeply. The
         # result has been paid for, so write as much of it as JSON can hold.
-        return json.dumps(_make_encodable(result), allow_nan=False).encode() + b"\n"
+        line = _encode_leniently(result)
+    return (_encode_leniently(result) if is_nested_deeply(line) else line) + b"\n"
+
+
+def _encode_leniently(result: dict[str, Any]) -> bytes:
+    value = _make_encodable(result)
+    return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
 
 
 def _get_body(completion: Completion) -> msgspec.Raw | dict[str, Any]:

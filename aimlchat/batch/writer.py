@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aimlchat._payload.json_values import describe
 
 from .errors import OutputFileError
+from .line_content import add_checksum
 
 if TYPE_CHECKING:
     from .output import Output
@@ -39,6 +40,8 @@ class ResultWriter:
 
         Raises `BrokenPipeError` if the reader of the output has closed it.
         """
+        if self._output.has_checksums:
+            line = add_checksum(line)
         self._unwritten.append((custom_id, line))
         self._flush()
 

@@ -269,3 +269,16 @@ def test_a_result_on_the_server_is_written_whatever_its_values(value):
         line = encode_server_result("a", "ab", "b1", result).line
         assert line.endswith(b"\n")
         assert json.loads(line)["custom_id"] == "a"
+
+
+@pytest.mark.parametrize("depth", [150, 250, 900])
+def test_a_body_nested_more_deeply_than_every_reader_takes_is_cut(depth):
+    content: list = []
+    for _ in range(depth):
+        content = [content]
+    completion = Completion(raw={"id": "kept", "deep": content})
+    line = encode_completion(BatchRequest({}, "run-1", custom_id="a"), completion)
+    body = json.loads(line)["response"]["body"]
+    assert body["id"] == "kept"
+    assert (body["deep"] == content) == (depth < 200)
+    assert max(line.count(b"["), line.count(b"]")) <= 200
