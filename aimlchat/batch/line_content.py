@@ -60,8 +60,12 @@ def decode_content(text: bytes) -> Any:
 def compute_checksum(fields: dict[str, Any]) -> str:
     """Return the checksum of the content of a line, whatever the order of its keys.
 
-    It is empty for a line that is nested too deeply, which no run writes.
+    The ids 7 and "7" are the same. The checksum is empty for a line that is nested too deeply,
+    which no run writes.
     """
+    custom_id = fields.get("custom_id")
+    if isinstance(custom_id, int):
+        fields = fields | {"custom_id": str(custom_id)}
     try:
         data = _encode(fields)
     except (ValueError, OverflowError):  # a lone surrogate, or an integer beyond 64 bits

@@ -137,6 +137,16 @@ async def test_another_spelling_of_the_same_values_does_not_matter(
     assert len(emulator.requests) == 3
 
 
+async def test_an_id_that_an_editor_has_turned_into_text_is_the_same(session, emulator, files):
+    files.write({"id": 7, "prompt": "A"})
+    await run(session, files.source, files.target)
+    content = files.target.read_bytes()
+    for custom_id in (b'"7"', b"7.0"):
+        files.target.write_bytes(content.replace(b'"custom_id":7', b'"custom_id":' + custom_id))
+        assert (await run(session, files.source, files.target)).before == 1
+    assert len(emulator.requests) == 1
+
+
 async def test_results_in_a_stream_have_checksums(session, files):
     files.write_prompts(1)
     stream = io.BytesIO()
