@@ -229,7 +229,8 @@ class Completion:
     def raw(self) -> dict[str, Any]:
         """The response body; for a stream, its last chunk plus every unknown top-level key.
 
-        JSON text is parsed at each access, so keep the result if you need it more than once.
+        JSON text is parsed at each access, so keep the result if you need it more than once. None
+        replaces objects and arrays that are nested deeper than 64 levels.
         """
         return _parse_raw(self._raw)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aimlchat._json import prune
 from aimlchat.completions import Choice
 
 from .message_chunks import MessageReader, find_message
@@ -75,6 +76,8 @@ class ChoiceBuilder:
 
     def build(self, ids: ToolCallIds, *, complete: bool) -> Choice:
         """Build the choice so far."""
+        if self.logprobs or self.audio or self.annotations or self.images:
+            prune([self.logprobs, self.audio, self.annotations, self.images])
         finish_reason = normalize_finish_reason(self.finish_reason)
         calls: tuple[ToolCall, ...] = ()
         if self.tool_calls is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aimlchat._json import prune
 from aimlchat._printable import excerpt
 from aimlchat.completions import CREDITS_PER_USD, Cost, Model, Usage
 from aimlchat.errors import ProtocolError
@@ -105,6 +106,7 @@ def parse_usage(usage: Any) -> Usage | None:
         total = get("total_tokens")
         if type(prompt) is type(completion) is type(total) is int:
             return Usage(prompt, completion, total, None, None, None, usage)
+    prune(usage)
     counts = _read_counts(usage)
     prompt, completion = _pick(counts, _PROMPT_NAMES), _pick(counts, _COMPLETION_NAMES)
     total = _pick(counts, _TOTAL_NAMES)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from aimlchat._json import prune
 from aimlchat.errors import AIMLChatError, ProtocolError, detach
 
 from .accumulator import Accumulator
@@ -377,6 +378,7 @@ class StreamParser:
             return self._last_event
         body = decode_object(self._last_event)
         chunk = body["event"] if isinstance(body.get("event"), dict) else body
+        prune(self._extra)
         return {**self._extra, **chunk}
 
 
