@@ -103,8 +103,8 @@ class Usage:
     their sum. ``reasoning_tokens`` is the part of the output that is reasoning, and may exceed
     ``completion_tokens``, since some models count reasoning separately. ``cached_tokens`` is the
     part of the input that came from the prompt cache, ``cache_write_tokens`` the part that was
-    written to it. Where no token was used, or where a server does not count, it reports zeros.
-    ``raw`` is the ``usage`` object of the response.
+    written to it. Where no token was used, or where a server does not count, it reports zeros. A
+    negative number is not a count. ``raw`` is the ``usage`` object of the response.
     """
 
     prompt_tokens: int | None = None
@@ -132,7 +132,8 @@ class Cost:
     """The amount that the server reported as charged, in US dollars and in credits.
 
     It is never an estimate from a price list. 2,000,000 credits are one US dollar; if the server
-    reported only one of the two amounts, the other one is converted from it.
+    reported only one of the two amounts, the other one is converted from it. Both are finite and
+    not negative; anything else that a server reports counts as nothing.
     """
 
     usd: float

@@ -14,7 +14,7 @@ from aimlchat.completions import (
 
 from .choice_builder import ChoiceBuilder
 from .chunks import ChunkMessage, ToolCallFragment
-from .lenient import read_reasoning
+from .lenient import AMOUNT_BITS, read_reasoning
 from .message_chunks import has_content
 from .metadata import has_tokens, merge_usage, parse_cost, parse_usage
 from .surrogates import SurrogateMender
@@ -81,16 +81,19 @@ class Accumulator:
             chunk = self._open_envelope(chunk, chunk.event)
         if not self._has_identity:
             self._keep_identity(chunk)
-        if chunk.usage is not None or chunk.meta is not None:
+        if chunk.usage is not None:
             self._keep_usage(chunk.usage)
+        if chunk.meta is not None:
             self._cost = parse_cost(chunk.meta) or self._cost
         choices = chunk.choices
         if choices is None:
             return
         self.has_chunk = True
-        self._add_choices(choices, deltas, mends=lenient or bool(self._mender.pending))
+        self._add_choices(choices, deltas, mends=lenient or self._mender.pending)
 
-    def _add_choices(self, choices: list[ChunkChoice], deltas: list[Delta], *, mends: bool) -> None:
+    def _add_choices(
+        self, choices: list[ChunkChoice], deltas: list[Delta], *, mends: object
+    ) -> None:
         position = 0
         for choice in choices:
             index = position if choice.index is None else choice.index
@@ -217,8 +220,8 @@ class Accumulator:
             self.mixes_choices |= not is_next and delta is not None and has_content(delta)
             self._choices = {index: self._only}
             return self._only
-        tagged = may_use_tags(self._requested_model or self._model)
-        builder = ChoiceBuilder(index, ThinkTagSplitter() if tagged else None)
+        model = self._requested_model or self._model
+        builder = ChoiceBuilder(index, ThinkTagSplitter() if may_use_tags(model) else None)
         if self._n == 1 and is_alone and not self._choices:
             builder.index = 0
             self._only = builder
@@ -319,15 +322,18 @@ class Accumulator:
             chunk.usage = None  # each chunk has zeros, which mean nothing
         return chunk
 
-    def _keep_usage(self, usage: dict[str, Any] | None) -> None:
+    def _keep_usage(self, usage: dict[str, Any]) -> None:
         """Keep the last usage with a count above zero; one of zeros only if there is no other.
 
         xAI and Perplexity send it in every chunk, so it is parsed only if it is unusual.
         """
-        if usage is None:
-            return
         prompt = usage.get("prompt_tokens")
-        if type(prompt) is not int or not prompt or not usage.get("completion_tokens"):
+        completion = usage.get("completion_tokens")
+        if (
+            not (prompt and completion)
+            or not (prompt.__class__ is completion.__class__ is int)
+            or (prompt | completion) >> AMOUNT_BITS
+        ):
             parsed = parse_usage(usage)
             if parsed is None or (self._usage is not None and not has_tokens(parsed)):
                 return

@@ -26,9 +26,12 @@ from .chunks import (
 from .surrogates import mend_surrogates
 
 __all__ = [
+    "AMOUNT_BITS",
     "decode_object",
     "is_object",
     "parse_chunk",
+    "read_amount",
+    "read_count",
     "read_dict",
     "read_finish_reason",
     "read_float",
@@ -45,6 +48,9 @@ _FUNCTION_KEYS = frozenset(("name", "arguments"))
 _CALL_KEYS = _FUNCTION_KEYS | {"index", "id", "type", "function", "custom"}
 _CUSTOM_KEYS = frozenset(("name", "input"))
 _CALL_PART = "tool_use"  # Anthropic's type of a tool call among parts of content
+# A larger number is not exact as a float, and sums of such numbers soon become infinite.
+AMOUNT_BITS = 53
+_MAX_AMOUNT = 2**AMOUNT_BITS - 1
 _IMAGE_PARTS = ("image_url", "image", "output_image")  # the types of images among parts of content
 
 
@@ -112,6 +118,27 @@ def read_float(value: Any) -> float | None:
     except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
+
+
+def read_amount(value: Any) -> float | None:
+    """Return a number from 0 to 2**53, also from a string; None for any other value.
+
+    A negative amount would lift a budget, and an infinite one would make every sum infinite. NaN
+    and a bool become None, too.
+    """
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return abs(number) if 0 <= number <= _MAX_AMOUNT else None
+
+
+def read_count(value: Any) -> int | None:
+    """Return a number of tokens of at least 0, as `read_amount` reads it; a fraction is dropped."""
+    amount = read_amount(value)
+    return None if amount is None else int(amount)
 
 
 def read_dict(value: Any) -> dict[str, Any]:

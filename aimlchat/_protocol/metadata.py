@@ -12,7 +12,7 @@ from aimlchat._printable import excerpt
 from aimlchat.completions import CREDITS_PER_USD, Cost, Model, Usage
 from aimlchat.errors import ProtocolError
 
-from .lenient import read_dict, read_float, read_int, read_list, read_text
+from .lenient import AMOUNT_BITS, read_amount, read_count, read_dict, read_list, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -96,7 +96,7 @@ def parse_usage(usage: Any) -> Usage | None:
     """Read a ``usage`` object, with any of the names that upstreams have for the counts.
 
     Returns None for anything that is not an object, and for one without any of the three counts.
-    Zeros are counts; see `has_tokens`.
+    Zeros are counts; see `has_tokens`. A negative or huge number is none; see `read_count`.
     """
     if not isinstance(usage, dict):
         return None
@@ -104,8 +104,12 @@ def parse_usage(usage: Any) -> Usage | None:
         get = usage.get
         prompt, completion = get("prompt_tokens"), get("completion_tokens")
         total = get("total_tokens")
-        if type(prompt) is type(completion) is type(total) is int:
-            return Usage(prompt, completion, total, None, None, None, usage)
+        # `__class__` costs less than `type`. A negative number has bits at any position.
+        if (
+            prompt.__class__ is completion.__class__ is total.__class__ is int
+            and not (prompt | completion | total) >> AMOUNT_BITS
+        ):
+            return Usage(prompt, completion, total, raw=usage)
     prune(usage)
     counts = _read_counts(usage)
     prompt, completion = _pick(counts, _PROMPT_NAMES), _pick(counts, _COMPLETION_NAMES)
@@ -140,7 +144,11 @@ def merge_usage(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """
     if len(known) > _MAX_USAGE_SIZE:  # keys used as data would make this quadratic
         return new
-    return known | {name: value for name, value in new.items() if value}
+    return known | {
+        name: value
+        for name, value in new.items()
+        if (read_amount(value) if isinstance(value, int | float) else value)
+    }
 
 
 def find_usage(extra: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -167,10 +175,7 @@ def _read_counts(usage: dict[str, Any]) -> dict[str, list[int]]:
     details = [value for name, value in usage.items() if name.lower().endswith("details")]
     for fields in (*details, usage):
         for name, value in read_dict(fields).items():
-            count = read_int(value)
-            if count is None and isinstance(value, str):
-                count = read_int(read_float(value))
-            if count is not None:
+            if (count := read_count(value)) is not None:
                 counts.setdefault(name.replace("_", "").lower(), []).append(count)
     return counts
 
@@ -192,15 +197,16 @@ def parse_cost(
     ``meta.usage`` was seen absent, and with ``tokens_used`` alone, with ``credits_used`` alone, or
     with ``credits_used`` and ``usd_spent``. The headers are read only if it has no amount. If only
     one of the two amounts is known, the other is converted from it. Returns None if neither is.
+    A negative or infinite number is not an amount; see `read_amount`.
     """
     usd = credits_used = None
     if meta:
         usage = read_dict(meta.get("usage"))
-        usd = read_float(usage.get("usd_spent"))
-        credits_used = read_float(usage.get("credits_used"))
+        usd = read_amount(usage.get("usd_spent"))
+        credits_used = read_amount(usage.get("credits_used"))
     if usd is None and credits_used is None and headers:
-        usd = read_float(headers.get("x-aimlapi-usd-spent"))
-        credits_used = read_float(headers.get("x-aimlapi-credits-used"))
+        usd = read_amount(headers.get("x-aimlapi-usd-spent"))
+        credits_used = read_amount(headers.get("x-aimlapi-credits-used"))
     if usd is None:
         if credits_used is None:
             return None
@@ -231,8 +237,8 @@ def _parse_model(entry: dict[str, Any]) -> Model:
         name=read_text(info.get("name")) or "",
         developer=read_text(info.get("developer")) or "",
         description=read_text(info.get("description")) or "",
-        context_length=read_int(info.get("contextLength")),
-        max_output=read_int(info.get("outputMax")),
+        context_length=read_count(info.get("contextLength")),
+        max_output=read_count(info.get("outputMax")),
         capabilities=tuple(c for c in read_list(entry.get("capabilities")) if isinstance(c, str)),
         raw=entry,
     )

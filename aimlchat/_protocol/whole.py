@@ -160,9 +160,10 @@ def _build_plain_choice(chunk: Chunk, model: str) -> Choice | None:
 
     This is the usual case, and needs no accumulator.
     """
-    if chunk.event is not None or chunk.choices is None or len(chunk.choices) != 1:
+    choices = chunk.choices
+    if chunk.event is not None or choices is None or len(choices) != 1:
         return None
-    (choice,) = chunk.choices
+    (choice,) = choices
     message = choice.message
     if (
         message is None
