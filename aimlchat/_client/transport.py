@@ -77,7 +77,7 @@ class Transport:
     ) -> None:
         _check_types(ssl, http)
         self._base_url = parse_base_url(base_url)
-        self._url_of = functools.cache(functools.partial(join_url, self._base_url))
+        self._url_of = functools.lru_cache(maxsize=8)(functools.partial(join_url, self._base_url))
         if proxy is None and trust_env:
             proxy = proxy_from_environment(self._base_url)
         self._settings: dict[str, Any] = {

@@ -186,8 +186,9 @@ class PlainChunk(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """The decoders' errors: JSON of another shape, broken UTF-8, and JSON nested too deeply."""
 
-# msgspec rejects field names with control characters, quotes, backslashes or lone surrogates.
-_FIELD_NAME = re.compile(r"[\w.:$ -]+")
+# msgspec rejects field names with control characters, quotes, backslashes or lone surrogates. The
+# cache below keeps the names for the life of the process, so that they have to be short.
+_FIELD_NAME = re.compile(r"[\w.:$ -]{1,64}")
 
 
 def is_field_name(key: str) -> bool:

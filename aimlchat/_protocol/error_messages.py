@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -73,6 +74,7 @@ _MARKUP_MESSAGE = r"<(?:title|message)\b[^>]*>(.*?)</"
 # A message in JSON that was cut, or in Python's notation, as LiteLLM quotes its upstreams.
 _QUOTED_MESSAGE = r"""["'](?:message|msg|detail)["']: ?(["'])(.+?)(?:\1 ?[,}]|$)"""
 _MAX_MARKUP_LENGTH = 10_000  # of the text that is searched
+_begins_with_word = re.compile(r"\w").match
 _MAX_DEPTH = 16  # of nested bodies; limits the recursion for hostile ones
 _MAX_ITEMS = 5  # of a list of messages
 _MAX_FIELDS = 50  # of an object whose fields may have messages
@@ -208,9 +210,12 @@ def _find_in_text(text: str, depth: int) -> str:
 
 
 def _name_location(location: str, message: str) -> str:
-    if not location or re.search(rf"(?<!\w){re.escape(location)}(?!\w)", message):
-        return message
-    return f"{location}: {message}"
+    # No regular expression: `re` would keep it, with the server's text, for the next calls.
+    parts = message.split(location) if location else []
+    for before, after in itertools.pairwise(parts):
+        if not (_begins_with_word(before[-1:]) or _begins_with_word(after)):
+            return message
+    return f"{location}: {message}" if location else message
 
 
 def _split_embedded_json(text: str) -> tuple[str, Any] | None:

@@ -8,7 +8,6 @@ the very end of an answer (seen from GLM 4.5) is dropped.
 
 from __future__ import annotations
 
-import functools
 import re
 
 __all__ = ["ThinkTagSplitter", "may_use_tags"]
@@ -16,16 +15,16 @@ __all__ = ["ThinkTagSplitter", "may_use_tags"]
 _OPENING = "<think>"
 _CLOSING = "</think>"
 # These models never use tags: a <think> in their text is part of the answer.
-_MODELS_WITHOUT_TAGS = re.compile(r"claude|gpt|gemini|grok|\bo[134]\b", re.IGNORECASE)
+_uses_no_tags = re.compile(r"claude|gpt|gemini|grok|\bo[134]\b", re.IGNORECASE).search
+_MAX_NAME = 256  # characters of a name that are searched, as a server may send any name
 
 # What the splitter is reading: the start of the text, reasoning, white space after it, the answer.
 _START, _REASONING, _GAP, _ANSWER = range(4)
 
 
-@functools.lru_cache(maxsize=256)
 def may_use_tags(model: str) -> bool:
     """Return whether a model of this name may put its reasoning between tags."""
-    return not _MODELS_WITHOUT_TAGS.search(model)
+    return not _uses_no_tags(model, 0, _MAX_NAME)
 
 
 class ThinkTagSplitter:
