@@ -6,19 +6,23 @@ from .lenient import is_object
 
 __all__ = ["JSONBody"]
 
+_WHITE_SPACE = b" \t\r\n"
+
 
 class JSONBody:
     """Collects a body in pieces of any size, until it is known to be a stream of lines."""
 
     def __init__(self) -> None:
         self._data = bytearray()
+        self._size = 0
         self._line_end: int | None = -1  # of the first line; None once that was looked at
 
     def __bytes__(self) -> bytes:
         return bytes(self._data)
 
     def __len__(self) -> int:
-        return len(self._data)
+        """Return the size of what is one JSON text: the first line of a stream, or the body."""
+        return self._size
 
     def add(self, data: bytes) -> bool:
         """Add the next bytes; return whether each line turns out to be a JSON text of its own.
@@ -26,15 +30,22 @@ class JSONBody:
         That is so if the first line is a JSON object, and others follow. It is decoded only once.
         """
         self._data += data
+        self._size = len(self._data)
         if self._line_end is None:
             return False
         if self._line_end < 0:
             position = data.find(b"\n")
             if position < 0:
                 return False
-            self._line_end = len(self._data) - len(data) + position
-            data = data[position:]
-        if not data.strip():
+            self._line_end = self._size - len(data) + position
+        # White space behind the first line is dropped, since there may be any amount of it.
+        start = self._line_end + 1
+        self._data[start:] = self._data[start:].lstrip(_WHITE_SPACE)
+        self._size = self._line_end
+        if len(self._data) == start:
             return False
-        line, self._line_end = bytes(self._data[: self._line_end]), None
-        return is_object(line)
+        self._line_end = None
+        if is_object(bytes(self._data[:start])):
+            return True
+        self._size = len(self._data)
+        return False

@@ -86,7 +86,7 @@ class StreamParser:
         """Take the next bytes of the body and return the deltas that they complete, often none.
 
         A fault in the bytes does not lose the deltas before it: they are returned, and the next
-        call raises the fault.
+        call of `feed` or `close` raises the fault.
 
         Raises:
             APIError: an earlier event was an error.
@@ -108,11 +108,18 @@ class StreamParser:
     def close(self) -> list[Delta]:
         """Note the end of the body; return the deltas of the text that was still buffered.
 
-        Raises what `feed` raises, and `StreamInterruptedError` if the stream was not complete.
+        A fault does not lose these deltas: as with `feed`, they are returned, and the next call
+        raises the fault, as does `completion`. Without deltas, the fault is raised at once.
+
+        Raises:
+            APIError: the last event, or the whole body, was an error.
+            StreamInterruptedError: the stream was not complete.
+            ProtocolError: the bytes were not in the wire format.
         """
         self._raise_fault()
         deltas = self.end()
-        self._raise_fault()
+        if not deltas:
+            self._raise_fault()
         return deltas
 
     def end(self, *, cut: bool = False) -> list[Delta]:
@@ -333,8 +340,8 @@ class StreamParser:
             lines = [event] if is_object(event) else event.split(b"\n")
             state = self._read_each(itertools.takewhile(_is_whole, lines), deltas)
             if state is not EVENTS:
-                break
-        return state
+                return state
+        return self._fail(self._events.fault) if self._events.fault else state
 
     def _fail(self, error: AIMLChatError) -> ParserState:
         """Keep the error as the fault, unless the completion is whole already."""

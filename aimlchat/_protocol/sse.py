@@ -5,28 +5,20 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-
 
 from __future__ import annotations
 
-import re
-
 from aimlchat.errors import ProtocolError
 
-from .error_events import UNEXPLAINED_ERROR, wrap_error
+from .event_lines import EventLines, names_error
 
 __all__ = ["MAX_EVENT_BYTES", "EventDecoder"]
 
 MAX_EVENT_BYTES = 16 * 2**20
 """The maximum size of an event, in bytes of data."""
 
-# The maximum size of an incomplete event, which includes its field names and line ends.
-_MAX_BUFFER = MAX_EVENT_BYTES + 4096
 _BOM = b"\xef\xbb\xbf"
 _DATA = b"data: "
 _DATA_SIZE = len(_DATA)
+_MAX_LINES = 4096  # the size up to which the lines of an incomplete event remain as they are
 _LF, _CR = b"\n\r"  # integers, which are found several times as fast as b"\r"
-# The standard ignores a field that it does not know. One whose value is JSON may have been a chunk.
-_UNKNOWN_FIELD = re.compile(rb"[\w.-]+(?::(?!\s*[{\[]).*)?", re.DOTALL)
-_IGNORED_FIELDS = (b"id", b"retry")
-_ERROR_NAME = b"event:error\n"
-_DONE_MARKER = b"[DONE]"
 
 
 class EventDecoder:
@@ -48,6 +40,7 @@ class EventDecoder:
         "_at_start",
         "_buffer",
         "_is_over",
+        "_lines",
         "fault",
         "unread_line",
     )
@@ -57,8 +50,10 @@ class EventDecoder:
         """Set after an event that was too large; no event follows it."""
         self.unread_line = b""
         """The first line that is no field and no comment, such as plain text; empty if none was."""
-        # The bytes since the last blank line. A bytearray grows in place, so that a large
-        # event in many pieces costs time linear in its size.
+        # The lines since the last blank line that earlier calls have read, and the bytes behind
+        # them, with the line feed before these. A bytearray grows in place, so that a large event
+        # in many pieces costs time linear in its size.
+        self._lines: EventLines | None = None
         self._buffer = bytearray()
         self._at_start = True
         self._after_cr = False
@@ -99,7 +94,7 @@ class EventDecoder:
         """
         events = [] if self._is_over else self._read_block(bytes(self._buffer))
         self._buffer.clear()
-        return [event for event in events if len(event) <= MAX_EVENT_BYTES]
+        return events
 
     def _split(self, data: bytes) -> list[bytes]:
         if self._after_cr or _CR in data:
@@ -141,46 +136,29 @@ class EventDecoder:
                 return events
         events = []
         for block in blocks.split(b"\n\n"):
-            for event in self._read_block(block):
-                if len(event) > MAX_EVENT_BYTES:
-                    self._fail()
-                    return events
-                events.append(event)
+            events += self._read_block(block)
             if self._is_over:
                 break
         return events
 
     def _read_block(self, block: bytes) -> list[bytes]:
         """Return the data of the events in the lines between two blank lines, usually of one."""
-        events: list[bytes] = []
-        data: list[bytes] = []
-        json_lines: list[bytes] = []  # without a field name; one value may have several
-        is_error = False
-        for line in block.split(b"\n"):
-            if self._is_over:
-                break
-            field, _, value = line.partition(b":")
-            if field == b"data":
-                _join(json_lines, events)
-                data.append(value.removeprefix(b" "))
-                self._is_over = value.strip() == _DONE_MARKER
-            elif not field.strip() or field in _IGNORED_FIELDS:  # empty, a comment, or ignored
-                continue
-            elif field == b"event":
-                is_error = _names_error(line)
-            elif json_lines or line.startswith((b"{", b"[{", b"[DONE]")):
-                _join(data, events)
-                json_lines.append(line)
-                self._is_over = line.strip() == _DONE_MARKER
-            elif field.lower() == b"error":
-                _join([wrap_error(value)], events)
-            elif not self.unread_line and not _UNKNOWN_FIELD.fullmatch(line):
-                self.unread_line = line[:200]  # more than a message quotes
-        _join(json_lines, events)
-        _join(data, events)
-        if is_error:
-            return [wrap_error(b"\n".join(events)) or UNEXPLAINED_ERROR]
-        return events
+        if self._lines is None and block.startswith(b"event:") and len(block) < MAX_EVENT_BYTES:
+            name, _, data = block.partition(b"\n" + _DATA)
+            if data[:1] == b"{" and _LF not in name and _LF not in data and not names_error(name):
+                return [data]  # the usual form of an event with a name
+        lines, self._lines = self._lines or EventLines(), None
+        self._add_lines(lines, block)
+        if self.fault:
+            return []
+        self._is_over = lines.has_done
+        return lines.join()
+
+    def _add_lines(self, lines: EventLines, text: bytes) -> None:
+        lines.add(text)
+        self.unread_line = self.unread_line or lines.unread
+        if lines.size > MAX_EVENT_BYTES or lines.longest > MAX_EVENT_BYTES + _DATA_SIZE:
+            self._fail()
 
     def _take_buffer(self, data: bytes) -> bytes:
         """Return the buffer with these bytes added, or ``b""`` if they complete no event yet."""
@@ -208,38 +186,26 @@ class EventDecoder:
         return True
 
     def _bound_buffer(self, latest: bytes) -> None:
-        """Keep the buffer small; ``latest`` are the bytes that were added last."""
+        """Keep the buffer small; ``latest`` are the bytes that were added last.
+
+        A gateway may send comments without blank lines for hours, which is not a large event.
+        """
         buffer = self._buffer
-        # A gateway may send comments without blank lines for hours, which is not a large event.
-        # Before the first line of data only the name of an event has an effect, and only "error".
-        if b"\n" in latest:
-            name, start = b"", 0
-            while (end := buffer.find(b"\n", start)) >= 0:
-                field = bytes(buffer[start : min(end, start + 10)]).partition(b":")[0]
-                if field == b"event":
-                    name = _ERROR_NAME if _names_error(buffer[start:end]) else b""
-                elif field.strip() and field not in _IGNORED_FIELDS:
-                    break
-                start = end + 1
-            buffer[:start] = name
-        start = len(_ERROR_NAME) if buffer.startswith(_ERROR_NAME) else 0
-        if buffer.startswith(b":", start):
+        if len(buffer) <= _MAX_LINES:
+            return
+        if (b"\n" in latest or len(buffer) > MAX_EVENT_BYTES) and (end := buffer.rfind(b"\n")) > 0:
+            self._lines = self._lines or EventLines()
+            self._add_lines(self._lines, bytes(buffer[:end]))
+            del buffer[:end]
+        start = 1 if buffer.startswith(b"\n") else 0
+        has_effect = not (buffer.startswith(b":", start) or (self._lines and self._lines.has_done))
+        if not has_effect and buffer.find(b"\n", 1) < 0:
             del buffer[start + 1 :]
-        if len(buffer) > _MAX_BUFFER:
+        elif has_effect and len(buffer) - start > MAX_EVENT_BYTES + _DATA_SIZE:
             self._fail()
 
     def _fail(self) -> None:
         self._buffer.clear()
+        self._lines = None
         self._is_over = True
         self.fault = ProtocolError(f"an event of the stream exceeds {MAX_EVENT_BYTES:,} bytes")
-
-
-def _names_error(line: bytes | bytearray) -> bool:
-    return line.rstrip().lower().endswith(b"error")
-
-
-def _join(lines: list[bytes], events: list[bytes]) -> None:
-    """Move these lines to the events, as one; drop them if they are empty."""
-    if event := b"\n".join(lines):
-        events.append(event)
-    lines.clear()

@@ -35,9 +35,8 @@ def read_pieces(pieces, model="openai/gpt-4o"):
     try:
         for piece in pieces:
             reading.fed += parser.feed(piece)
-        # What `close` does, except that the deltas of an interrupted stream are not lost.
-        reading.closed += parser.end()
-        parser.close()
+        reading.closed += parser.close()
+        parser.close()  # raises the fault that the first call found behind buffered text
     except AIMLChatError as error:
         reading.error = error
     else:

@@ -122,7 +122,9 @@ def read(pieces, model):
     """Parse as a caller does; return the deltas, the completion and the error."""
     parser = StreamParser(model)
     deltas, error = [], None
-    for call in (*(lambda piece=piece: parser.feed(piece) for piece in pieces), parser.close):
+    feeds = [lambda piece=piece: parser.feed(piece) for piece in pieces]
+    # The second `close` raises the fault that the first one found behind buffered text.
+    for call in (*feeds, parser.close, parser.close):
         try:
             deltas += call()
         except AIMLChatError as raised:

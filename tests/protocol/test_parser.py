@@ -11,8 +11,10 @@ from aimlchat import (
     AnswerDelta,
     Completion,
     ProtocolError,
+    ServerError,
     StreamInterruptedError,
     StreamParser,
+    ToolCallDelta,
 )
 from aimlchat._protocol.parser import BODY, CLOSED, DONE, EVENTS, FAILED, LINES, PLAIN, START
 from aimlchat._protocol.whole import parse_completion
@@ -140,6 +142,40 @@ class TestFaults:
         parser = StreamParser("qwen3-32b")
         deltas = parser.feed(sse(chunk({"content": buffered}), b"junk"))
         assert "".join(delta.text for delta in deltas) == buffered.replace("\ud83e", "\ufffd")
+
+    @pytest.mark.parametrize("last", [b"", b"[DONE", b"junk"])
+    @pytest.mark.parametrize("buffered", [" ", "<thi", "b</thi", "\ud83e"], ids=ascii)
+    def test_text_that_is_buffered_at_the_end_is_returned_before_the_fault(
+        self, sse, chunk, buffered, last
+    ):
+        parser = StreamParser("qwen3-32b")
+        fed = parser.feed(sse(chunk({"content": buffered})) + b"data: " + last)
+        closed = parser.close()
+        assert closed
+        text = buffered.replace("\ud83e", "\ufffd")
+        assert "".join(delta.text for delta in fed + closed) == text
+        for call in (parser.close, lambda: parser.completion, lambda: parser.feed(b"x")):
+            with pytest.raises(StreamInterruptedError) as caught:
+                call()
+            assert caught.value.partial.text == text
+
+    def test_arguments_that_are_held_back_at_the_end_are_returned_before_the_fault(
+        self, sse, chunk
+    ):
+        call = {"index": 0, "id": "t", "function": {"name": "f", "arguments": "{}"}}
+        parser = StreamParser()
+        parser.feed(sse(chunk({"tool_calls": [call]})))
+        assert parser.close() == [ToolCallDelta("{}", 0, 0, "t", "f")]
+        with pytest.raises(StreamInterruptedError):
+            parser.close()
+
+    def test_the_text_of_a_body_with_an_error_is_returned_before_the_error(self):
+        choice = {"message": {"content": "Half"}, "error": {"message": "stopped", "code": 500}}
+        parser = StreamParser()
+        parser.feed(json.dumps({"choices": [choice]}).encode())
+        assert parser.close() == [AnswerDelta("Half")]
+        with pytest.raises(ServerError, match="stopped"):
+            parser.close()
 
     def test_a_fault_is_raised_at_every_further_call(self, sse):
         parser = StreamParser()

@@ -28,6 +28,21 @@ async def test_a_stream_that_is_cut_raises_with_its_partial(headers):
         _ = stream.completion
 
 
+async def test_text_that_is_buffered_at_the_cut_comes_before_the_failure():
+    async def cut(_, writer):
+        writer.write(CHUNKED + http_chunk(content("Hello") + content(" </thi")))
+        writer.close()
+
+    async with serving(cut) as server, ChatSession("k", base_url=server.base_url) as session:
+        stream = session.stream("Why?", model="qwen3-32b")
+        deltas = [await anext(stream), await anext(stream), await anext(stream)]
+        with pytest.raises(StreamInterruptedError) as caught:
+            await anext(stream)
+
+    assert [delta.text for delta in deltas] == ["Hello", " ", "</thi"]
+    assert caught.value.partial.text == "Hello </thi"
+
+
 async def test_an_end_of_file_after_the_finish_reason_completes_the_stream():
     async def finish(_, writer):
         body = content("Hello") + content("", '"stop"')
