@@ -139,7 +139,8 @@ class ConnectionFailedError(TransportError, ConnectionError):
 class RequestTimeoutError(TransportError, TimeoutError):
     """One of the timeouts of `aimlchat.Timeouts` expired; ``phase`` is its name.
 
-    ``phase`` is ``queue``, ``connect``, ``first_token``, ``next_token``, ``idle`` or ``deadline``.
+    ``phase`` is ``queue``, ``connect``, ``first_token``, ``next_token``, ``idle``, ``whole`` or
+    ``deadline``.
     """
 
     def __init__(self, message: str = "", *, phase: str = "", **facts: Any) -> None:

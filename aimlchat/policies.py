@@ -12,7 +12,10 @@ from .errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Limits", "RetryPolicy", "Timeouts"]
+__all__ = ["MAX_ANSWER_BYTES", "Limits", "RetryPolicy", "Timeouts"]
+
+MAX_ANSWER_BYTES = 64 * 2**20
+"""The default of ``Limits.max_answer_bytes``, and the limit of a parser without a session."""
 
 
 def _number(
@@ -51,11 +54,14 @@ class Timeouts:
     - ``next_token``: between two deltas. Comments, pings and empty chunks do not count, so a
       gateway that pings forever in front of a dead model is noticed.
     - ``idle``: between any two bytes of the body.
+    - ``whole``: from the start of an attempt until the last byte of a response that is not a stream
+      (``complete``, ``models``, batches), so that a body that trickles ends.
     - ``deadline``: the whole call, including the queue and all retries.
 
     While the caller processes a delta, every timeout but the deadline pauses. The defaults are 10
-    for ``connect``, None for ``queue`` and ``deadline``, and 300 for the others, so that a model
-    can think for minutes. A value that is negative or not a number raises `ConfigurationError`.
+    for ``connect``, None for ``queue`` and ``deadline``, 900 for ``whole``, and 300 for the others,
+    so that a model can think for minutes. A value that is negative or not a number raises
+    `ConfigurationError`.
     """
 
     queue: float | None = attrs.field(default=None, validator=_SECONDS)
@@ -63,6 +69,7 @@ class Timeouts:
     first_token: float | None = attrs.field(default=300, validator=_SECONDS)
     next_token: float | None = attrs.field(default=300, validator=_SECONDS)
     idle: float | None = attrs.field(default=300, validator=_SECONDS)
+    whole: float | None = attrs.field(default=900, validator=_SECONDS)
     deadline: float | None = attrs.field(default=None, validator=_SECONDS)
 
 
@@ -98,12 +105,21 @@ class RetryPolicy:
 
 @attrs.frozen
 class Limits:
-    """Limits on all calls of a session together; 0 and None mean no limit, which is the default.
+    """Limits that hold for a session, on every path; 0 and None mean no limit.
+
+    These are for all calls together, and unlimited by default:
 
     - ``max_connections``: the size of the connection pool.
     - ``requests_per_minute``, ``tokens_per_minute``: in any sixty seconds. Tokens are estimated
       when a call starts, and corrected once the server has reported them.
     - ``concurrency``: how many calls may be in flight.
+
+    This one is for each response:
+
+    - ``max_answer_bytes``: the size of a body that is read whole, after decompression; of a stream,
+      the size of what is kept of it: text, arguments of tool calls, media and log probabilities,
+      but not the JSON around them. The default is 64 MiB. A larger response raises a
+      `ProtocolError`, and is not requested again.
 
     A value that is negative or not a whole number raises `ConfigurationError`.
     """
@@ -112,3 +128,4 @@ class Limits:
     requests_per_minute: int | None = attrs.field(default=None, validator=_LIMIT)
     tokens_per_minute: int | None = attrs.field(default=None, validator=_LIMIT)
     concurrency: int | None = attrs.field(default=None, validator=_LIMIT)
+    max_answer_bytes: int | None = attrs.field(default=MAX_ANSWER_BYTES, validator=_LIMIT)

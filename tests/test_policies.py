@@ -18,6 +18,7 @@ def test_the_defaults_are_those_of_the_contract():
         "first_token": 300,
         "next_token": 300,
         "idle": 300,
+        "whole": 900,
         "deadline": None,
     }
     assert attrs.asdict(RetryPolicy()) == {
@@ -31,6 +32,7 @@ def test_the_defaults_are_those_of_the_contract():
         "requests_per_minute": None,
         "tokens_per_minute": None,
         "concurrency": None,
+        "max_answer_bytes": 64 * 1024 * 1024,
     }
 
 

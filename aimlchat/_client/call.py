@@ -132,9 +132,10 @@ class Call:
             while True:
                 opened = await self.open(failure)
                 try:
-                    self.timers.ignore_tokens()
+                    self.timers.start_whole_body()
+                    read = self.timers.start_whole_read
                     # The body may quote the key, so it is no local, which a traceback may show.
-                    result = parse(await opened.response.read_whole(self.timers.start_read), opened)
+                    result = parse(await opened.response.read_whole(read), opened)
                 except AIMLChatError as error:
                     failure = detach(error)
                     self.read_headers(failure, opened)
@@ -183,7 +184,7 @@ class Call:
             self._log.is_open = True
             if self._observer is not None:
                 self._observer.attempt_started()
-            timers.start_attempt()
+            timers.start_attempt(is_stream=request.is_stream)
             response = await context.transport.send(
                 request.method,
                 request.path,
@@ -204,8 +205,8 @@ class Call:
         return OpenResponse(response, request, self.attempts, slot)
 
     async def _raise_api_error(self, response: Response) -> None:
-        self.timers.ignore_tokens()
-        body = await response.read_error_body(self.timers.start_read)
+        self.timers.start_whole_body(is_error=True)
+        body = await response.read_error_body(self.timers.start_whole_read)
         now = self._context.scheduler.clock.wall_time()
         error = error_from_response(
             response.status, body, response.headers, now, unreadable=response.error_body_fault
@@ -311,7 +312,7 @@ class Call:
         self._log.record(error)
         self._report_retry(error, 0.0, is_put_back=False)
         self._log.is_open = True
-        self.timers.start_attempt()
+        self.timers.start_attempt(is_stream=self._request.is_stream)
 
     def _settle_tokens(self, tokens: int | None) -> None:
         """Replace the estimate of the last attempt, if there is one, with the tokens used."""

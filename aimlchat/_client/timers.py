@@ -32,11 +32,15 @@ _PASSES = 3
 # pass reads 64 KiB, and the socket may hold megabytes by then.
 _LATE = 0.1
 _PASSES_IF_LATE = 100
+# The status of an error is known by then, and matters more than its body.
+_ERROR_BODY_SECONDS = 5.0
 _MESSAGES = {
     "queue": "the session's own limits kept the call waiting for {:g} s",
     "first_token": "no first token for {:g} s",
     "next_token": "no further token for {:g} s",
     "idle": "no byte of the response for {:g} s",
+    "whole": "the response was not whole within {:g} s",
+    "error_body": "its body did not end within {:g} s",
     "deadline": "the call did not finish within {:g} s",
 }
 
@@ -151,6 +155,8 @@ class CallTimers:
     # Class attributes cost a call nothing until they are set.
     _token_due = _NEVER  # when the next token is due
     _token_left = _NEVER  # what is left of its timeout when reading goes on
+    _body_due = _NEVER  # when a body that is read whole has to have ended
+    _body_phase = "whole"
     _phase = ""
     _fail_body: Callable[[AIMLChatError], None] | None = None
     _task: asyncio.Task[Any] | None = None  # the task whose wait is guarded
@@ -217,13 +223,18 @@ class CallTimers:
     def start_retry_delay(self) -> None:
         """Start the wait for the next attempt, which only the deadline limits."""
         self._phase = "deadline"
+        self._body_due = _NEVER
         self._run(_NEVER)
 
-    def start_attempt(self) -> None:
-        """Start the wait for the response headers, and then for the first token."""
+    def start_attempt(self, *, is_stream: bool) -> None:
+        """Start the wait for the response headers, and then for the first token or all of it."""
+        now = self._time()
         self._phase = "first_token"
-        self._token_due = _due_at(self._time(), self._timeouts.first_token)
-        self._run(self._token_due)
+        self._token_due = due = _due_at(now, self._timeouts.first_token)
+        if not is_stream:
+            self._body_due, self._body_phase = _due_at(now, self._timeouts.whole), "whole"
+            due = min(due, self._body_due)
+        self._run(due)
 
     def can_wait(self, seconds: float) -> bool:
         """Return whether a wait of so many seconds ends before the deadline."""
@@ -236,9 +247,18 @@ class CallTimers:
         self._fail_body = fail
         self.pause()
 
-    def ignore_tokens(self) -> None:
-        """Stop the token timeouts: tokens cannot be seen in a response that is not a stream."""
-        self._token_left = _NEVER
+    def start_whole_body(self, *, is_error: bool = False) -> None:
+        """Stop the token timeouts: tokens cannot be seen in a response that is not a stream.
+
+        The body of an error has to end within five seconds.
+        """
+        self._token_due = _NEVER
+        if is_error:
+            self._body_due, self._body_phase = self._time() + _ERROR_BODY_SECONDS, "error_body"
+
+    def start_whole_read(self) -> None:
+        """Start the wait for bytes of a body that is read whole."""
+        self._run(min(self._time() + self._idle, self._body_due))
 
     def start_read(self) -> None:
         """Start the wait for bytes; the timeout of the next token resumes."""
@@ -283,6 +303,8 @@ class CallTimers:
         now = self._time()
         if now >= self._deadline:
             self._phase = "deadline"
+        elif now >= self._body_due < self._token_due:
+            self._phase = self._body_phase
         elif self._fail_body is not None and now < self._token_due:
             self._phase = "idle"
         self._expired = True
@@ -301,7 +323,7 @@ class CallTimers:
             self._task.cancel()
 
     def _timeout_error(self) -> RequestTimeoutError:
-        seconds = getattr(self._timeouts, self._phase) or 0.0
+        seconds = getattr(self._timeouts, self._phase, _ERROR_BODY_SECONDS) or 0.0
         return RequestTimeoutError(_MESSAGES[self._phase].format(seconds), phase=self._phase)
 
     def _run(self, due: float) -> None:

@@ -370,7 +370,7 @@ async def test_no_timer_is_left_after_a_call(clock, emulator):
 
 
 async def test_a_call_without_timeouts_sets_no_timer(clock, emulator):
-    none = Timeouts(connect=None, first_token=None, next_token=None, idle=None)
+    none = Timeouts(connect=None, first_token=None, next_token=None, idle=None, whole=None)
     async with session_on(clock, emulator.base_url, timeouts=none) as session:
         await session.complete("Hi")
 
