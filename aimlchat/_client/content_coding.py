@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,10 @@ ACCEPTED_CODINGS = "gzip, deflate"
 _GZIP = ("gzip", "x-gzip")
 _GZIP_MAGIC = b"\x1f"
 _CODINGS = frozenset((*_GZIP, "deflate", "br", "zstd", "compress", "x-compress"))
-_MAX_PIECE_BYTES = 1024 * 1024  # limits the memory that a small piece of a bomb takes
+_MAX_PIECE_BYTES = 64 * 1024  # as much as is read from a connection at once
+_MAX_INPUT_BYTES = 16 * 1024  # what zlib does not take of it is copied
+_MAX_STEPS = 100  # members of gzip may be empty, and each costs time
+_PADDING = re.compile(rb"\0*")
 _GZIP_BITS = zlib.MAX_WBITS | 16
 
 
@@ -36,17 +40,18 @@ def find_decoder(headers: Mapping[str, str]) -> BodyDecoder | None:
 
 
 class BodyDecoder:
-    """Decodes a body that has a content coding.
+    """Decodes a body that has a content coding, in pieces of at most 64 KiB.
 
     aiohttp would do this, but it takes a coding that it cannot decode for an error in the response
-    headers, and the status is lost.
+    headers, and the status is lost; and a few bytes can become gigabytes.
     """
 
     def __init__(self, coding: str) -> None:
         self._coding = coding
         self._is_gzip = coding in _GZIP
-        self._pending = b""  # received, not decoded yet
+        self._pending = memoryview(b"")  # received, not decoded yet
         self._inflater: zlib._Decompress | None = None
+        self._is_cut = False  # whether the last piece was full, so that its end may be missing
         self._is_plain = False
         self._has_ended = False  # whether a member of gzip, or all of another body, has ended
         self.fault: ProtocolError | None = None
@@ -55,32 +60,41 @@ class BodyDecoder:
             self._fail(f"is compressed with {coding!r}, which was not asked for")
 
     @property
-    def is_pending(self) -> bool:
-        """Whether some of the bytes that it was fed are not decoded yet."""
-        return bool(self._pending)
+    def has_more(self) -> bool:
+        """Whether `take` may return more without further bytes.
+
+        A caller lets others have their turn before each piece.
+        """
+        return self.fault is None and bool(self._pending or self._is_cut)
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the body."""
-        self._pending += data
+        self._pending = memoryview(bytes(self._pending) + data if self._pending else data)
 
     def take(self) -> bytes:
-        """Return the next decoded piece, of at most 1 MiB; ``b""`` if more bytes are needed."""
+        """Return the next decoded piece; it may be ``b""`` even if there is more."""
         pieces: list[bytes] = []
         size = 0
-        while self._pending and self.fault is None and size < _MAX_PIECE_BYTES:
+        for _ in range(_MAX_STEPS):
+            if not self.has_more or size == _MAX_PIECE_BYTES:
+                break
             inflater = self._inflater = self._inflater or self._begin()
             if inflater is None:
-                data, self._pending = self._pending, b""
+                data, self._pending = bytes(self._pending), memoryview(b"")
                 return data if self._is_plain else b"".join(pieces)
+            part = self._pending[:_MAX_INPUT_BYTES]
+            limit = _MAX_PIECE_BYTES - size
             try:
-                pieces.append(inflater.decompress(self._pending, _MAX_PIECE_BYTES - size))
+                piece = inflater.decompress(part, limit)
             except zlib.error as error:
                 self._fail(f"is not valid {self._coding} ({error})")
                 break
-            size += len(pieces[-1])
-            self._pending = inflater.unconsumed_tail
+            pieces.append(piece)
+            size += len(piece)
+            unread = len(inflater.unconsumed_tail) + len(inflater.unused_data)
+            self._pending = self._pending[len(part) - unread :]
+            self._is_cut = len(piece) == limit and not inflater.eof
             if inflater.eof:
-                self._pending = inflater.unused_data
                 self._inflater = None
                 self._has_ended = True
         return b"".join(pieces)
@@ -90,12 +104,13 @@ class BodyDecoder:
         data = self._pending
         if self._has_ended:
             # Another member of gzip may follow; anything else is padding.
-            self._pending = data = data.lstrip(b"\0")
-            is_member = self._is_gzip and data.startswith(_GZIP_MAGIC)
+            padding = _PADDING.match(data)
+            self._pending = data = data[padding.end() if padding else 0 :]
+            is_member = self._is_gzip and data[:1] == _GZIP_MAGIC
             return zlib.decompressobj(_GZIP_BITS) if is_member else None
         if self._is_gzip:
             # Gateways were seen to decode a body and to forward its Content-Encoding.
-            self._is_plain = not data.startswith(_GZIP_MAGIC)
+            self._is_plain = data[:1] != _GZIP_MAGIC
             return None if self._is_plain else zlib.decompressobj(_GZIP_BITS)
         # Some servers send "deflate" without the header of zlib (RFC 9110, section 8.4.1.2).
         has_header = data[0] & 0x0F == zlib.DEFLATED

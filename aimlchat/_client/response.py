@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from multidict import CIMultiDict
 
+from aimlchat._protocol.size_limits import body_too_large
 from aimlchat.errors import AIMLChatError, ProtocolError, StreamInterruptedError, detach
 
 from . import aiohttp_hooks
@@ -28,6 +29,8 @@ __all__ = ["OpenResponse", "Response"]
 
 _MAX_ERROR_BODY_BYTES = 1024 * 1024
 _DRAIN_SECONDS = 0.05
+# How much of a compressed body is still decoded, in pieces of 64 KiB, once a timeout has ended it.
+_LAST_PIECES = 16
 
 
 class Response:
@@ -36,6 +39,7 @@ class Response:
     ``response`` is an ``aiohttp.ClientResponse``. ``interruption`` turns the error that its body
     raises when the connection breaks into a `StreamInterruptedError`; it returns None for any other
     error. Its second argument is the exception that the caller was handling before the read.
+    ``max_answer_bytes`` is the limit of the same name, `sys.maxsize` for none.
     """
 
     __slots__ = (
@@ -43,9 +47,11 @@ class Response:
         "_decoder",
         "_failure",
         "_interruption",
+        "_last_pieces",
         "_response",
         "error_body_fault",
         "headers",
+        "max_answer_bytes",
         "read",
         "status",
     )
@@ -54,8 +60,10 @@ class Response:
         self,
         response: Any,
         interruption: Callable[[Exception, BaseException | None], StreamInterruptedError | None],
+        max_answer_bytes: int,
     ) -> None:
         self._response = response
+        self.max_answer_bytes = max_answer_bytes
         self._interruption = interruption
         self._failure: AIMLChatError | None = None
         # aiohttp's own method, since a coroutine around it would cost time for each chunk.
@@ -70,7 +78,7 @@ class Response:
         self.headers = CIMultiDict(response.headers)
         self._decoder: BodyDecoder | None = None
         if "Content-Encoding" in self.headers and (decoder := find_decoder(self.headers)):
-            self._decoder = decoder
+            self._decoder, self._last_pieces = decoder, _LAST_PIECES
             # Not a method of this object, which would be a reference cycle.
             self.read = functools.partial(_read_decoded, response.content, decoder)
         self._closed = aiohttp_hooks.closed_future(response)
@@ -97,7 +105,9 @@ class Response:
         buffered = aiohttp_hooks.take_buffered(self._response.content)
         if self._decoder is not None:
             self._decoder.feed(buffered)
-            buffered = self._decoder.take()
+            buffered = self._decoder.take() if self._last_pieces else b""
+            if self._failure is not None and buffered:
+                self._last_pieces -= 1  # what is left may be gigabytes
         return (buffered, None) if buffered else (b"", failure)
 
     def _failure_of(self, error: Exception, outer: BaseException | None) -> AIMLChatError | None:
@@ -115,13 +125,16 @@ class Response:
     async def read_whole(self, before_each_read: Callable[[], None]) -> bytes:
         """Return the rest of the body; at its end the connection goes back to the pool.
 
-        Raises `ProtocolError` if the body was cut. Cancelling loses what was read.
+        Raises `ProtocolError` if the body was cut, or exceeds the limit. Cancelling loses what was
+        read.
         """
-        content = self._response.content
+        content, limit = self._response.content, self.max_answer_bytes
         if content.is_eof() and content.exception() is None and self._decoder is None:
             whole: bytes = content.read_nowait()  # the usual case: it came with the headers
+            if len(whole) > limit:
+                raise body_too_large(limit)
             return whole
-        pieces: list[bytes] = []
+        body = bytearray()  # not a list of pieces, which may be tiny
         while True:
             before_each_read()
             data, failure = await self._read_or_recover()
@@ -130,14 +143,16 @@ class Response:
             if failure is not None:
                 raise failure
             if not data:
-                return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            pieces.append(data)
+                return bytes(body)
+            body += data
+            if len(body) > limit:
+                raise body_too_large(limit)
 
     async def read_error_body(self, before_each_read: Callable[[], None]) -> bytes:
         """Return the body of an error response, as far as it arrives, and close the connection.
 
-        Reading stops at 1 MiB. A body that breaks off, or that cannot be decoded, is no failure:
-        the status matters more. `error_body_fault` is then the reason.
+        Reading stops at 1 MiB. A body that breaks off, takes too long or cannot be decoded is no
+        failure: the status matters more. `error_body_fault` is then the reason.
         """
         self.error_body_fault = ""
         body = bytearray()
@@ -237,16 +252,20 @@ class OpenResponse(msgspec.Struct, eq=False):
 
 async def _read_decoded(content: Any, decoder: BodyDecoder) -> bytes:
     """Do what `Response.read` does for a body that has a content coding."""
-    if decoder.is_pending:
-        await asyncio.sleep(0)  # a small body may expand to gigabytes: let timers and tasks run
-    while not (piece := decoder.take()):
+    while True:
         if decoder.fault is not None:
             raise detach(decoder.fault)
-        data = await content.readany()
-        if not data:
-            break
-        decoder.feed(data)
-    return piece
+        if decoder.has_more:
+            await asyncio.sleep(0)  # the bytes of one read may become many pieces
+            if (error := content.exception()) is not None:
+                raise error
+        else:
+            data = await content.readany()
+            if not data:
+                return b""
+            decoder.feed(data)
+        if piece := decoder.take():
+            return piece
 
 
 def _retrieve_exception(future: asyncio.Future[None]) -> None:

@@ -101,6 +101,7 @@ class Transport:
         self._owned: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None  # the loop of the owned session
         self._limits = limits
+        self._max_answer_bytes = limits.max_answer_bytes or sys.maxsize
         self._closed = False
         renew_in_child(self, Transport._drop_pool)
 
@@ -166,7 +167,7 @@ class Transport:
             if use.is_reused and use.written_at is None:
                 response.close()  # an unsolicited response, which arrived just before the request
                 continue
-            return Response(response, _interruption)
+            return Response(response, _interruption, self._max_answer_bytes)
 
     @property
     def is_closed(self) -> bool:

@@ -23,6 +23,7 @@ from aimlchat._client.content_coding import BodyDecoder, find_decoder
 from aimlchat.session import endpoints_of
 
 MIB = 1024 * 1024
+KIB_64 = 64 * 1024
 WHOLE = b'{"choices": [{"message": {"content": "ok"}, "finish_reason": "stop"}]}'
 EVENTS = content("a") + content("b") + content("", '"stop"')
 REFUSAL = b'{"error": {"message": "Slow down there."}}'
@@ -302,16 +303,34 @@ def test_any_split_gives_the_same_bytes(coding, encode, size):
     data, decoder, decoded = encode(EVENTS), BodyDecoder(coding), b""
     for start in range(0, len(data), size):
         decoder.feed(data[start : start + size])
-        while piece := decoder.take():
-            decoded += piece
+        while decoder.has_more:
+            decoded += decoder.take()
     assert decoded == EVENTS
     assert decoder.fault is None
 
 
-def test_a_piece_has_at_most_a_mebibyte():
+def test_a_piece_has_at_most_64_kib():
     decoder = BodyDecoder("gzip")
-    decoder.feed(gzip.compress(b"x" * 3 * MIB))
-    assert [len(decoder.take()) for _ in range(4)] == [MIB, MIB, MIB, 0]
+    decoder.feed(gzip.compress(b"x" * 3 * KIB_64))
+    assert [len(decoder.take()) for _ in range(4)] == [KIB_64, KIB_64, KIB_64, 0]
+    assert not decoder.has_more
+
+
+@pytest.mark.parametrize("size", [KIB_64 - 1, KIB_64, KIB_64 + 1, KIB_64 + 100, KIB_64 * 2 + 258])
+@pytest.mark.parametrize(("coding", "encode"), [CODINGS[0], *CODINGS[3:5]])
+def test_the_end_of_a_body_is_decoded_wherever_its_last_piece_begins(coding, encode, size):
+    decoder, decoded = BodyDecoder(coding), b""
+    decoder.feed(encode(b"x" * size))
+    while decoder.has_more:
+        decoded += decoder.take()
+    assert len(decoded) == size
+
+
+def test_members_that_hold_nothing_are_decoded_a_hundred_at_a_time():
+    decoder = BodyDecoder("gzip")
+    decoder.feed(gzip.compress(b"") * 150 + gzip.compress(b"end"))
+    assert (decoder.take(), decoder.has_more) == (b"", True)
+    assert (decoder.take(), decoder.has_more) == (b"end", False)
 
 
 def test_what_came_before_the_fault_is_decoded():
