@@ -64,7 +64,8 @@ class ChatSession:
             ``anthropic/claude-3.7-sonnet``.
         timeouts: how long each phase of a call may take.
         retry: how many attempts a call may make, and the delays between them.
-        limits: concurrency, rates and connections of all calls together; default none.
+        limits: concurrency, rates and connections of all calls together, by default none; and the
+            size of a response.
         headers: sent with every request; a call's own headers replace them.
         proxy: the URL of a proxy; by default the environment's, unless ``trust_env`` is False.
         ssl: an SSL context, or False to disable the verification of certificates.

@@ -7,6 +7,7 @@ import enum
 import sys
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
+from ._client.content_coding import MAX_READ_BYTES
 from ._protocol.parser import StreamParser
 from .completions import AnswerDelta, Completion, ReasoningDelta
 from .errors import AIMLChatError, StreamInterruptedError, detach
@@ -125,6 +126,8 @@ class DeltaStream:
                 if (fault := self._feed(data, failure)) is not None:
                     data = failure = None  # they may quote the key, and a traceback shows locals
                     await self._retry_or_fail(fault, opened)
+                elif not self._ready and len(data) >= MAX_READ_BYTES:
+                    await asyncio.sleep(0)  # a flood without a delta does not stop the event loop
             except BaseException as error:
                 if not self._end_with(error):
                     raise
@@ -248,7 +251,7 @@ class DeltaStream:
             opened.close()
             self._raise_failure()
         self._opened = opened
-        self._parser = StreamParser(opened.request.model, n=opened.request.n)
+        self._parser = StreamParser(**opened.parser_options)
 
     # --- reading ------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from aimlchat.errors import ProtocolError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ACCEPTED_CODINGS", "BodyDecoder", "find_decoder"]
+__all__ = ["ACCEPTED_CODINGS", "MAX_READ_BYTES", "BodyDecoder", "find_decoder"]
 
 ACCEPTED_CODINGS = "gzip, deflate"
 """The codings that requests ask for: those that every Python can decode."""
@@ -19,7 +19,9 @@ ACCEPTED_CODINGS = "gzip, deflate"
 _GZIP = ("gzip", "x-gzip")
 _GZIP_MAGIC = b"\x1f"
 _CODINGS = frozenset((*_GZIP, "deflate", "br", "zstd", "compress", "x-compress"))
-_MAX_PIECE_BYTES = 64 * 1024  # as much as is read from a connection at once
+MAX_READ_BYTES = 32 * 1024
+"""How much of a body is read or decoded at once, so that the event loop goes on."""
+
 _MAX_INPUT_BYTES = 16 * 1024  # what zlib does not take of it is copied
 _MAX_STEPS = 100  # members of gzip may be empty, and each costs time
 _PADDING = re.compile(rb"\0*")
@@ -40,7 +42,7 @@ def find_decoder(headers: Mapping[str, str]) -> BodyDecoder | None:
 
 
 class BodyDecoder:
-    """Decodes a body that has a content coding, in pieces of at most 64 KiB.
+    """Decodes a body that has a content coding, in pieces of at most 32 KiB.
 
     aiohttp would do this, but it takes a coding that it cannot decode for an error in the response
     headers, and the status is lost; and a few bytes can become gigabytes.
@@ -76,14 +78,14 @@ class BodyDecoder:
         pieces: list[bytes] = []
         size = 0
         for _ in range(_MAX_STEPS):
-            if not self.has_more or size == _MAX_PIECE_BYTES:
+            if not self.has_more or size == MAX_READ_BYTES:
                 break
             inflater = self._inflater = self._inflater or self._begin()
             if inflater is None:
                 data, self._pending = bytes(self._pending), memoryview(b"")
                 return data if self._is_plain else b"".join(pieces)
             part = self._pending[:_MAX_INPUT_BYTES]
-            limit = _MAX_PIECE_BYTES - size
+            limit = MAX_READ_BYTES - size
             try:
                 piece = inflater.decompress(part, limit)
             except zlib.error as error:
@@ -91,8 +93,8 @@ class BodyDecoder:
                 break
             pieces.append(piece)
             size += len(piece)
-            unread = len(inflater.unconsumed_tail) + len(inflater.unused_data)
-            self._pending = self._pending[len(part) - unread :]
+            unread = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
+            self._pending = self._pending[len(part) - len(unread) :]
             self._is_cut = len(piece) == limit and not inflater.eof
             if inflater.eof:
                 self._inflater = None

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from multidict import CIMultiDict
 
-from aimlchat._protocol.size_limits import body_too_large
+from aimlchat._protocol.kept_size import body_too_large
 from aimlchat.errors import AIMLChatError, ProtocolError, StreamInterruptedError, detach
 
 from . import aiohttp_hooks
-from .content_coding import find_decoder
+from .content_coding import MAX_READ_BYTES, find_decoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +29,8 @@ __all__ = ["OpenResponse", "Response"]
 
 _MAX_ERROR_BODY_BYTES = 1024 * 1024
 _DRAIN_SECONDS = 0.05
-# How much of a compressed body is still decoded, in pieces of 64 KiB, once a timeout has ended it.
-_LAST_PIECES = 16
+# How many pieces of a compressed body are still decoded once a timeout has ended it.
+_LAST_PIECES = 8
 
 
 class Response:
@@ -39,7 +39,7 @@ class Response:
     ``response`` is an ``aiohttp.ClientResponse``. ``interruption`` turns the error that its body
     raises when the connection breaks into a `StreamInterruptedError`; it returns None for any other
     error. Its second argument is the exception that the caller was handling before the read.
-    ``max_answer_bytes`` is the limit of the same name, `sys.maxsize` for none.
+    ``max_answer_bytes`` is the limit of the same name.
     """
 
     __slots__ = (
@@ -60,17 +60,18 @@ class Response:
         self,
         response: Any,
         interruption: Callable[[Exception, BaseException | None], StreamInterruptedError | None],
-        max_answer_bytes: int,
+        max_answer_bytes: int = sys.maxsize,
     ) -> None:
         self._response = response
         self.max_answer_bytes = max_answer_bytes
         self._interruption = interruption
         self._failure: AIMLChatError | None = None
         # aiohttp's own method, since a coroutine around it would cost time for each chunk.
-        self.read = response.content.readany
+        self.read = functools.partial(response.content.read, MAX_READ_BYTES)
         """Return the bytes that have arrived, after waiting for some; ``b""`` at the end.
 
-        Pass an exception that it raises to `recover`. Cancelling loses nothing.
+        At most 32 KiB at once, since they take a while to parse. Pass an exception that it raises
+        to `recover`. Cancelling loses nothing.
         """
         self.status: int = response.status
         self.error_body_fault: str
@@ -222,6 +223,12 @@ class OpenResponse(msgspec.Struct, eq=False):
     request: PreparedRequest
     attempts: tuple[Attempt, ...]
     _slot: Slot | None
+
+    @property
+    def parser_options(self) -> dict[str, Any]:
+        """The arguments of the `StreamParser` of this response."""
+        request, limit = self.request, self.response.max_answer_bytes
+        return {"model": request.model, "n": request.n, "max_answer_bytes": limit}
 
     @property
     def metadata(self) -> dict[str, Any]:

@@ -32,6 +32,7 @@ _PASSES = 3
 # pass reads 64 KiB, and the socket may hold megabytes by then.
 _LATE = 0.1
 _PASSES_IF_LATE = 100
+_MAX_PASSES_SECONDS = 0.5  # of a flood, each pass takes long
 # The status of an error is known by then, and matters more than its body.
 _ERROR_BODY_SECONDS = 5.0
 _MESSAGES = {
@@ -119,7 +120,7 @@ class TimeoutScheduler:
         for timers in tuple(self._running):
             timers.abort()
 
-    def _check(self, passes: int | None = None) -> None:
+    def _check(self, passes: int | None = None, began: float | None = None) -> None:
         """End the waits that are due, after as many passes of the loop as they still have.
 
         A response that arrived while the loop was blocked, or while the process was stopped, lies
@@ -127,12 +128,13 @@ class TimeoutScheduler:
         """
         now = self.clock.time()
         due = min((timers.due for timers in self._running), default=_NEVER)
-        if due <= now and passes != 0:
+        began = now if began is None else began
+        if due <= now and passes != 0 and now - began < _MAX_PASSES_SECONDS:
             if passes is None:
                 passes = _PASSES if now - due < _LATE else _PASSES_IF_LATE
             # Nothing is due earlier than the next pass, so no timer is set meanwhile.
             self.next_check = -_NEVER
-            self._timer = asyncio.get_running_loop().call_soon(self._check, passes - 1)
+            self._timer = asyncio.get_running_loop().call_soon(self._check, passes - 1, began)
             return
         self._timer, self.next_check = None, _NEVER
         earliest = _NEVER

@@ -14,6 +14,7 @@ from aimlchat.completions import (
 
 from .choice_builder import ChoiceBuilder
 from .chunks import ChunkMessage, ToolCallFragment
+from .kept_size import check_parts
 from .lenient import AMOUNT_BITS, read_reasoning
 from .message_chunks import has_content
 from .metadata import has_tokens, merge_usage, parse_cost, parse_usage
@@ -141,6 +142,16 @@ class Accumulator:
                 self._add_split(builder, builder.tags.feed(text), deltas)
         return True
 
+    def add_error(self, chunk: Chunk, deltas: list[Delta]) -> None:
+        """Add what the chunk of an error holds besides it: usage and cost, perhaps text."""
+        inner = chunk.event or chunk
+        if self.is_whole:
+            self.keep_choice_usage(inner.choices or ())
+            inner.choices = None
+        for choice in inner.choices or ():
+            choice.finish_reason = None
+        self.add(chunk, deltas, lenient=True)
+
     def close(self, deltas: list[Delta]) -> None:
         """Add the deltas of the text that is still buffered; no chunk may follow."""
         if self._mender.pending:
@@ -181,6 +192,13 @@ class Accumulator:
             raw=raw,
             **fields,
         )
+
+    def measure(self) -> int:
+        """Return the size in bytes of the text, arguments and media so far.
+
+        Log probabilities are counted as JSON, and so is all else that has no text.
+        """
+        return sum(builder.measure() for builder in self._choices.values())
 
     @property
     def has_output(self) -> bool:
@@ -226,6 +244,7 @@ class Accumulator:
             builder.index = 0
             self._only = builder
         self._choices[index] = builder
+        check_parts(len(self._choices), "choices")
         self._begun_alone += is_alone
         self._unfinished += 1
         self.finished_choices = 0

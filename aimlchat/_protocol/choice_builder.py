@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aimlchat._json import prune
 from aimlchat.completions import Choice
 
+from .kept_size import TextPieces, measure_json
 from .message_chunks import MessageReader, find_message
 from .metadata import normalize_finish_reason
 from .surrogates import mend_surrogates
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["ChoiceBuilder"]
 
 _CUTS = ("length", "content_filter")
+_MAX_FINISH_REASON = 256
 _AUDIO_PIECES = ("data", "transcript")  # the keys of audio whose value arrives in pieces
 
 
@@ -37,6 +39,7 @@ class ChoiceBuilder:
         "finish_reason",
         "images",
         "index",
+        "json_size",
         "logprobs",
         "messages",
         "pieces_at_finish",
@@ -49,9 +52,9 @@ class ChoiceBuilder:
     def __init__(self, index: int, tags: ThinkTagSplitter | None) -> None:
         self.index = index
         self.tags = tags  # None for a model that uses no tags
-        self.answer: list[str] = []
-        self.reasoning: list[str] = []
-        self.refusal: list[str] = []
+        self.answer = TextPieces()
+        self.reasoning = TextPieces()
+        self.refusal = TextPieces()
         self.tool_calls: ToolCallAssembler | None = None
         self.messages: MessageReader | None = None
         self.finish_reason: str | None = None
@@ -59,14 +62,27 @@ class ChoiceBuilder:
         self.call_pieces = 0
         self.logprobs: dict[str, Any] | None = None
         self.audio: dict[str, Any] | None = None
-        self.audio_pieces: dict[str, list[str]] = {}
+        self.audio_pieces: dict[str, TextPieces] = {}
         self.annotations: list[Any] = []
         self.images: list[Any] = []
+        self.json_size = 0  # of the log probabilities and media, except for pieces of audio
 
     @property
     def pieces(self) -> int:
         """How many pieces of text, and of tool calls, have arrived."""
-        return len(self.answer) + len(self.reasoning) + len(self.refusal) + self.call_pieces
+        answer, reasoning, refusal = self.answer, self.reasoning, self.refusal
+        items = len(answer) + len(reasoning) + len(refusal)
+        return items + answer.joined + reasoning.joined + refusal.joined + self.call_pieces
+
+    def measure(self) -> int:
+        """Return the size of all that is kept, in bytes."""
+        texts = (self.answer, self.reasoning, self.refusal, *self.audio_pieces.values())
+        size = self.json_size + sum(text.measure() for text in texts)
+        if self.tags is not None:
+            size += self.tags.measure()
+        if self.tool_calls is not None:
+            size += self.tool_calls.measure()
+        return size
 
     @property
     def has_output(self) -> bool:
@@ -112,11 +128,11 @@ class ChoiceBuilder:
         """
         normalized = normalize_finish_reason(reason)
         if self.finish_reason is None and normalized is not None:
-            self.finish_reason = reason
+            self.finish_reason = reason[:_MAX_FINISH_REASON]
             self.pieces_at_finish = self.pieces
             return True
         if normalized in _CUTS and normalize_finish_reason(self.finish_reason) not in _CUTS:
-            self.finish_reason = reason
+            self.finish_reason = reason[:_MAX_FINISH_REASON]
         return False
 
     def take_message(self, choice: ChunkChoice) -> None:
@@ -146,6 +162,7 @@ class ChoiceBuilder:
         """Add the log probabilities of a chunk: extend lists, replace other values."""
         if self.logprobs is None:
             self.logprobs = {}
+        self.json_size += measure_json(logprobs)
         for key, value in logprobs.items():
             known = self.logprobs.get(key)
             if isinstance(known, list) and isinstance(value, list):
@@ -160,11 +177,18 @@ class ChoiceBuilder:
                 self.audio = {}
             for key, value in message.audio.items():
                 if key in _AUDIO_PIECES and isinstance(value, str):
-                    self.audio_pieces.setdefault(key, []).append(value)
+                    self.audio_pieces.setdefault(key, TextPieces()).append(value)
                 elif value is not None or key not in self.audio:
+                    if key not in self.audio or value != self.audio[key]:
+                        self.json_size += measure_json({key: value})
                     self.audio[key] = value
-        self.annotations.extend(message.annotations or ())
-        self.images.extend(message.images or ())
+        for known, items in (
+            (self.annotations, message.annotations),
+            (self.images, message.images),
+        ):
+            if items:
+                self.json_size += measure_json(items)
+                known.extend(items)
 
 
 def _copy_list(value: Any) -> Any:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from aimlchat._json import prune
 from aimlchat.errors import AIMLChatError, ProtocolError, detach
+from aimlchat.policies import MAX_ANSWER_BYTES
 
 from .accumulator import Accumulator
-from .chunks import DECODE_ERRORS, build_chunk_decoder, decode_plain_chunk, is_field_name
+from .chunks import DECODE_ERRORS, decode_plain_chunk
 from .end_rule import judge_end
 from .error_events import find_error
+from .extra_keys import ExtraKeys
 from .json_body import JSONBody
+from .kept_size import body_too_large, find_check_interval, stream_too_large
 from .lenient import decode_object, is_object, parse_chunk
 from .metadata import find_usage
 from .parser_state import ParserState
-from .sse import MAX_EVENT_BYTES, EventDecoder
+from .sse import EventDecoder
 from .unread_text import UnreadText
 from .whole import accumulate_body, decode_body, find_unread
 
@@ -26,22 +27,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from aimlchat.completions import Completion, Delta
-    from aimlchat.errors import APIError
 
-    from .chunks import Chunk
 
 __all__ = ["StreamParser"]
 
 _BOM = b"\xef\xbb\xbf"
 _WHITE_SPACE = b" \t\r\n"
 _DONE_MARKER = b"[DONE]"
-# A stream with more unknown keys than this has new ones in each chunk (keys used as data), and a
-# decoder for such a set would never be used again.
-_MAX_EXTRA_KEYS = 16
 # A vain attempt with the plain decoder costs as much as decoding the chunk, and a stream of tool
 # calls has no plain chunks.
 _MAX_MISSES = 16
-
 
 # As globals, since looking them up in the class costs more, and happens for each chunk.
 START, EVENTS, PLAIN, BODY, LINES, DONE, CLOSED, FAILED = ParserState
@@ -59,15 +54,24 @@ class StreamParser:
             reasoning; by default the model that the server names.
         n: the requested number of choices, None if it is not known. If it is 1, every chunk
             belongs to choice 0, even where a server counts the chunks with the choice's index.
+        max_answer_bytes: as in `Limits`: how large the text, arguments and media may become before
+            a `ProtocolError` ends the stream.
     """
 
-    def __init__(self, model: str = "", *, n: int | None = None) -> None:
+    def __init__(
+        self,
+        model: str = "",
+        *,
+        n: int | None = None,
+        max_answer_bytes: int | None = MAX_ANSWER_BYTES,
+    ) -> None:
         self._state = START
         self._events = EventDecoder()
         self._content = Accumulator(model, n)
-        self._decode = build_chunk_decoder()
-        self._extra_keys: tuple[str, ...] = ()  # the unknown keys that `_decode` accepts
-        self._extra: dict[str, Any] = {}  # the latest value of each unknown top-level key
+        self._max_bytes = limit = max_answer_bytes or sys.maxsize
+        self._check_bytes = self._events.bytes_left = check_bytes = find_check_interval(limit)
+        self._may_exceed = check_bytes > limit  # before a check, only a tiny limit can be exceeded
+        self._extra = ExtraKeys()
         self._misses = 0  # how many events were expected to be plain and were not
         self._last_event = b""
         self._prefix = b""  # what START has read
@@ -102,6 +106,7 @@ class StreamParser:
             except DECODE_ERRORS:
                 pass
             self._misses += 1
+            self._events.bytes_left += len(data)  # which are counted again
             return self._feed(data, EVENTS)
         return self._feed(data, self._state)
 
@@ -131,12 +136,15 @@ class StreamParser:
         state = self._state
         if state is CLOSED or state is FAILED:
             return deltas
-        if state is BODY:
-            state = self._parse_body(deltas)
-        if state not in (CLOSED, DONE, FAILED):
-            state = self._read_last_events(deltas)
+        try:
+            if state is BODY:
+                state = self._parse_body(deltas)
+            if state not in (CLOSED, DONE, FAILED):
+                state = self._read_last_events(deltas)
+        except ProtocolError as error:  # from the accumulator: too many choices or tool calls
+            self.fault, state = detach(error), FAILED
         if state not in (CLOSED, FAILED):
-            self.fault = judge_end(
+            self.fault = self._check_size() or judge_end(
                 self._content,
                 is_done=state is DONE,
                 is_cut=cut,
@@ -155,7 +163,10 @@ class StreamParser:
 
     def partial_with(self, **fields: Any) -> Completion:
         """Return `partial` with the fields of `Completion` that are not in the body."""
-        return self._content.build(complete=self._state is CLOSED, raw=self._build_raw(), **fields)
+        raw = self._raw_body
+        if raw is None:
+            raw = self._extra.build_raw(self._last_event)
+        return self._content.build(complete=self._state is CLOSED, raw=raw, **fields)
 
     @property
     def completion(self) -> Completion:
@@ -177,21 +188,57 @@ class StreamParser:
 
     def _feed(self, data: bytes, state: ParserState) -> list[Delta]:
         """Do what `feed` does for bytes of any kind; ``state`` is how to read them."""
+        if state is FAILED:
+            self._raise_fault()
         deltas: list[Delta] = []
+        events, size = self._events, len(data)
+        if size < events.bytes_left:
+            events.bytes_left -= size
+            self._read(data, state, deltas)
+            return deltas
+        # In parts that end at the same bytes of the stream however it is split.
+        start = 0
+        while start < size and (not start or self.fault is None):
+            part = data[start : start + events.bytes_left]
+            start += len(part)
+            events.bytes_left -= len(part)
+            self._read(part, state, deltas)
+            if not events.bytes_left:
+                self._check_now(deltas)
+            state = self._state
+        return deltas
+
+    def _read(self, data: bytes, state: ParserState, deltas: list[Delta]) -> None:
         if state is START:
             state, data = self._recognize(data)
-        if state is PLAIN or state is EVENTS:
-            state = self._read_events(data, state, deltas)
-            self.finished_choices = self._content.finished_choices
-        elif state is LINES:
-            state = self._read_lines(data, deltas)
-        elif state is BODY:
-            state = self._collect_body(data, deltas)
-        elif self._state is FAILED:
-            self._raise_fault()
+        try:
+            if state is PLAIN or state is EVENTS:
+                state = self._read_events(data, state, deltas)
+                self.finished_choices = self._content.finished_choices
+            elif state is LINES:
+                state = self._read_lines(data, deltas)
+            elif state is BODY:
+                state = self._collect_body(data, deltas)
+        except ProtocolError as error:  # as in `end`
+            self.fault, state = detach(error), FAILED
         if state is not self._state:
             self._enter(state, deltas)
-        return deltas
+
+    def _check_now(self, deltas: list[Delta]) -> None:
+        """Check the size of what is kept, and note when to do so next."""
+        self._events.bytes_left = self._check_bytes
+        self._may_exceed = True
+        if self.fault is None and (fault := self._check_size()) is not None:
+            self.fault = fault
+            self._enter(FAILED, deltas)
+
+    def _check_size(self) -> ProtocolError | None:
+        """Return the fault of a stream of which too much is kept."""
+        if not self._may_exceed:
+            return None
+        if self._content.measure() > self._max_bytes:
+            return stream_too_large(self._max_bytes)
+        return self._extra.find_fault()
 
     # The methods below do not change the state: they return the one that the input leads to.
 
@@ -212,9 +259,8 @@ class StreamParser:
 
     def _collect_body(self, data: bytes, deltas: list[Delta]) -> ParserState:
         is_stream = self._body.add(data)
-        if len(self._body) > MAX_EVENT_BYTES:
-            msg = f"the response body exceeds {MAX_EVENT_BYTES:,} bytes"
-            return self._fail(ProtocolError(msg))
+        if len(self._body) > self._max_bytes:
+            return self._fail(body_too_large(self._max_bytes))
         return self._read_lines(bytes(self._body), deltas) if is_stream else BODY
 
     def _read_lines(self, data: bytes, deltas: list[Delta]) -> ParserState:
@@ -259,21 +305,19 @@ class StreamParser:
             state = self._read_event(event, deltas)
             if state is not EVENTS:
                 return state
-            is_plain = (
-                self._misses < _MAX_MISSES and not self._extra_keys and self._content.is_settled
-            )
+            is_plain = self._misses < _MAX_MISSES and not self._extra and self._content.is_settled
         if self._events.fault is not None:
             return self._fail(self._events.fault)
         return PLAIN if is_plain else EVENTS
 
     def _read_event(self, event: bytes, deltas: list[Delta]) -> ParserState:
         try:
-            chunk = self._decode(event)
+            chunk = self._extra.decode(event)
         except DECODE_ERRORS:
             return self._read_leniently(event, deltas)
         self._last_event = event
         # What may be an error is noticed only by the lenient path.
-        if self._extra_keys and (chunk.choices is None or not self._keep_extra(chunk)):
+        if self._extra and (chunk.choices is None or not self._extra.keep(chunk)):
             return self._read_leniently(event, deltas)
         self._content.add(chunk, deltas)
         if not deltas:
@@ -303,9 +347,9 @@ class StreamParser:
         chunk, extra = parse_chunk(body)
         chunk.usage = chunk.usage or find_usage(extra)
         if (api_error := find_error(body)) is not None:
-            return self._read_error(api_error, chunk, deltas)
-        self._extra |= extra
-        self._widen_decoder(extra)
+            self._content.add_error(chunk, deltas)
+            return self._fail(api_error)
+        self._extra.learn(extra)
         self._content.add(chunk, deltas, lenient=True)
         if not deltas:
             self._unread.examine(self._last_event, self._content)
@@ -318,17 +362,6 @@ class StreamParser:
             if state is not EVENTS:
                 break
         return state
-
-    def _read_error(self, error: APIError, chunk: Chunk, deltas: list[Delta]) -> ParserState:
-        """Keep what an error event holds besides the error: usage and cost, perhaps text."""
-        inner = chunk.event or chunk
-        if self._content.is_whole:
-            self._content.keep_choice_usage(inner.choices or ())
-            inner.choices = None
-        for choice in inner.choices or ():
-            choice.finish_reason = None
-        self._content.add(chunk, deltas, lenient=True)
-        return self._fail(error)
 
     def _read_last_events(self, deltas: list[Delta]) -> ParserState:
         """Read the events that lack their blank line; one whose JSON was cut is ignored.
@@ -350,43 +383,11 @@ class StreamParser:
         self.fault = detach(error)
         return FAILED
 
-    def _keep_extra(self, chunk: Chunk) -> bool:
-        """Keep the unknown keys of a chunk; return False if one of them may hold an error."""
-        for index, key in enumerate(self._extra_keys):
-            value = getattr(chunk, f"extra_{index}")
-            if value is not msgspec.UNSET:
-                self._extra[key] = value
-                if type(value) is dict:
-                    if value.get("error"):
-                        return False
-                    chunk.usage = chunk.usage or find_usage({key: value})
-        return True
-
-    def _widen_decoder(self, extra: dict[str, Any]) -> None:
-        """Let the decoder accept these keys from now on, so that they are slow only once."""
-        keys = tuple(sorted({*self._extra_keys, *filter(is_field_name, extra)}))
-        if keys != self._extra_keys and len(keys) <= _MAX_EXTRA_KEYS:
-            self._extra_keys = keys
-            self._decode = build_chunk_decoder(keys)
-
     def _raise_fault(self) -> None:
         if self.fault is not None:
             error = detach(self.fault)
             error.partial = self.partial
             raise error
-
-    def _build_raw(self) -> bytes | dict[str, Any]:
-        """Return the value of `Completion.raw`; JSON text is parsed there, on access."""
-        if self._raw_body is not None:
-            return self._raw_body
-        if not self._last_event:
-            return dict(self._extra)
-        if not self._extra and b'"event"' not in self._last_event:
-            return self._last_event
-        body = decode_object(self._last_event)
-        chunk = body["event"] if isinstance(body.get("event"), dict) else body
-        prune(self._extra)
-        return {**self._extra, **chunk}
 
 
 def _is_whole(event: bytes) -> bool:

@@ -17,6 +17,7 @@ MAX_EVENT_BYTES = 16 * 2**20
 _BOM = b"\xef\xbb\xbf"
 _DATA = b"data: "
 _DATA_SIZE = len(_DATA)
+_MIN_SIZE = _DATA_SIZE + 2  # of an event without data
 _MAX_LINES = 4096  # the size up to which the lines of an incomplete event remain as they are
 _LF, _CR = b"\n\r"  # integers, which are found several times as fast as b"\r"
 
@@ -41,6 +42,7 @@ class EventDecoder:
         "_buffer",
         "_is_over",
         "_lines",
+        "bytes_left",
         "fault",
         "unread_line",
     )
@@ -48,6 +50,11 @@ class EventDecoder:
     def __init__(self) -> None:
         self.fault: ProtocolError | None = None
         """Set after an event that was too large; no event follows it."""
+        self.bytes_left = MAX_EVENT_BYTES
+        """How many bytes `decode_single` still takes, at most as many as an event may have.
+
+        The parser sets it, since it has to check the size of what it keeps from time to time.
+        """
         self.unread_line = b""
         """The first line that is no field and no comment, such as plain text; empty if none was."""
         # The lines since the last blank line that earlier calls have read, and the bytes behind
@@ -74,16 +81,17 @@ class EventDecoder:
         Nearly every read of a stream is. Otherwise returns ``b""`` and changes nothing; pass the
         bytes to `feed` then.
         """
-        end = len(data) - 2
+        size = len(data)
         if (
-            data.find(_LF) == end
+            data.find(_LF) == size - 2
             and _CR not in data
             and data[-1] == _LF
-            and data[:6] == _DATA
-            and _DATA_SIZE < end < MAX_EVENT_BYTES
+            and data.startswith(_DATA)
+            and _MIN_SIZE < size < self.bytes_left
             and self._at_boundary
         ):
-            return data[6:end]
+            self.bytes_left -= size
+            return data[6:-2]
         return b""
 
     def close(self) -> list[bytes]:

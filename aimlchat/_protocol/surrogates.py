@@ -11,6 +11,7 @@ __all__ = ["SurrogateMender", "mend_surrogates"]
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _FIRST_HALVES = ("\ud800", "\udbff")
+_MAX_PENDING = 10_000  # texts; a stream may have as many choices, and tool calls
 _REPLACEMENT = "\ufffd"
 _Key = tuple[int, str]  # the index of the choice, and which of its texts
 
@@ -38,7 +39,7 @@ class SurrogateMender:
             return text
         text = first + text
         low, high = _FIRST_HALVES
-        if text and low <= text[-1] <= high:
+        if text and low <= text[-1] <= high and len(self.pending) < _MAX_PENDING:
             self.pending[key] = text[-1]
             text = text[:-1]
         return mend_surrogates(text)

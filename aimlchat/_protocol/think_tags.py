@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 
+from .kept_size import TextPieces
+
 __all__ = ["ThinkTagSplitter", "may_use_tags"]
 
 _OPENING = "<think>"
@@ -40,7 +42,7 @@ class ThinkTagSplitter:
     def __init__(self) -> None:
         self._state = _START
         self._tag = ""  # what may be the beginning of a tag
-        self._space: list[str] = []  # the white space before it, which is dropped or returned
+        self._space = TextPieces()  # the white space before it, which is dropped or returned
         self._has_reasoning = False  # whether any reasoning has been returned
 
     def feed(self, text: str) -> tuple[str, str]:
@@ -73,13 +75,17 @@ class ThinkTagSplitter:
             return "", self._take_space() + rest
         return "", "" if rest == _CLOSING else rest
 
+    def measure(self) -> int:
+        """Return the size of the white space that is buffered, in bytes."""
+        return self._space.measure()
+
     def _read_start(self, text: str) -> str:
         """Look for the opening tag; return the text still to be read, ``""`` while undecided."""
         start = text.lstrip()
         self._space.append(text[: len(text) - len(start)])
         if start.startswith(_OPENING):
             self._state = _REASONING
-            self._space.clear()
+            self._space = TextPieces()
             return start[len(_OPENING) :]
         if _OPENING.startswith(start):
             self._tag = start
@@ -93,7 +99,7 @@ class ThinkTagSplitter:
         if end < 0:
             return self._strip_reasoning(self._buffer_tag(text)), ""
         reasoning = self._strip_reasoning(text[:end])
-        self._space.clear()
+        self._space = TextPieces()
         self._state = _GAP
         return reasoning, text[end + len(_CLOSING) :]
 
@@ -118,8 +124,7 @@ class ThinkTagSplitter:
         return text[:start]
 
     def _take_space(self) -> str:
-        space = "".join(self._space)
-        self._space.clear()
+        space, self._space = "".join(self._space), TextPieces()
         return space
 
 

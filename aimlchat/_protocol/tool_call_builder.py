@@ -13,6 +13,8 @@ from typing import Any
 from aimlchat.content import ToolCall
 from aimlchat.errors import ProtocolError
 
+from .kept_size import TextPieces, check_parts, measure_json
+
 __all__ = ["ToolCallBuilder", "ToolCallIds", "opens_object"]
 
 _JSON_MARK = re.compile(r'["\\{}\[\]]')
@@ -35,9 +37,10 @@ _MERGED_DEPTH = 8
 class ToolCallIds:
     """The ids of the calls of one completion, each of which belongs to one call."""
 
-    __slots__ = ("_counts", "_used")
+    __slots__ = ("_calls", "_counts", "_used")
 
     def __init__(self) -> None:
+        self._calls = 0
         self._used: set[str] = set()
         self._counts: dict[str, int] = {}
 
@@ -46,6 +49,11 @@ class ToolCallIds:
         ids = ToolCallIds()
         ids._used, ids._counts = self._used.copy(), self._counts.copy()
         return ids
+
+    def count_call(self) -> None:
+        """Count a call of the completion. Raises `ProtocolError` if there are too many."""
+        self._calls += 1
+        check_parts(self._calls, "tool calls")
 
     def claim(self, id_: str) -> str:
         """Return this id, or ``<id>_<n>`` if another call already has it."""
@@ -63,6 +71,7 @@ class ToolCallBuilder:
     __slots__ = (
         "arguments",
         "extra",
+        "extra_size",
         "id",
         "index",
         "length",
@@ -80,12 +89,22 @@ class ToolCallBuilder:
         self.wire_id: str | None = None
         self.type = "function"
         self.name: str | None = None
-        self.arguments: list[str] = []  # those that were handed out as deltas
+        self.arguments = TextPieces()  # those that were handed out as deltas
         self.placeholder = ""  # arguments without any, which are the only ones so far
         self.nesting: _Nesting | None = None  # None until it is needed
         self.scanned = 0  # how many fragments of the arguments `nesting` has read
         self.length = 0  # of these fragments together
         self.extra: dict[str, Any] | None = None
+        self.extra_size = 0
+
+    def measure(self) -> int:
+        """Return the size of the arguments, the unknown keys and a long name, in bytes."""
+        if self.nesting is not None:
+            self.nesting.feed("".join(self.arguments[self.scanned :]))
+        size = self.arguments.measure() + len(self.placeholder) + self.extra_size
+        if self.nesting is not None:
+            self.scanned = len(self.arguments)
+        return size + (len(self.name) if self.name and len(self.name) > _MAX_NAME else 0)
 
     @property
     def has_arguments(self) -> bool:
@@ -159,6 +178,7 @@ class ToolCallBuilder:
         """Take unknown keys of a fragment; those of a later one win, null replaces nothing."""
         if self.extra is None:
             self.extra = {}
+        self.extra_size += measure_json(extra)
         _merge(self.extra, extra, _MERGED_DEPTH)
 
     def release(self) -> str:

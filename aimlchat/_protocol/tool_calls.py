@@ -8,10 +8,11 @@ in pieces.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from aimlchat.completions import ToolCallDelta
 
+from .kept_size import MAX_PARTS
 from .tool_call_builder import ToolCallBuilder, opens_object
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["ToolCallAssembler"]
 
 _MAY_OPEN_OBJECT = "{ \t\r\n"
+_MAX_SHORT_ID = 256
+_K = TypeVar("_K")
 
 
 class ToolCallAssembler:
@@ -32,7 +35,7 @@ class ToolCallAssembler:
         ids: the ids of all calls of the completion.
     """
 
-    __slots__ = ("_by_id", "_by_wire_index", "_calls", "_ids")
+    __slots__ = ("_by_id", "_by_wire_index", "_calls", "_ids", "_long_ids")
 
     def __init__(self, ids: ToolCallIds) -> None:
         self._ids = ids
@@ -40,6 +43,11 @@ class ToolCallAssembler:
         # The last call of each index of the wire, and under None the last call of all.
         self._by_wire_index: dict[int | None, ToolCallBuilder] = {}
         self._by_id: dict[str, ToolCallBuilder] = {}
+        self._long_ids = 0  # the size of ids that are long: some gateways put signatures into them
+
+    def measure(self) -> int:
+        """Return the size of the calls in bytes: arguments, unknown keys, long ids and names."""
+        return self._long_ids + sum(call.measure() for call in self._calls)
 
     def add(
         self, fragment: ToolCallFragment, choice: int, *, is_whole: bool = False
@@ -74,13 +82,16 @@ class ToolCallAssembler:
         if call is None:
             if not (id_ or name or text):
                 return None
+            self._ids.count_call()
             call = ToolCallBuilder(len(self._calls))
             self._calls.append(call)
             self._by_wire_index[None] = call
         if fragment.index is not None:
-            self._by_wire_index[fragment.index] = call
+            _remember(self._by_wire_index, fragment.index, call)
         if id_:
-            self._by_id[id_] = call
+            if id_ not in self._by_id:
+                self._long_ids += len(id_) if len(id_) > _MAX_SHORT_ID else 0
+            _remember(self._by_id, id_, call)
             if call.id is None:
                 call.wire_id, call.id = id_, self._ids.claim(id_)
         call.type = type_ or call.type
@@ -134,6 +145,12 @@ class ToolCallAssembler:
         if call is None or _begins_call(call, index, id_, name, text):
             return None
         return call
+
+
+def _remember(calls: dict[_K, ToolCallBuilder], key: _K, call: ToolCallBuilder) -> None:
+    """Keep a call under a key, unless there are too many: a server may send a new one each time."""
+    if key in calls or len(calls) < MAX_PARTS:
+        calls[key] = call
 
 
 def _begins_call(

@@ -19,7 +19,7 @@ from aimlchat.batch import (
     run_on_server,
 )
 from aimlchat.batch.output import is_stream
-from aimlchat.policies import Timeouts
+from aimlchat.policies import Limits, Timeouts
 
 from .batch_report import describe_outcome
 from .errors import CommandError, CommandInputError, join_notes
@@ -40,6 +40,8 @@ _STANDARD_STREAM = "-"
 _DEFAULT_CONCURRENCY = 32
 # For one call with all its attempts: a gateway that only sends pings must not stall a batch.
 _CALL_DEADLINE_SECONDS = 3600.0
+# All results of a batch are one response: 10,000 of them, which were paid for.
+_SERVER_SIDE_LIMITS = Limits(max_answer_bytes=512 * 2**20)
 
 
 def _parse_concurrency(value: str) -> int | Literal["auto"]:
@@ -217,7 +219,8 @@ def command(
 
 async def _run(upstream: Upstream, job: BatchJob, *, quiet: bool) -> Summary:
     progress = ProgressDisplay(quiet=quiet)
-    async with upstream.open_session() as session:
+    limits = _SERVER_SIDE_LIMITS if job.server_side else None
+    async with upstream.open_session(limits=limits) as session:
         try:
             progress.latest = summary = await job.run(session, progress)
         except asyncio.CancelledError as cancellation:

@@ -17,6 +17,8 @@ from .errors import CommandInputError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from aimlchat.policies import Limits
+
 __all__ = ["Upstream", "upstream_options"]
 
 C = TypeVar("C", bound="Callable[..., Any]")
@@ -69,11 +71,13 @@ class Upstream:
             raise CommandInputError(msg, advice)
 
     @asynccontextmanager
-    async def open_session(self, *, with_key: bool = True) -> AsyncIterator[ChatSession]:
+    async def open_session(
+        self, *, with_key: bool = True, limits: Limits | None = None
+    ) -> AsyncIterator[ChatSession]:
         """Open a session to this server; ``with_key=False`` is for endpoints that need no key."""
         if not self.emulator:
             key = None if with_key else _PLACEHOLDER_KEY
-            async with ChatSession(key, base_url=self.base_url) as session:
+            async with ChatSession(key, base_url=self.base_url, limits=limits) as session:
                 yield session
             return
         async with (

@@ -19,11 +19,11 @@ from aimlchat import (
     RetryPolicy,
     ServerError,
 )
-from aimlchat._client.content_coding import BodyDecoder, find_decoder
+from aimlchat._client.content_coding import MAX_READ_BYTES, BodyDecoder, find_decoder
 from aimlchat.session import endpoints_of
 
 MIB = 1024 * 1024
-KIB_64 = 64 * 1024
+PIECE = MAX_READ_BYTES
 WHOLE = b'{"choices": [{"message": {"content": "ok"}, "finish_reason": "stop"}]}'
 EVENTS = content("a") + content("b") + content("", '"stop"')
 REFUSAL = b'{"error": {"message": "Slow down there."}}'
@@ -309,14 +309,28 @@ def test_any_split_gives_the_same_bytes(coding, encode, size):
     assert decoder.fault is None
 
 
-def test_a_piece_has_at_most_64_kib():
+def test_a_piece_has_at_most_32_kib():
     decoder = BodyDecoder("gzip")
-    decoder.feed(gzip.compress(b"x" * 3 * KIB_64))
-    assert [len(decoder.take()) for _ in range(4)] == [KIB_64, KIB_64, KIB_64, 0]
+    decoder.feed(gzip.compress(b"x" * 3 * PIECE))
+    assert [len(decoder.take()) for _ in range(4)] == [
+        PIECE,
+        PIECE,
+        PIECE,
+        0,
+    ]
     assert not decoder.has_more
 
 
-@pytest.mark.parametrize("size", [KIB_64 - 1, KIB_64, KIB_64 + 1, KIB_64 + 100, KIB_64 * 2 + 258])
+@pytest.mark.parametrize(
+    "size",
+    [
+        PIECE - 1,
+        PIECE,
+        PIECE + 1,
+        PIECE + 100,
+        PIECE * 2 + 258,
+    ],
+)
 @pytest.mark.parametrize(("coding", "encode"), [CODINGS[0], *CODINGS[3:5]])
 def test_the_end_of_a_body_is_decoded_wherever_its_last_piece_begins(coding, encode, size):
     decoder, decoded = BodyDecoder(coding), b""

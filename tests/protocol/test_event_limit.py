@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from soak import examples
 
 from aimlchat import AIMLChatError, ProtocolError, StreamParser
-from aimlchat._protocol import parser as parser_module
-from aimlchat._protocol import sse
+from aimlchat._protocol import kept_size, sse
 from aimlchat._protocol.sse import EventDecoder
 
 LIMIT = 2**12  # in place of 16 MiB, so that reads of one byte do not take minutes
@@ -101,7 +100,8 @@ def test_short_lines_without_data_take_no_memory_whatever_stands_before_them():
 
 def read_all(pieces):
     """Return the deltas, and how the stream ended."""
-    parser = StreamParser("gpt-4o")
+    # How often the size is checked is cached for each limit, so this one is used only here.
+    parser = StreamParser("gpt-4o", max_answer_bytes=123)
     deltas = []
     try:
         for piece in pieces:
@@ -142,7 +142,8 @@ def test_any_split_gives_the_same_result_at_the_limit(body, positions):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sse, "MAX_EVENT_BYTES", 60)
         patch.setattr(sse, "_MAX_LINES", 20)
-        patch.setattr(parser_module, "MAX_EVENT_BYTES", 60)
+        patch.setattr(kept_size, "_MIN_CHECK_BYTES", 50)
+        patch.setattr(kept_size, "_MAX_CHECK_BYTES", 50)
         whole = read_all([body])
         assert read_all([body[i : i + 1] for i in range(len(body))]) == whole
         assert read_all(pieces) == whole
@@ -150,7 +151,7 @@ def test_any_split_gives_the_same_result_at_the_limit(body, positions):
 
 @pytest.mark.parametrize("first", [b"", b'{"x":1}\n', b"data: {}\n\n", b": c\n\n"])
 def test_a_body_of_any_kind_is_limited(first):
-    parser = StreamParser()
+    parser = StreamParser(max_answer_bytes=16 * 2**20)
     parser.feed(first)
     for _ in range(17):
         parser.feed(b'{"x": "' + b"y" * 2**20) if not parser.fault else None
