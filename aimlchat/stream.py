@@ -127,7 +127,7 @@ class DeltaStream:
                     data = failure = None  # they may quote the key, and a traceback shows locals
                     await self._retry_or_fail(fault, opened)
                 elif not self._ready and len(data) >= MAX_READ_BYTES:
-                    await asyncio.sleep(0)  # a flood without a delta does not stop the event loop
+                    await self._call.timers.let_others_run(self._tail_end)
             except BaseException as error:
                 if not self._end_with(error):
                     raise

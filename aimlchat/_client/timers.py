@@ -292,6 +292,15 @@ class CallTimers:
         self._token_due = _NEVER
         self._run(self.start + until)
 
+    async def let_others_run(self, until: float | None) -> None:
+        """Let other tasks run, and timeouts expire, between two reads of a flood without tokens.
+
+        ``until`` is that of `start_tail_read`, None before the tail. Cancelling is safe.
+        """
+        self._run(min(self._token_due, _due_at(self.start, until)))
+        await asyncio.sleep(0)
+        self.pause()
+
     # --- the end ------------------------------------------------------------------------------
 
     def stop(self) -> None:
