@@ -185,13 +185,21 @@ class Broadcast:
         return SSEEvents(follower, follower, heartbeat)
 
     async def stop(self) -> None:
-        """Close the upstream connection; every page keeps what it has and is sent ``abort``."""
+        """Close the upstream connection; every page keeps what it has and is sent ``abort``.
+
+        Cancelling is safe: the answer is stopped all the same.
+        """
         await self._pump.stop()
 
     async def aclose(self) -> None:
-        """Stop the answer and end the broadcast at once, without a grace period. Safe to repeat."""
-        await self._pump.stop()
-        self._expire()
+        """Stop the answer and end the broadcast at once, without a grace period.
+
+        Safe to repeat, and to cancel: both happen all the same.
+        """
+        try:
+            await self._pump.stop()
+        finally:
+            self._expire()
 
     def _check_not_over(self) -> None:
         if self._is_over:

@@ -45,6 +45,7 @@ class Pump:
         self._sink = sink
         self._framer = Framer()
         self._error: Exception | None = None
+        self._stopping: asyncio.Task[None] | None = None
         self.task: asyncio.Task[None] | None = None
 
     def start(self) -> asyncio.Task[None]:
@@ -54,34 +55,28 @@ class Pump:
         return self.task
 
     async def stop(self) -> None:
-        """Close the stream at a page's request, and end the sink with an `abort` frame.
+        """Close the stream at a page's request, and end the sink with one `abort` frame.
 
-        After the end of the stream this changes nothing.
+        After the end of the stream this changes nothing. Cancelling is safe: the page that stops an
+        answer may disconnect at once, and the sink has to end for the other pages all the same.
         """
-        if not await self.close():
-            return
-        # The task was cancelled, but if the sink was slow, the stream may have ended before that.
-        try:
-            last_frames = self._framer.finish(self.stream.completion)
-        except RuntimeError:  # the stream had not ended
-            last_frames = self._framer.stop()
-        except AIMLChatError as error:
-            last_frames = self._framer.fail(error)
-        await self._sink.end(last_frames)
+        if self._stopping is None and self.task is not None and not self.task.done():
+            self._stopping = asyncio.create_task(self._stop(self.task), name="aimlchat.relay stop")
+        if self._stopping is not None:
+            await asyncio.shield(self._stopping)
 
     def cancel(self) -> None:
         """Cancel the task, which closes the upstream connection; safe to repeat."""
         if self.task is not None:
             self.task.cancel()
 
-    async def close(self) -> bool:
-        """Close the upstream connection and wait for the task; return whether it was cancelled."""
-        task = self.task
-        if task is None or task.done():
-            return False
-        self.cancel()
-        await asyncio.wait({task})
-        return task.cancelled()
+    async def close(self) -> None:
+        """Close the upstream connection and wait for the tasks of the pump."""
+        if self.task is not None and not self.task.done():
+            self.task.cancel()
+            await asyncio.wait({self.task})
+        if self._stopping is not None and not self._stopping.done():
+            await asyncio.wait({self._stopping})
 
     @property
     def has_overflowed(self) -> bool:
@@ -99,6 +94,20 @@ class Pump:
             return self.stream.completion
         except RuntimeError:  # the stream was closed before its end
             return self.stream.partial
+
+    async def _stop(self, task: asyncio.Task[None]) -> None:
+        task.cancel()
+        await asyncio.wait({task})
+        if not task.cancelled():
+            return
+        # The task was cancelled, but if the sink was slow, the stream may have ended before that.
+        try:
+            last_frames = self._framer.finish(self.stream.completion)
+        except RuntimeError:  # the stream had not ended
+            last_frames = self._framer.stop()
+        except AIMLChatError as error:
+            last_frames = self._framer.fail(error)
+        await self._sink.end(last_frames)
 
     async def _run(self) -> None:
         sink, framer = self._sink, self._framer

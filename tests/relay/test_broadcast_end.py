@@ -127,3 +127,40 @@ async def test_an_error_in_the_hook_is_logged(session, caplog):
     await broadcast.aclose()
 
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+@pytest.mark.parametrize("end", [Broadcast.stop, Broadcast.aclose])
+async def test_every_page_is_sent_abort_although_the_end_is_cancelled_at_once(
+    upstream, upstream_session, make_page, event_timeout, end
+):
+    upstream.opening = ("One",)
+    broadcast, page = Broadcast(upstream_session.stream("Go")), make_page()
+    following = asyncio.create_task(broadcast.relay(page))
+    await page.has_received("One")
+
+    # So does a page that sends "stop" and disconnects.
+    ending = asyncio.create_task(end(broadcast))
+    await asyncio.sleep(0)
+    ending.cancel()
+
+    async with event_timeout():
+        assert (await following).text == "One"
+        await upstream.closed.wait()
+    assert page.frames[-1]["type"] == "abort"
+    assert broadcast.is_over is (end is Broadcast.aclose)
+
+
+async def test_two_pages_that_stop_an_answer_at_once_are_sent_one_abort(
+    upstream, upstream_session, make_page
+):
+    upstream.opening = ("One",)
+    broadcast, page, late_page = Broadcast(upstream_session.stream("Go")), make_page(), make_page()
+    following = asyncio.create_task(broadcast.relay(page))
+    await page.has_received("One")
+
+    await asyncio.gather(broadcast.stop(), broadcast.stop())
+
+    await following
+    await broadcast.relay(late_page)
+    for frames in (page.frames, late_page.frames):
+        assert [frame["type"] for frame in frames].count("abort") == 1
