@@ -73,8 +73,8 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def soak(session: nox.Session) -> None:
-    """Run the tests that take long: crowds, chaos, kills, all cuts, many examples."""
-    session.install(".[cli]", *group("tests"))
+    """Run the tests that take long: crowds, chaos, attacks, kills, all cuts, many examples."""
+    session.install(".[cli,speed]", *group("tests"))
     session.run("pytest", *session.posargs, env={"AIMLCHAT_SOAK": "1"})
 
 

@@ -2,6 +2,7 @@
 
 ``nox -s soak`` sets ``AIMLCHAT_SOAK``. It runs the tests that are marked ``soak``, those that are
 marked ``sampled``, and those of Hypothesis; `tests/conftest.py` selects them.
+``AIMLCHAT_SEED``, 0 by default, is the seed of the attacks that draw their cases at random.
 """
 
 import os
@@ -10,6 +11,7 @@ import random
 from hypothesis import settings
 
 IS_SOAK = bool(os.environ.get("AIMLCHAT_SOAK"))
+SEED = int(os.environ.get("AIMLCHAT_SEED", "0"))
 _SHARE = 10  # an ordinary run tries one example in this many
 _FEWEST = 20
 
