@@ -32,7 +32,8 @@ ODD_VALUES = [None, True, False, 0, -1, 1, 7, 2**63, 10**400, 1e308, float("inf"
               {"text": "t"}, [{"type": "text", "text": "t"}], _nest(70), "{", "}", '{"a":1}',
               "stop", "error", {"message": "boom", "code": 529}]  # fmt: skip
 ODD_EVENTS = [b"[DONE]", b"null", b"{}", b"[]", b"junk", b"", b"<html>",
-              b'{"error":{"message":"m"}}', b'{"choices":', b"[" * 3000, b'{"x":' * 300 + b"1" + b"}" * 300, b"\xff\xfe", b"7",
+              b'{"error":{"message":"m"}}', b'{"choices":', b"[" * 3000,
+              b'{"x":' * 300 + b"1" + b"}" * 300, b"\xff\xfe", b"7",
               b'{"choices":[{"index":0,"delta":{"content":"\\ud83e"}}]}', b'{"a":1e999}',
               b'{"choices":[{"index":' + b"9" * 5000 + b',"delta":{"content":"n"}}]}']  # fmt: skip
 ODD_BYTES = [b"\n", b"\r", b"\r\n", b"\n\n", b"\0", b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf", b'"',
