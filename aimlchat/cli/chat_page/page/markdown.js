@@ -29,6 +29,14 @@ const markdown = new marked.Marked({
     image: ({ href, text }) => `<a href="${escapeHtml(href)}">${escapeHtml(text || href)}</a>`,
     checkbox: ({ checked }) => (checked ? '☑ ' : '☐ '),
   },
+  tokenizer: {
+    // Behind an open <script>, <pre>, <code> or <kbd>, marked takes all text for HTML that is
+    // escaped already. Returning false leaves the rest to marked.
+    inlineText() {
+      this.lexer.state.inRawBlock = false;
+      return false;
+    },
+  },
 });
 
 DOMPurify.addHook('afterSanitizeAttributes', node => {

@@ -60,6 +60,17 @@ def test_nothing_in_an_answer_runs_or_loads(chat, aimlchat_emulator, part):
     assert not [request.path for request in aimlchat_emulator.requests if "steal" in request.path]
 
 
+def test_html_behind_an_open_tag_is_shown_as_text(chat, aimlchat_emulator):
+    # No HTML for Markdown, because of the second "=", but HTML for a browser.
+    hostile = "<img src=x onerror=window.hacked=1>"
+    tags = ["script", "pre", "code", "kbd"]
+    aimlchat_emulator.reply("\n\n".join(f"Write <{tag}> and {hostile} &lt;" for tag in tags))
+    chat.ask("How?")
+    chat.wait_for_state("done")
+
+    assert chat.find(".answer").text.count(f" and {hostile} <") == len(tags)
+
+
 def test_the_sanitizer_alone_removes_scripts_and_handlers(chat):
     clean = chat.run_script(
         """
