@@ -191,7 +191,10 @@ def _frame(rng, chunks, *, is_right) -> bytes:
     for text in texts:
         if rng.random() < 0.1:
             body += rng.choice((b": ping\n\n", b"event: ping\n\n", b"data:\n\n", b"id: 1\n"))
-        lines = [b"data: " + text]
+        if not is_right and rng.random() < 0.02:
+            body += rng.choice((b"event: error\n", b"error: boom\n\n", b"boom\n", b"boom\n\n"))
+        field = b"data: " if is_right or rng.random() < 0.97 else b""
+        lines = [field + text]
         if text.startswith(b'{"id"') and rng.random() < 0.1:
             head, comma, tail = text.partition(b",")
             lines = [b"data: " + head + comma, b"data:" + tail]
