@@ -13,7 +13,7 @@ import aimlchat
 from aimlchat.emulator import Emulator
 
 CALLS = 5000  # on each of the event loops
-GUARD = 240  # seconds; only ends a storm that hangs
+GUARD = 600  # seconds; only ends a storm that hangs
 SCRIPT = Path(__file__).parent.parent / "support" / "cancel_storm.py"
 
 

@@ -6,9 +6,11 @@ prints one line of JSON: how the calls ended, and what was left behind when all 
 """
 
 import asyncio
+import asyncio.constants
 import collections
 import gc
 import json
+import linecache
 import random
 import sys
 import time
@@ -293,6 +295,9 @@ def main():
         import uvloop  # noqa: PLC0415 - it is an extra
 
         factory = uvloop.new_event_loop
+    # Most of the time would go into the tracebacks that asyncio notes in its debug mode.
+    asyncio.constants.DEBUG_STACK_DEPTH = 2
+    linecache.checkcache = lambda _=None: None
     start = time.perf_counter()
     with asyncio.Runner(loop_factory=factory, debug=True) as runner:
         left = runner.run(storm.run())
