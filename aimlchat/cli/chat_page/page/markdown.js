@@ -30,7 +30,7 @@ const markdown = new marked.Marked({
     checkbox: ({ checked }) => (checked ? '☑ ' : '☐ '),
   },
   tokenizer: {
-    // Behind an open <script>, <pre>, <code> or <kbd>, marked takes all text for HTML that is
+    // Behind an open script, pre, code or kbd element, marked takes all text for HTML that is
     // escaped already. Returning false leaves the rest to marked.
     inlineText() {
       this.lexer.state.inRawBlock = false;
