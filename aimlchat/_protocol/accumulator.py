@@ -53,7 +53,7 @@ class Accumulator:
         self._last_index = -1  # the index of the choice that began last, as the server sent it
         self._unfinished = 0
         self._mender = SurrogateMender()
-        self._call_ids = ToolCallIds()
+        self._call_ids: ToolCallIds | None = None  # most streams have no tool call
         self._id = ""
         self._model = ""
         self._created: int | None = None
@@ -177,7 +177,7 @@ class Accumulator:
             **fields: the fields of `Completion` that are not in the body. The cost is read from
                 ``headers`` if no chunk has it.
         """
-        ids = self._call_ids.copy()
+        ids = ToolCallIds() if self._call_ids is None else self._call_ids.copy()
         return Completion(
             choices=tuple(
                 self._choices[index].build(ids, complete=complete)
@@ -291,6 +291,8 @@ class Accumulator:
         self, message: ChunkMessage, builder: ChoiceBuilder, deltas: list[Delta]
     ) -> None:
         if builder.tool_calls is None:
+            if self._call_ids is None:
+                self._call_ids = ToolCallIds()
             builder.tool_calls = ToolCallAssembler(self._call_ids)
         # A server that sends both repeats the call under its old name.
         fragments = message.tool_calls or [
