@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
 from aimlchat._protocol.api_errors import error_from_response
-from aimlchat._protocol.retry_after import find_retry_after
 from aimlchat._protocol.whole import parse_completion
 from aimlchat.errors import (
     AIMLChatError,
@@ -20,7 +19,6 @@ from aimlchat.errors import (
 from .attempts import AttemptLog
 from .hooks import logs_calls, report_call, report_retry
 from .prepare import PreparedRequest
-from .redaction import redact
 from .response import OpenResponse, Response
 from .retry import is_retryable
 from .tally import count_tokens
@@ -226,6 +224,10 @@ class Call:
     def read_headers(self, error: AIMLChatError, opened: OpenResponse) -> None:
         """Add what the headers of a response say to an error that was in its body."""
         if isinstance(error, APIError):
+            from aimlchat._protocol.retry_after import (  # noqa: PLC0415 - few responses do that
+                find_retry_after,
+            )
+
             headers, now = opened.response.headers, self._context.scheduler.clock.wall_time()
             error.inference_id = headers.get("x-inference-id")
             in_body = {"retry_after": error.retry_after}
@@ -238,6 +240,8 @@ class Call:
 
     def redact(self, error: AIMLChatError) -> None:
         """Replace the secrets of this call in an error."""
+        from .redaction import redact  # noqa: PLC0415 - most calls do not fail
+
         context = self._context
         redact(error, (context.api_key, *context.transport.secrets), self._request.headers)
 

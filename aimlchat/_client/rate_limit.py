@@ -6,11 +6,10 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
-from .pacing import Pacer
-
 if TYPE_CHECKING:
     from aimlchat.policies import Limits
 
+    from .pacing import Pacer
     from .timers import Clock
 
 __all__ = ["RateLimiter", "Reservation", "Slot"]
@@ -140,6 +139,8 @@ class RateLimiter:
         """Return what paces the attempts of runs with this model."""
         self._enter_loop()
         if (pacer := self._pacers.get(model)) is None:
+            from .pacing import Pacer  # noqa: PLC0415 - only runs of many calls need it
+
             pacer = self._pacers[model] = Pacer(self._clock)
         return pacer
 

@@ -26,7 +26,6 @@ from .content_coding import ACCEPTED_CODINGS
 from .credentials import HEADER_NAMES, mask_headers, override_headers
 from .fork import keep_from_children, renew_in_child
 from .proxy import Proxy, parse_proxy, proxy_from_environment
-from .redaction import secrets_of_headers
 from .response import Response
 
 if TYPE_CHECKING:
@@ -92,6 +91,8 @@ class Transport:
             self._use_proxy(parse_proxy(proxy))
         self._borrowed = http
         if http is not None:
+            from .redaction import secrets_of_headers  # noqa: PLC0415 - few sessions borrow one
+
             self.secrets += tuple(secrets_of_headers(mask_headers(http.headers) or {}))
             # The borrowed session may have other settings, and a user agent of its own.
             self._settings |= _SETTINGS

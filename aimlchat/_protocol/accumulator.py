@@ -20,8 +20,6 @@ from .message_chunks import has_content
 from .metadata import has_tokens, merge_usage, parse_cost, parse_usage
 from .surrogates import SurrogateMender
 from .think_tags import ThinkTagSplitter, may_use_tags
-from .tool_call_builder import ToolCallIds
-from .tool_calls import ToolCallAssembler
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from aimlchat.completions import Cost, Delta
 
     from .chunks import Chunk, ChunkChoice, FunctionFragment, PlainChunk
+    from .tool_call_builder import ToolCallIds
 
 __all__ = ["Accumulator"]
 
@@ -177,7 +176,7 @@ class Accumulator:
             **fields: the fields of `Completion` that are not in the body. The cost is read from
                 ``headers`` if no chunk has it.
         """
-        ids = ToolCallIds() if self._call_ids is None else self._call_ids.copy()
+        ids = None if self._call_ids is None else self._call_ids.copy()
         return Completion(
             choices=tuple(
                 self._choices[index].build(ids, complete=complete)
@@ -291,6 +290,10 @@ class Accumulator:
         self, message: ChunkMessage, builder: ChoiceBuilder, deltas: list[Delta]
     ) -> None:
         if builder.tool_calls is None:
+            # Loaded here, since most programs need no tool calls.
+            from .tool_call_builder import ToolCallIds  # noqa: PLC0415
+            from .tool_calls import ToolCallAssembler  # noqa: PLC0415
+
             if self._call_ids is None:
                 self._call_ids = ToolCallIds()
             builder.tool_calls = ToolCallAssembler(self._call_ids)

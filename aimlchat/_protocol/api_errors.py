@@ -9,9 +9,7 @@ from aimlchat._json import decode_json
 from aimlchat._printable import CUT_MARK, shorten
 from aimlchat.errors import APIError, ProtocolError, error_for_status
 
-from .error_messages import find_message, iterate_objects, read_fields
-from .lenient import read_dict
-from .retry_after import find_retry_after, parse_retry_after
+from .lenient import read_dict, read_fields
 from .surrogates import mend_surrogates
 
 if TYPE_CHECKING:
@@ -22,7 +20,6 @@ __all__ = [
     "error_from_response",
     "is_error_body",
     "is_out_of_credits",
-    "parse_retry_after",
     "says_something",
 ]
 
@@ -156,6 +153,10 @@ def _build_error(
     *,
     unreadable: str = "",
 ) -> APIError:
+    # Loaded here, since most processes start more often than they meet an error.
+    from .error_messages import find_message  # noqa: PLC0415
+    from .retry_after import find_retry_after  # noqa: PLC0415
+
     message = find_message(body)
     retry_after = find_retry_after(status, body, message, headers, now)
     money_words = _ABOUT_MONEY if retry_after is None else _NO_CREDITS
@@ -181,6 +182,8 @@ def _build_error(
 
 def _is_about_money(body: Any, message: str, words: str) -> bool:
     """Return whether an error is about an empty account: by its innermost code, else by words."""
+    from .error_messages import iterate_objects  # noqa: PLC0415 - as in `_build_error`
+
     for fields in reversed(list(iterate_objects(body))):
         for key in ("code", "type", "reason", "errorcode"):
             code = fields.get(key)

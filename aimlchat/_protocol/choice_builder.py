@@ -90,13 +90,13 @@ class ChoiceBuilder:
         text = self.answer or self.reasoning or self.refusal
         return bool(text or self.tool_calls or self.audio or self.annotations or self.images)
 
-    def build(self, ids: ToolCallIds, *, complete: bool) -> Choice:
-        """Build the choice so far."""
+    def build(self, ids: ToolCallIds | None, *, complete: bool) -> Choice:
+        """Build the choice so far; ``ids`` is None if the completion has no tool call."""
         if self.logprobs or self.audio or self.annotations or self.images:
             prune([self.logprobs, self.audio, self.annotations, self.images])
         finish_reason = normalize_finish_reason(self.finish_reason)
         calls: tuple[ToolCall, ...] = ()
-        if self.tool_calls is not None:
+        if self.tool_calls is not None and ids is not None:
             calls = self.tool_calls.build(ids, complete=complete, finish_reason=finish_reason)
         return Choice(
             index=self.index,

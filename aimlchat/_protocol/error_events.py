@@ -12,8 +12,7 @@ from aimlchat.errors import ProtocolError
 
 from .api_errors import error_from_body, is_error_body, says_something
 from .chunks import FAILURE_REASON
-from .error_messages import read_fields
-from .lenient import read_dict, read_finish_reason, read_list
+from .lenient import read_dict, read_fields, read_finish_reason, read_list
 from .metadata import normalize_finish_reason
 
 if TYPE_CHECKING:

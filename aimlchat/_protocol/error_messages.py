@@ -7,10 +7,12 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+from .lenient import read_fields
 
-__all__ = ["find_message", "iterate_objects", "read_fields"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["find_message", "iterate_objects"]
 
 # A body may be wrapped in these, as JSend's is in ``data``. They come last, since that of a message
 # which helps may hold anything.
@@ -103,14 +105,6 @@ def iterate_objects(body: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
             yield from iterate_objects(item, depth + 1)
     elif isinstance(body, str) and (embedded := _split_embedded_json(body)):
         yield from iterate_objects(embedded[1], depth + 1)
-
-
-def read_fields(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the object with its keys in lower case and without ``_`` and ``-``.
-
-    The same key is ``message``, ``Message``, ``errorMessage`` and ``error_message`` elsewhere.
-    """
-    return {key.replace("_", "").replace("-", "").lower(): value for key, value in body.items()}
 
 
 def _find(body: Any, depth: int, *, is_field_map: bool = False) -> str:

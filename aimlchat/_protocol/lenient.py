@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aimlchat._json import decode_json
 from aimlchat._printable import excerpt
@@ -25,6 +25,9 @@ from .chunks import (
 )
 from .surrogates import mend_surrogates
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 __all__ = [
     "AMOUNT_BITS",
     "decode_object",
@@ -33,6 +36,7 @@ __all__ = [
     "read_amount",
     "read_count",
     "read_dict",
+    "read_fields",
     "read_finish_reason",
     "read_float",
     "read_int",
@@ -149,6 +153,14 @@ def read_dict(value: Any) -> dict[str, Any]:
 def read_list(value: Any) -> list[Any]:
     """Return the value if it is a JSON array, otherwise an empty one."""
     return value if isinstance(value, list) else []
+
+
+def read_fields(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the object with its keys in lower case and without ``_`` and ``-``.
+
+    The same key is ``message``, ``Message``, ``errorMessage`` and ``error_message`` elsewhere.
+    """
+    return {key.replace("_", "").replace("-", "").lower(): value for key, value in body.items()}
 
 
 def parse_chunk(body: dict[str, Any]) -> tuple[Chunk, dict[str, Any]]:

@@ -14,7 +14,7 @@ from aimlchat import (
     ServerError,
     Timeouts,
 )
-from aimlchat._protocol.api_errors import parse_retry_after
+from aimlchat._protocol.retry_after import parse_retry_after
 
 
 @pytest.fixture

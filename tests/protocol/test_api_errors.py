@@ -21,7 +21,8 @@ from aimlchat import (
     RateLimitError,
     ServerError,
 )
-from aimlchat._protocol.api_errors import error_from_response, parse_retry_after
+from aimlchat._protocol.api_errors import error_from_response
+from aimlchat._protocol.retry_after import parse_retry_after
 
 NOW = 1_750_000_000.0
 
