@@ -51,7 +51,7 @@ def decode_json(data: bytes) -> Any:
 def prune(value: Any) -> None:
     """Replace objects and arrays that are nested too deeply with None, as `decode_json` does.
 
-    This is for a JSON value that another decoder has read; it is changed in place.
+    This is for a JSON value that another decoder has read; the value itself is changed.
     """
     try:
         if not _is_too_deep(msgspec.json.encode(value)):  # in C, unlike the loops below

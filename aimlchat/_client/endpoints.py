@@ -58,7 +58,7 @@ class Endpoints:
         """Send JSON, with the key, and return the body of the response.
 
         With ``once`` it is never sent a second time, whatever happens: not by the retry policy,
-        and not on a new connection in place of a stale one. Raises an `AIMLChatError`. Cancelling
+        and not on a new connection instead of a stale one. Raises an `AIMLChatError`. Cancelling
         closes the connection.
         """
         spec = EndpointSpec(

@@ -88,7 +88,7 @@ def _split(url: URL) -> Proxy:
     except UnicodeEncodeError:
         data = credentials.encode("utf-8", "surrogatepass")
     token = base64.b64encode(data).decode()
-    # A name alone is a token that some proxies take in place of name and password.
+    # A name alone is a token that some proxies take instead of name and password.
     raw = (url.raw_password, password) if password else (url.raw_user, user)
     return Proxy(
         shown_url,

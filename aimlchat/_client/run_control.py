@@ -117,15 +117,15 @@ class Run:
         if self._is_ending:
             task.cancel()
 
-    async def wait_for_place(self) -> None:
-        """Wait while a limit that has decreased has no place for a request that was put back."""
+    async def wait_for_turn(self) -> None:
+        """Wait while a limit that has decreased has no slot for a request that was put back."""
         while self.in_flight >= self.concurrency.limit:
-            place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(place)
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
             try:
-                await place
+                await turn
             except asyncio.CancelledError:
-                if place.done() and not place.cancelled():
+                if turn.done() and not turn.cancelled():
                     self._wake_next()
                 raise
 
@@ -136,9 +136,9 @@ class Run:
 
     def _wake_next(self) -> None:
         while self._waiting:
-            place = self._waiting.popleft()
-            if not place.done():
-                place.set_result(None)
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
                 return
 
     def note_progress(self) -> None:
@@ -199,7 +199,7 @@ class RunCall:
         """Wait until the pace of the server allows another attempt; cancelling is safe."""
         self._pacer = pacer
         self._window, self._admitted_at = await pacer.enter()
-        await self._run.wait_for_place()
+        await self._run.wait_for_turn()
 
     def attempt_started(self) -> None:
         """Start timing here, since the wait in our own queue says nothing about the server."""

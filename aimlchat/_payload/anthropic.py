@@ -47,7 +47,7 @@ _ALTERNATIVES = {
     "response_format": "give a tool whose parameters are the schema and name it in tool_choice",
     "reasoning_effort": "give a budget in tokens, as in thinking=2048",
     "parallel_tool_calls": (
-        "in place of False give tool_choice={'type': 'auto', 'disable_parallel_tool_use': True}"
+        "instead of False give tool_choice={'type': 'auto', 'disable_parallel_tool_use': True}"
     ),
 }
 

@@ -119,7 +119,7 @@ class Chunk(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """One event of a stream, or the body of a whole completion, which has the same keys.
 
     The decoder rejects unknown top-level keys, so that the parser notices them and can keep them in
-    `Completion.raw`. It rejects an ``error`` in any place: only the lenient path reads those.
+    `Completion.raw`. It rejects an ``error`` anywhere: only the lenient path reads those.
     ``event`` and ``state`` are the envelope that Claude's streams
     had before 2026-02-13: the chunk proper is in ``event``, the token counts are in ``state``.
     """

@@ -262,7 +262,7 @@ def _parse_message(message: dict[str, Any]) -> ChunkMessage:
 
 
 def _wrap_object(value: Any) -> list[Any]:
-    """Return a copy of a JSON array; an object in place of the array counts as its only item."""
+    """Return a copy of a JSON array; an object instead of the array counts as its only item."""
     return [value] if isinstance(value, dict) else list(read_list(value))
 
 

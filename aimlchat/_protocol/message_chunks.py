@@ -33,7 +33,7 @@ def find_message(choice: ChunkChoice) -> ChunkMessage | None:
 class MessageReader:
     """Finds what is new in each message of one choice.
 
-    Some servers send messages in place of deltas, either piece by piece, or each with everything
+    Some servers send messages instead of deltas, either piece by piece, or each with everything
     so far. Others repeat at the end, as one message, what the deltas were.
 
     Args:

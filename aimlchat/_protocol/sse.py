@@ -58,8 +58,8 @@ class EventDecoder:
         self.unread_line = b""
         """The first line that is no field and no comment, such as plain text; empty if none was."""
         # The lines since the last blank line that earlier calls have read, and the bytes behind
-        # them, with the line feed before these. A bytearray grows in place, so that a large event
-        # in many pieces costs time linear in its size.
+        # them, with the line feed before these. A bytearray grows without a copy, so that a large
+        # event in many pieces costs time linear in its size.
         self._lines: EventLines | None = None
         self._buffer = bytearray()
         self._at_start = True

@@ -145,7 +145,7 @@ class ToolCallBuilder:
             return False
 
     def add_name(self, name: str) -> None:
-        """Take a name: a repeated one, a longer one in place of the name, or its next piece."""
+        """Take a name: a repeated one, a longer one instead of the name, or its next piece."""
         if self.name is None or name.startswith(self.name):
             self.name = name
         elif len(self.name) + len(name) <= _MAX_NAME:

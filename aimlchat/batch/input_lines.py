@@ -161,7 +161,7 @@ def parse_line(line: bytes, model: str) -> InputRequest:
     if "prompt" in value or "messages" in value:
         return _parse_prompt_line(value, model)
     if "params" in value:
-        msg = "the line has the form of Anthropic's batches; give `body` in place of `params`"
+        msg = "the line has the form of Anthropic's batches; give `body` instead of `params`"
     else:
         msg = "the line has neither a `body` (with `custom_id`) nor a `prompt` or `messages`"
     raise InvalidRequestError(msg)

@@ -85,7 +85,7 @@ def encode_server_result(
 ) -> ServerResult:
     """Return the line of a request in a batch on the server, whatever its result contains.
 
-    The body of a success is Anthropic's message as received. Anything else in place of the message
+    The body of a success is Anthropic's message as received. Anything else instead of the message
     may have been paid for as well: the line of that failure keeps it as its body.
     """
     if not isinstance(result, dict):

@@ -46,7 +46,7 @@ class Fault:
 
 @attrs.frozen
 class ErrorStatus(Fault):
-    """An HTTP error in place of the response; `Emulator.fail` documents the fields."""
+    """An HTTP error instead of the response; `Emulator.fail` documents the fields."""
 
     status: int = 500
     message: str | None = None

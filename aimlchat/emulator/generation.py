@@ -37,7 +37,7 @@ _CREDITS_PER_USD = 2_000_000
 
 @attrs.frozen
 class GeneratedCall:
-    """A tool call; `arguments` is JSON, or whatever text a script puts in its place."""
+    """A tool call; `arguments` is JSON, or whatever text a script puts there."""
 
     id: str
     name: str
@@ -72,7 +72,7 @@ class GeneratedChoice:
 
 @attrs.frozen
 class Usage:
-    """Numbers of tokens; `verbatim` is a mapping that a script sends in their place."""
+    """Numbers of tokens; `verbatim` is a mapping that a script sends instead."""
 
     prompt: int
     completion: int
