@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import msgspec
 
+from aimlchat._protocol.kept_size import TextPieces
 from aimlchat._protocol.surrogates import mend_surrogates
 from aimlchat.completions import AnswerDelta, ReasoningDelta, RefusalDelta, ToolCallDelta
 from aimlchat.errors import ProtocolError
@@ -43,6 +44,8 @@ DELTA_FIELDS = {
 # The longest text of a joined delta, in characters. The Python package `websockets` refuses a
 # message over 1 MiB, and a character takes up to four bytes.
 MAX_JOINED_LENGTH = 200_000
+# How many pieces of arguments are joined at a time: a string of its own costs about 50 bytes.
+_BLOCK_LENGTH = 512
 
 # The AI SDK ignores a transient data part that it does not know. A frame of an unknown type makes
 # it fail.
@@ -90,7 +93,16 @@ class _AnnouncedCall:
     """A tool call as the page knows it, by the id with which it was announced."""
 
     id: str = ""  # empty until it is announced
-    pending_arguments: list[str] = attrs.Factory(list)  # what arrived before the name
+    pending_arguments: TextPieces = attrs.Factory(TextPieces)  # what arrived before the name
+    unjoined_count: int = 0  # how many of these pieces have not been joined yet
+
+    def keep(self, text: str) -> None:
+        """Keep a piece of the arguments until the call is announced."""
+        self.pending_arguments.append(text)
+        self.unjoined_count += 1
+        if self.unjoined_count == _BLOCK_LENGTH:
+            self.pending_arguments.measure()  # which joins them
+            self.unjoined_count = 0
 
 
 class Framer:
@@ -170,7 +182,7 @@ class Framer:
         if not call.id:
             # `tool-input-start` needs the name, which may arrive in pieces before the arguments.
             if delta.name is None or not delta.text:
-                call.pending_arguments.append(delta.text)
+                call.keep(delta.text)
                 return frames
             frames += self._announce_tool_call(call, delta.index, delta.id, delta.name)
         if delta.text:
@@ -186,7 +198,7 @@ class Framer:
             {"type": "tool-input-start", "toolCallId": call.id, "toolName": name}
         ]
         arguments = "".join(call.pending_arguments)
-        call.pending_arguments.clear()
+        call.pending_arguments = TextPieces()
         for start in range(0, len(arguments), MAX_JOINED_LENGTH):
             text = arguments[start : start + MAX_JOINED_LENGTH]
             frames.append(_build_arguments_frame(call.id, text))

@@ -2,6 +2,7 @@
 
 import json
 import time
+import tracemalloc
 
 import pytest
 
@@ -294,3 +295,19 @@ def test_an_error_is_described_by_its_class_and_never_by_its_message(kind, code)
     assert data["data"]["code"] == code
     assert error["errorText"].endswith(".")
     assert "secret" not in f"{data}{error}"
+
+
+def test_arguments_that_wait_for_a_name_take_little_more_than_their_text():
+    framer = Framer()
+    tracemalloc.start()
+    try:
+        for number in range(20_000):
+            framer.feed(ToolCallDelta(f"{number:05d}", 0, 0, "c", None))
+        size, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    _, *frames = framer.feed(ToolCallDelta("end", 0, 0, "c", "f"))
+
+    assert size < 3 * 100_000
+    arguments = "".join(frame["inputTextDelta"] for frame in frames)
+    assert arguments == "".join(f"{number:05d}" for number in range(20_000)) + "end"
