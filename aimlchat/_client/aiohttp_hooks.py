@@ -29,6 +29,7 @@ __all__ = [
     "abandon_connection",
     "closed_future",
     "current_use",
+    "disable_repetition",
     "loop_of",
     "malformed_body_error",
     "request_class",
@@ -274,6 +275,15 @@ def loop_of(http: aiohttp.ClientSession) -> asyncio.AbstractEventLoop | None:
     """
     loop: asyncio.AbstractEventLoop | None = getattr(http, "_loop", None)
     return loop
+
+
+def disable_repetition(http: aiohttp.ClientSession) -> None:
+    """Stop a session from repeating a GET or DELETE by itself when its connection has died.
+
+    aiohttp repeats these without a word, however long the server has worked on them. Without this
+    name it goes on doing so.
+    """
+    http._retry_connection = False  # noqa: SLF001 - documented above
 
 
 def abandon(http: aiohttp.ClientSession) -> None:

@@ -233,6 +233,7 @@ class Transport:
             headers=request_class.session_headers,
             **_SETTINGS,
         )
+        aiohttp_hooks.disable_repetition(self._owned)
         return self._owned
 
     def _checked_borrowed(

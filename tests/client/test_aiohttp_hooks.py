@@ -58,6 +58,10 @@ class TestTheNamesExist:
             assert aiohttp_hooks.loop_of(http) is asyncio.get_running_loop()
             assert callable(http.connector._close)
 
+    async def test_the_switch_of_the_repetition_of_a_get(self):
+        async with aiohttp.ClientSession() as http:
+            assert http._retry_connection is True
+
     @pytest.mark.skipif(
         type(asyncio.get_event_loop_policy()).__module__ != "asyncio.unix_events",
         reason="other event loops read in another way",

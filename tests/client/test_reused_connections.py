@@ -107,6 +107,30 @@ async def test_the_creation_of_a_batch_is_never_sent_twice(clock):
     assert len(server.requests) == 2
 
 
+def test_a_get_on_a_reused_connection_that_dies_late_is_not_replaced():
+    async def work_then_close(_, writer):
+        if len(server.requests) > 1:
+            await asyncio.sleep(3)
+            writer.close()
+        else:
+            writer.write(RESPONSE)
+
+    async def send_two():
+        nonlocal server
+        async with (
+            serving(work_then_close) as server,
+            ChatSession("key", base_url=server.base_url, retry=RetryPolicy(attempts=1)) as session,
+        ):
+            await session.complete("One")
+            with pytest.raises(ConnectionFailedError):
+                await session.models()
+
+    server = None
+    run_in_virtual_time(send_two())
+
+    assert len(server.requests) == 2
+
+
 async def test_a_new_connection_that_dies_without_a_byte_is_not_replaced(clock):
     async with (
         serving(ClosesAtSecondRequest(answers=0)) as server,
