@@ -53,13 +53,20 @@ class Endpoints:
         return await self._read(spec, lambda data, _: parse_models(decode_json(data)))
 
     async def send(
-        self, method: str, path: str, body: bytes | None = None, *, once: bool = False
-    ) -> bytes:
-        """Send JSON, with the key, and return the body of the response.
+        self,
+        method: str,
+        path: str,
+        parse: Callable[[bytes], _T],
+        body: bytes | None = None,
+        *,
+        once: bool = False,
+    ) -> _T:
+        """Send JSON, with the key, and return the result of ``parse`` for the body of the response.
 
-        With ``once`` it is never sent a second time, whatever happens: not by the retry policy,
-        and not on a new connection instead of a stale one. Raises an `AIMLChatError`. Cancelling
-        closes the connection.
+        An error that ``parse`` raises ends the attempt: the key is taken out of it, and its frames,
+        whose locals are the body, are dropped. With ``once`` the request is never sent a second
+        time, whatever happens: not by the retry policy, and not on a new connection instead of a
+        stale one. Raises an `AIMLChatError`. Cancelling closes the connection.
         """
         spec = EndpointSpec(
             method,
@@ -70,7 +77,7 @@ class Endpoints:
             body,
             is_repeatable=not once,
         )
-        return await self._read(spec, lambda data, _: data)
+        return await self._read(spec, lambda data, _: parse(data))
 
     async def _read(self, spec: EndpointSpec, parse: Callable[[bytes, OpenResponse], _T]) -> _T:
         call = Call(self._context, spec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ import attrs
 import msgspec
 
 from aimlchat._json import decode_json
+from aimlchat._printable import excerpt
 from aimlchat._protocol.api_errors import error_from_body, is_error_body
 from aimlchat._protocol.surrogates import mend_surrogates
 from aimlchat.errors import ProtocolError
@@ -31,7 +33,8 @@ class FetchedResults:
     ``unreadable`` is the number of results that are not JSON, or have no ``custom_id``.
     """
 
-    results: list[dict[str, Any]]
+    # Not in the ``repr``, which the traceback of an error may show: the server may echo the key.
+    results: list[dict[str, Any]] = attrs.field(repr=False)
     unreadable: int = 0
 
 
@@ -47,7 +50,10 @@ async def create_batch(session: ChatSession, requests: list[bytes]) -> str:
     Raises an `AIMLChatError`.
     """
     body = b'{"requests":[' + b",".join(requests) + b"]}"
-    data = await endpoints_of(session).send("POST", _PATH, body, once=True)
+    return await endpoints_of(session).send("POST", _PATH, _parse_batch_id, body, once=True)
+
+
+def _parse_batch_id(data: bytes) -> str:
     response = decode_json(data)
     batch_id = response.get("id") if isinstance(response, dict) else None
     if batch_id is None and isinstance(response, dict) and is_error_body(response):
@@ -55,7 +61,7 @@ async def create_batch(session: ChatSession, requests: list[bytes]) -> str:
     if type(batch_id) not in (str, int) or batch_id == "":
         msg = (
             "the response to a new batch has no id, so its results cannot be fetched; it begins"
-            f" with {data[:120].decode('utf-8', 'replace')!r}"
+            f" with {excerpt(data.decode('utf-8', 'replace'))}"
         )
         raise ProtocolError(msg)
     return mend_surrogates(str(batch_id))
@@ -66,7 +72,11 @@ async def fetch_results(session: ChatSession, batch_id: str) -> FetchedResults |
 
     Raises an `AIMLChatError`. Cancelling is safe.
     """
-    data = await endpoints_of(session).send("GET", f"{_PATH}?batch_id={_quote(batch_id)}")
+    path = f"{_PATH}?batch_id={_quote(batch_id)}"
+    return await endpoints_of(session).send("GET", path, partial(_parse_results, batch_id))
+
+
+def _parse_results(batch_id: str, data: bytes) -> FetchedResults | None:
     documents = _parse_documents(data)
     results = [
         document for document in documents if isinstance(document, dict) and "custom_id" in document
@@ -91,7 +101,8 @@ async def cancel_batch(session: ChatSession, batch_id: str) -> None:
 
     Raises an `AIMLChatError`: a `BadRequestError` for a batch that has ended.
     """
-    await endpoints_of(session).send("POST", f"{_PATH}/cancel/{_quote(batch_id)}", b"{}")
+    path = f"{_PATH}/cancel/{_quote(batch_id)}"
+    await endpoints_of(session).send("POST", path, lambda _: None, b"{}")
 
 
 def _quote(batch_id: str) -> str:

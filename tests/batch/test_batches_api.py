@@ -29,12 +29,12 @@ class FakeEndpoint:
         self.batches = []
         self.polls = 0
 
-    async def send(self, method, path, body=None, **_):
+    async def send(self, method, path, parse, body=None, **_):
         if method == "POST":
             assert path == "batches"
             self.batches.append([request["custom_id"] for request in json.loads(body)["requests"]])
         self.polls += method == "GET"
-        return self.respond(method, self.batches[-1] if self.batches else [])
+        return parse(self.respond(method, self.batches[-1] if self.batches else []))
 
 
 @pytest.fixture
