@@ -83,8 +83,7 @@ def to_command_error(error: AIMLChatError) -> CommandError:
     general = next((advice for kind, advice in _ADVICE if isinstance(error, kind)), "")
     advice = join_notes(error) or general
     attempts = f" (after {len(error.attempts)} attempts)" if len(error.attempts) > 1 else ""
-    notes = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
-    return CommandError(f"{error}{attempts}{notes}", advice)
+    return CommandError(f"{error}{attempts}", advice)
 
 
 def describe_os_error(error: OSError) -> str:
