@@ -151,8 +151,11 @@ class DeltaStream:
 
         Raises an `AIMLChatError`. Cancelling leaves the stream; see `partial`.
         """
-        async for _ in self:
-            pass
+        try:
+            async for _ in self:
+                pass
+        finally:
+            _ = None  # a delta may quote the key, and an error's frames would show it
         return self.completion
 
     async def aclose(self) -> None:

@@ -169,6 +169,7 @@ async def test_the_frames_of_a_call_that_is_cancelled_hide_the_password_of_the_p
         b'{"text": "sk-very-secret"}',
         b"sk-very-secret",
         b'data: {"error": {"message": "sk-very-secret"}}\n\n',
+        b'data: {"choices": [{"delta": {"content": "sk-very-secret"}}]}\n\n',
     ],
 )
 @pytest.mark.parametrize("streamed", [True, False])
