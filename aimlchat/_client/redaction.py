@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 import attrs
 
+from aimlchat._json import decode_json
 from aimlchat._printable import CUT_MARK, escape_controls
-from aimlchat.completions import Completion
+from aimlchat.completions import Completion, raw_body
 from aimlchat.errors import AIMLChatError
 
 from .masking import MASK, MaskedStr
@@ -105,6 +106,18 @@ class _Cleaner:
             return attrs.evolve(value, **changes)
         return value
 
+    def clean_body(self, body: bytes | dict[str, Any]) -> Any:
+        """Return a body without secrets, which is JSON text or a JSON value.
+
+        Text is decoded only if it may hold a secret: hostile text takes thirty times its size then.
+        """
+        if isinstance(body, dict):
+            return self.clean(body)
+        text = body.decode("utf-8", "replace")
+        if "\\" not in text and self._clean_text(text) == text:  # no escape hides a secret
+            return body
+        return self.clean(decode_json(body))
+
     def holds_secret(self, value: Any, depth: int = 0) -> bool:
         """Return whether a secret can be reached from an object of another library."""
         if isinstance(value, bytes | bytearray):
@@ -185,7 +198,7 @@ def _clean_completion(completion: Completion, cleaner: _Cleaner, content: _Clean
         completion,
         **cleaner.clean(fields),
         choices=content.clean(completion.choices),
-        raw=cleaner.clean(completion.raw),
+        raw=cleaner.clean_body(raw_body(completion)),
     )
 
 

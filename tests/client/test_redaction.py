@@ -24,6 +24,7 @@ from aimlchat._client.masking import MaskedStr
 from aimlchat._client.redaction import RedactedError, redact
 from aimlchat._printable import excerpt, shorten
 from aimlchat._protocol.api_errors import error_from_response
+from aimlchat.completions import raw_body
 from aimlchat.errors import Attempt
 
 KEY = "sk-very-secret"
@@ -231,6 +232,23 @@ def test_the_key_is_replaced_in_what_surrounds_the_answer():
     assert error.partial.headers["x-echo"] == "***"
     assert error.partial.raw["id"] == "***"
     assert error.partial.text == "Hi"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_kept"),
+    [
+        ('{"id": "c1", "odd": {}}', True),
+        (f'{{"id": "{KEY}"}}', False),
+        (f'{{"id": "{KEY[:5]}..."}}', False),
+        (f'{{"id": "\\u{ord(KEY[0]):04x}{KEY[1:]}"}}', False),
+    ],
+)
+def test_a_body_is_decoded_only_if_it_may_hold_a_secret(text, is_kept):
+    error = ProtocolError("cut", partial=Completion(raw=text.encode()))
+    redact(error, [KEY])
+
+    assert (raw_body(error.partial) == text.encode()) is is_kept
+    assert KEY[:5] not in str(error.partial.raw)
 
 
 def test_the_answer_stays_as_it_was_shown_unless_it_contains_a_long_key():
