@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from .disk import describe_reason, sync_file, sync_folder
+from .disk import create_beside, describe_reason, sync_file, sync_folder
 from .errors import InputError, OutputFileError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["ServerBatch", "ServerBatches"]
 
@@ -46,6 +48,9 @@ class ServerBatches:
     def read(self) -> list[ServerBatch]:
         """Return the batches. Raises `InputError` for a line that does not describe one."""
         try:
+            if self.path.is_fifo():
+                msg = "it is a FIFO"  # opening it would wait for a writer, and block the event loop
+                raise OSError(msg)  # noqa: TRY301 - reported like all that cannot be read
             with self.path.open("rb") as file:
                 return [self._parse(number, line) for number, line in enumerate(file, 1)]
         except FileNotFoundError:
@@ -120,17 +125,14 @@ class ServerBatches:
         if not batches:
             self.path.unlink(missing_ok=True)
             return
-        with tempfile.NamedTemporaryFile(
-            prefix=f"{self.path.name}.", dir=self.path.parent, delete=False
-        ) as file:
-            temporary = Path(file.name)
-            try:
+        file, temporary = create_beside(self.path)
+        try:
+            with file:  # closed before it is renamed, which Windows requires
                 file.writelines(msgspec.json.encode(batch) + b"\n" for batch in batches)
                 file.flush()
                 sync_file(file.fileno())
-                file.close()  # Windows cannot rename an open file
-                temporary.replace(self.path)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
+            temporary.replace(self.path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
         sync_folder(self.path.parent)

@@ -91,7 +91,9 @@ def test_a_line_that_does_not_describe_a_batch_is_reported(batches, line):
     assert batches.path.read_bytes() == content
 
 
-def test_a_record_that_cannot_be_opened_is_reported(batches):
-    batches.path.mkdir()
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no FIFOs")
+@pytest.mark.parametrize("create", [os.mkdir, os.mkfifo], ids=["a folder", "a FIFO"])
+def test_a_record_that_cannot_be_read_is_reported(batches, create):
+    create(batches.path)
     with pytest.raises(InputError, match="batches cannot be read"):
         list(batches.read())

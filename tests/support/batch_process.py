@@ -104,7 +104,7 @@ def kill_at_call(number, moment):
 
     def open_file(file, mode="r", buffering=-1, *arguments, **options):
         if "b" in mode and set(mode) & set("wax+"):
-            raw = File(file, mode, **options)
+            raw = File(file, mode, opener=options.get("opener"))
             return raw if buffering == 0 else io.BufferedWriter(raw)
         return open_as_before(file, mode, buffering, *arguments, **options)
 
