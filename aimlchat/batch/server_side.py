@@ -290,6 +290,10 @@ class _ServerRun:
             fetched = await fetch_results(self._session, batch_id)
         except NotFoundError as error:
             if not batch.is_id_given:
+                error.add_note(
+                    "Check the key and the base URL. If the batch has expired, delete its line from"
+                    f" {self._batches.path} to have its requests sent, and charged, again."
+                )
                 raise
             raise self._reject_id(batch, f"the server knows no batch {batch_id!r}") from error
         if fetched is None:
