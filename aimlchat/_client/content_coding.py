@@ -19,7 +19,7 @@ ACCEPTED_CODINGS = "gzip, deflate"
 _GZIP = ("gzip", "x-gzip")
 _GZIP_MAGIC = b"\x1f"
 _CODINGS = frozenset((*_GZIP, "deflate", "br", "zstd", "compress", "x-compress"))
-MAX_READ_BYTES = 32 * 1024
+MAX_READ_BYTES = 64 * 1024
 """How much of a body is read or decoded at once, so that the event loop goes on."""
 
 _MAX_INPUT_BYTES = 16 * 1024  # what zlib does not take of it is copied
@@ -42,7 +42,7 @@ def find_decoder(headers: Mapping[str, str]) -> BodyDecoder | None:
 
 
 class BodyDecoder:
-    """Decodes a body that has a content coding, in pieces of at most 32 KiB.
+    """Decodes a body that has a content coding, in pieces of at most 64 KiB.
 
     aiohttp would do this, but it takes a coding that it cannot decode for an error in the response
     headers, and the status is lost; and a few bytes can become gigabytes.
