@@ -151,7 +151,7 @@ def test_a_retry_of_failures_killed_at_any_call_keeps_every_result(
         assert set(target.files.target.parent.iterdir()) - {*target.left} == files
 
     assert kills > failed.total()
-    record_property("note", f"{kills} kills of --retry-failed; each row once, and no other file")
+    record_property("note", f"{kills} kills of --retry-failed; each row once")
 
 
 def test_a_run_on_the_server_killed_at_any_call_makes_one_batch(
