@@ -70,7 +70,7 @@ class Response:
         self.read = functools.partial(response.content.read, MAX_READ_BYTES)
         """Return the bytes that have arrived, after waiting for some; ``b""`` at the end.
 
-        At most 32 KiB at once, since they take a while to parse. Pass an exception that it raises
+        At most 64 KiB at once, since they take a while to parse. Pass an exception that it raises
         to `recover`. Cancelling loses nothing.
         """
         self.status: int = response.status

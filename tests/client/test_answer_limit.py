@@ -31,7 +31,7 @@ CALLS = {
     "models": lambda session: session.models(),
     "a new batch": lambda session: create_batch(session, [b"{}"]),
     "results of a batch": lambda session: fetch_results(session, "b1"),
-    "any endpoint": lambda session: endpoints_of(session).send("GET", "x"),
+    "any endpoint": lambda session: endpoints_of(session).send("GET", "x", bytes),
 }
 calls = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 

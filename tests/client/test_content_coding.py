@@ -105,7 +105,7 @@ async def test_only_what_every_python_can_decode_is_asked_for(lender):
             await session.complete("x" * 20_000)
             await session.complete("x" * 500_000)
             await session.models()
-            await endpoints_of(session).send("POST", "batches", b"{}")
+            await endpoints_of(session).send("POST", "batches", bytes, b"{}")
             await session.stream("Hi").collect()
 
     *whole, stream = [codings_asked_for(request) for request in server.requests]

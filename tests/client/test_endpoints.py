@@ -24,7 +24,7 @@ async def test_they_do_not_count_in_the_limit_of_tokens_per_minute():
         for _ in range(50):
             assert [model.id for model in await session.models()] == ["m"]
         for _ in range(50):
-            await endpoints_of(session).send("POST", "batches", b'{"requests": []}')
+            await endpoints_of(session).send("POST", "batches", bytes, b'{"requests": []}')
 
         limiter = session._context.limiter
         assert limiter._tokens._used == 0
@@ -51,7 +51,7 @@ async def test_the_list_of_models_takes_no_key_and_all_others_do():
         ChatSession("the-key", base_url=server.base_url, headers={"X-Team": "blue"}) as session,
     ):
         await session.models()
-        await endpoints_of(session).send("GET", "batches?batch_id=1")
+        await endpoints_of(session).send("GET", "batches?batch_id=1", bytes)
 
     models, batch = server.requests
     assert b"the-key" not in models
