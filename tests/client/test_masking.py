@@ -5,7 +5,6 @@ import reprlib
 import traceback
 
 import pytest
-from rich.pretty import pretty_repr
 
 from aimlchat._client.masking import MaskedStr, MaskedURL, hide_credentials, mask, mask_url
 
@@ -37,7 +36,13 @@ def test_what_a_masked_text_is_joined_to_is_masked():
     assert repr(["Bearer " + secret, secret + "!", secret + secret]) == "['***', '***', '***']"
 
 
-@pytest.mark.parametrize("show", [reprlib.repr, lambda text: pretty_repr(text, max_string=80)])
+def show_as_rich(text):
+    """Show a text as rich shows the locals of a traceback."""
+    pretty = pytest.importorskip("rich.pretty")  # of the extra `cli`
+    return pretty.pretty_repr(text, max_string=80)
+
+
+@pytest.mark.parametrize("show", [reprlib.repr, show_as_rich])
 def test_what_shortens_long_texts_shows_nothing_of_a_masked_one(show):
     assert "sk-" not in show(MaskedStr(LONG))
 
