@@ -102,9 +102,10 @@ def error_from_body(body: Mapping[str, Any]) -> APIError:
     Its status is the one in the body, or else the one that its code or type implies. About a quota
     that names a wait it is 429, a rate limit, since waiting helps.
     """
-    status = _read_status(body) or _imply_status(body)
+    given = _read_status(body)
+    status = given or _imply_status(body)
     error = _build_error(status, body, {}, None)
-    if status == _PAYMENT_REQUIRED and error.retry_after is not None and not _read_status(body):
+    if status == _PAYMENT_REQUIRED and error.retry_after is not None and given is None:
         return _build_error(_TOO_MANY_REQUESTS, body, {}, None)
     return error
 

@@ -6,23 +6,13 @@ import pickle
 from datetime import datetime
 
 import pytest
+from batch_requests import count_created, get_paths
 
 from aimlchat import ConfigurationError, ConnectionFailedError, NotFoundError, ServerError
 from aimlchat.batch import InputError, UnconfirmedBatchError, run, run_on_server
 from aimlchat.emulator import NoAnswer
 
 CLAUDE = "anthropic/claude-sonnet-4"
-
-
-def count_created(emulator):
-    return len(emulator._service.batches._batches)
-
-
-def get_paths(emulator):
-    return [
-        f"{request.method} {request.path.removeprefix('/v1/batches')}"
-        for request in emulator.requests
-    ]
 
 
 # --- what the next run says ----------------------------------------------------------------------

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from batch_requests import count_created, get_paths
 
 from aimlchat import (
     AIMLChatError,
@@ -22,17 +23,6 @@ from aimlchat.batch.server_batches import ServerBatches
 from aimlchat.emulator import BrokenJson, Cut, Html, NoAnswer, Stall
 
 CLAUDE = "anthropic/claude-sonnet-4"
-
-
-def count_created(emulator):
-    return len(emulator._service.batches._batches)
-
-
-def get_paths(emulator):
-    return [
-        f"{request.method} {request.path.removeprefix('/v1/batches')}"
-        for request in emulator.requests
-    ]
 
 
 # --- which errors leave a batch unconfirmed ------------------------------------------------------

@@ -66,31 +66,40 @@ async def test_a_replaced_connection_is_an_attempt_that_was_sent_and_is_reported
     assert isinstance(record.error, ConnectionFailedError)
 
 
-def test_a_reused_connection_that_dies_after_half_a_second_is_not_replaced():
-    """The server may have worked on the request by then, and the account has been charged."""
+class WorksThreeSeconds:
+    """A server that works on each request but the first, and then closes without a byte."""
 
-    async def work_then_close(_, writer):
-        if len(server.requests) > 1:
+    def __init__(self) -> None:
+        self.seen = 0
+
+    async def __call__(self, _, writer):
+        self.seen += 1
+        if self.seen > 1:
             await asyncio.sleep(3)
             writer.close()
         else:
             writer.write(RESPONSE)
 
+
+@pytest.mark.parametrize(
+    "send", [lambda session: session.complete("Two"), lambda session: session.models()]
+)
+def test_a_reused_connection_that_dies_after_half_a_second_is_not_replaced(send):
+    """The server may have worked on the request by then, and the account has been charged."""
+
     async def send_two():
-        nonlocal server
         async with (
-            serving(work_then_close) as server,
+            serving(WorksThreeSeconds()) as server,
             ChatSession("key", base_url=server.base_url, retry=RetryPolicy(attempts=1)) as session,
         ):
             await session.complete("One")
             with pytest.raises(ConnectionFailedError) as caught:
-                await session.complete("Two")
-        return caught.value
+                await send(session)
+        return server.requests, caught.value
 
-    server = None
-    error = run_in_virtual_time(send_two())
+    requests, error = run_in_virtual_time(send_two())
 
-    assert len(server.requests) == 2
+    assert len(requests) == 2
     assert [(attempt.number, attempt.sent) for attempt in error.attempts] == [(1, True)]
 
 
@@ -104,30 +113,6 @@ async def test_the_creation_of_a_batch_is_never_sent_twice(clock):
             await create_batch(session, [b"{}"])
 
     assert caught.value.sent
-    assert len(server.requests) == 2
-
-
-def test_a_get_on_a_reused_connection_that_dies_late_is_not_replaced():
-    async def work_then_close(_, writer):
-        if len(server.requests) > 1:
-            await asyncio.sleep(3)
-            writer.close()
-        else:
-            writer.write(RESPONSE)
-
-    async def send_two():
-        nonlocal server
-        async with (
-            serving(work_then_close) as server,
-            ChatSession("key", base_url=server.base_url, retry=RetryPolicy(attempts=1)) as session,
-        ):
-            await session.complete("One")
-            with pytest.raises(ConnectionFailedError):
-                await session.models()
-
-    server = None
-    run_in_virtual_time(send_two())
-
     assert len(server.requests) == 2
 
 
