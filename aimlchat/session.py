@@ -6,21 +6,13 @@ import os
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 from ._client.call import Call
-from ._client.context import CallContext
-from ._client.credentials import (
-    HEADER_NAMES,
-    check_headers,
-    mask_headers,
-    override_headers,
-    require_api_key,
-)
+from ._client.context import build_context
+from ._client.credentials import check_headers, mask_headers, require_api_key
 from ._client.endpoints import Endpoints
-from ._client.masking import MaskedStr, mask, mask_url
-from ._client.prepare import CallSpec, RequestDefaults
-from ._client.rate_limit import RateLimiter
+from ._client.masking import mask, mask_url
+from ._client.prepare import CallSpec
 from ._client.settings import SessionSettings, check_policy
-from ._client.timers import Clock, TimeoutScheduler
-from ._client.transport import Transport
+from ._client.timers import Clock
 from ._payload.models import DEFAULT_MODEL
 from .policies import Limits, RetryPolicy, Timeouts
 from .request import check_options
@@ -125,31 +117,7 @@ class ChatSession:
         """Build everything that the settings decide; nothing is opened yet."""
         settings = self._settings
         self._timeouts, self._retry = settings.timeouts, settings.retry
-        self._context = CallContext(
-            transport=Transport(
-                settings.base_url,
-                proxy=settings.proxy,
-                ssl=settings.ssl,
-                trust_env=settings.trust_env,
-                http=settings.http,
-                limits=settings.limits,
-            ),
-            limiter=RateLimiter(settings.limits, self._clock),
-            scheduler=TimeoutScheduler(self._clock),
-            api_key=settings.api_key,
-            defaults=RequestDefaults(
-                model=settings.model,
-                headers=override_headers(
-                    {
-                        HEADER_NAMES["Authorization"]: MaskedStr(f"Bearer {settings.api_key}"),
-                        HEADER_NAMES["Content-Type"]: "application/json",
-                    },
-                    settings.headers,
-                ),
-            ),
-            on_retry=settings.on_retry,
-            on_finish=settings.on_finish,
-        )
+        self._context = build_context(settings, self._clock)
         self._endpoints = Endpoints(
             self._context, settings.headers, settings.timeouts, settings.retry
         )

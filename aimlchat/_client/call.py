@@ -11,7 +11,6 @@ from aimlchat.errors import (
     AIMLChatError,
     APIError,
     Attempt,
-    RateLimitError,
     RequestTimeoutError,
     detach,
 )
@@ -20,11 +19,10 @@ from .attempts import AttemptLog
 from .hooks import logs_calls, report_call, report_retry
 from .prepare import PreparedRequest
 from .response import OpenResponse, Response
-from .retry import is_retryable
 from .tally import count_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from aimlchat.completions import Completion
     from aimlchat.records import CallOutcome
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
     from .context import CallContext
     from .prepare import CallSpec, EndpointSpec
     from .rate_limit import Slot
+    from .retries import Retries
     from .run_control import RunCall
     from .timers import CallTimers
 
@@ -51,12 +50,12 @@ class Call:
 
     __slots__ = (
         "_context",
-        "_delays",
         "_has_begun",
         "_is_over",
         "_log",
         "_observer",
         "_request",
+        "_retries",
         "_retry",
         "_slot",
         "_spec",
@@ -75,7 +74,7 @@ class Call:
         self._timeouts = spec.timeouts
         self._retry = spec.retry
         self._observer = observer
-        self._delays: Iterator[float] | None = None
+        self._retries: Retries | None = None
         self._log = AttemptLog()
         self.timers: CallTimers
         """The timeouts of this call; not set before it is opened."""
@@ -257,54 +256,14 @@ class Call:
         count.
         """
         self.redact(error)
-        delay = self._put_back_delay(error)
-        if delay is not None:
-            return delay, True
-        delay = self._retry_delay(error)
-        self._log.record(error, delay or 0.0)
-        if isinstance(error, APIError):
+        if self._retries is None:
+            from .retries import Retries  # noqa: PLC0415 - as in `redact`
+
+            self._retries = Retries(self._context, self._retry, self._log, self._observer)
+        delay, is_put_back = self._retries.delay_after(error, self._request)
+        if is_put_back or isinstance(error, APIError):
             self._settle_tokens(0)  # a rejected request uses no tokens
-        return delay, False
-
-    def _put_back_delay(self, error: AIMLChatError) -> float | None:
-        observer, context = self._observer, self._context
-        if observer is None:
-            return None
-        observer.attempt_failed(error)
-        if not self._log.is_open or context.transport.is_closed:
-            return None
-        delay = observer.put_back(error, self._retry, context.scheduler.clock.random)
-        if delay is not None:
-            self._log.put_back(error)
-            self._settle_tokens(0)
-            if isinstance(error, APIError) and delay:
-                context.limiter.cool_down(self._request.model, delay)
-        return delay
-
-    def _retry_delay(self, error: AIMLChatError) -> float | None:
-        retryable = is_retryable(error, is_stream=self._request.is_stream)
-        retryable = retryable and not _has_answer(error.partial)  # that was billed
-        context = self._context
-        if self._log.is_open:
-            context.retry_budget.record(failed=retryable)
-        retry_after = error.retry_after if isinstance(error, APIError) else None
-        if not retryable or context.transport.is_closed:
-            return None
-        if retry_after is not None and retry_after > self._retry.max_retry_after:
-            return None
-        if self._delays is None:
-            self._delays = self._retry.delays(context.scheduler.clock.random)
-        jitter = next(self._delays, None)
-        if isinstance(error, RateLimitError):
-            cooldown = jitter if retry_after is None else retry_after
-            if cooldown is not None:
-                context.limiter.cool_down(self._request.model, cooldown)
-        if jitter is None:
-            return None
-        if context.retry_budget.is_exhausted:
-            error.add_note("not retried: most of this session's recent attempts have failed")
-            return None
-        return (retry_after or 0.0) + jitter
+        return delay, is_put_back
 
     def _replace_connection(self, error: AIMLChatError) -> None:
         """Record an attempt on a stale connection; the transport sends the request again at once.
@@ -386,7 +345,3 @@ class Call:
 
 def _parse_completion(data: bytes, opened: OpenResponse) -> Completion:
     return parse_completion(data, opened.request.model, **opened.metadata)
-
-
-def _has_answer(partial: Completion) -> bool:
-    return any(choice.text or choice.reasoning or choice.tool_calls for choice in partial.choices)

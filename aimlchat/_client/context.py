@@ -1,4 +1,4 @@
-"""`CallContext`, what all calls of a session share."""
+"""`CallContext`, what all calls of a session share, and how it is built from the settings."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from .credentials import HEADER_NAMES, override_headers
+from .masking import MaskedStr
+from .prepare import RequestDefaults
+from .rate_limit import RateLimiter
 from .retry import RetryBudget
+from .timers import TimeoutScheduler
+from .transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aimlchat.records import CallRecord, RetryRecord
 
-    from .masking import MaskedStr
-    from .prepare import RequestDefaults
-    from .rate_limit import RateLimiter
-    from .timers import TimeoutScheduler
-    from .transport import Transport
+    from .settings import SessionSettings
+    from .timers import Clock
 
-__all__ = ["CallContext"]
+__all__ = ["CallContext", "build_context"]
 
 
 class CallContext(msgspec.Struct, eq=False):
@@ -33,3 +36,32 @@ class CallContext(msgspec.Struct, eq=False):
     on_retry: Callable[[RetryRecord], object] | None = None
     on_finish: Callable[[CallRecord], object] | None = None
     retry_budget: RetryBudget = msgspec.field(default_factory=RetryBudget)
+
+
+def build_context(settings: SessionSettings, clock: Clock) -> CallContext:
+    """Build what all calls of a session share; nothing is opened yet."""
+    return CallContext(
+        transport=Transport(
+            settings.base_url,
+            proxy=settings.proxy,
+            ssl=settings.ssl,
+            trust_env=settings.trust_env,
+            http=settings.http,
+            limits=settings.limits,
+        ),
+        limiter=RateLimiter(settings.limits, clock),
+        scheduler=TimeoutScheduler(clock),
+        api_key=settings.api_key,
+        defaults=RequestDefaults(
+            model=settings.model,
+            headers=override_headers(
+                {
+                    HEADER_NAMES["Authorization"]: MaskedStr(f"Bearer {settings.api_key}"),
+                    HEADER_NAMES["Content-Type"]: "application/json",
+                },
+                settings.headers,
+            ),
+        ),
+        on_retry=settings.on_retry,
+        on_finish=settings.on_finish,
+    )
