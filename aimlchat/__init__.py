@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ._version import __version__
 from .completions import (
     AnswerDelta,
+    Balance,
     Choice,
     Completion,
     Cost,
@@ -29,6 +30,7 @@ from .errors import (
     Attempt,
     AuthenticationError,
     BadRequestError,
+    BudgetExceededError,
     ConfigurationError,
     ConnectionFailedError,
     InsufficientCreditsError,
@@ -60,6 +62,8 @@ __all__ = [
     "Audio",
     "AuthenticationError",
     "BadRequestError",
+    "Balance",
+    "BudgetExceededError",
     "CallRecord",
     "ChatRequest",
     "ChatSession",

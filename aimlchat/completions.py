@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CREDITS_PER_USD",
     "AnswerDelta",
+    "Balance",
     "Choice",
     "Completion",
     "Cost",
@@ -300,6 +301,21 @@ class Completion:
 def raw_body(completion: Completion) -> bytes | dict[str, Any]:
     """Return `Completion.raw` without parsing it: as JSON text if the response was read as such."""
     return completion._raw  # noqa: SLF001 - a field of this module, hidden from users
+
+
+@attrs.frozen
+class Balance:
+    """What is left on the account; a field that the vendor leaves out is None.
+
+    Attributes:
+        usd: in US dollars.
+        credits: in the vendor's credits, 2,000,000 for a dollar.
+        raw: the whole body as the server sent it.
+    """
+
+    usd: float | None = None
+    credits: float | None = None
+    raw: dict[str, Any] = attrs.field(factory=dict, repr=False)
 
 
 @attrs.frozen

@@ -24,6 +24,7 @@ __all__ = [
     "Attempt",
     "AuthenticationError",
     "BadRequestError",
+    "BudgetExceededError",
     "ConfigurationError",
     "ConnectionFailedError",
     "InsufficientCreditsError",
@@ -54,12 +55,14 @@ class Attempt:
       itself, whose ``.attempts`` would refer back to this object.
     - ``delay``: the wait in seconds before the next attempt, 0 for the last one.
     - ``sent``: whether the server may have received it, and may have billed it.
+    - ``model``: the model that was asked, in a call with ``models=``; None in any other.
     """
 
     number: int
     cause: str | None = None
     delay: float = 0.0
     sent: bool = True
+    model: str | None = None
 
 
 class AIMLChatError(Exception):
@@ -119,6 +122,26 @@ class InvalidRequestError(AIMLChatError, ValueError):
     def _describe(self) -> str:
         message = super()._describe()
         return f"{self.field}: {message}" if self.field else message
+
+
+class BudgetExceededError(AIMLChatError):
+    """The server has charged the whole ``budget_usd`` of the session, so nothing more is sent.
+
+    ``budget_usd`` is that budget, and ``spent_usd`` what the server has charged, in US dollars. It
+    may be more than the budget, since a call is charged when it ends.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        budget_usd: float = 0.0,
+        spent_usd: float = 0.0,
+        **facts: Any,
+    ) -> None:
+        super().__init__(message, **facts)
+        self.budget_usd = budget_usd
+        self.spent_usd = spent_usd
 
 
 class TransportError(AIMLChatError):

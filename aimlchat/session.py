@@ -20,14 +20,14 @@ from .stream import DeltaStream
 
 if TYPE_CHECKING:
     import ssl as ssl_module
-    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
     from types import TracebackType
 
     import aiohttp
 
     from ._client.prepare import Request
     from ._client.run_control import RunCall
-    from .completions import Completion, Model
+    from .completions import Balance, Completion, Model
     from .iterators import CompletionIterator, StreamsIterator
     from .records import CallRecord, Progress, RetryRecord
     from .request import RequestOptions
@@ -54,6 +54,8 @@ class ChatSession:
         base_url: by default the environment variable ``AIMLAPI_BASE_URL``, else the AI/ML API.
         model: the model of requests that do not name one; by default
             ``anthropic/claude-3.7-sonnet``.
+        budget_usd: once the server has charged this many US dollars for the calls of the session,
+            the next one raises `BudgetExceededError`; calls in flight go on. None for no limit.
         timeouts: how long each phase of a call may take.
         retry: how many attempts a call may make, and the delays between them.
         limits: concurrency, rates and connections of all calls together, by default none; and the
@@ -80,6 +82,7 @@ class ChatSession:
         *,
         base_url: str | None = None,
         model: str | None = None,
+        budget_usd: float | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
         limits: Limits | None = None,
@@ -100,6 +103,7 @@ class ChatSession:
             api_key=require_api_key(api_key),
             base_url=base_url,
             model=DEFAULT_MODEL if model is None else model,
+            budget_usd=budget_usd,
             timeouts=Timeouts() if timeouts is None else timeouts,
             retry=RetryPolicy() if retry is None else retry,
             limits=Limits() if limits is None else limits,
@@ -169,6 +173,7 @@ class ChatSession:
         self,
         request: Request,
         *,
+        models: Sequence[str] | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
@@ -179,6 +184,9 @@ class ChatSession:
         Args:
             request: a text (one user message), a `ChatRequest`, or a list of message dicts in
                 OpenAI's form.
+            models: in place of ``model``, the models to ask in turn: the next one if the one before
+                cannot respond, only before the first delta, and within the same deadline.
+                `Attempt.model` says who did not respond.
             timeouts: replaces the session's for this call.
             retry: replaces the session's for this call.
             headers: added to the session's; they override those of the same name.
@@ -198,6 +206,7 @@ class ChatSession:
             self._timeouts if timeouts is None else check_policy(timeouts, Timeouts),
             self._retry if retry is None else check_policy(retry, RetryPolicy),
             headers,
+            models=() if models is None else _check_models(models, options),
         )
         return await Call(self._context, spec).complete()
 
@@ -205,6 +214,7 @@ class ChatSession:
         self,
         request: Request,
         *,
+        models: Sequence[str] | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
@@ -218,7 +228,8 @@ class ChatSession:
         """
         headers = mask_headers(headers)
         check_options(self.stream, options)
-        return self._stream(request, options, timeouts, retry, headers)
+        names = () if models is None else _check_models(models, options)
+        return self._stream(request, options, names, timeouts, retry, headers)
 
     def complete_many(
         self,
@@ -228,6 +239,7 @@ class ChatSession:
         ordered: bool = True,
         budget_usd: float | None = None,
         on_progress: Callable[[Progress], object] | None = None,
+        models: Sequence[str] | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
@@ -247,6 +259,7 @@ class ChatSession:
             budget_usd: no new call is started once the server has charged this many US dollars;
                 then `CompletionIterator.is_out_of_budget` is True.
             on_progress: called with a `Progress` after each call.
+            models: as for `complete`, for each call.
             timeouts: as for `complete`, for each call.
             retry: as for `complete`, for each call.
             headers: as for `complete`, for each call.
@@ -263,11 +276,12 @@ class ChatSession:
 
         headers = mask_headers(headers)
         check_options(self.complete_many, options)
+        names = () if models is None else _check_models(models, options)
         call_timeouts = self._timeouts if timeouts is None else check_policy(timeouts, Timeouts)
         call_retry = self._retry if retry is None else check_policy(retry, RetryPolicy)
 
         def complete(request: Request, observer: RunCall) -> Awaitable[Completion]:
-            spec = CallSpec(request, options, call_timeouts, call_retry, headers)
+            spec = CallSpec(request, options, call_timeouts, call_retry, headers, models=names)
             return Call(self._context, spec, observer).complete()
 
         producer = CompletionProducer(
@@ -290,6 +304,7 @@ class ChatSession:
         requests: Iterable[Request] | AsyncIterable[Request],
         *,
         concurrency: int = 32,
+        models: Sequence[str] | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
@@ -306,14 +321,22 @@ class ChatSession:
 
         headers = mask_headers(headers)
         check_options(self.stream_many, options)
+        names = () if models is None else _check_models(models, options)
 
         def stream(request: Request, observer: RunCall) -> DeltaStream:
-            return self._stream(request, options, timeouts, retry, headers, observer)
+            return self._stream(request, options, names, timeouts, retry, headers, observer)
 
         producer = DeltaProducer(
             requests, stream, concurrency=FixedConcurrency(concurrency), clock=self._clock
         )
         return StreamsIterator(producer)
+
+    async def balance(self) -> Balance:
+        """Return what is left on the account, as far as the vendor says it.
+
+        Raises what `complete` raises. Cancelling closes the connection.
+        """
+        return await self._endpoints.balance()
 
     async def models(self) -> list[Model]:
         """Return the models that the API offers. The endpoint takes no key, so none is sent.
@@ -326,6 +349,7 @@ class ChatSession:
         self,
         request: Request,
         options: Mapping[str, Any],
+        models: tuple[str, ...],
         timeouts: Timeouts | None,
         retry: RetryPolicy | None,
         headers: Mapping[str, str] | None,
@@ -338,9 +362,16 @@ class ChatSession:
             self._retry if retry is None else check_policy(retry, RetryPolicy),
             headers,
             is_stream=True,
+            models=models,
         )
         spec.freeze(self._context.defaults)
         return DeltaStream(Call(self._context, spec, observer))
+
+
+def _check_models(models: Sequence[str], options: Mapping[str, Any]) -> tuple[str, ...]:
+    from ._client.fallback import check_models  # noqa: PLC0415 - few calls name several models
+
+    return check_models(models, options)
 
 
 def endpoints_of(session: ChatSession) -> Endpoints:

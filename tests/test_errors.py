@@ -17,6 +17,7 @@ from aimlchat import (
     APIError,
     AuthenticationError,
     BadRequestError,
+    BudgetExceededError,
     Choice,
     Completion,
     ConfigurationError,
@@ -52,6 +53,7 @@ PARENTS = {
     ServerError: (APIError,),
     ProtocolError: (AIMLChatError,),
     StreamInterruptedError: (ProtocolError,),
+    BudgetExceededError: (AIMLChatError,),
 }
 SHARED = {
     "partial": Completion(choices=(Choice(text="a"),)),
@@ -69,6 +71,7 @@ FACTS = {kind: RESPONSE_FACTS for kind in PARENTS if issubclass(kind, APIError)}
     InvalidRequestError: {"field": "temperature"},
     ConnectionFailedError: {"sent": True},
     RequestTimeoutError: {"phase": "idle"},
+    BudgetExceededError: {"budget_usd": 5.0, "spent_usd": 5.01},
 }
 
 

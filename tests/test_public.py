@@ -11,13 +11,13 @@ import aimlchat
 NAMES = """
 ChatSession ChatRequest RequestOptions Thinking Tool Text Image Document Audio
 Completion Choice Usage Cost ToolCall
-Delta ReasoningDelta AnswerDelta ToolCallDelta RefusalDelta
+Delta ReasoningDelta AnswerDelta ToolCallDelta RefusalDelta Balance
 DeltaStream CompletionIterator StreamsIterator Outcome StreamParser
 RetryPolicy Timeouts Limits Model Attempt CallRecord RetryRecord Progress __version__
 AIMLChatError ConfigurationError InvalidRequestError TransportError ConnectionFailedError
 RequestTimeoutError APIError BadRequestError AuthenticationError InsufficientCreditsError
 PermissionDeniedError NotFoundError RateLimitError ServerError ProtocolError
-StreamInterruptedError
+StreamInterruptedError BudgetExceededError
 """.split()
 
 

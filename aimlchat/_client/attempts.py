@@ -17,10 +17,12 @@ _FIRST_ATTEMPT = (Attempt(1),)
 class AttemptLog:
     """Records the attempts of one call, and whether one is in progress."""
 
-    __slots__ = ("_failed", "is_open")
+    __slots__ = ("_failed", "is_open", "model")
 
     def __init__(self) -> None:
         self._failed: list[Attempt] = []
+        self.model: str | None = None
+        """The model of the attempt in progress, in a call with ``models=``."""
         self.is_open = False
         """Whether an attempt is in progress; one that is put back is not recorded."""
 
@@ -35,7 +37,9 @@ class AttemptLog:
         failed = self._failed
         if not self.is_open:
             return tuple(failed)
-        return (*failed, Attempt(len(failed) + 1)) if failed else _FIRST_ATTEMPT
+        if not failed and self.model is None:
+            return _FIRST_ATTEMPT
+        return (*failed, Attempt(len(failed) + 1, model=self.model))
 
     def record(self, error: AIMLChatError, delay: float = 0.0) -> None:
         """Record the failure of the attempt in progress, if there is one.
@@ -48,7 +52,7 @@ class AttemptLog:
             if isinstance(error, RequestTimeoutError) and error.phase == "connect":
                 sent = False
             number = len(self._failed) + 1
-            self._failed.append(Attempt(number, cause=str(error), delay=delay, sent=sent))
+            self._failed.append(Attempt(number, str(error), delay, sent, self.model))
         error.attempts = tuple(self._failed)
 
     def put_back(self, error: AIMLChatError) -> None:

@@ -92,35 +92,43 @@ class Call:
         previous attempt after its response headers; it is raised if it is final. Cancelling
         closes the connection.
         """
-        context = self._context
         if not self._has_begun:
-            context.transport.check()
-            self._has_begun = True
-            self.timers = context.scheduler.start(self._timeouts)
-        timers, is_put_back = self.timers, False
+            self._begin()
+        timers, is_put_back, fallback = self.timers, False, None
         try:
-            if self._spec is not None:
-                self._request = self._spec.prepare(context.defaults)
-                self._spec = None  # it holds the caller's request
             delay: float | None = None
             while True:
                 if failure is not None:
                     delay, is_put_back = self._delay_after(failure)
+                    if delay is None and (fallback := self._find_fallback(failure)) is not None:
+                        delay = 0.0
                     if delay is None:
                         raise failure
                     if not timers.can_wait(delay):
                         raise self._deadline_error() from failure
                     self._report_retry(failure, delay, is_put_back=is_put_back)
+                    self._switch_to(fallback)
                 try:
                     with timers:
                         if delay is not None:
                             timers.start_retry_delay()
-                            await context.scheduler.clock.sleep(delay)
+                            await self._context.scheduler.clock.sleep(delay)
                         return await self._attempt(self._request)
                 except AIMLChatError as error:
                     failure = detach(error)
         finally:
             del failure
+
+    def _begin(self) -> None:
+        context = self._context
+        context.transport.check()
+        self._has_begun = True
+        self.timers = context.scheduler.start(self._timeouts)
+        if self._spec is not None:
+            self._request = self._spec.prepare(context.defaults)
+            self._spec = None  # it holds the caller's request
+            if self._request.fallback is not None:
+                self._log.model = self._request.model
 
     async def read_whole(self, parse: Callable[[bytes, OpenResponse], _T]) -> _T:
         """Return the result of ``parse`` for the whole body. Cancelling closes the connection."""
@@ -178,6 +186,8 @@ class Call:
             )
         response = None
         try:
+            if context.spending is not None and request.uses_tokens:
+                context.spending.check()
             self._log.is_open = True
             if self._observer is not None:
                 self._observer.attempt_started()
@@ -218,7 +228,8 @@ class Call:
         self._context.retry_budget.record(failed=False)
         if self._observer is not None:
             self._observer.attempt_succeeded()
-        self._request.body = None  # it is not sent again, and a stream may last long
+        # It is not sent again, and a stream may last long.
+        self._request.body = self._request.fallback = None
 
     def read_headers(self, error: AIMLChatError, opened: OpenResponse) -> None:
         """Add what the headers of a response say to an error that was in its body."""
@@ -264,6 +275,21 @@ class Call:
         if is_put_back or isinstance(error, APIError):
             self._settle_tokens(0)  # a rejected request uses no tokens
         return delay, is_put_back
+
+    def _find_fallback(self, error: AIMLChatError) -> PreparedRequest | None:
+        """Return the request to the next model, if there is one that may respond after an error."""
+        request = self._request
+        if request.fallback is None or self._context.transport.is_closed:
+            return None
+        from .fallback import is_curable  # noqa: PLC0415 - as in `redact`
+
+        return request.fallback if is_curable(error, is_stream=request.is_stream) else None
+
+    def _switch_to(self, fallback: PreparedRequest | None) -> None:
+        if fallback is not None:
+            self._request = fallback
+            self._log.model = fallback.model
+            self._retries = None  # each model gets the attempts of the policy
 
     def _replace_connection(self, error: AIMLChatError) -> None:
         """Record an attempt on a stale connection; the transport sends the request again at once.
@@ -317,6 +343,9 @@ class Call:
         if self._context.limiter.counts_tokens and completion is not None:
             # Zeros do not say what was used, so the estimate stays.
             self._settle_tokens(count_tokens(completion().usage) or None)
+        if self._context.spending is not None:
+            received = completion() if completion is not None else error and error.partial
+            self._context.spending.add(received.cost if received else None)
         hook = self._context.on_finish
         if hook is None and not logs_calls():
             return

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from aimlchat.records import CallRecord, RetryRecord
 
     from .settings import SessionSettings
+    from .spending import Spending
     from .timers import Clock
 
 __all__ = ["CallContext", "build_context"]
@@ -36,10 +37,17 @@ class CallContext(msgspec.Struct, eq=False):
     on_retry: Callable[[RetryRecord], object] | None = None
     on_finish: Callable[[CallRecord], object] | None = None
     retry_budget: RetryBudget = msgspec.field(default_factory=RetryBudget)
+    spending: Spending | None = None
+    """What the server has charged, if the session has a budget."""
 
 
 def build_context(settings: SessionSettings, clock: Clock) -> CallContext:
     """Build what all calls of a session share; nothing is opened yet."""
+    spending = None
+    if settings.budget_usd is not None:
+        from .spending import Spending  # noqa: PLC0415 - few sessions have a budget
+
+        spending = Spending(settings.budget_usd)
     return CallContext(
         transport=Transport(
             settings.base_url,
@@ -64,4 +72,5 @@ def build_context(settings: SessionSettings, clock: Clock) -> CallContext:
         ),
         on_retry=settings.on_retry,
         on_finish=settings.on_finish,
+        spending=spending,
     )

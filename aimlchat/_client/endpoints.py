@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from aimlchat._json import decode_json
 from aimlchat._protocol.metadata import parse_models
+from aimlchat.errors import APIError
 from aimlchat.policies import RetryPolicy
 
 from .call import Call
@@ -14,7 +15,7 @@ from .prepare import EndpointSpec
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from aimlchat.completions import Model
+    from aimlchat.completions import Balance, Model
     from aimlchat.policies import Timeouts
 
     from .context import CallContext
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Endpoints"]
 
 _T = TypeVar("_T")
+_NO_SUCH_ENDPOINT = (404, 405, 410)
 
 
 class Endpoints:
@@ -51,6 +53,23 @@ class Endpoints:
         """
         spec = EndpointSpec("GET", "models", self._keyless_headers, self._timeouts, self._retry)
         return await self._read(spec, lambda data, _: parse_models(decode_json(data)))
+
+    async def balance(self) -> Balance:
+        """Return the balance of the account, from the newer endpoint that the server has.
+
+        Raises an `AIMLChatError`. Cancelling closes the connection.
+        """
+        from aimlchat._protocol.balance import parse_balance  # noqa: PLC0415 - few sessions ask
+
+        def parse(data: bytes) -> Balance:
+            return parse_balance(decode_json(data))
+
+        try:
+            return await self.send("GET", "../v2/billing", parse)
+        except APIError as error:
+            if error.status not in _NO_SUCH_ENDPOINT:
+                raise
+        return await self.send("GET", "billing/balance", parse)
 
     async def send(
         self,

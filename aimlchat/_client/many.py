@@ -8,12 +8,13 @@ from collections import deque
 from collections.abc import Sized
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, Self, TypeVar
 
-from aimlchat.errors import AIMLChatError, ConfigurationError, detach
+from aimlchat.errors import AIMLChatError, BudgetExceededError, detach
 from aimlchat.records import Outcome, Progress
 
 from .hooks import call_hook
 from .pool import TaskPool
 from .run_control import Run, RunCall
+from .spending import check_budget
 from .tally import Tally
 
 if TYPE_CHECKING:
@@ -128,15 +129,13 @@ class CompletionProducer:
         on_progress: Callable[[Progress], object] | None,
         clock: Clock,
     ) -> None:
-        is_number = isinstance(budget_usd, int | float) and not isinstance(budget_usd, bool)
-        if budget_usd is not None and not (is_number and budget_usd >= 0):  # also refuses NaN
-            msg = f"budget_usd is {budget_usd!r}; give dollars, from 0, or None for no limit"
-            raise ConfigurationError(msg)
+        check_budget(budget_usd)
         self.pool = TaskPool(requests, concurrency)
         self._clock = clock
         self._run = Run(self.pool, clock, concurrency)
         self.tally = Tally()
         self.is_out_of_budget = False
+        self._late_failure: BudgetExceededError | None = None
         self._complete = complete
         self._ordered = ordered
         self._budget = budget_usd
@@ -164,12 +163,19 @@ class CompletionProducer:
         return outcome
 
     def raise_late_failure(self) -> None:
-        """Do nothing: each failure is an outcome."""
+        """Raise that the budget of the session was spent; any other failure is an outcome."""
+        if self._late_failure is not None:
+            raise detach(self._late_failure)
 
     async def _work(self, index: int, request: Any) -> None:
         observer = RunCall(self._run, asyncio.current_task())
         try:
             completion = await self._complete(request, observer)
+        except BudgetExceededError as error:
+            self._late_failure = detach(error)
+            observer.close()  # so that this task is not cancelled itself
+            self._run.end_early()  # the calls in flight are paid for, and go on
+            return
         except AIMLChatError as error:
             if self._run.must_stop(error):
                 raise
@@ -248,6 +254,7 @@ class DeltaProducer:
         self._run = Run(self.pool, clock, concurrency)
         self.outcomes: dict[int, Outcome] = {}
         """The outcomes of the streams that have ended, by their index."""
+        self._late_failure: BudgetExceededError | None = None
         self._stream = stream
         self._deltas: deque[tuple[int, Delta]] = deque()
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -281,6 +288,9 @@ class DeltaProducer:
                     self._deltas.append((index, delta))
                     self.pool.notify()
                 self.outcomes[index] = Outcome(index, request, stream.completion)
+        except BudgetExceededError as error:
+            self._late_failure = detach(error)
+            self._run.end_early()  # as for completions
         except AIMLChatError as error:
             if self._run.must_stop(error):
                 raise
@@ -290,6 +300,8 @@ class DeltaProducer:
         self.pool.mark_consumed()
 
     def raise_late_failure(self) -> None:
-        """Raise the failure of the first stream that failed, after the deltas of the others."""
+        """Raise that the budget of the session was spent, else the failure of the first stream."""
+        if self._late_failure is not None:
+            raise detach(self._late_failure)
         for _, outcome in sorted(self.outcomes.items()):
             outcome.unwrap()

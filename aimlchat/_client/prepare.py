@@ -112,6 +112,8 @@ class PreparedRequest(msgspec.Struct, eq=False):
     uses_tokens: bool = True
     is_repeatable: bool = True
     """Whether it may be sent again on a new connection if it met a stale one."""
+    fallback: PreparedRequest | None = None
+    """The same request to the next model of ``models=``, for when this one cannot respond."""
 
     def estimate_tokens(self) -> int:
         """Estimate the tokens of prompt and completion, for the limit per minute.
@@ -162,6 +164,8 @@ class CallSpec(msgspec.Struct, eq=False):
     retry: RetryPolicy
     headers: Mapping[str, str] | None = None
     is_stream: bool = False
+    models: tuple[str, ...] = ()
+    """The models to ask one after the other; empty for that of the request."""
 
     def freeze(self, defaults: RequestDefaults) -> None:
         """Copy what the caller could still change before the call begins.
@@ -175,11 +179,13 @@ class CallSpec(msgspec.Struct, eq=False):
         self.options = {}
 
     def prepare(self, defaults: RequestDefaults) -> PreparedRequest:
-        """Build the payload, the body and the headers.
+        """Build the payload, the body and the headers, for every model before anything is sent.
 
         Raises `InvalidRequestError` for what the API would refuse, and `ConfigurationError` for a
         header that HTTP cannot carry.
         """
+        if self.models:
+            return self._prepare_each(defaults)
         request = _resolve(self.request, self.options, defaults.model)
         payload, body = encode_request(request, stream=self.is_stream)
         given = request.client_request_id
@@ -204,6 +210,28 @@ class CallSpec(msgspec.Struct, eq=False):
             self.is_stream,
             max_tokens if type(max_tokens) is int else None,
         )
+
+    def _prepare_each(self, defaults: RequestDefaults) -> PreparedRequest:
+        """Prepare the request to each model; return the first, which refers to the next one.
+
+        All have the same id, since they belong to one call.
+        """
+        requests: list[PreparedRequest] = []
+        for model in self.models:
+            options = {**self.options, "model": model}
+            if requests:
+                options["client_request_id"] = requests[0].client_request_id
+            spec = CallSpec(
+                self.request, options, self.timeouts, self.retry, self.headers, self.is_stream
+            )
+            try:
+                requests.append(spec.prepare(defaults))
+            except InvalidRequestError as error:
+                error.add_note(f"models= names {model}, which does not take this request")
+                raise
+        for request, fallback in itertools.pairwise(requests):
+            request.fallback = fallback
+        return requests[0]
 
 
 class EndpointSpec(msgspec.Struct, eq=False):

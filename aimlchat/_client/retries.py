@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aimlchat.errors import APIError, RateLimitError
 
 from .retry import is_retryable
+from .run_control import is_overload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,19 +54,22 @@ class Retries:
         The second value is whether the run puts the request back, so that the attempt does not
         count.
         """
-        delay = self._put_back_delay(error, request)
-        if delay is not None:
-            return delay, True
-        delay = self._retry_delay(error, request)
+        # While a model waits for its turn, another one can respond at once.
+        falls_back = request.fallback is not None and is_overload(error)
+        if self._observer is not None:
+            self._observer.attempt_failed(error, falls_back=falls_back)
+        delay = None
+        if not falls_back:
+            delay = self._put_back_delay(error, request)
+            if delay is not None:
+                return delay, True
+            delay = self._retry_delay(error, request)
         self._log.record(error, delay or 0.0)
         return delay, False
 
     def _put_back_delay(self, error: AIMLChatError, request: PreparedRequest) -> float | None:
         observer, context = self._observer, self._context
-        if observer is None:
-            return None
-        observer.attempt_failed(error)
-        if not self._log.is_open or context.transport.is_closed:
+        if observer is None or not self._log.is_open or context.transport.is_closed:
             return None
         delay = observer.put_back(error, self._policy, context.scheduler.clock.random)
         if delay is not None:

@@ -13,6 +13,7 @@ from aimlchat.errors import (
     AIMLChatError,
     APIError,
     AuthenticationError,
+    BudgetExceededError,
     ConfigurationError,
     ConnectionFailedError,
     InsufficientCreditsError,
@@ -65,8 +66,10 @@ def is_unreachable(error: AIMLChatError) -> bool:
     return isinstance(error, ConnectionFailedError) and not error.sent
 
 
-def is_own_timeout(error: AIMLChatError) -> bool:
+def is_own_limit(error: AIMLChatError) -> bool:
     """Return whether a limit of the caller ended the call, which says nothing of the server."""
+    if isinstance(error, BudgetExceededError):
+        return True
     return isinstance(error, RequestTimeoutError) and error.phase in ("queue", "deadline")
 
 
@@ -209,19 +212,23 @@ class RunCall:
         self._run.in_flight += 1
         self._forget_task()
 
-    def attempt_failed(self, error: AIMLChatError) -> None:
-        """Note what the failure of an attempt, or of the wait for one, says about the server."""
+    def attempt_failed(self, error: AIMLChatError, *, falls_back: bool = False) -> None:
+        """Note what the failure of an attempt, or of the wait for one, says about the server.
+
+        ``falls_back`` is whether another model is asked at once, so that fewer calls do not help.
+        """
         run, pacer = self._run, self._pacer
         is_congested = isinstance(error, RateLimitError) or (
             isinstance(error, ServerError) and error.status in _CONGESTION_STATUSES
         )
         # Once the server is known to count requests in windows, fewer calls at once do not help.
-        if is_congested and not (pacer is not None and pacer.is_learned):
+        is_learned = pacer is not None and pacer.is_learned
+        if is_congested and not is_learned and not falls_back:
             run.concurrency.congested(self._epoch, run.in_flight)
         self._land()
         if isinstance(error, APIError) and not is_overload(error):
             self._note_progress()
-        elif not is_unreachable(error) and not is_own_timeout(error):
+        elif not is_unreachable(error) and not is_own_limit(error):
             run.is_reached = True
 
     def put_back(

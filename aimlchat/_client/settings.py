@@ -41,6 +41,7 @@ class SessionSettings(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     api_key: MaskedStr
     base_url: str
     model: str
+    budget_usd: float | None
     timeouts: Timeouts
     retry: RetryPolicy
     limits: Limits

@@ -59,6 +59,8 @@ class Emulator:
         requests_per_second: how many chat requests are accepted in any second. Any further one gets
             a 429 with `Retry-After`, in whole seconds. None for no limit.
         latency: the seconds before the headers of each response to a chat request.
+        balance_usd: what is on the account, in US dollars; `GET /v2/billing` says what is left.
+            Once that is nothing, each chat request gets a 403. None never ends.
 
     Raises:
         ValueError: `form`, `chaos` or `faults` has a value other than those above.
@@ -78,6 +80,7 @@ class Emulator:
         capacity: int | None = None,
         requests_per_second: int | None = None,
         latency: float = 0.0,
+        balance_usd: float | None = None,
     ) -> None:
         if form not in ("flat", "enveloped"):
             msg = f'form is {form!r}; it takes "flat" or "enveloped"'
@@ -93,6 +96,7 @@ class Emulator:
             capacity=capacity,
             requests_per_second=requests_per_second,
             latency=latency,
+            balance_usd=balance_usd,
         )
         self._listener: Listener | None = None
 

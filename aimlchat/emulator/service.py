@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections import deque
+from decimal import Decimal
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Service"]
 
 _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_ENDLESS_BALANCE = 1000.0
 _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 
 
@@ -61,6 +63,7 @@ class Service:
         capacity: int | None,
         requests_per_second: int | None,
         latency: float,
+        balance_usd: float | None,
     ) -> None:
         self.script = Script()
         self.requests: list[RequestRecord] = []
@@ -75,11 +78,14 @@ class Service:
         self._requests_per_second = requests_per_second
         self._accepted: deque[float] = deque()  # the times of the requests of the last second
         self._latency = latency
+        self._balance = Decimal(repr(_ENDLESS_BALANCE if balance_usd is None else balance_usd))
+        self._ends_with_balance = balance_usd is not None
         self._in_flight = 0
         self._request_count = 0
         self._endpoints: dict[str, tuple[str, Endpoint]] = {
             "/v1/chat/completions": ("POST", self._handle_chat),
             "/v1/models": ("GET", self._handle_models),
+            "/v2/billing": ("GET", self._handle_balance),
         }
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -147,12 +153,20 @@ class Service:
             response = PlannedResponse(status=304, headers={"ETag": etag})
         await send_response(None, response, writer)
 
+    async def _handle_balance(self, record: RequestRecord, writer: ResponseWriter) -> None:
+        self._check_key(record)
+        body = {"current_balance": float(self._balance), "currency": "USD"}
+        await send_response(None, PlannedResponse.from_bytes(encode_body(body)), writer)
+
     async def _handle_chat(self, record: RequestRecord, writer: ResponseWriter) -> None:
         self._check_key(record)
         request = ParsedRequest.from_body(validate_request(record.body))
+        if self._ends_with_balance and self._balance <= 0:
+            raise RejectedRequestError(403, default_message(403))
         scripted = self.script.take_reply()
         reply = scripted or DEFAULT_REPLY
-        response = self._plan_response(record, reply, generate(request, reply, record.identities))
+        generation = generate(request, reply, record.identities)
+        response = self._plan_response(record, reply, generation)
         record.fault = reply.fault
         if scripted is None:
             record.fault = self._chaos.draw(record.identities.number, response)
@@ -161,6 +175,8 @@ class Service:
             raise RejectedRequestError(429, default_message(429))
         record.billed = is_billed(record.fault, response)
         self.billed += record.billed
+        if record.billed:
+            self._balance -= Decimal(repr(generation.meta_usage.get("usd_spent", 0.0)))
         self._in_flight += 1
         try:
             await asyncio.sleep(self._latency)

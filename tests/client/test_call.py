@@ -48,7 +48,8 @@ class Journal:
     def attempt_started(self):
         self.notes.append("started")
 
-    def attempt_failed(self, error):
+    def attempt_failed(self, error, *, falls_back):
+        assert not falls_back
         self.notes.append(type(error).__name__)
 
     def attempt_succeeded(self):
