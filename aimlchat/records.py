@@ -21,7 +21,7 @@ CallOutcome = Literal["complete", "error", "cancelled", "abandoned"]
 class RetryRecord:
     """Passed to ``on_retry`` when an attempt has failed, before the wait for the next one.
 
-    - ``model``: the requested model.
+    - ``model``: the model that was asked.
     - ``client_request_id``: the ``X-Client-Request-Id`` that was sent.
     - ``attempt``: the number of the attempt that failed, counted from 1.
     - ``delay``: the seconds until the next attempt.
@@ -45,7 +45,7 @@ class CallRecord:
 
     - ``outcome``: ``complete``; ``error``; ``cancelled``: its task was cancelled; or
       ``abandoned``: a stream was left early.
-    - ``model``: the requested model.
+    - ``model``: the requested model; of several, the one that was asked last.
     - ``client_request_id``: the ``X-Client-Request-Id`` that was sent; ``inference_id``: the
       vendor's id of the response, None if there was none.
     - ``duration``: from the start of the call to its end, including the queue and all retries.

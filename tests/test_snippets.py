@@ -62,6 +62,9 @@ SCRIPTS = {
     "relay_several_pages_and_reconnecting_2": Script(
         prints=("reasoning-start reasoning-delta", "data: [DONE]")
     ),
+    "reliability_several_models": Script(
+        prints=("claude-3-7-sonnet-20250219 ", "1 anthropic/claude-3.7-sonnet None")
+    ),
     "reliability_seven_timeouts": Script(prints=("Because.",), replies=({"text": "Because."},)),
     "reliability_watching_a_service": Script(prints=("complete ", "Cost(")),
     "reliability_what_is_retried": Script(prints=(SKY, "Attempt(number=1, cause=None")),

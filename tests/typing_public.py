@@ -14,6 +14,7 @@ from aimlchat import (
     AIMLChatError,
     AnswerDelta,
     Attempt,
+    Balance,
     CallRecord,
     ChatRequest,
     ChatSession,
@@ -46,7 +47,10 @@ async def calls(session: ChatSession) -> None:
     assert_type(await session.complete("Hi"), Completion)
     assert_type(await session.complete([{"role": "user", "content": "Hi"}]), Completion)
     assert_type(session.stream(ChatRequest().user("Hi"), temperature=0.5), DeltaStream)
+    assert_type(await session.complete("Hi", models=["a", "b"]), Completion)
+    assert_type(session.stream("Hi", models=("a", "b")), DeltaStream)
     assert_type(await session.models(), list[Model])
+    assert_type(await session.balance(), Balance)
     run = session.complete_many(["Hi", ChatRequest().user("Hi")], concurrency="auto")
     assert_type(run, CompletionIterator)
     async for outcome in run:
