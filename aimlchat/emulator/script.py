@@ -106,6 +106,12 @@ class Script:
         """Append a step."""
         self._steps.append(step)
 
+    @property
+    def has_reply(self) -> bool:
+        """Whether the next step is a reply whose content is scripted."""
+        step = self._steps[0] if self._steps else None
+        return isinstance(step, Reply) and not step.is_default
+
     def take_error(self) -> ErrorStatus | None:
         """Remove and return the next step if it is an error; otherwise leave it and return None."""
         # Only the emulator's loop takes steps, so the first step stays the same until the removal.

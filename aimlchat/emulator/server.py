@@ -15,12 +15,14 @@ from .script import Reply
 from .service import Service
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
     from .faults import Fault
     from .generation import ReasoningAs
+    from .playback import Playback
     from .records import RequestRecord
     from .script import ToolCallLike
     from .stream_formats import StreamFormat
@@ -61,9 +63,18 @@ class Emulator:
         latency: the seconds before the headers of each response to a chat request.
         balance_usd: what is on the account, in US dollars; `GET /v2/billing` says what is left.
             Once that is nothing, each chat request gets a 403. None never ends.
+        cassette: a file of recorded exchanges, one JSON object a line, to respond from: to any
+            endpoint, with the recorded pieces and pauses. A request that is not recorded gets a 400
+            that names the nearest one. Scripts still come first.
+        record_from: the base URL of a real server, such as `https://api.aimlapi.com/v1`. Requests
+            that the cassette lacks are passed on to it, with the client's key, and the exchanges
+            are appended to the cassette: without request headers and keys.
+        replay_speed: how much faster than recorded the responses are sent; `math.inf` leaves out
+            all pauses.
 
     Raises:
-        ValueError: `form`, `chaos` or `faults` has a value other than those above.
+        OSError: the cassette cannot be read.
+        ValueError: an argument has a value other than those above, or the cassette is damaged.
     """
 
     def __init__(
@@ -81,10 +92,14 @@ class Emulator:
         requests_per_second: int | None = None,
         latency: float = 0.0,
         balance_usd: float | None = None,
+        cassette: str | os.PathLike[str] | None = None,
+        record_from: str | None = None,
+        replay_speed: float = 1.0,
     ) -> None:
         if form not in ("flat", "enveloped"):
             msg = f'form is {form!r}; it takes "flat" or "enveloped"'
             raise ValueError(msg)
+        self._playback = _open_cassette(cassette, record_from, replay_speed)
         self._host = host
         self._port = port
         self._service = Service(
@@ -97,6 +112,7 @@ class Emulator:
             requests_per_second=requests_per_second,
             latency=latency,
             balance_usd=balance_usd,
+            playback=self._playback,
         )
         self._listener: Listener | None = None
 
@@ -117,6 +133,8 @@ class Emulator:
         listener, self._listener = self._listener, None
         if listener is not None:
             await listener.close()
+        if self._playback is not None:
+            await self._playback.close()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -295,6 +313,20 @@ class Emulator:
                 retry_after_ms=retry_after_ms,
             )
         )
+
+
+def _open_cassette(
+    cassette: str | os.PathLike[str] | None, record_from: str | None, replay_speed: float
+) -> Playback | None:
+    if cassette is not None:
+        # Loaded on use: most emulators have no cassette.
+        from .playback import Playback  # noqa: PLC0415
+
+        return Playback(cassette, record_from, replay_speed)
+    if record_from is not None:
+        msg = "record_from needs a file to record to; add cassette="
+        raise ValueError(msg)
+    return None
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import json
 import re
 from collections import deque
 from decimal import Decimal
+from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from .chaos import Chaos
     from .generation import Generation
+    from .playback import Playback
     from .stream_formats import StreamFormat
 
     Endpoint = Callable[[RequestRecord, ResponseWriter], Awaitable[None]]
@@ -39,6 +41,7 @@ __all__ = ["Service"]
 
 _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _ENDLESS_BALANCE = 1000.0
+_MODELS_PATH = "/v1/models"
 _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 
 
@@ -64,6 +67,7 @@ class Service:
         requests_per_second: int | None,
         latency: float,
         balance_usd: float | None,
+        playback: Playback | None = None,
     ) -> None:
         self.script = Script()
         self.requests: list[RequestRecord] = []
@@ -80,12 +84,13 @@ class Service:
         self._latency = latency
         self._balance = Decimal(repr(_ENDLESS_BALANCE if balance_usd is None else balance_usd))
         self._ends_with_balance = balance_usd is not None
+        self._playback = playback
         self._in_flight = 0
         self._request_count = 0
         self._endpoints: dict[str, tuple[str, Endpoint]] = {
             "/v1/chat/completions": ("POST", self._handle_chat),
-            "/v1/models": ("GET", self._handle_models),
             "/v2/billing": ("GET", self._handle_balance),
+            _MODELS_PATH: ("GET", self._handle_models),
         }
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -134,6 +139,8 @@ class Service:
             await send_response(error, PlannedResponse(), writer)
 
     def _find_endpoint(self, record: RequestRecord) -> Endpoint:
+        if self._playback is not None and not self.script.has_reply:
+            return partial(self._play, self._playback)
         if record.path.startswith("/v1/batches"):
             return self._handle_batch
         if record.path not in self._endpoints:
@@ -188,6 +195,17 @@ class Service:
             self._in_flight -= 1
         if not response.streamed:
             await send_response(record.fault, response, writer)
+
+    async def _play(
+        self, playback: Playback, record: RequestRecord, writer: ResponseWriter
+    ) -> None:
+        if record.path != _MODELS_PATH:
+            self._check_key(record)
+        record.fault = self.script.take_fault()
+        try:
+            await playback.respond(record, writer, record.fault)
+        finally:
+            self.billed += record.billed
 
     async def _handle_batch(self, record: RequestRecord, writer: ResponseWriter) -> None:
         self._check_key(record)
