@@ -54,6 +54,9 @@ SCRIPTS = {
     "batches_from_python_2": Script(
         prints=("0 The sky is blue", "3 0 0.01", " False\n['The sky is blue")
     ),
+    "emulator_record_and_replay": Script(
+        prints=("Light scatters.\nLight scatters.\n",), replies=({"text": "Light scatters."},)
+    ),
     "errors_errors": Script(
         prints=("Take one", "[the connection was lost]"),
         replies=({"chunks": ["Take one", " pill,", " not", " ten."], "fault": Cut(1000, "close")},),

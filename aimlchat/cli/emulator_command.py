@@ -9,7 +9,7 @@ import click
 
 from aimlchat.emulator import Emulator
 
-from .errors import CommandError, describe_os_error
+from .errors import CommandError, CommandInputError, describe_os_error
 from .interrupts import listen_for_sigterm, run_interruptible
 
 __all__ = ["command"]
@@ -54,6 +54,17 @@ __all__ = ["command"]
     show_default=True,
     help="Another seed gives other ids, other texts and other faults.",
 )
+@click.option(
+    "--cassette",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Respond with the recorded exchanges of a file.",
+)
+@click.option(
+    "--record-from",
+    metavar="URL",
+    help="Pass requests that the cassette lacks on to the API at this base URL, and record them.",
+)
 def command(
     *,
     host: str,
@@ -62,6 +73,8 @@ def command(
     form: Literal["flat", "enveloped"],
     chaos: float,
     seed: int,
+    cassette: str | None,
+    record_from: str | None,
 ) -> None:
     """Serve an emulator of the API on this machine, until Ctrl-C.
 
@@ -69,9 +82,21 @@ def command(
     API key, and nothing is charged.
     """
     try:
-        emulator = Emulator(host=host, port=port, pace=pace, form=form, chaos=chaos, seed=seed)
+        emulator = Emulator(
+            host=host,
+            port=port,
+            pace=pace,
+            form=form,
+            chaos=chaos,
+            seed=seed,
+            cassette=cassette,
+            record_from=record_from,
+        )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    except OSError as error:
+        msg = f"cannot read the cassette {cassette}: {describe_os_error(error)}"
+        raise CommandInputError(msg) from error
     run_interruptible(_serve(emulator, f"{host}:{port}"))
 
 

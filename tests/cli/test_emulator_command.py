@@ -135,3 +135,23 @@ async def classify_response(http, url):
             return response.content_type if response.ok else response.status
     except aiohttp.ClientError:
         return "no response"
+
+
+async def test_a_conversation_is_recorded_and_replayed(start_process, emulator, tmp_path):
+    path = str(tmp_path / "talk.jsonl")
+    emulator.reply("Blue.")
+    options = ("emulator", "--port", "0", "--cassette", path)
+    for more in (("--record-from", emulator.base_url), ()):
+        process = await start_process(*options, *more)
+        url = await read_base_url(process)
+        ask = await start_process("ask", "Why?", AIMLAPI_BASE_URL=url, AIMLAPI_API_KEY="k")
+        status, answer, _ = await ask.wait()
+        assert (status, answer) == (0, "Blue.\n")
+    assert len(emulator.requests) == 1
+
+
+async def test_a_missing_cassette_is_told_with_status_2(start_process):
+    process = await start_process("emulator", "--cassette", "no-such.jsonl")
+    status, _, err = await process.wait()
+    assert status == 2
+    assert "cannot read the cassette no-such.jsonl: No such file" in err

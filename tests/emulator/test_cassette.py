@@ -81,13 +81,13 @@ async def test_a_whole_answer_is_replayed_with_its_headers(path, upstream):
 
 
 async def test_a_stream_is_recorded_by_its_http_chunks_with_the_pauses(path, upstream):
-    upstream.reply(events=["a", "b", "c"], pace=0.05)
+    upstream.reply(events=[b": a\n\n", b": b\n\n", b": c\n\n"], pace=0.05)
     async with recorder(path, upstream) as emulator, connect(emulator) as session:
         with pytest.raises(ProtocolError):
             await session.stream("Why?").collect()
     [exchange] = lines(path)
     pauses, texts = zip(*exchange["response"]["body"], strict=True)
-    assert list(texts) == ["data: a\n\n", "data: b\n\n", "data: c\n\n"]
+    assert list(texts) == [": a\n\n", ": b\n\n", ": c\n\n"]
     assert all(0.04 < pause < 0.5 for pause in pauses[1:])
 
 
