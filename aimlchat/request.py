@@ -11,7 +11,7 @@ import attrs
 from ._payload.build import build_payload
 from ._payload.json_values import describe, freeze, refuse, to_json_value
 from ._payload.limits import check_boolean
-from ._payload.models import Dialect  # noqa: TC001 - a tool may resolve the hints of RequestOptions
+from ._payload.model_table import Dialect  # noqa: TC001 - a tool may resolve the hints of RequestOptions
 from .completions import Completion
 from .content import Audio, Document, Image, Message, Text, Thinking, Tool
 from .errors import InvalidRequestError, ProtocolError
@@ -199,7 +199,8 @@ class ChatRequest:
     ``n=1`` in the anthropic dialect. The values are checked by `payload`; the methods also refuse
     arguments of the wrong type at once. Requests compare by value, and can be pickled.
 
-    - ``model``: its name, which decides the dialect; None for ``anthropic/claude-3.7-sonnet``.
+    - ``model``: its name, which decides the dialect; None for the session's model, or without a
+      session for ``AIMLAPI_MODEL``, else ``anthropic/claude-3.7-sonnet``.
     - ``messages``: what the methods added, and dicts in OpenAI's form, which are translated for
       models of the anthropic dialect. Unknown keys and parts pass unchanged, and keys without a
       value are left out.

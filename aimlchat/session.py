@@ -13,7 +13,7 @@ from ._client.masking import mask, mask_url
 from ._client.prepare import CallSpec
 from ._client.settings import SessionSettings, check_policy
 from ._client.timers import Clock
-from ._payload.models import DEFAULT_MODEL
+from ._payload.models import default_model
 from .policies import Limits, RetryPolicy, Timeouts
 from .request import check_options
 from .stream import DeltaStream
@@ -52,8 +52,8 @@ class ChatSession:
     Args:
         api_key: by default the environment variable ``AIMLAPI_API_KEY``, else ``AIML_API_KEY``.
         base_url: by default the environment variable ``AIMLAPI_BASE_URL``, else the AI/ML API.
-        model: the model of requests that do not name one; by default
-            ``anthropic/claude-3.7-sonnet``.
+        model: the model of requests that do not name one; by default the environment variable
+            ``AIMLAPI_MODEL``, else ``anthropic/claude-3.7-sonnet``.
         budget_usd: once the server has charged this many US dollars for the calls of the session,
             the next one raises `BudgetExceededError`; calls in flight go on. None for no limit.
         timeouts: how long each phase of a call may take.
@@ -102,7 +102,7 @@ class ChatSession:
         self._settings = SessionSettings(
             api_key=require_api_key(api_key),
             base_url=base_url,
-            model=DEFAULT_MODEL if model is None else model,
+            model=default_model() if model is None else model,
             budget_usd=budget_usd,
             timeouts=Timeouts() if timeouts is None else timeouts,
             retry=RetryPolicy() if retry is None else retry,

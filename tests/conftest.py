@@ -74,7 +74,9 @@ def _interrupts_are_heeded():
 
 @pytest.fixture(autouse=True)
 def _without_settings_of_this_machine(monkeypatch):
-    for name in ("AIMLAPI_API_KEY", "AIML_API_KEY", "AIMLAPI_BASE_URL", "HTTP_PROXY", "http_proxy"):
+    for name in ("API_KEY", "BASE_URL", "MODEL"):
+        monkeypatch.delenv(f"AIMLAPI_{name}", raising=False)
+    for name in ("AIML_API_KEY", "HTTP_PROXY", "http_proxy"):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -9,17 +9,19 @@ from .anthropic import build_anthropic_payload
 from .json_values import describe, refuse
 from .limits import check_dict, check_model
 from .models import (
-    DEFAULT_MODEL,
-    Dialect,
     choose_dialect,
+    default_model,
     find_model_row,
     parse_thinking,
     resolve_max_tokens,
+    take_out_refused_fields,
 )
 from .openai import build_openai_payload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from .model_table import Dialect, ModelRow
 
 __all__ = ["build_payload", "check_client_request_id"]
 
@@ -49,11 +51,15 @@ def build_payload(fields: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
         InvalidRequestError: for what the API would refuse or silently drop.
     """
     get = fields.get
-    model = DEFAULT_MODEL if get("model") is None else check_model(fields["model"])
+    model = default_model() if get("model") is None else check_model(fields["model"])
     messages = get("messages")
     _check_conversation(messages)
+    row = find_model_row(model)
     if len(fields) == _MODEL_AND_MESSAGES and "model" in fields:  # Nearly all requests.
-        return _BUILDERS[find_model_row(model).dialect](model, messages, None, {}, stream=stream)
+        payload = _BUILDERS[row.dialects[0]](model, messages, None, {}, stream=stream)
+        if row.refused_fields:
+            _remove_stream_options(payload, row)
+        return payload
     dialect, extra = get("dialect"), get("extra")
     check_client_request_id(get("client_request_id"))
     if dialect is not None and dialect not in _DIALECTS:
@@ -63,6 +69,7 @@ def build_payload(fields: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
         for name, value in fields.items()
         if value is not None and name not in _NOT_PARAMETERS and not _is_empty_list(value)
     }
+    take_out_refused_fields(model, parameters)
     mode, budget = parse_thinking(get("thinking"))
     dialect, sends_thinking = choose_dialect(model, dialect, mode)
     if sends_thinking:
@@ -74,10 +81,17 @@ def build_payload(fields: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
     if isinstance(system, str) and not system.strip():
         system = None
     payload = _BUILDERS[dialect](model, messages, system, parameters, stream=stream)
+    _remove_stream_options(payload, row)
     extra = {} if extra is None else check_dict(extra, "extra")
     if payload.get("tool_choice") in _NO_CHOICE and not (payload.keys() | extra) & {"tools"}:
         del payload["tool_choice"]  # the API refuses it, but callers give it with any list of tools
     return _merge_extra(payload, extra)
+
+
+def _remove_stream_options(payload: dict[str, Any], row: ModelRow) -> None:
+    """Ask a model for no usage that does not take the question; it sends the usage by itself."""
+    if "stream_options" in row.refused_fields:
+        payload.pop("stream_options", None)
 
 
 def _check_conversation(messages: Any) -> None:

@@ -1,33 +1,31 @@
-"""The table of models: the dialect that each uses, and the modes of thinking it supports."""
+"""What the table of models says about one model, and about its thinking."""
 
 from __future__ import annotations
 
 import functools
+import os
 import re
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from aimlchat.content import Thinking
 from aimlchat.errors import InvalidRequestError
 
 from .json_values import describe, refuse
-from .limits import build_integer_check
+from .limits import build_integer_check, is_default
+from .model_table import MODEL_TABLE, TABLE_DATE, Dialect, ModelRow, ThinkingMode
 
 __all__ = [
     "DEFAULT_MODEL",
-    "MODEL_TABLE",
-    "Dialect",
-    "ModelRow",
-    "ThinkingMode",
     "choose_dialect",
+    "default_model",
     "find_model_row",
     "parse_thinking",
     "resolve_max_tokens",
+    "take_out_refused_fields",
 ]
 
 DEFAULT_MODEL = "anthropic/claude-3.7-sonnet"
-
-Dialect = Literal["openai", "anthropic"]
-ThinkingMode = Literal["enabled", "disabled", "adaptive"]
+_VARIABLE = "AIMLAPI_MODEL"
 
 _MIN_BUDGET = 1024
 # The tokens left for the answer when a request has a thinking budget and no max_tokens.
@@ -35,42 +33,19 @@ _ANSWER_TOKENS = 4096
 _BUDGET_FIELD = "thinking.budget_tokens"
 _check_budget = build_integer_check(_MIN_BUDGET)
 _check_max_tokens = build_integer_check(1)
+# The response format that asks for what happens anyway.
+_PLAIN_TEXT = {"type": "text"}
+_ALTERNATIVES = {
+    "response_format": "give a tool whose parameters are the schema and name it in tool_choice, ",
+}
 
 
-class ModelRow(NamedTuple):
-    """The properties of all models whose name contains a match of ``pattern``, ignoring case.
+def default_model() -> str:
+    """Return the model of requests that name none.
 
-    ``dialect`` is for requests without thinking, ``thinking_dialect`` for requests with it (None if
-    the models do not think), and ``thinking_modes`` are the values of ``thinking.type`` that the
-    models accept.
+    It is the one that the environment variable ``AIMLAPI_MODEL`` names, unless that is blank.
     """
-
-    # Not compiled: `re` does that on first use, which makes `import aimlchat` faster.
-    pattern: str
-    dialect: Dialect
-    thinking_dialect: Dialect | None
-    thinking_modes: tuple[ThinkingMode, ...]
-
-
-# The first row that matches is used. In a name the family may be before or after the version, the
-# version may have a dot or a dash, and a date may follow: claude-opus-4-20250514 is 4.0.
-MODEL_TABLE = (
-    # Claude 3.7
-    ModelRow(r"claude-(\w+-)?3[.-]7(?!\d)", "openai", "anthropic", ("enabled",)),
-    # Claude before 3.7
-    ModelRow(r"claude-(instant|(\w+-)?v?[123](?!\d))", "openai", None, ()),
-    # Claude 4 to 4.7
-    ModelRow(
-        r"claude-(\w+-)?4([.-][0-7](?!\d)|(?!\d|[.-]\d{1,2}(?!\d)))",
-        "anthropic",
-        "anthropic",
-        ("enabled",),
-    ),
-    # Claude from 4.8 on, and names without a version
-    ModelRow(r"claude", "openai", "openai", ("enabled", "disabled", "adaptive")),
-    # All other models
-    ModelRow(r"", "openai", None, ()),
-)
+    return os.environ.get(_VARIABLE, "").strip() or DEFAULT_MODEL
 
 
 @functools.lru_cache(maxsize=256)
@@ -100,7 +75,7 @@ def choose_dialect(
         # The table does not know the name, perhaps an alias; by its dialect it is a Claude model.
         modes, thinking_dialect = ("enabled",), "anthropic"
     if mode is None or (mode == "disabled" and mode not in modes):
-        return dialect or row.dialect, False
+        return dialect or row.dialects[0], False
     if not modes:
         refuse(
             f"{model} takes no thinking parameter; leave thinking out, give reasoning_effort if the"
@@ -113,7 +88,27 @@ def choose_dialect(
     if dialect == "openai" and thinking_dialect == "anthropic":
         msg = f"{model} thinks in the anthropic dialect only; leave out dialect or thinking"
         refuse(msg, "thinking")
-    return dialect or thinking_dialect or row.dialect, True
+    return dialect or thinking_dialect or row.dialects[0], True
+
+
+def take_out_refused_fields(model: str, parameters: dict[str, Any]) -> None:
+    """Refuse the parameters that the model does not take, though its dialect has them.
+
+    A plain text as response format asks for what happens anyway, so it is only taken out. Raises
+    `InvalidRequestError`, with the name of the field.
+    """
+    for name in find_model_row(model).refused_fields:
+        if name not in parameters:
+            continue
+        if name == "response_format" and is_default(parameters[name], _PLAIN_TEXT):
+            del parameters[name]
+            continue
+        msg = (
+            f"{model} takes no {name}, by the vendor's documents of {TABLE_DATE};"
+            f" {_ALTERNATIVES.get(name, '')}leave it out, or send it unchecked with"
+            f" extra={{{name!r}: ...}}"
+        )
+        refuse(msg, name)
 
 
 def parse_thinking(thinking: Any) -> tuple[ThinkingMode | None, int | None]:

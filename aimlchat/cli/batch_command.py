@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Literal
 import attrs
 import click
 
+from aimlchat._payload.models import DEFAULT_MODEL
 from aimlchat.batch import (
     BusyError,
     InputError,
@@ -136,7 +137,11 @@ class BatchJob:
     metavar="N|auto",
     help=f"Requests in flight at once; auto adapts to the API. [default: {_DEFAULT_CONCURRENCY}]",
 )
-@click.option("--model", metavar="ID", help="The model of requests that name none.")
+@click.option(
+    "--model",
+    metavar="ID",
+    help=f"The model of requests that name none. [default: AIMLAPI_MODEL, else {DEFAULT_MODEL}]",
+)
 @click.option(
     "--budget-usd",
     type=click.FloatRange(min=0, min_open=True),

@@ -3,9 +3,18 @@
 import pytest
 
 from aimlchat import ChatRequest, Thinking
-from aimlchat._payload.models import MODEL_TABLE, find_model_row
+from aimlchat._payload.model_table import MODEL_TABLE
+from aimlchat._payload.models import find_model_row
 
-ROW_3_7, ROW_BEFORE_3_7, ROW_4, ROW_SINCE_4_8, ROW_OF_OTHERS = MODEL_TABLE
+(
+    ROW_3_7,
+    ROW_BEFORE_3_7,
+    ROW_4_0,
+    ROW_4,
+    ROW_SINCE_4_8,
+    ROW_WITHOUT_VERSION,
+    ROW_OF_OTHERS,
+) = MODEL_TABLE
 
 ROWS = {
     "anthropic/claude-3.7-sonnet": ROW_3_7,
@@ -25,13 +34,18 @@ ROWS = {
     "claude-sonnet-4.5": ROW_4,
     "claude-sonnet-4-5": ROW_4,
     "claude-sonnet-4-5-20250929": ROW_4,
-    "claude-opus-4-20250514": ROW_4,
+    "claude-opus-4-20250514": ROW_4_0,
     "claude-opus-4-1-20250805": ROW_4,
     "anthropic/claude-opus-4.1": ROW_4,
-    "anthropic/claude-opus-4": ROW_4,
+    "anthropic/claude-opus-4": ROW_4_0,
     "anthropic/claude-4.7-opus": ROW_4,
-    "claude-4-sonnet": ROW_4,
-    "claude-4-sonnet-20250514": ROW_4,
+    "claude-4-sonnet": ROW_4_0,
+    "claude-4-sonnet-20250514": ROW_4_0,
+    "claude-sonnet-4.0": ROW_4_0,
+    "claude-sonnet-4-0": ROW_4_0,
+    "claude-4.0-opus": ROW_4_0,
+    "CLAUDE-SONNET-4": ROW_4_0,
+    "claude-haiku-4": ROW_4,
     "claude-4-5-haiku": ROW_4,
     "claude-haiku-4-5": ROW_4,
     "claude-opus-4-7": ROW_4,
@@ -45,7 +59,13 @@ ROWS = {
     "anthropic/claude-sonnet-5": ROW_SINCE_4_8,
     "claude-sonnet-latest": ROW_SINCE_4_8,
     "claude-opus-latest": ROW_SINCE_4_8,
-    "claude-opus-20260301": ROW_SINCE_4_8,
+    "claude-5-sonnet": ROW_SINCE_4_8,
+    "claude-opus-5-1-20270101": ROW_SINCE_4_8,
+    "claude-sonnet-10": ROW_SINCE_4_8,
+    "claude-latest": ROW_SINCE_4_8,
+    "claude": ROW_WITHOUT_VERSION,
+    "our-claude": ROW_WITHOUT_VERSION,
+    "claude-opus-20260301": ROW_WITHOUT_VERSION,
     "gpt-4o": ROW_OF_OTHERS,
     "openai/gpt-4.1": ROW_OF_OTHERS,
     "o3": ROW_OF_OTHERS,
@@ -67,7 +87,7 @@ def _dialect_of(body):
 @pytest.mark.parametrize(("model", "row"), ROWS.items(), ids=ROWS)
 def test_a_request_without_thinking_uses_the_dialect_of_its_row(model, row):
     body = ChatRequest(model, system="S").user("Hi").payload()
-    assert _dialect_of(body) == row.dialect
+    assert _dialect_of(body) == row.dialects[0]
     assert "thinking" not in body
 
 
@@ -77,6 +97,7 @@ def test_a_request_without_thinking_uses_the_dialect_of_its_row(model, row):
         ("claude-3.7-sonnet", "anthropic", {"enabled"}),
         ("claude-3.5-sonnet", None, set()),
         ("claude-sonnet-4-5", "anthropic", {"enabled"}),
+        ("claude-sonnet-4", "anthropic", {"enabled"}),
         ("claude-sonnet-5", "openai", {"enabled", "disabled", "adaptive"}),
         ("gpt-4o", None, set()),
     ],

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import WSCloseCode, web
 
-from aimlchat._payload.models import DEFAULT_MODEL
 from aimlchat.errors import AIMLChatError
 
 from .answer_registry import AnswerRegistry
@@ -135,7 +134,7 @@ class PageServer:
         return web.json_response(
             {
                 "models": self._model_choices,
-                "default_model": DEFAULT_MODEL,
+                "default_model": self._session.model,
                 "emulator": self._emulator,
                 "error": error_sentence,
             }
