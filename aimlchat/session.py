@@ -122,9 +122,7 @@ class ChatSession:
         settings = self._settings
         self._timeouts, self._retry = settings.timeouts, settings.retry
         self._context = build_context(settings, self._clock)
-        self._endpoints = Endpoints(
-            self._context, settings.headers, settings.timeouts, settings.retry
-        )
+        self._endpoints = Endpoints(self._context, settings.timeouts, settings.retry)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy or a pickle takes over: the settings, and a subclass's attributes."""

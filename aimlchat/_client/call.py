@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import TYPE_CHECKING, TypeVar
 
 from aimlchat._protocol.api_errors import error_from_response
 from aimlchat._protocol.whole import parse_completion
 from aimlchat.errors import (
+    SERVER_ERRORS,
     AIMLChatError,
     APIError,
     Attempt,
@@ -103,6 +105,7 @@ class Call:
                     if delay is None and (fallback := self._find_fallback(failure)) is not None:
                         delay = 0.0
                     if delay is None:
+                        await self._name_living_models(failure)
                         raise failure
                     if not timers.can_wait(delay):
                         raise self._deadline_error() from failure
@@ -290,6 +293,22 @@ class Call:
             self._request = fallback
             self._log.model = fallback.model
             self._retries = None  # each model gets the attempts of the policy
+
+    async def _name_living_models(self, error: AIMLChatError) -> None:
+        """Name the nearest living models in a final error which says that there is no such model.
+
+        Cancelling closes the connection.
+        """
+        context, model = self._context, self._request.model  # other endpoints have no model
+        if not model or not isinstance(error, APIError) or error.status in SERVER_ERRORS:
+            return
+        if context.model_hints is None:
+            from .model_hints import ModelHints  # noqa: PLC0415 - as in `redact`
+
+            context.model_hints = ModelHints(context.scheduler, context.keyless_headers)
+        make_call = functools.partial(Call, context)
+        await context.model_hints.add_to(error, model, make_call, self.timers.seconds_left)
+        self.redact(error)  # the list may echo the key
 
     def _replace_connection(self, error: AIMLChatError) -> None:
         """Record an attempt on a stale connection; the transport sends the request again at once.

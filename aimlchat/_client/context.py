@@ -15,10 +15,11 @@ from .timers import TimeoutScheduler
 from .transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from aimlchat.records import CallRecord, RetryRecord
 
+    from .model_hints import ModelHints
     from .settings import SessionSettings
     from .spending import Spending
     from .timers import Clock
@@ -34,11 +35,15 @@ class CallContext(msgspec.Struct, eq=False):
     scheduler: TimeoutScheduler
     api_key: MaskedStr
     defaults: RequestDefaults
+    keyless_headers: Mapping[str, str]
+    """The headers of requests to endpoints that take no key."""
     on_retry: Callable[[RetryRecord], object] | None = None
     on_finish: Callable[[CallRecord], object] | None = None
     retry_budget: RetryBudget = msgspec.field(default_factory=RetryBudget)
     spending: Spending | None = None
     """What the server has charged, if the session has a budget."""
+    model_hints: ModelHints | None = None
+    """Made by the first error that may mean "no such model"."""
 
 
 def build_context(settings: SessionSettings, clock: Clock) -> CallContext:
@@ -70,6 +75,7 @@ def build_context(settings: SessionSettings, clock: Clock) -> CallContext:
                 settings.headers,
             ),
         ),
+        keyless_headers=settings.headers,
         on_retry=settings.on_retry,
         on_finish=settings.on_finish,
         spending=spending,

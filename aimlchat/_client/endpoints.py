@@ -13,7 +13,7 @@ from .call import Call
 from .prepare import EndpointSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from aimlchat.completions import Balance, Model
     from aimlchat.policies import Timeouts
@@ -30,19 +30,12 @@ _NO_SUCH_ENDPOINT = (404, 405, 410)
 class Endpoints:
     """A session's access to the endpoints other than chat completions.
 
-    ``keyless_headers`` are the headers for endpoints that take no key. These calls are not reported
-    to ``on_finish``, since they use no model, and do not count in ``Limits.tokens_per_minute``.
+    These calls are not reported to ``on_finish``, since they use no model, and do not count in
+    ``Limits.tokens_per_minute``.
     """
 
-    def __init__(
-        self,
-        context: CallContext,
-        keyless_headers: Mapping[str, str],
-        timeouts: Timeouts,
-        retry: RetryPolicy,
-    ) -> None:
+    def __init__(self, context: CallContext, timeouts: Timeouts, retry: RetryPolicy) -> None:
         self._context = context
-        self._keyless_headers = keyless_headers
         self._timeouts = timeouts
         self._retry = retry
 
@@ -51,7 +44,8 @@ class Endpoints:
 
         Raises an `AIMLChatError`. Cancelling closes the connection.
         """
-        spec = EndpointSpec("GET", "models", self._keyless_headers, self._timeouts, self._retry)
+        headers = self._context.keyless_headers
+        spec = EndpointSpec("GET", "models", headers, self._timeouts, self._retry)
         return await self._read(spec, lambda data, _: parse_models(decode_json(data)))
 
     async def balance(self) -> Balance:

@@ -180,6 +180,11 @@ class CallTimers:
         """Seconds since the call began."""
         return self._time() - self.start
 
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the deadline; infinite without one."""
+        return self._deadline - self._time()
+
     # --- before the response headers ----------------------------------------------------------
 
     def __enter__(self) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import limits
 from .anthropic_messages import build_messages, refuse_thinking_before_text
 from .json_values import check_text, refuse
 from .message_dicts import EMPTY_CONVERSATION
+from .models import find_model_row
 from .tools import TOOL_FIELDS, ToolChoice, ToolSpec, add_tools
 
 if TYPE_CHECKING:
@@ -85,9 +86,7 @@ def build_anthropic_payload(
         if name in TOOL_FIELDS or limits.is_default(value, _DEFAULTS.get(name)):
             continue
         if name not in _PARAMETER_CHECKS:
-            alternative = _ALTERNATIVES.get(name, "give a model of the openai dialect")
-            msg = f"the anthropic dialect, which is used for {model}, has no {name}; {alternative}"
-            refuse(f"{msg}, or leave it out", name)
+            _refuse_parameter(name, model, parameters)
         payload[name] = _PARAMETER_CHECKS[name](value, name)
     if "thinking" in payload and payload["thinking"].get("type") != "disabled":
         refuse_thinking_before_text(built)
@@ -98,6 +97,14 @@ def build_anthropic_payload(
     if stream:
         payload["stream"] = True
     return payload
+
+
+def _refuse_parameter(name: str, model: str, parameters: Mapping[str, Any]) -> NoReturn:
+    alternative = _ALTERNATIVES.get(name, "give a model of the openai dialect")
+    if "thinking" not in parameters and "openai" in find_model_row(model).dialects:
+        alternative = "give dialect='openai', which it takes as well"
+    msg = f"the anthropic dialect, which is used for {model}, has no {name}; {alternative}"
+    refuse(f"{msg}, or leave it out", name)
 
 
 def _build_tool(spec: ToolSpec, field: str) -> dict[str, Any]:

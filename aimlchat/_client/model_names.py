@@ -1,0 +1,120 @@
+"""Which of the models that exist are nearest to a name that does not."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["rank_models"]
+
+# 2024-08-06, 20250929, and the 2507 and 0324 of other vendors; a version has at most three digits.
+_DATE = re.compile(r"(?<!\d)20\d\d-\d\d-\d\d(?!\d)|\d{4,}")
+# The size of a model or of its context, such as 8x7b, a22b and 32k: a word, no version.
+_TOKEN = re.compile(r"(?:\d+x)?\d+(?:\.\d+)?[bk](?![^\W_])|[^\W\d_]+|\d+")
+# These words do not tell one line of models from another.
+_MINOR_WORDS = frozenset(("latest", "preview", "exp", "v"))
+_LATEST = 10_000  # the version of a name such as claude-opus-latest; no other has five digits
+_VERSION_PARTS = 4
+_MIN_WORD_LENGTH = 3  # of a misspelled word
+_WORD_RATIO = 0.65  # "sonet" is a misspelled "sonnet", while "opus" is another word
+_NAME_RATIO = 0.7
+_MAX_LENGTH = 100  # of a name: comparing two takes time that grows with the square of it
+
+
+class _Name(NamedTuple):
+    vendor: str
+    words: tuple[str, ...]
+    version: tuple[int, ...]
+    letters: str
+
+
+def rank_models(model: str, ids: Iterable[str]) -> list[str]:
+    """Return the ids that are near a model's name, the nearest first; none of them is the name.
+
+    The order is: the same name in another notation; a name with misspelled words; a name of the
+    same family, those that share most words first, and of these the newest version; a name that is
+    spelled alike, or of the same vendor. An id that is nothing of these is left out.
+    """
+    if len(model) > _MAX_LENGTH:
+        return []
+    wanted = _parse(model)
+    ranked = [
+        (rank, len(name), name)
+        for name in {*ids} - {model}
+        if len(name) <= _MAX_LENGTH and (rank := _rank(wanted, _parse(name))) is not None
+    ]
+    return [name for _, _, name in sorted(ranked)]
+
+
+def _parse(model: str) -> _Name:
+    vendor, _, name = model.lower().rpartition("/")
+    tokens = _TOKEN.findall(_DATE.sub("-", name))
+    words = tuple(token for token in tokens if not token.isdecimal() and token not in _MINOR_WORDS)
+    version = tuple(int(token) for token in tokens if token.isdecimal())[:_VERSION_PARTS]
+    if "latest" in tokens and not version:
+        version = (_LATEST,)
+    return _Name(vendor, words, version, "".join(tokens))
+
+
+def _rank(wanted: _Name, other: _Name) -> tuple[float, ...] | None:
+    """Return a key that is the lower the nearer the other name is, None if it is not near."""
+    padding = (0,) * (_VERSION_PARTS - len(other.version))
+    newest = tuple(-part for part in (*other.version, *padding))
+    same_version = wanted.version == other.version
+    if wanted.letters == other.letters or (
+        same_version and sorted(wanted.words) == sorted(other.words)
+    ):
+        return (0, 0, *newest)
+    if same_version and _are_misspelled(wanted.words, other.words):
+        return (1, 0, *newest)
+    if _share_family(wanted.words, other.words):
+        ours, theirs = {*wanted.words}, {*other.words}
+        shared = sum(any(_is_same(word, found) for found in theirs) for word in ours)
+        return (2, -shared / (len(ours) + len(theirs) - shared), *newest)
+    if (likeness := _compare(wanted.letters, other.letters, _NAME_RATIO)) or (
+        wanted.vendor and wanted.vendor == other.vendor
+    ):
+        return (3, -likeness, *newest)
+    return None
+
+
+def _are_misspelled(ours: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
+    """Return whether two names have as many words, and those that differ are alike."""
+    if len(ours) != len(theirs):
+        return False
+    left = sorted((Counter(ours) - Counter(theirs)).elements())
+    right = sorted((Counter(theirs) - Counter(ours)).elements())
+    return all(_is_same(*pair) for pair in zip(left, right, strict=True))
+
+
+def _share_family(ours: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
+    """Return whether the first word of one name, which is the family, is in the other one."""
+    if not ours or not theirs:
+        return False
+    first, other = ours[0], theirs[0]
+    if _is_same(first, other):
+        return True
+    # Some vendors put a word before it: Meta-Llama and Llama are one family. A letter is none: the
+    # "o" of o3 is not that of gpt-4o.
+    return (first in theirs and len(first) > 1) or (other in ours and len(other) > 1)
+
+
+def _is_same(ours: str, theirs: str) -> bool:
+    """Return whether two words are the same, but perhaps for a misspelling."""
+    if min(len(ours), len(theirs)) < _MIN_WORD_LENGTH:
+        return ours == theirs
+    return ours == theirs or _compare(ours, theirs, _WORD_RATIO) > 0
+
+
+def _compare(ours: str, theirs: str, least: float) -> float:
+    """Return how alike two texts are, from 0 to 1; 0 if less than ``least``."""
+    matcher = SequenceMatcher(None, ours, theirs, autojunk=False)
+    if matcher.real_quick_ratio() < least or matcher.quick_ratio() < least:
+        return 0.0
+    ratio = matcher.ratio()
+    return ratio if ratio >= least else 0.0
