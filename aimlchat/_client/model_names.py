@@ -76,9 +76,8 @@ def _rank(wanted: _Name, other: _Name) -> tuple[float, ...] | None:
         ours, theirs = {*wanted.words}, {*other.words}
         shared = sum(any(_is_same(word, found) for found in theirs) for word in ours)
         return (2, -shared / (len(ours) + len(theirs) - shared), *newest)
-    if (likeness := _compare(wanted.letters, other.letters, _NAME_RATIO)) or (
-        wanted.vendor and wanted.vendor == other.vendor
-    ):
+    is_of_vendor = other.vendor and other.vendor in (wanted.vendor, *wanted.words)
+    if (likeness := _compare(wanted.letters, other.letters, _NAME_RATIO)) or is_of_vendor:
         return (3, -likeness, *newest)
     return None
 

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
+
+import msgspec
 
 __all__ = ["MODEL_TABLE", "TABLE_DATE", "Dialect", "ModelRow", "ThinkingMode"]
 
@@ -16,7 +18,7 @@ TABLE_DATE = "2026-08-21"
 """The date of the documents that the table was read from."""
 
 
-class ModelRow(NamedTuple):
+class ModelRow(msgspec.Struct, frozen=True, kw_only=True):
     """What all models take whose name contains a match of ``pattern``, ignoring case.
 
     - ``dialects``: the dialects that the models take; requests without thinking use the first one.

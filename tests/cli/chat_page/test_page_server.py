@@ -15,6 +15,13 @@ async def test_the_chat_models_are_listed_with_whether_they_take_a_budget(browse
     assert listing["emulator"] is False
 
 
+async def test_the_default_model_of_the_page_is_that_of_the_environment(open_browser, monkeypatch):
+    monkeypatch.setenv("AIMLAPI_MODEL", "openai/gpt-4o")
+
+    async with open_browser() as browser, browser.get("models") as response:
+        assert (await response.json())["default_model"] == "openai/gpt-4o"
+
+
 async def test_the_list_of_models_is_fetched_once_and_again_after_a_failure(open_browser, emulator):
     errors = []
     emulator.fail(status=500)
