@@ -182,6 +182,12 @@ def test_without_a_folder_it_prints_how_it_is_used(capsys):
     assert "FOLDER" in capsys.readouterr().err
 
 
+def test_the_page_about_requests_has_the_date_of_the_table():
+    page = SCRIPT.with_name("requests.md").read_text(encoding="utf-8")
+
+    assert f"the vendor's documents of {check_models.TABLE_DATE}" in page
+
+
 @pytest.mark.skipif(not SAMPLES, reason="AIMLCHAT_WIRE_SAMPLES names no folder")
 def test_the_table_agrees_with_the_published_schemas(capsys):
     assert check_models.main([str(Path(SAMPLES, "schemas"))]) == 0, capsys.readouterr().out

@@ -10,7 +10,7 @@ from snippets import PAGES, ROOT, read_snippets
 
 from aimlchat.cli.program import program
 
-OTHER_PROGRAMS = {".", "cd", "duckdb", "git", "zcat"}
+OTHER_PROGRAMS = {".", "cd", "duckdb", "export", "git", "zcat"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 _INLINE_COMMAND = re.compile(r"(?<!`)`((?:aimlchat|nox|pip|python) [^`\n]+)`(?!`)")
 
