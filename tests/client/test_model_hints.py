@@ -162,6 +162,13 @@ async def test_other_errors_do_not_fetch_the_list(api, status, message):
     assert api.lists == 0
 
 
+async def test_of_several_models_only_the_last_one_fetches_it(api, session):
+    error = await failure_of(session, models=["anthropic/claude-3.7-sonnet", "openai/gpt-4"])
+
+    assert "Living models near openai/gpt-4: openai/gpt-4o." in error.message
+    assert [request.split(b" ")[0] for request in api.raw.requests] == [b"POST", b"POST", b"GET"]
+
+
 async def test_other_endpoints_do_not_fetch_it(api, session):
     api.models = http(404, GONE)
     with pytest.raises(NotFoundError) as caught:
