@@ -21,7 +21,7 @@ FLOORS = [
     {"_client"},
     {"stream", "iterators"},
     {"session"},
-    {"relay", "batch"},
+    {"relay", "batch", "otel"},
     {"cli"},
 ]
 BESIDE = {"emulator"}  # imports nothing of the package

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .retries import Retries
     from .run_control import RunCall
     from .timers import CallTimers
+    from .tracing import CallTrace
 
 __all__ = ["Call"]
 
@@ -62,6 +63,7 @@ class Call:
         "_slot",
         "_spec",
         "_timeouts",
+        "_trace",
         "timers",
     )
 
@@ -84,6 +86,7 @@ class Call:
         self._request = _UNPREPARED
         self._is_over = False
         self._slot: Slot | None = None
+        self._trace: CallTrace | None = None
 
     # --- attempts -----------------------------------------------------------------------------
 
@@ -132,6 +135,8 @@ class Call:
             self._spec = None  # it holds the caller's request
             if self._request.fallback is not None:
                 self._log.model = self._request.model
+            if context.tracing is not None and self._request.uses_tokens:
+                self._trace = context.tracing.start(self._request)
 
     async def read_whole(self, parse: Callable[[bytes, OpenResponse], _T]) -> _T:
         """Return the result of ``parse`` for the whole body. Cancelling closes the connection."""
@@ -229,6 +234,8 @@ class Call:
     def attempt_succeeded(self) -> None:
         """Note that an attempt has yielded its first delta, or a whole completion."""
         self._context.retry_budget.record(failed=False)
+        if self._trace is not None and self._request.is_stream:
+            self._trace.first_delta(self.timers.elapsed)
         if self._observer is not None:
             self._observer.attempt_succeeded()
         # It is not sent again, and a stream may last long.
@@ -366,22 +373,25 @@ class Call:
             received = completion() if completion is not None else error and error.partial
             self._context.spending.add(received.cost if received else None)
         hook = self._context.on_finish
-        if hook is None and not logs_calls():
+        if hook is None and self._trace is None and not logs_calls():
             return
         from .call_records import build_call_record  # noqa: PLC0415 - most sessions report nothing
 
+        received = completion() if completion is not None else None
         record = build_call_record(
             self._request,
             outcome,
             self.attempts,
             duration=self.timers.elapsed if self._has_begun else 0.0,
-            received=completion() if completion else None,
+            received=received,
             error=error,
             first_reasoning=first_reasoning,
             first_answer=first_answer,
             deltas=deltas,
         )
         report_call(hook, record)
+        if self._trace is not None:
+            self._trace.end(record, received if error is None else error.partial)
 
     def _report_retry(self, error: AIMLChatError, delay: float, *, is_put_back: bool) -> None:
         from .call_records import build_retry_record  # noqa: PLC0415 - as in `finish`
@@ -389,6 +399,8 @@ class Call:
         number = self._log.failed_count + is_put_back
         record = build_retry_record(self._request, number, delay, error, is_put_back=is_put_back)
         report_retry(self._context.on_retry, record)
+        if self._trace is not None:
+            self._trace.retry(record)
 
 
 def _parse_completion(data: bytes, opened: OpenResponse) -> Completion:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .settings import SessionSettings
     from .spending import Spending
     from .timers import Clock
+    from .tracing import Tracing
 
 __all__ = ["CallContext", "build_context"]
 
@@ -44,6 +45,8 @@ class CallContext(msgspec.Struct, eq=False):
     """What the server has charged, if the session has a budget."""
     model_hints: ModelHints | None = None
     """Made by the first error that may mean "no such model"."""
+    tracing: Tracing | None = None
+    """What traces the calls, if the session is instrumented."""
 
 
 def build_context(settings: SessionSettings, clock: Clock) -> CallContext:
