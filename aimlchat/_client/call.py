@@ -6,7 +6,6 @@ import asyncio
 import functools
 from typing import TYPE_CHECKING, TypeVar
 
-from aimlchat._protocol.api_errors import error_from_response
 from aimlchat._protocol.whole import parse_completion
 from aimlchat.errors import (
     SERVER_ERRORS,
@@ -18,9 +17,9 @@ from aimlchat.errors import (
 )
 
 from .attempts import AttemptLog
-from .hooks import logs_calls, report_call, report_retry
+from .hooks import logs_calls
 from .prepare import PreparedRequest
-from .response import OpenResponse, Response
+from .response import OpenResponse, Response, read_api_error
 from .tally import count_tokens
 
 if TYPE_CHECKING:
@@ -221,13 +220,8 @@ class Call:
 
     async def _raise_api_error(self, response: Response) -> None:
         self.timers.start_whole_body(is_error=True)
-        body = await response.read_error_body(self.timers.start_whole_read)
         now = self._context.scheduler.clock.wall_time()
-        error = error_from_response(
-            response.status, body, response.headers, now, unreadable=response.error_body_fault
-        )
-        del body  # it may quote the key, and the error's frames would show it
-        raise error
+        raise await read_api_error(response, self.timers.start_whole_read, now)
 
     # --- the result of an attempt -------------------------------------------------------------
 
@@ -375,32 +369,28 @@ class Call:
         hook = self._context.on_finish
         if hook is None and self._trace is None and not logs_calls():
             return
-        from .call_records import build_call_record  # noqa: PLC0415 - most sessions report nothing
+        from .call_records import report_call  # noqa: PLC0415 - most sessions report nothing
 
-        received = completion() if completion is not None else None
-        record = build_call_record(
+        report_call(
             self._request,
             outcome,
             self.attempts,
+            hook,
+            self._trace,
             duration=self.timers.elapsed if self._has_begun else 0.0,
-            received=received,
+            received=completion() if completion is not None else None,
             error=error,
             first_reasoning=first_reasoning,
             first_answer=first_answer,
             deltas=deltas,
         )
-        report_call(hook, record)
-        if self._trace is not None:
-            self._trace.end(record, received if error is None else error.partial)
 
     def _report_retry(self, error: AIMLChatError, delay: float, *, is_put_back: bool) -> None:
-        from .call_records import build_retry_record  # noqa: PLC0415 - as in `finish`
+        from .call_records import report_retry  # noqa: PLC0415 - as in `finish`
 
-        number = self._log.failed_count + is_put_back
-        record = build_retry_record(self._request, number, delay, error, is_put_back=is_put_back)
-        report_retry(self._context.on_retry, record)
-        if self._trace is not None:
-            self._trace.retry(record)
+        attempt, hook = self._log.failed_count + is_put_back, self._context.on_retry
+        facts = {"attempt": attempt, "delay": delay, "error": error, "is_put_back": is_put_back}
+        report_retry(self._request, hook, self._trace, **facts)
 
 
 def _parse_completion(data: bytes, opened: OpenResponse) -> Completion:

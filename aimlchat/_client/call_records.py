@@ -1,27 +1,34 @@
-"""The records of a call, which the hooks of its session receive."""
+"""The records of a call, and the reports of them to the hooks and the tracer of its session."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from aimlchat.errors import AIMLChatError, APIError, Attempt, detach
 from aimlchat.records import CallRecord, RetryRecord
 
+from . import hooks
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aimlchat.completions import Completion
     from aimlchat.records import CallOutcome
 
     from .prepare import PreparedRequest
+    from .tracing import CallTrace
 
-__all__ = ["build_call_record", "build_retry_record"]
+__all__ = ["report_call", "report_retry"]
 
 
-def build_call_record(
+def report_call(
     request: PreparedRequest,
     outcome: CallOutcome,
     attempts: tuple[Attempt, ...],
+    hook: Callable[[CallRecord], object] | None,
+    trace: CallTrace | None,
     *,
     duration: float,
     received: Completion | None,
@@ -29,8 +36,8 @@ def build_call_record(
     first_reasoning: float | None,
     first_answer: float | None,
     deltas: int,
-) -> CallRecord:
-    """Build the record of how a call ended.
+) -> None:
+    """Report how a call ended.
 
     An attempt in progress ended with the call, unless that is complete. ``received`` is None if
     nothing was received.
@@ -39,7 +46,7 @@ def build_call_record(
         attempts = error.attempts
     elif outcome != "complete" and attempts and attempts[-1].cause is None:
         attempts = (*attempts[:-1], attrs.evolve(attempts[-1], cause=outcome))
-    return CallRecord(
+    record = CallRecord(
         outcome=outcome,
         model=request.model,
         client_request_id=request.client_request_id,
@@ -53,25 +60,22 @@ def build_call_record(
         attempts=attempts,
         error=error and detach(error),
     )
+    hooks.report_call(hook, record)
+    if trace is not None:
+        trace.end(record, received if error is None else error.partial)
 
 
-def build_retry_record(
+def report_retry(
     request: PreparedRequest,
-    attempt: int,
-    delay: float,
-    error: AIMLChatError,
-    *,
-    is_put_back: bool = False,
-) -> RetryRecord:
-    """Build the record of an attempt that another one follows."""
-    return RetryRecord(
-        model=request.model,
-        client_request_id=request.client_request_id,
-        attempt=attempt,
-        delay=delay,
-        error=error,
-        is_put_back=is_put_back,
-    )
+    hook: Callable[[RetryRecord], object] | None,
+    trace: CallTrace | None,
+    **facts: Any,
+) -> None:
+    """Report an attempt that another one follows; ``facts`` are fields of `RetryRecord`."""
+    record = RetryRecord(model=request.model, client_request_id=request.client_request_id, **facts)
+    hooks.report_retry(hook, record)
+    if trace is not None:
+        trace.retry(record)
 
 
 def _find_inference_id(error: AIMLChatError | None) -> str | None:

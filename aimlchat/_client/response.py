@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from multidict import CIMultiDict
 
+from aimlchat._protocol.api_errors import error_from_response
 from aimlchat._protocol.kept_size import body_too_large
 from aimlchat.errors import AIMLChatError, ProtocolError, StreamInterruptedError, detach
 
@@ -19,13 +20,13 @@ from .content_coding import MAX_READ_BYTES, find_decoder
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aimlchat.errors import Attempt
+    from aimlchat.errors import APIError, Attempt
 
     from .content_coding import BodyDecoder
     from .prepare import PreparedRequest
     from .rate_limit import Slot
 
-__all__ = ["OpenResponse", "Response"]
+__all__ = ["OpenResponse", "Response", "read_api_error"]
 
 _MAX_ERROR_BODY_BYTES = 1024 * 1024
 _DRAIN_SECONDS = 0.05
@@ -255,6 +256,20 @@ class OpenResponse(msgspec.Struct, eq=False):
             await self.response.release()
         finally:
             self.close()
+
+
+async def read_api_error(
+    response: Response, start_read: Callable[[], None], now: float
+) -> APIError:
+    """Read the body of a response with an error status, and return its error.
+
+    The error is returned and not raised here: its frames would show the body, which may quote the
+    key. ``now`` is the time in seconds since the epoch. Cancelling is safe.
+    """
+    body = await response.read_error_body(start_read)
+    return error_from_response(
+        response.status, body, response.headers, now, unreadable=response.error_body_fault
+    )
 
 
 async def _read_decoded(content: Any, decoder: BodyDecoder) -> bytes:
