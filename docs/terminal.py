@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-COMMAND = ["aimlchat", "ask", "--emulator", "Why is the sky blue?"]
+COMMAND = ["aimlchat", "ask", "--emulator", "--thinking", "2048", "Why is the sky blue?"]
 WIDTH = 92
 # The picture must not load a font from the network; any monospaced font will do.
 FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)

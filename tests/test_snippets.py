@@ -52,7 +52,7 @@ SCRIPTS = {
     ),
     "batches_from_python": Script(prints=("2 of 2 for ", "True {}")),
     "batches_from_python_2": Script(
-        prints=("0 The sky is blue", "3 0 0.01", " False\n['The sky is blue")
+        prints=("0 The sky is blue", "3 0 0.00", " False\n['The sky is blue")
     ),
     "emulator_record_and_replay": Script(
         prints=("Light scatters.\nLight scatters.\n",), replies=({"text": "Light scatters."},)

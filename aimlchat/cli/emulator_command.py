@@ -65,6 +65,19 @@ __all__ = ["command"]
     metavar="URL",
     help="Pass requests that the cassette lacks on to the API at this base URL, and record them.",
 )
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="ID",
+    help="Serve this model too, although the emulator does not know it. Can be repeated.",
+)
+@click.option(
+    "--retire",
+    multiple=True,
+    metavar="ID",
+    help="Refuse this model as a retired one. Can be repeated.",
+)
 def command(
     *,
     host: str,
@@ -75,6 +88,8 @@ def command(
     seed: int,
     cassette: str | None,
     record_from: str | None,
+    models: tuple[str, ...],
+    retire: tuple[str, ...],
 ) -> None:
     """Serve an emulator of the API on this machine, until Ctrl-C.
 
@@ -91,8 +106,10 @@ def command(
             seed=seed,
             cassette=cassette,
             record_from=record_from,
+            models=models,
+            retire=retire,
         )
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:
         msg = f"cannot read the cassette {cassette}: {describe_os_error(error)}"

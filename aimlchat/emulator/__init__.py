@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         WrongLength,
     )
     from .records import RequestRecord
+    from .script import Reply
     from .server import Emulator
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "NoAnswer",
     "OneByte",
     "Pings",
+    "Reply",
     "RequestRecord",
     "SlowClose",
     "Stall",
@@ -49,6 +51,7 @@ __all__ = [
 
 _MODULES = dict.fromkeys(__all__, ".faults") | {
     "Emulator": ".server",
+    "Reply": ".script",
     "RequestRecord": ".records",
 }
 

@@ -9,6 +9,8 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from .generation import (
     GeneratedCall,
     GeneratedChoice,
@@ -22,6 +24,7 @@ from .json_samples import build_sample
 from .models import family_of, prices_of, upstream_name_of
 from .request import split_into_tokens
 from .sample_answers import find_sample_answer
+from .script import DefaultReply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +97,7 @@ def _generate_choice(
         token = ids.make_token(f"call {index} {number}", 22)
         return f"toolu_01{token}" if claude else f"call_{token}"
 
-    if reply.is_default:
+    if isinstance(reply, DefaultReply):
         return _build_default_choice(request, index, ids.seed, make_call_id)
     # Claude has a finish reason of its own for a refusal; OpenAI's models just stop.
     return reply.build_choice(make_call_id, refusal_finish="content_filter" if claude else "stop")
@@ -127,9 +130,14 @@ def _build_default_choice(
     """
     tools = _choose_tools(request)
     if tools:
-        return _build_calls(request, tools, make_call_id)
-    reasoning, text = _build_texts(request, index, seed)
-    return _apply_limits(request, reasoning if request.has_reasoning else "", text)
+        choice = _build_calls(request, tools, make_call_id)
+    else:
+        reasoning, text = _build_texts(request, index, seed)
+        choice = _apply_limits(request, "" if request.reasoning == "none" else reasoning, text)
+    if request.reasoning == "shown":
+        return choice
+    hidden = choice.reasoning if request.reasoning == "hidden" else ""
+    return attrs.evolve(choice, reasoning="", hidden_reasoning=hidden)
 
 
 def _choose_tools(request: ParsedRequest) -> list[OfferedTool]:
@@ -165,9 +173,7 @@ def _build_calls(
     )
     names = " and ".join(tool.name for tool in tools)
     reasoning = f"The request is: “{_quote(request.prompt)}”. For this I need {names}."
-    return GeneratedChoice(
-        reasoning=reasoning if request.has_reasoning else "", calls=calls, finish="tool_calls"
-    )
+    return GeneratedChoice(reasoning=reasoning, calls=calls, finish="tool_calls")
 
 
 def _choose_argument_words(request: ParsedRequest, tool: OfferedTool) -> list[str]:

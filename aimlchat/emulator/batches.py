@@ -11,26 +11,34 @@ import attrs
 
 from .answers import generate
 from .encoding import dump_json, encode_body
-from .errors import RejectedRequestError
+from .errors import RejectedRequestError, default_message, reject_as_upstream
+from .faults import ErrorStatus
 from .field_checks import check_object, reject, require
 from .models import family_of
 from .records import RequestIds
-from .request import ParsedRequest
 from .responses import PlannedResponse
-from .script import DEFAULT_REPLY
-from .validation import validate_request
+from .script import DEFAULT_REPLY, Reply
+from .validation import read_request
 from .wire_fields import to_claude_finish_reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator
 
+    from .catalog import Catalog
     from .generation import GeneratedChoice, Generation
+    from .records import RequestRecord
     from .script import Script
 
 __all__ = ["Batches"]
 
 _CUSTOM_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LIFETIME = timedelta(days=1)
+_ERROR_TYPES = {
+    400: "invalid_request_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+    529: "overloaded_error",
+}
 
 # The ids of a batch's results derive from its own request number times this, plus their index.
 _MAX_RESULTS = 1_000_000
@@ -39,7 +47,7 @@ _MAX_RESULTS = 1_000_000
 @attrs.define
 class _Batch:
     id: str
-    identities: RequestIds
+    record: RequestRecord
     requests: list[dict[str, Any]]
     created: datetime
     polls_left: int
@@ -54,21 +62,22 @@ class Batches:
     is cancelled before that has no results and costs nothing.
     """
 
-    def __init__(self, script: Script, *, polls: int = 1) -> None:
+    def __init__(self, script: Script, catalog: Catalog, *, polls: int = 1) -> None:
         self.polls = polls
         self._script = script
+        self._catalog = catalog
         self._batches: dict[str, _Batch] = {}
 
-    def create(self, body: Any, identities: RequestIds) -> PlannedResponse:
+    def create(self, record: RequestRecord) -> PlannedResponse:
         """Accept a batch.
 
         Raises:
             RejectedRequestError: 400 with the field's name in the message.
         """
-        requests = _validate_requests(body)
+        requests = _validate_requests(record.body)
         batch = _Batch(
-            id=f"msgbatch_01{identities.make_token('batch', 22)}",
-            identities=identities,
+            id=f"msgbatch_01{record.identities.make_token('batch', 22)}",
+            record=record,
             requests=requests,
             created=datetime.now(UTC),
             polls_left=self.polls,
@@ -76,11 +85,12 @@ class Batches:
         self._batches[batch.id] = batch
         return PlannedResponse.from_bytes(encode_body(_build_state(batch)))
 
-    def poll(self, batch_id: str) -> tuple[PlannedResponse, int]:
+    async def poll(self, batch_id: str) -> tuple[PlannedResponse, int]:
         """Return the state of a batch or its results, and how many results this call generated.
 
         Raises:
             RejectedRequestError: 404 for an unknown batch.
+            ScriptError: a function of the script failed.
         """
         batch = self._find(batch_id)
         if batch.cancelled is not None:
@@ -92,7 +102,7 @@ class Batches:
             return PlannedResponse.from_bytes(encode_body(state)), 0
         billed = 0
         if batch.results is None:
-            results = list(self._generate_results(batch))
+            results = [result async for result in self._generate_results(batch)]
             billed = sum(result["result"]["type"] == "succeeded" for result in results)
             batch.results = b"".join(dump_json(result).encode() + b"\n" for result in results)
         headers = {"Content-Type": "application/x-jsonl"}
@@ -110,7 +120,7 @@ class Batches:
                 f"Batch {batch_id} cannot be canceled because it has already finished processing."
             )
             error = {"type": "invalid_request_error", "message": message}
-            raise RejectedRequestError(400, f"400 {dump_json({'type': 'error', 'error': error})}")
+            reject_as_upstream({"type": "error", "error": error})
         batch.cancelled = datetime.now(UTC)
         return PlannedResponse.from_bytes(encode_body(_build_state(batch)))
 
@@ -119,24 +129,41 @@ class Batches:
             raise RejectedRequestError(404, f"Batch {batch_id} not found")
         return self._batches[batch_id]
 
-    def _generate_results(self, batch: _Batch) -> Iterator[dict[str, Any]]:
+    async def _generate_results(self, batch: _Batch) -> AsyncIterator[dict[str, Any]]:
+        ids = batch.record.identities
         for index, request in enumerate(batch.requests):
-            number = batch.identities.number * _MAX_RESULTS + index
-            ids = RequestIds(batch.identities.seed, number)
-            result = self._generate_result(request["params"], ids)
+            # The script sees each request of the batch as it would see it alone.
+            record = attrs.evolve(
+                batch.record,
+                body=request["params"],
+                identities=RequestIds(ids.seed, ids.number * _MAX_RESULTS + index),
+            )
+            result = await self._generate_result(record)
             yield {"custom_id": request["custom_id"], "result": result}
 
-    def _generate_result(self, params: dict[str, Any], ids: RequestIds) -> dict[str, Any]:
+    async def _generate_result(self, record: RequestRecord) -> dict[str, Any]:
         try:
-            require(params.get("max_tokens") is not None, "max_tokens", "Required, an integer")
-            request = ParsedRequest.from_body(validate_request(params))
+            limit = record.body.get("max_tokens")
+            require(limit is not None, "max_tokens", "Required, an integer")
+            request = read_request(record.body, self._catalog)
         except RejectedRequestError as rejection:
-            error = {"type": "invalid_request_error", "message": rejection.message}
-            return {"type": "errored", "error": {"type": "error", "error": error}}
-        generation = generate(request, self._script.take_reply() or DEFAULT_REPLY, ids)
+            return _build_error(rejection.status, rejection.message)
+        reply: Reply | ErrorStatus = DEFAULT_REPLY
+        step = self._script.find(record, is_chat=True)
+        if step is not None and isinstance(step.content, Reply):
+            self._script.use(step)
+            reply = await step.compute(record)
+        if isinstance(reply, ErrorStatus):
+            return _build_error(reply.status, reply.message or default_message(reply.status))
+        generation = generate(request, reply, record.identities)
         with_thinking = request.thinking_budget is not None
         message = _build_message(generation, with_thinking=with_thinking)
         return {"type": "succeeded", "message": message}
+
+
+def _build_error(status: int, message: str) -> dict[str, Any]:
+    error = {"type": _ERROR_TYPES.get(status, "api_error"), "message": message}
+    return {"type": "errored", "error": {"type": "error", "error": error}}
 
 
 def _validate_requests(body: Any) -> list[dict[str, Any]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NoReturn
 
-__all__ = ["RejectedRequestError", "build_error_body", "default_message"]
+from .encoding import dump_json
+
+__all__ = ["RejectedRequestError", "build_error_body", "default_message", "reject_as_upstream"]
 
 _MESSAGES = {
     400: "Body validation error!",
@@ -43,6 +45,15 @@ class RejectedRequestError(Exception):
         self.status = status
         self.message = message
         self.headers = headers or {}
+
+
+def reject_as_upstream(error: dict[str, Any]) -> NoReturn:
+    """Refuse a request with the error of the model's maker, which the API puts into its message.
+
+    Raises:
+        RejectedRequestError: 400, always.
+    """
+    raise RejectedRequestError(400, f"400 {dump_json(error)}")
 
 
 def default_message(status: int) -> str:

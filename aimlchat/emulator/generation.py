@@ -51,6 +51,7 @@ class GeneratedChoice:
     Attributes:
         text: the answer.
         reasoning: the reasoning before it.
+        hidden_reasoning: reasoning that is not sent, and only counts in the usage.
         refusal: the refusal; None if the model did not refuse.
         calls: the tool calls.
         finish: "stop", "stop_sequence", "length", "tool_calls" or "content_filter", which each wire
@@ -60,6 +61,7 @@ class GeneratedChoice:
 
     text: str = ""
     reasoning: str = ""
+    hidden_reasoning: str = ""
     refusal: str | None = None
     calls: tuple[GeneratedCall, ...] = ()
     finish: str = "stop"
@@ -120,7 +122,9 @@ def cut_text(text: str) -> Iterator[str]:
 
 def count_usage(prompt_tokens: int, choices: tuple[GeneratedChoice, ...]) -> Usage:
     """Count the tokens of all choices together, as the API does."""
-    reasoning = sum(len(split_into_tokens(choice.reasoning)) for choice in choices)
+    reasoning = sum(
+        len(split_into_tokens(choice.reasoning + choice.hidden_reasoning)) for choice in choices
+    )
     written = sum(
         len(split_into_tokens(choice.text or choice.refusal or ""))
         + sum(len(split_into_tokens(call.name + call.arguments)) for call in choice.calls)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
+from .request import find_prompt
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -104,6 +106,11 @@ class RequestRecord:
     def stream(self) -> bool:
         """Whether the request asks for a stream."""
         return isinstance(self.body, dict) and self.body.get("stream") is True
+
+    @property
+    def prompt(self) -> str:
+        """The text of the last user message that has any; "" if there is none."""
+        return find_prompt(self.body.get("messages")) if isinstance(self.body, dict) else ""
 
     async def finished(self) -> None:
         """Wait until `outcome` is set. Can be awaited from any event loop; cancelling is safe."""

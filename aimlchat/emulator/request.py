@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from .models import claude_version_of, family_of
+from .models import claude_version_of, family_of, find_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from .models import ReasoningMode
 
 __all__ = [
     "Dialect",
@@ -19,7 +21,9 @@ __all__ = [
     "ParsedRequest",
     "ToolResult",
     "dialect_of",
+    "find_prompt",
     "split_into_tokens",
+    "takes_both_dialects",
 ]
 
 Dialect = Literal["openai", "anthropic"]
@@ -44,16 +48,29 @@ def dialect_of(model: str, body: dict[str, Any]) -> Dialect:
     if family_of(model) != "claude":
         return "openai"
     version = claude_version_of(model)
-    if version is None or version >= _FIRST_WITH_BOTH_DIALECTS:
+    if takes_both_dialects(model):
         return "anthropic" if _looks_anthropic(body) else "openai"
     if version == _SWITCHED_BY_THINKING:
         return "anthropic" if "thinking" in body or _looks_anthropic(body) else "openai"
-    return "anthropic" if version >= _FIRST_ANTHROPIC_ONLY else "openai"
+    return "anthropic" if version and version >= _FIRST_ANTHROPIC_ONLY else "openai"
+
+
+def takes_both_dialects(model: str) -> bool:
+    """Return whether a model is one of the newest Claude models."""
+    version = claude_version_of(model)
+    is_newest = version is None or version >= _FIRST_WITH_BOTH_DIALECTS
+    return is_newest and family_of(model) == "claude"
 
 
 def split_into_tokens(text: str) -> list[str]:
     """Split a text into what the emulator counts as tokens; joined, they give the text again."""
     return _TOKEN.findall(text)
+
+
+def find_prompt(messages: Any) -> str:
+    """Return the text of the last user message that has any; "" if there is none."""
+    contents = (m.get("content") for m in reversed(_objects(messages)) if m.get("role") == "user")
+    return next((text for text in map(_join_text, contents) if text), "")
 
 
 @attrs.frozen
@@ -90,7 +107,8 @@ class ParsedRequest:
         max_tokens: the limit for reasoning and answer together.
         stop_sequences: the strings before which the answer ends.
         choice_count: how many choices are requested.
-        has_reasoning: whether the response contains reasoning.
+        reasoning: what becomes of the reasoning: "none" at all, "shown", or "hidden", which only
+            counts in the usage.
         thinking_budget: the limit for the reasoning alone.
         include_usage: whether a stream in OpenAI's format reports its usage.
     """
@@ -107,7 +125,7 @@ class ParsedRequest:
     max_tokens: int | None
     stop_sequences: tuple[str, ...]
     choice_count: int
-    has_reasoning: bool
+    reasoning: Literal["none", "shown", "hidden"]
     thinking_budget: int | None
     include_usage: bool
 
@@ -120,7 +138,7 @@ class ParsedRequest:
         parallel = body.get("parallel_tool_calls") if openai else None
         return cls(
             model=body["model"],
-            prompt=_last_user_text(body["messages"]),
+            prompt=find_prompt(body["messages"]),
             prompt_tokens=_count_prompt_tokens(body),
             tools=tuple(_parse_tool(tool) for tool in body.get("tools") or ()),
             tool_choice=_parse_tool_choice(tool_choice),
@@ -132,7 +150,7 @@ class ParsedRequest:
             max_tokens=int(limit) if limit else None,
             stop_sequences=_parse_stop_sequences(body, openai=openai),
             choice_count=(body.get("n") or 1) if openai else 1,
-            has_reasoning=_has_reasoning(body),
+            reasoning=_choose_reasoning(body),
             thinking_budget=_object(body.get("thinking")).get("budget_tokens"),
             include_usage=_object(body.get("stream_options")).get("include_usage") is True,
         )
@@ -166,18 +184,14 @@ def _join_text(content: Any) -> str:
     """Return the text of a message: its content, or its text parts joined by line feeds."""
     if isinstance(content, str):
         return content
-    parts = content if isinstance(content, list) else []
-    return "\n".join(part["text"] for part in parts if isinstance(part.get("text"), str))
-
-
-def _last_user_text(messages: list[dict[str, Any]]) -> str:
-    texts = (_join_text(m.get("content")) for m in reversed(messages) if m["role"] == "user")
-    return next((text for text in texts if text), "")
+    texts = (part.get("text") for part in _objects(content))
+    return "\n".join(text for text in texts if isinstance(text, str))
 
 
 def _count_prompt_tokens(body: dict[str, Any]) -> int:
     total = len(split_into_tokens(_join_text(body.get("system"))))
-    total += len(split_into_tokens(json.dumps(body.get("tools") or "")))
+    if body.get("tools"):
+        total += len(split_into_tokens(json.dumps(body["tools"])))
     for message in body["messages"]:
         content = message.get("content")
         total += _TOKENS_PER_MESSAGE + len(split_into_tokens(_join_text(content)))
@@ -252,7 +266,29 @@ def _parse_stop_sequences(body: dict[str, Any], *, openai: bool) -> tuple[str, .
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-def _has_reasoning(body: dict[str, Any]) -> bool:
-    if _object(body.get("thinking")).get("type") == "disabled":
+def _choose_reasoning(body: dict[str, Any]) -> Literal["none", "shown", "hidden"]:
+    """Return what becomes of the reasoning: a few models always reason, most have to be asked."""
+    model = find_model(body["model"])
+    mode: ReasoningMode = "asked" if model is None else model.reasoning
+    match mode:
+        case "always":
+            return "shown"
+        case "hidden":
+            return "none" if body.get("reasoning_effort") == "none" else "hidden"
+        case "asked":
+            return "shown" if _asks_for_reasoning(body) else "none"
+        case "never":
+            return "none"
+
+
+def _asks_for_reasoning(body: dict[str, Any]) -> bool:
+    """Return whether a request asks for reasoning, in any of the forms that the models take."""
+    if body.get("thinking") is not None:
+        return _object(body["thinking"]).get("type") != "disabled"
+    reasoning = _object(body.get("reasoning"))
+    if reasoning.get("exclude") is True or reasoning.get("enabled") is False:
         return False
-    return body.get("reasoning_effort") != "none"
+    effort = body.get("reasoning_effort") or reasoning.get("effort")
+    if effort is not None:
+        return bool(effort != "none")
+    return bool(reasoning) or body.get("enable_thinking") is True

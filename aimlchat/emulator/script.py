@@ -1,9 +1,11 @@
-"""Scripted replies and errors, and the queue that they wait in."""
+"""Scripted replies and errors, the rules for their use, and the order that they wait in."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, get_args
 
 import attrs
@@ -16,7 +18,17 @@ from .stream_formats import StreamFormat
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["DEFAULT_REPLY", "Reply", "Script", "ToolCallLike"]
+    from .records import RequestRecord
+
+__all__ = [
+    "DEFAULT_REPLY",
+    "DefaultReply",
+    "Reply",
+    "Script",
+    "ScriptError",
+    "Step",
+    "ToolCallLike",
+]
 
 ToolCallLike = tuple[str, Mapping[str, Any] | str] | Mapping[str, Any]
 
@@ -37,7 +49,7 @@ def _to_tuple_of_calls(calls: Iterable[ToolCallLike]) -> tuple[ToolCallLike, ...
 class Reply:
     """A scripted reply; `Emulator.reply` documents the fields.
 
-    With `is_default` the emulator builds the content from the prompt, as without a script.
+    A function that scripts replies may return one.
     """
 
     text: str = ""
@@ -61,7 +73,6 @@ class Reply:
     fault: Fault | None = attrs.field(
         default=None, validator=_optional(attrs.validators.instance_of(Fault))
     )
-    is_default: bool = False
 
     def build_choice(
         self, make_call_id: Callable[[int], str], *, refusal_finish: str
@@ -90,52 +101,144 @@ class Reply:
         )
 
 
-DEFAULT_REPLY = Reply(is_default=True)
+@attrs.frozen
+class DefaultReply(Reply):
+    """A reply whose content the emulator builds from the prompt, as without a script."""
+
+
+DEFAULT_REPLY = DefaultReply()
+
+
+def _is_count(_step: Step, _attribute: Any, times: Any) -> None:
+    if times is not None and (not isinstance(times, int) or isinstance(times, bool) or times < 1):
+        msg = f"times is {times!r}; it takes 1 or more, or None for no limit"
+        raise ValueError(msg)
+
+
+def _is_rule(_step: Step, _attribute: Any, when: Any) -> None:
+    if when is not None and not callable(when):
+        msg = f"when is {when!r}; it takes a function of the request that returns true or false"
+        raise TypeError(msg)
+
+
+@attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
+class Step:
+    """An entry of the script.
+
+    Attributes:
+        content: the reply or the error; with a function, the settings of its text.
+        function: computes the content from the request; None if `content` is all there is.
+        when: whether the step is for a request; None for any request.
+        times: how many requests the step is still for; None for no limit.
+    """
+
+    content: Reply | ErrorStatus
+    function: Callable[[RequestRecord], Any] | None = None
+    when: Callable[[RequestRecord], Any] | None = attrs.field(default=None, validator=_is_rule)
+    times: int | None = attrs.field(default=1, validator=_is_count)
+
+    @property
+    def is_scripted_reply(self) -> bool:
+        """Whether the step is a reply with content, not only a fault or an error."""
+        return isinstance(self.content, Reply) and not isinstance(self.content, DefaultReply)
+
+    def accepts(self, record: RequestRecord) -> bool:
+        """Return whether the step is for a request.
+
+        Raises:
+            ScriptError: the function `when` raised.
+        """
+        if self.when is None:
+            return True
+        # An error may be for any endpoint, but only a JSON object is what `when` can look into.
+        if not isinstance(record.body, dict):
+            return False
+        with _raising_script_error("when", self.when):
+            accepted = self.when(record)
+            if isinstance(accepted, Coroutine):
+                accepted.close()
+                msg = "it is a coroutine function; give a plain one"
+                raise TypeError(msg)
+            return bool(accepted)
+
+    async def compute(self, record: RequestRecord) -> Reply | ErrorStatus:
+        """Return the content, computed by the function if there is one.
+
+        Raises:
+            ScriptError: the function raised, or returned something else.
+        """
+        if self.function is None:
+            return self.content
+        with _raising_script_error("reply", self.function):
+            result = self.function(record)
+            if isawaitable(result):
+                result = await result
+            if isinstance(result, str) and isinstance(self.content, Reply):
+                return attrs.evolve(self.content, text=result)
+            if isinstance(result, Reply | ErrorStatus):
+                return result
+            msg = f"it returned {result!r}; return a string, a Reply or an ErrorStatus"
+            raise TypeError(msg)
+
+
+class ScriptError(Exception):
+    """A function of the test's script failed; its cause is what the function raised."""
+
+    def __init__(self, argument: str, function: Callable[..., Any], error: BaseException) -> None:
+        name = getattr(function, "__qualname__", repr(function))
+        super().__init__(
+            f"The function {name}, given to the emulator as {argument}, failed:"
+            f" {type(error).__name__}: {error}"
+        )
+
+
+@contextmanager
+def _raising_script_error(argument: str, function: Callable[..., Any]) -> Iterator[None]:
+    try:
+        yield
+    except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # `pytest.fail` raises an exception that is no `Exception`
+        raise ScriptError(argument, function, error) from error
 
 
 class Script:
-    """A queue of replies and errors, first in, first out.
+    """The steps of a script, in the order of their registration.
 
-    `add` is safe from any thread; only the emulator's event loop may take steps.
+    `add` is safe from any thread; only the emulator's event loop may use up steps.
     """
 
     def __init__(self) -> None:
-        self._steps: deque[Reply | ErrorStatus] = deque()
+        self._steps: list[Step] = []
 
-    def add(self, step: Reply | ErrorStatus) -> None:
+    def add(self, step: Step) -> None:
         """Append a step."""
         self._steps.append(step)
 
-    @property
-    def has_reply(self) -> bool:
-        """Whether the next step is a reply whose content is scripted."""
-        step = self._steps[0] if self._steps else None
-        return isinstance(step, Reply) and not step.is_default
+    def find(self, record: RequestRecord, *, is_chat: bool) -> Step | None:
+        """Return the first step for a request, and leave it in the script.
 
-    def take_error(self) -> ErrorStatus | None:
-        """Remove and return the next step if it is an error; otherwise leave it and return None."""
-        # Only the emulator's loop takes steps, so the first step stays the same until the removal.
-        step = self._steps[0] if self._steps else None
-        if not isinstance(step, ErrorStatus):
-            return None
-        self._steps.popleft()
-        return step
+        Args:
+            record: the request.
+            is_chat: whether it is a valid chat request, the only kind that rules for replies see.
 
-    def take_fault(self) -> Fault | None:
-        """Remove the next step if it is a fault without a reply, and return the fault."""
-        step = self._steps[0] if self._steps else None
-        if not isinstance(step, Reply) or not step.is_default:
-            return None
-        self._steps.popleft()
-        return step.fault
+        Raises:
+            ScriptError: a function `when` raised.
+        """
+        for step in tuple(self._steps):
+            if step.when is not None and not is_chat and not isinstance(step.content, ErrorStatus):
+                continue
+            if step.accepts(record):
+                return step
+        return None
 
-    def take_reply(self) -> Reply | None:
-        """Remove and return the next step if it is a reply; otherwise leave it and return None."""
-        step = self._steps[0] if self._steps else None
-        if not isinstance(step, Reply):
-            return None
-        self._steps.popleft()
-        return step
+    def use(self, step: Step) -> None:
+        """Count a step as used once, and remove it after its last use."""
+        if step.times is None:
+            return
+        step.times -= 1
+        if step.times == 0:
+            self._steps.remove(step)
 
 
 def _build_call(call: ToolCallLike, default_id: str) -> GeneratedCall:

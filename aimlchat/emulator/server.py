@@ -1,22 +1,19 @@
-"""`Emulator`, the public interface, and how to run one in a background thread."""
+"""`Emulator`, the public interface."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from concurrent.futures import Future
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
+from .catalog import Catalog
 from .chaos import Chaos
 from .faults import ErrorStatus
 from .http import Listener
-from .script import Reply
+from .script import DefaultReply, Reply, Step
 from .service import Service
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -27,7 +24,11 @@ if TYPE_CHECKING:
     from .script import ToolCallLike
     from .stream_formats import StreamFormat
 
-__all__ = ["Emulator", "run_in_thread"]
+    Rule = Callable[[RequestRecord], object]
+    Computed = str | Reply | ErrorStatus
+    ReplyFunction = Callable[[RequestRecord], Computed | Awaitable[Computed]]
+
+__all__ = ["Emulator"]
 
 
 class Emulator:
@@ -35,15 +36,16 @@ class Emulator:
 
     It validates requests as the API does, responds whole or as a stream in the API's own formats,
     and records every request. `reply` and `fail` script the responses, and `fault` scripts what
-    goes wrong on the way. Without a script the emulator builds reasoning and an answer from the
-    prompt, always the same ones for the same request.
+    goes wrong on the way. Without a script the emulator builds an answer from the prompt, always
+    the same one for the same request, and reasoning if the request asks for it or the model always
+    reasons.
 
         async with Emulator() as emulator:
             emulator.reply("Hello", reasoning="They greet me.")
             session = ChatSession("any key", base_url=emulator.base_url)
 
-    The model `no-such-model` gets a 404; every other name is served. Scripting and reading the
-    records are safe from any thread.
+    As at the API, an unknown model and a retired one get a 404, and a prompt that is longer than
+    the model's context a 400. Scripting and reading the records are safe from any thread.
 
     Args:
         host: the address to listen on.
@@ -71,10 +73,16 @@ class Emulator:
             are appended to the cassette: without request headers and keys.
         replay_speed: how much faster than recorded the responses are sent; `math.inf` leaves out
             all pauses.
+        models: ids of models that are served in addition to those of the emulator's table, such as
+            `["my/fine-tune"]`; a model that is retired in the table is served again. A model that
+            is not in the table has no limit of its context, and reasons if asked.
+        retire: ids or aliases of models that are retired in addition to those of the table.
 
     Raises:
         OSError: the cassette cannot be read.
-        ValueError: an argument has a value other than those above, or the cassette is damaged.
+        TypeError: `models` or `retire` is not a collection of names.
+        ValueError: an argument has a value other than those above, the cassette is damaged, or a
+            model is in both `models` and `retire`.
     """
 
     def __init__(
@@ -95,6 +103,8 @@ class Emulator:
         cassette: str | os.PathLike[str] | None = None,
         record_from: str | None = None,
         replay_speed: float = 1.0,
+        models: Iterable[str] = (),
+        retire: Iterable[str] = (),
     ) -> None:
         if form not in ("flat", "enveloped"):
             msg = f'form is {form!r}; it takes "flat" or "enveloped"'
@@ -113,6 +123,7 @@ class Emulator:
             latency=latency,
             balance_usd=balance_usd,
             playback=self._playback,
+            catalog=Catalog(models, retire),
         )
         self._listener: Listener | None = None
 
@@ -147,6 +158,8 @@ class Emulator:
         traceback: TracebackType | None,
     ) -> None:
         await self.close()
+        if exc is None:
+            self.raise_script_errors()
 
     @property
     def base_url(self) -> str:
@@ -165,6 +178,20 @@ class Emulator:
     def requests(self) -> list[RequestRecord]:
         """The records of all requests, rejected ones included, oldest first; may be cleared."""
         return self._service.requests
+
+    @property
+    def script_errors(self) -> list[Exception]:
+        """What failed in the functions given to `reply`, `fail` and `fault`, oldest first.
+
+        The request got a 500 that says the same. An `async with` block and the pytest fixture raise
+        these errors at their end, so that the test fails; clear the list to prevent that.
+        """
+        return self._service.script_errors
+
+    def raise_script_errors(self) -> None:
+        """Raise the first of the `script_errors`, if there is one."""
+        for error in self.script_errors:
+            raise error
 
     @property
     def billed(self) -> int:
@@ -190,7 +217,7 @@ class Emulator:
 
     def reply(
         self,
-        text: str = "",
+        text: str | ReplyFunction = "",
         *,
         reasoning: str = "",
         reasoning_as: ReasoningAs | None = None,
@@ -210,13 +237,20 @@ class Emulator:
         status: int = 200,
         content_type: str | None = None,
         fault: Fault | None = None,
+        times: int | None = 1,
+        when: Rule | None = None,
     ) -> None:
-        """Script the response to the next valid chat request; replies wait in a queue.
+        """Script the response to the next valid chat request, or to those that a rule selects.
 
-        The same reply serves requests for a stream and for a whole completion.
+        The same reply serves requests for a stream and for a whole completion. Of all replies,
+        errors and faults that are for a request, the one that was scripted first is taken.
 
         Args:
-            text: the answer.
+            text: the answer, or a function that computes it from the `RequestRecord` of the
+                request. The function may be a coroutine function; it returns the text, a `Reply`,
+                or an `ErrorStatus`. With a text, the other arguments apply too. If it raises, the
+                request gets a 500 that says so, and `script_errors` lists it. It runs in the
+                emulator's event loop, which a plain function blocks.
             reasoning: the reasoning before the answer.
             reasoning_as: the field that carries the reasoning: "reasoning_content"; "reasoning",
                 which `reasoning_details` repeats; "reasoning_details" alone; "thinking", a part of
@@ -241,45 +275,60 @@ class Emulator:
             content_type: the `Content-Type`; the default is `text/event-stream` for a stream, and
                 `application/json` for anything else, including a scripted `body`.
             fault: the fault to inject into the response.
+            times: how many requests get this reply; None for all.
+            when: a plain function that is called with the `RequestRecord` of a valid chat request,
+                and returns whether it gets this reply; None for every request.
 
         Raises:
-            TypeError: `fault` is not a `Fault`.
-            ValueError: `reasoning_as` or `form` has a value other than those above.
+            TypeError: `text`, `fault` or `when` has another type than those above.
+            ValueError: `reasoning_as`, `form` or `times` has a value other than those above.
         """
+        function = None if isinstance(text, str) else _check_function(text)
         self._service.script.add(
-            Reply(
-                text=text,
-                reasoning=reasoning,
-                reasoning_as=reasoning_as,
-                tool_calls=tool_calls,
-                refusal=refusal,
-                finish_reason=finish_reason,
-                form=form,
-                chunks=chunks,
-                usage=usage,
-                cost=cost,
-                model=model,
-                headers=headers,
-                done=done,
-                pace=pace,
-                events=events,
-                body=body,
-                status=status,
-                content_type=content_type,
-                fault=fault,
+            Step(
+                Reply(
+                    text=text if isinstance(text, str) else "",
+                    reasoning=reasoning,
+                    reasoning_as=reasoning_as,
+                    tool_calls=tool_calls,
+                    refusal=refusal,
+                    finish_reason=finish_reason,
+                    form=form,
+                    chunks=chunks,
+                    usage=usage,
+                    cost=cost,
+                    model=model,
+                    headers=headers,
+                    done=done,
+                    pace=pace,
+                    events=events,
+                    body=body,
+                    status=status,
+                    content_type=content_type,
+                    fault=fault,
+                ),
+                function=function,
+                when=when,
+                times=times,
             )
         )
 
-    def fault(self, fault: Fault) -> None:
+    def fault(self, fault: Fault, *, times: int | None = 1, when: Rule | None = None) -> None:
         """Inject a fault into the next response, which keeps its unscripted content.
 
-        The fault waits in the same queue as the replies, for the next valid chat request, or for
-        the next valid request about a batch: that is carried out, and only its response suffers.
+        The fault waits with the replies, for the next valid chat request, or for the next valid
+        request about a batch: that is carried out, and only its response suffers.
+
+        Args:
+            fault: the fault.
+            times: how many responses get the fault; None for all.
+            when: see `reply`; a fault with a rule is for chat requests only.
 
         Raises:
-            TypeError: `fault` is not a `Fault`.
+            TypeError: `fault` is not a `Fault`, or `when` no function.
+            ValueError: `times` is less than 1.
         """
-        self._service.script.add(Reply(is_default=True, fault=fault))
+        self._service.script.add(Step(DefaultReply(fault=fault), when=when, times=times))
 
     def fail(
         self,
@@ -290,10 +339,12 @@ class Emulator:
         retry_after_ms: float | None = None,
         headers: Mapping[str, str] | None = None,
         body: Any = None,
+        times: int | None = 1,
+        when: Rule | None = None,
     ) -> None:
         """Script an error for the next request to any endpoint, valid or not.
 
-        The error waits in the same queue as the replies.
+        The error waits with the replies.
 
         Args:
             status: the HTTP status.
@@ -302,17 +353,22 @@ class Emulator:
             retry_after_ms: the header `retry-after-ms`: milliseconds.
             headers: additional response headers.
             body: the exact body instead of the API's own: bytes, a string, or any JSON value.
+            times: how many requests get the error; None for all.
+            when: see `reply`; here it is called for all requests whose body is a JSON object.
+
+        Raises:
+            TypeError: `when` is not a function.
+            ValueError: `times` is less than 1.
         """
-        self._service.script.add(
-            ErrorStatus(
-                status,
-                message,
-                retry_after,
-                headers=headers,
-                body=body,
-                retry_after_ms=retry_after_ms,
-            )
+        error = ErrorStatus(
+            status,
+            message,
+            retry_after,
+            headers=headers,
+            body=body,
+            retry_after_ms=retry_after_ms,
         )
+        self._service.script.add(Step(error, when=when, times=times))
 
 
 def _open_cassette(
@@ -329,40 +385,9 @@ def _open_cassette(
     return None
 
 
-@contextmanager
-def run_in_thread() -> Iterator[Emulator]:
-    """Run an emulator on its own event loop, in a background thread, until the block ends.
-
-    Raises:
-        OSError: no socket could be opened.
-    """
-    emulator = Emulator()
-    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-    thread = threading.Thread(
-        target=lambda: asyncio.run(_serve(emulator, started)),
-        name="aimlchat-emulator",
-        daemon=True,
-    )
-    thread.start()
-    loop, stop = started.result()
-    try:
-        yield emulator
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
-
-
-async def _serve(
-    emulator: Emulator, started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]
-) -> None:
-    stop = asyncio.Event()
-    try:
-        await emulator.start()
-    except BaseException as error:  # noqa: BLE001 - raised in the thread that waits for the start
-        started.set_exception(error)
-        return
-    started.set_result((asyncio.get_running_loop(), stop))
-    try:
-        await stop.wait()
-    finally:
-        await emulator.close()
+def _check_function(function: Any) -> ReplyFunction:
+    if not callable(function):
+        msg = f"text is {function!r}; it takes a string, or a function of the request"
+        raise TypeError(msg)
+    checked: ReplyFunction = function
+    return checked

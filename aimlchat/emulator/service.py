@@ -7,7 +7,6 @@ import json
 import re
 from collections import deque
 from decimal import Decimal
-from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -18,30 +17,32 @@ from .errors import RejectedRequestError, default_message
 from .fault_injection import is_billed, send_response
 from .faults import ErrorStatus
 from .http import ResponseWriter
-from .models import list_models
 from .records import RequestIds, RequestRecord
 from .request import ParsedRequest
 from .responses import PlannedResponse, build_stream_parts, build_whole
-from .script import DEFAULT_REPLY, Reply, Script
-from .validation import validate_request
+from .script import DEFAULT_REPLY, DefaultReply, Script, ScriptError
+from .validation import read_request
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from aiohttp import web
 
+    from .catalog import Catalog
     from .chaos import Chaos
+    from .faults import Fault
     from .generation import Generation
     from .playback import Playback
+    from .script import Reply, Step
     from .stream_formats import StreamFormat
-
-    Endpoint = Callable[[RequestRecord, ResponseWriter], Awaitable[None]]
 
 __all__ = ["Service"]
 
 _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_ENDLESS_BALANCE = 1000.0
+_CHAT_PATH = "/v1/chat/completions"
 _MODELS_PATH = "/v1/models"
+_BATCHES_PATH = "/v1/batches"
+_BALANCE_PATH = "/v2/billing"
+_METHODS = {_CHAT_PATH: "POST", _MODELS_PATH: "GET", _BALANCE_PATH: "GET"}
+_ENDLESS_BALANCE = 1000.0
 _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 
 
@@ -53,6 +54,7 @@ class Service:
         requests: the records of all requests, oldest first.
         billed: how many calls would have cost money.
         batches: the submitted batches.
+        script_errors: what failed in the functions of the script, oldest first.
     """
 
     def __init__(
@@ -67,12 +69,15 @@ class Service:
         requests_per_second: int | None,
         latency: float,
         balance_usd: float | None,
+        catalog: Catalog,
         playback: Playback | None = None,
     ) -> None:
         self.script = Script()
         self.requests: list[RequestRecord] = []
         self.billed = 0
-        self.batches = Batches(self.script)
+        self.batches = Batches(self.script, catalog)
+        self.script_errors: list[Exception] = []
+        self._catalog = catalog
         self._api_key = api_key
         self._pace = pace
         self._claude_format = form
@@ -87,11 +92,6 @@ class Service:
         self._playback = playback
         self._in_flight = 0
         self._request_count = 0
-        self._endpoints: dict[str, tuple[str, Endpoint]] = {
-            "/v1/chat/completions": ("POST", self._handle_chat),
-            "/v2/billing": ("GET", self._handle_balance),
-            _MODELS_PATH: ("GET", self._handle_models),
-        }
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Respond to one request and record how that ended."""
@@ -127,32 +127,51 @@ class Service:
 
     async def _respond(self, record: RequestRecord, writer: ResponseWriter) -> None:
         try:
-            endpoint = self._find_endpoint(record)
-            error = self.script.take_error()
-            if error is None:
-                await endpoint(record, writer)
+            request = self._read_chat(record) if record.path == _CHAT_PATH else None
+            step = self.script.find(record, is_chat=isinstance(request, ParsedRequest))
+            # A cassette has endpoints and models of its own; only the script comes before it.
+            plays = self._playback if step is None or not step.is_scripted_reply else None
+            if plays is None:
+                _check_path(record)
+            if step is not None and isinstance(step.content, ErrorStatus):
+                self.script.use(step)
+                record.fault = step.content
+                await send_response(step.content, PlannedResponse(), writer)
+            elif plays is not None:
+                await self._play(plays, record, step, writer)
+            elif isinstance(request, RejectedRequestError):
+                raise request
+            elif request is not None:
+                await self._handle_chat(record, request, step, writer)
             else:
-                record.fault = error
-                await send_response(error, PlannedResponse(), writer)
+                await self._handle_other(record, step, writer)
         except RejectedRequestError as rejection:
             error = ErrorStatus(rejection.status, rejection.message, headers=rejection.headers)
             await send_response(error, PlannedResponse(), writer)
+        except ScriptError as failure:
+            self.script_errors.append(failure)
+            await send_response(ErrorStatus(500, str(failure)), PlannedResponse(), writer)
 
-    def _find_endpoint(self, record: RequestRecord) -> Endpoint:
-        if self._playback is not None and not self.script.has_reply:
-            return partial(self._play, self._playback)
-        if record.path.startswith("/v1/batches"):
-            return self._handle_batch
-        if record.path not in self._endpoints:
-            raise RejectedRequestError(404, f"Cannot {record.method} {record.path}")
-        method, endpoint = self._endpoints[record.path]
-        if record.method != method:
-            message = f"Cannot {record.method} {record.path}"
-            raise RejectedRequestError(405, message, headers={"Allow": method})
-        return endpoint
+    def _read_chat(self, record: RequestRecord) -> ParsedRequest | RejectedRequestError:
+        # Returned, because a scripted error comes before the refusal of an invalid request.
+        try:
+            self._check_key(record)
+            return read_request(record.body, self._catalog)
+        except RejectedRequestError as rejection:
+            return rejection
+
+    async def _handle_other(
+        self, record: RequestRecord, step: Step | None, writer: ResponseWriter
+    ) -> None:
+        if record.path == _MODELS_PATH:
+            await self._handle_models(record, writer)
+        elif record.path == _BALANCE_PATH:
+            await self._handle_balance(record, writer)
+        else:
+            await self._handle_batch(record, step, writer)
 
     async def _handle_models(self, record: RequestRecord, writer: ResponseWriter) -> None:
-        body = encode_body(list_models())
+        body = encode_body(self._catalog.build_listing())
         etag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
         response = PlannedResponse.from_bytes(body, headers={"ETag": etag})
         if_none_match = record.headers.get("If-None-Match", "")
@@ -160,32 +179,21 @@ class Service:
             response = PlannedResponse(status=304, headers={"ETag": etag})
         await send_response(None, response, writer)
 
-    async def _handle_balance(self, record: RequestRecord, writer: ResponseWriter) -> None:
-        self._check_key(record)
-        body = {"current_balance": float(self._balance), "currency": "USD"}
-        await send_response(None, PlannedResponse.from_bytes(encode_body(body)), writer)
-
-    async def _handle_chat(self, record: RequestRecord, writer: ResponseWriter) -> None:
-        self._check_key(record)
-        request = ParsedRequest.from_body(validate_request(record.body))
+    async def _handle_chat(
+        self,
+        record: RequestRecord,
+        request: ParsedRequest,
+        step: Step | None,
+        writer: ResponseWriter,
+    ) -> None:
         if self._ends_with_balance and self._balance <= 0:
             raise RejectedRequestError(403, default_message(403))
-        scripted = self.script.take_reply()
-        reply = scripted or DEFAULT_REPLY
-        generation = generate(request, reply, record.identities)
-        response = self._plan_response(record, reply, generation)
-        record.fault = reply.fault
-        if scripted is None:
-            record.fault = self._chaos.draw(record.identities.number, response)
         self._check_rate()
         if self._capacity is not None and self._in_flight >= self._capacity:
             raise RejectedRequestError(429, default_message(429))
-        record.billed = is_billed(record.fault, response)
-        self.billed += record.billed
-        if record.billed:
-            self._balance -= Decimal(repr(generation.meta_usage.get("usd_spent", 0.0)))
         self._in_flight += 1
         try:
+            response = await self._prepare(record, request, step)
             await asyncio.sleep(self._latency)
             if response.streamed:
                 await send_response(record.fault, response, writer)
@@ -196,31 +204,71 @@ class Service:
         if not response.streamed:
             await send_response(record.fault, response, writer)
 
+    async def _prepare(
+        self, record: RequestRecord, request: ParsedRequest, step: Step | None
+    ) -> PlannedResponse:
+        """Plan the response and decide on its fault, by the script or by chaos."""
+        reply: Reply | ErrorStatus = DEFAULT_REPLY
+        if step is not None:
+            self.script.use(step)
+            reply = await step.compute(record)
+        if isinstance(reply, ErrorStatus):
+            record.fault = reply
+            return PlannedResponse()
+        generation = generate(request, reply, record.identities)
+        response = self._plan_response(record, reply, generation)
+        record.fault = reply.fault
+        if step is None:
+            record.fault = self._chaos.draw(record.identities.number, response)
+        record.billed = is_billed(record.fault, response)
+        self.billed += record.billed
+        if record.billed:
+            self._balance -= Decimal(repr(generation.meta_usage.get("usd_spent", 0.0)))
+        return response
+
+    async def _handle_balance(self, record: RequestRecord, writer: ResponseWriter) -> None:
+        self._check_key(record)
+        body = {"current_balance": float(self._balance), "currency": "USD"}
+        await send_response(None, PlannedResponse.from_bytes(encode_body(body)), writer)
+
     async def _play(
-        self, playback: Playback, record: RequestRecord, writer: ResponseWriter
+        self,
+        playback: Playback,
+        record: RequestRecord,
+        step: Step | None,
+        writer: ResponseWriter,
     ) -> None:
         if record.path != _MODELS_PATH:
             self._check_key(record)
-        record.fault = self.script.take_fault()
+        record.fault = self._use_fault(step)
         try:
             await playback.respond(record, writer, record.fault)
         finally:
             self.billed += record.billed
 
-    async def _handle_batch(self, record: RequestRecord, writer: ResponseWriter) -> None:
+    def _use_fault(self, step: Step | None) -> Fault | None:
+        """Use up a step that is only a fault, and return the fault."""
+        if step is None or not isinstance(step.content, DefaultReply):
+            return None
+        self.script.use(step)
+        return step.content.fault
+
+    async def _handle_batch(
+        self, record: RequestRecord, step: Step | None, writer: ResponseWriter
+    ) -> None:
         self._check_key(record)
-        match (record.method, record.path.removeprefix("/v1/batches").split("/")):
+        match (record.method, record.path.removeprefix(_BATCHES_PATH).split("/")):
             case ("POST", [""]):
-                response = self.batches.create(record.body, record.identities)
+                response = self.batches.create(record)
             case ("GET", [""]):
                 batch_id = writer.request.query.get("batch_id", "")
-                response, billed = self.batches.poll(batch_id)
+                response, billed = await self.batches.poll(batch_id)
                 self.billed += billed
             case ("POST", ["", "cancel", batch_id]):
                 response = self.batches.cancel(batch_id)
             case _:
                 raise RejectedRequestError(404, f"Cannot {record.method} {record.path}")
-        record.fault = self.script.take_fault()
+        record.fault = self._use_fault(step)
         await send_response(record.fault, response, writer)
 
     def _check_rate(self) -> None:
@@ -256,6 +304,17 @@ class Service:
         bearer = _BEARER.fullmatch(record.headers.get("Authorization", ""))
         if bearer is None or self._api_key not in (None, bearer[1]):
             raise RejectedRequestError(401, default_message(401))
+
+
+def _check_path(record: RequestRecord) -> None:
+    if record.path.startswith(_BATCHES_PATH):
+        return
+    if record.path not in _METHODS:
+        raise RejectedRequestError(404, f"Cannot {record.method} {record.path}")
+    method = _METHODS[record.path]
+    if record.method != method:
+        message = f"Cannot {record.method} {record.path}"
+        raise RejectedRequestError(405, message, headers={"Allow": method})
 
 
 def _parse_json(raw: bytes) -> Any:

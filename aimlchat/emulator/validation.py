@@ -3,46 +3,54 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .errors import RejectedRequestError
+from .context_length import check_context_length
 from .field_checks import MAX_TOOLS, check_boolean, check_number, check_object, reject, require
-from .models import MISSING_MODEL, claude_version_of, family_of
-from .request import dialect_of
+from .models import family_of
+from .request import ParsedRequest, dialect_of, takes_both_dialects
 from .validation_anthropic import validate_anthropic
 from .validation_openai import validate_openai
 
-__all__ = ["validate_request"]
+if TYPE_CHECKING:
+    from .catalog import Catalog
+
+__all__ = ["read_request"]
 
 _MIN_THINKING_BUDGET = 1024
 _DEFAULT_MAX_TOKENS = 32_000
-_FIRST_WITH_ADAPTIVE_THINKING = (4, 8)
+# The newest Claude models have none of these fields.
+_FIELDS_OF_OLDER_CLAUDE = ("temperature", "top_p", "top_k", "response_format", "stream_options")
 
 
-def validate_request(body: Any) -> dict[str, Any]:
-    """Return the body if the API accepts it.
+def read_request(body: Any, catalog: Catalog) -> ParsedRequest:
+    """Parse a body that the API accepts.
 
     Raises:
-        RejectedRequestError: 400 with the field's name in the message, or 404 for the missing
-            model.
+        RejectedRequestError: 400 with the field's name in the message or for a prompt that is too
+            long, or 404 for a model that is unknown or retired.
     """
     check_object(body, "body", "Expected a JSON object")
-    request: dict[str, Any] = body
-    _validate_model(request.get("model"))
+    model = body.get("model")
+    require(isinstance(model, str) and bool(model.strip()), "model", "Required, a string")
+    catalog.check(model)
+    _validate(body)
+    request = ParsedRequest.from_body(body)
+    check_context_length(request)
+    return request
+
+
+def _validate(request: dict[str, Any]) -> None:
     _validate_common_fields(request)
+    if takes_both_dialects(request["model"]):
+        for name in _FIELDS_OF_OLDER_CLAUDE:
+            require(request.get(name) is None, name, "Unrecognized key for this model")
     if dialect_of(request["model"], request) == "anthropic":
         validate_anthropic(request)
     else:
         validate_openai(request)
     if family_of(request["model"]) == "claude" and request.get("thinking") is not None:
         _validate_thinking(request["model"], request["thinking"], request.get("max_tokens"))
-    return request
-
-
-def _validate_model(model: Any) -> None:
-    require(isinstance(model, str) and bool(model.strip()), "model", "Required, a string")
-    if model == MISSING_MODEL:
-        raise RejectedRequestError(404, f"The model '{model}' was not found")
 
 
 def _validate_common_fields(body: dict[str, Any]) -> None:
@@ -61,9 +69,8 @@ def _validate_common_fields(body: dict[str, Any]) -> None:
 
 def _validate_thinking(model: str, thinking: Any, max_tokens: float | None) -> None:
     check_object(thinking, "thinking")
-    version = claude_version_of(model)
-    is_adaptive = version is None or version >= _FIRST_WITH_ADAPTIVE_THINKING
-    kinds = ("enabled", "disabled", "adaptive") if is_adaptive else ("enabled",)
+    is_newest = takes_both_dialects(model)
+    kinds = ("enabled", "disabled", "adaptive") if is_newest else ("enabled",)
     if thinking.get("type") not in kinds:
         expected = " | ".join(repr(kind) for kind in kinds)
         reject("thinking.type", f"Invalid enum value. Expected {expected}")

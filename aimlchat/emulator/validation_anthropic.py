@@ -15,11 +15,14 @@ from .field_checks import (
     check_tool_name,
     require,
 )
+from .request import takes_both_dialects
+from .validation_openai import validate_openai_message
 
 __all__ = ["validate_anthropic"]
 
 _ROLES = ("user", "assistant")
 _IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
+_OPENAI_PART_TYPES = ("image_url", "input_audio", "file", "refusal")
 _DOCUMENT_TYPES = ("application/pdf", "text/plain")
 _PART_TYPES = (
     "text",
@@ -35,8 +38,13 @@ _PART_TYPES = (
 def validate_anthropic(body: dict[str, Any]) -> None:
     """Reject a body that is invalid in this dialect."""
     call_ids: set[str] = set()
+    takes_both = takes_both_dialects(body["model"])
     for index, message in enumerate(body["messages"]):
-        _validate_message(message, f"messages[{index}]", call_ids)
+        field = f"messages[{index}]"
+        if takes_both and _is_openai_message(message):
+            validate_openai_message(message, field, call_ids, body["model"])
+        else:
+            _validate_message(message, field, call_ids)
     if body.get("system") is not None:
         check_string(body["system"], "system")
     if body.get("stop_sequences") is not None:
@@ -48,6 +56,15 @@ def validate_anthropic(body: dict[str, Any]) -> None:
     names = _validate_tools(body.get("tools") or [])
     if body.get("tool_choice") is not None:
         _validate_tool_choice(body["tool_choice"], names)
+
+
+def _is_openai_message(message: dict[str, Any]) -> bool:
+    """Return whether a message has a role or a part that only the openai dialect has."""
+    if message.get("role") not in _ROLES or message.get("tool_calls"):
+        return True
+    content = message.get("content")
+    parts = content if isinstance(content, list) else []
+    return any(part.get("type") in _OPENAI_PART_TYPES for part in parts if isinstance(part, dict))
 
 
 def _validate_message(message: dict[str, Any], field: str, call_ids: set[str]) -> None:

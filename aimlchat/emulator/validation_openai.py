@@ -18,8 +18,9 @@ from .field_checks import (
     require,
 )
 from .models import claude_version_of, family_of
+from .request import takes_both_dialects
 
-__all__ = ["validate_openai"]
+__all__ = ["validate_openai", "validate_openai_message"]
 
 _MAX_STOP_SEQUENCES = 4
 _ROLES = ("system", "developer", "user", "assistant", "tool")
@@ -29,6 +30,7 @@ _PART_TYPES = {
     "user": ("text", "image_url", "input_audio", "file"),
     "assistant": ("text", "refusal"),
     "tool": ("text",),
+    "function": ("text",),
 }
 _DATA_URI = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w.+=-]+)*;base64,", re.ASCII)
 
@@ -37,7 +39,8 @@ def validate_openai(body: dict[str, Any]) -> None:
     """Reject a body that is invalid in this dialect."""
     call_ids: set[str] = set()
     for index, message in enumerate(body["messages"]):
-        _validate_message(message, f"messages[{index}]", call_ids)
+        field = f"messages[{index}]"
+        validate_openai_message(message, field, call_ids, body["model"])
     _validate_sampling(body)
     _validate_stop(body.get("stop"))
     _validate_tools(body)
@@ -51,10 +54,14 @@ def validate_openai(body: dict[str, Any]) -> None:
         check_one_of(body["reasoning_effort"], ("low", "medium", "high"), "reasoning_effort")
 
 
-def _validate_message(message: dict[str, Any], field: str, call_ids: set[str]) -> None:
+def validate_openai_message(
+    message: dict[str, Any], field: str, call_ids: set[str], model: str
+) -> None:
     """Validate a message; add the ids of its tool calls to those of the messages before."""
     role = message.get("role")
-    check_one_of(role, _ROLES, f"{field}.role")
+    # Only the newest Claude models still take OpenAI's first form of a tool's result.
+    roles = (*_ROLES, "function") if takes_both_dialects(model) else _ROLES
+    check_one_of(role, roles, f"{field}.role")
     if role == "assistant":
         calls = message.get("tool_calls")
         _validate_calls(calls, f"{field}.tool_calls", call_ids)
@@ -62,6 +69,8 @@ def _validate_message(message: dict[str, Any], field: str, call_ids: set[str]) -
             has_other_content = calls or message.get("refusal") or message.get("audio")
             require(bool(has_other_content), f"{field}.content", "Required")
             return
+    if role == "function":
+        check_string(message.get("name"), f"{field}.name")
     if role == "tool":
         known = message.get("tool_call_id") in call_ids
         require(known, f"{field}.tool_call_id", "No tool call with this id comes before")
@@ -124,8 +133,10 @@ def _validate_url(url: Any, field: str) -> None:
 
 
 def _validate_file_data(data: Any, field: str) -> None:
-    """Require a data URI or plain base64."""
+    """Require a web address, a data URI or plain base64."""
     check_string(data, field)
+    if data.startswith(("https://", "http://")):
+        return
     prefix = _DATA_URI.match(data)
     check_base64(data[prefix.end() :] if prefix else data, field)
 

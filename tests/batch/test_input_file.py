@@ -75,7 +75,7 @@ async def test_the_same_prompt_for_another_model_is_another_request(
 ):
     files.write({"id": "a", "prompt": "A"})
     await run(session, files.source, files.target)
-    assert "differs" in str(await get_input_error(model="gpt-4"))
+    assert "differs" in str(await get_input_error(model="gpt-4o-mini"))
 
 
 async def test_failures_are_sent_again_with_another_model_while_answers_stay(
@@ -84,20 +84,20 @@ async def test_failures_are_sent_again_with_another_model_while_answers_stay(
     files.write_prompts(3)
     emulator.fail(status=400)
     await run(session, files.source, files.target, concurrency=1)
-    again = {"retry_failed": True, "model": "gpt-4"}
+    again = {"retry_failed": True, "model": "gpt-4o-mini"}
     summary = await run(session, files.source, files.target, **again)
     assert (summary.before, summary.done, summary.is_success) == (2, 1, True)
-    assert emulator.requests[-1].body["model"] == "gpt-4"
+    assert emulator.requests[-1].body["model"] == "gpt-4o-mini"
     assert len(emulator.requests) == 4
     # The output now has answers of two models; either command finds everything done.
-    for options in ({}, {"model": "gpt-4"}, again):
+    for options in ({}, {"model": "gpt-4o-mini"}, again):
         assert (await run(session, files.source, files.target, **options)).before == 3
     assert "differs" in str(await get_input_error(model="o3"))
 
 
 @pytest.mark.parametrize(
     "changed",
-    [{"prompt": "another"}, {"prompt": "A", "model": "gpt-4"}, {"prompt": "A", "seed": 1}],
+    [{"prompt": "another"}, {"prompt": "A", "model": "gpt-4o-mini"}, {"prompt": "A", "seed": 1}],
 )
 async def test_another_model_does_not_hide_that_an_answered_request_was_changed(
     session, get_input_error, files, changed

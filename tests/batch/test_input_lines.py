@@ -58,15 +58,19 @@ async def test_the_model_argument_applies_to_lines_that_name_none(session, emula
     nameless = files.build_body_line("b")
     del nameless["body"]["model"]
     files.write({"id": "a", "prompt": "Why?"}, nameless, files.build_body_line("c", model="o3"))
-    await run(session, files.source, files.target, model="gpt-4", concurrency=1)
-    assert [request.body["model"] for request in emulator.requests] == ["gpt-4", "gpt-4", "o3"]
+    await run(session, files.source, files.target, model="gpt-4o-mini", concurrency=1)
+    assert [request.body["model"] for request in emulator.requests] == [
+        "gpt-4o-mini",
+        "gpt-4o-mini",
+        "o3",
+    ]
 
 
 async def test_the_default_model_is_that_of_the_session(emulator, files):
     files.write({"id": "a", "prompt": "Why?"})
-    async with ChatSession("k", base_url=emulator.base_url, model="gpt-4") as session:
+    async with ChatSession("k", base_url=emulator.base_url, model="gpt-4o-mini") as session:
         await run(session, files.source, files.target)
-    assert emulator.requests[0].body["model"] == "gpt-4"
+    assert emulator.requests[0].body["model"] == "gpt-4o-mini"
 
 
 async def test_numeric_ids_stay_numbers_in_the_output(session, files):

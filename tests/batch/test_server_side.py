@@ -258,7 +258,7 @@ async def test_cancelling_a_finished_batch_fetches_its_results(session, emulator
     await start_and_cancel_run(session, emulator, files)
     for batch in emulator._service.batches._batches.values():
         batch.polls_left = 0
-        emulator._service.batches.poll(batch.id)
+        await emulator._service.batches.poll(batch.id)
     summary = await run_on_server(session, files.source, files.target, cancel=True)
     assert summary.is_success
     assert get_paths(emulator)[-2].startswith("POST /cancel/")

@@ -5,6 +5,7 @@ import json
 import pickle
 from datetime import datetime
 
+import attrs
 import pytest
 from batch_requests import count_created, get_paths
 
@@ -160,10 +161,8 @@ async def test_cancelling_without_an_id_cancels_the_batches_that_are_known(
 ):
     await lose_response()
     (lost,) = batches.read()
-    known = emulator._service.batches.create(
-        {"requests": [{"custom_id": "a", "params": {"model": CLAUDE}}]},
-        emulator.requests[0].identities,
-    )
+    body = {"requests": [{"custom_id": "a", "params": {"model": CLAUDE}}]}
+    known = emulator._service.batches.create(attrs.evolve(emulator.requests[0], body=body))
     known_id = json.loads(known.body)["id"]
     batches.confirm(batches.submit([("row-9", "")]), known_id)
     with pytest.raises(UnconfirmedBatchError):

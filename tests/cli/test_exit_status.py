@@ -14,7 +14,9 @@ async def test_a_missing_key_is_status_2_and_explained_in_two_lines(start_proces
 async def test_the_first_command_of_the_readme_is_status_0(start_process):
     without_pauses = "from aimlchat.cli import upstream; upstream._EMULATOR_PACE = 0"
     process = await start_process(
-        "ask", "--emulator", "Why is the sky blue?", terminal="stdout", before=without_pauses
+        *("ask", "--emulator", "--thinking", "2048", "Why is the sky blue?"),
+        terminal="stdout",
+        before=without_pauses,
     )
     status, out, err = await process.wait()
     assert status == 0

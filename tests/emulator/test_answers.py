@@ -9,6 +9,7 @@ from aimlchat.emulator.sample_answers import find_sample_answer
 CLAUDE = "anthropic/claude-3.7-sonnet"
 SONNET = "anthropic/claude-sonnet-4.5"
 GPT = "openai/gpt-4o"
+THINKING = {"type": "enabled", "budget_tokens": 1024}
 PARAMETERS = {
     "type": "object",
     "properties": {"city": {"type": "string"}, "unit": {"enum": ["C", "F"]}},
@@ -29,7 +30,7 @@ def called_tools(response):
 
 
 async def test_the_question_in_the_demo_gets_a_true_answer(client):
-    message = (await client.ask("Why is the sky blue?")).message
+    message = (await client.ask("Why is the sky blue?", thinking=THINKING)).message
     assert "Rayleigh" in message["content"]
     assert "wavelength" in message["reasoning_content"]
 
@@ -54,7 +55,8 @@ def test_other_prompts_have_no_sample_answer(prompt):
 
 
 async def test_an_answer_uses_the_words_of_the_prompt_and_names_the_emulator(client):
-    message = (await client.ask("How does a compiler allocate registers?")).message
+    question = "How does a compiler allocate registers?"
+    message = (await client.ask(question, thinking=THINKING)).message
     assert "registers" in message["content"]
     assert "compiler" in message["reasoning_content"]
     assert "emulator" in message["content"]

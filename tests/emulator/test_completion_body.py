@@ -39,7 +39,8 @@ async def test_other_models_have_openais_finish_reasons(emulator, client):
 
 
 async def test_gemini_adds_its_native_finish_reason(client):
-    response = await client.ask(model="google/gemini-3-flash-preview")
+    model = "google/gemini-3-flash-preview"
+    response = await client.ask(model=model, reasoning_effort="low")
     assert response.body["choices"][0]["native_finish_reason"] == "STOP"
     assert response.message["reasoning_details"][0]["text"] == response.message["reasoning"]
 
@@ -100,7 +101,7 @@ async def test_a_longer_answer_costs_more(emulator, client):
 
 
 async def test_reasoning_tokens_are_part_of_the_completion_tokens(client):
-    usage = (await client.ask("Why is the sky blue?", model=GPT)).body["usage"]
+    usage = (await client.ask("Why is the sky blue?", model="openai/o3")).body["usage"]
     reasoning = usage["completion_tokens_details"]["reasoning_tokens"]
     assert 0 < reasoning < usage["completion_tokens"]
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
@@ -113,8 +114,7 @@ async def test_reasoning_tokens_are_part_of_the_completion_tokens(client):
         ("claude-3-7-sonnet-latest", "claude-3-7-sonnet-20250219"),
         ("anthropic/claude-opus-4.7", "claude-opus-4-7"),
         ("gpt-4o", "gpt-4o-2024-08-06"),
-        ("moonshot/kimi-k2.6", "kimi-k2.6"),
-        ("a-model-of-mine", "a-model-of-mine"),
+        ("moonshot/kimi-k2-6", "kimi-k2.6"),
     ],
 )
 async def test_the_response_has_the_upstream_name_of_the_model(client, model, upstream):

@@ -29,7 +29,7 @@ async def ai(emulator):
 
 
 async def test_it_reads_a_whole_completion(ai):
-    completion = await ai.chat.completions.create(model=GPT, messages=HELLO)
+    completion = await ai.chat.completions.create(model="openai/o3", messages=HELLO)
     assert "Rayleigh" in completion.choices[0].message.content
     assert completion.choices[0].finish_reason == "stop"
     assert completion.usage.completion_tokens_details.reasoning_tokens > 0

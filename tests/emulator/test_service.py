@@ -49,15 +49,6 @@ class TestPaths:
             assert response.headers["Allow"] == allowed
             assert (await response.json())["statusCode"] == 405
 
-    async def test_the_missing_model_gets_a_404(self, client):
-        response = await client.ask(model="no-such-model")
-        assert response.status == 404
-        assert "no-such-model" in response.body["message"]
-
-    @pytest.mark.parametrize("model", ["unknown/thing", "thing", "Qwen/Qwen9"])
-    async def test_any_other_model_is_served(self, client, model):
-        assert (await client.ask(model=model)).status == 200
-
 
 @pytest.mark.parametrize("client_id", ["a", "job-7:step.2_x", "x" * 128])
 async def test_a_client_request_id_is_echoed(client, emulator, client_id):

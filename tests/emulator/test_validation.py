@@ -198,6 +198,7 @@ ANTHROPIC_TOOL_ROUND = [
 PDF = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}
 SYSTEM = [{"role": "system", "content": "Be brief."}, *USER]
 
+IMAGE_URL = {"type": "image_url", "image_url": {"url": "https://x/y.png"}}
 ACCEPTED = [
     (GPT, {"messages": SYSTEM, "temperature": 2, "top_p": 0, "n": 2, "seed": -1, "stop": "x"}),
     (GPT, {"messages": [{"role": "developer", "content": "Be brief."}, *USER]}),
@@ -250,6 +251,11 @@ ACCEPTED = [
     (NEWEST, {"messages": SYSTEM, "thinking": {"type": "adaptive"}}),
     (NEWEST, {"messages": ANTHROPIC_TOOL_ROUND, "thinking": {"type": "disabled"}}),
     ("claude-sonnet-latest", {"messages": OPENAI_TOOL_ROUND, "thinking": THINKING}),
+    # Messages of OpenAI's shape next to fields of Anthropic's.
+    (NEWEST, {"system": "Be brief.", "messages": turn(IMAGE_URL)}),
+    (NEWEST, {"system": "Be brief.", "messages": OPENAI_TOOL_ROUND}),
+    (NEWEST, {"messages": [*USER, {"role": "function", "name": "f", "content": "x"}]}),
+    (GPT, {"messages": turn({"type": "file", "file": {"file_data": "https://x/y.pdf"}})}),
 ]
 
 
@@ -257,6 +263,24 @@ ACCEPTED = [
 async def test_a_valid_request_is_accepted(client, model, body):
     response = await client.send({"model": model, "messages": USER} | body)
     assert response.status == 200, response.text
+
+
+@pytest.mark.parametrize("model", [NEWEST, "anthropic/claude-sonnet-5", "claude-sonnet-latest"])
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"temperature": 1},
+        {"top_p": 0.5},
+        {"top_k": 5},
+        {"response_format": {"type": "json_object"}},
+        {"stream_options": {"include_usage": True}},
+    ],
+    ids=str,
+)
+async def test_the_newest_claude_refuses_fields_of_the_older(client, model, field):
+    response = await client.ask(model=model, **field)
+    assert response.status == 400
+    assert response.body["message"].startswith(f"Body validation error\n{next(iter(field))}: ")
 
 
 async def test_thinking_switches_the_dialect_of_claude_3_7(client):
@@ -272,11 +296,11 @@ async def test_thinking_switches_the_dialect_of_claude_3_7(client):
 @pytest.mark.parametrize(
     ("model", "accepts_system"),
     [
-        ("claude-3-5-haiku-20241022", True),
+        ("claude-opus-latest", True),
         ("claude-3-7-sonnet-20250219", True),
         ("claude-sonnet-4-20250514", False),
         ("anthropic/claude-opus-4", False),
-        ("anthropic/claude-4.7-opus", False),
+        ("anthropic/claude-opus-4.7", False),
         ("claude-haiku-4-5-20251001", False),
         ("anthropic/claude-sonnet-5", True),
         ("openai/o3", True),

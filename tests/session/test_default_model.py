@@ -38,9 +38,12 @@ async def test_the_argument_and_the_request_win(named, emulator):
     async with ChatSession("k", base_url=emulator.base_url, model="openai/o3") as session:
         assert session.model == "openai/o3"
         await session.complete("Hi")
-        await session.complete("Hi", model="minimax/m3")
+        await session.complete("Hi", model="minimax/minimax-m3")
 
-    assert [request.body["model"] for request in emulator.requests] == ["openai/o3", "minimax/m3"]
+    assert [request.body["model"] for request in emulator.requests] == [
+        "openai/o3",
+        "minimax/minimax-m3",
+    ]
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\n"])

@@ -47,14 +47,20 @@ async def test_every_form_of_stream_gives_the_same_completion(session, emulator,
     assert completion.cost.usd == pytest.approx(0.002)
 
 
+async def test_the_newest_claude_models_send_usage_unasked(session):
+    completion = await session.stream("Why?", model="anthropic/claude-sonnet-5").collect()
+
+    assert completion.usage.completion_tokens > 0
+
+
 @pytest.mark.parametrize(
     ("model", "wire_name"),
     [
         ("anthropic/claude-3.7-sonnet", "reasoning_content"),
         ("google/gemini-2.5-pro", "reasoning"),
         ("openai/gpt-4o", "reasoning_details"),
-        ("mistral/magistral", "thinking"),
-        ("minimax/m3", "inline"),
+        ("mistralai/mistral-nemo", "thinking"),
+        ("minimax/minimax-m3", "inline"),
     ],
 )
 async def test_reasoning_is_found_under_each_of_its_wire_names(session, emulator, model, wire_name):
