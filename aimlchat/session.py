@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 from ._client.call import Call
 from ._client.context import build_context
 from ._client.credentials import check_headers, mask_headers, require_api_key
-from ._client.endpoints import Endpoints
+from ._client.endpoints import Endpoints, ModelFilters
 from ._client.masking import mask, mask_url
 from ._client.prepare import CallSpec
 from ._client.settings import SessionSettings, check_policy
@@ -336,12 +336,22 @@ class ChatSession:
         """
         return await self._endpoints.balance()
 
-    async def models(self) -> list[Model]:
+    async def models(self, **filters: Unpack[ModelFilters]) -> list[Model]:
         """Return the models that the API offers. The endpoint takes no key, so none is sent.
 
-        Raises what `complete` raises. Cancelling closes the connection.
+        Args:
+            **filters: which models, and which sections of each; by default all models without
+                prices, modalities and capabilities. ``models(id="openai/gpt-4o",
+                include="pricing")`` is one model with its prices. A value is a text or a list of
+                texts; ``ModelFilters`` describes them all.
+
+        Raises:
+            AIMLChatError: as `complete`.
+            TypeError: a filter is unknown.
+
+        Cancelling closes the connection.
         """
-        return await self._endpoints.models()
+        return await self._endpoints.models(filters)
 
     def _stream(  # noqa: PLR0917 - the arguments of `stream`, in their order
         self,

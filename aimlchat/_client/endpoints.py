@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypedDict, TypeVar
+from urllib.parse import urlencode
 
 from aimlchat._json import decode_json
-from aimlchat._protocol.metadata import parse_models
-from aimlchat.errors import APIError
+from aimlchat._payload.json_values import describe
+from aimlchat._protocol.model_list import parse_models
+from aimlchat.errors import APIError, InvalidRequestError
 from aimlchat.policies import RetryPolicy
 
 from .call import Call
 from .prepare import EndpointSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from aimlchat.completions import Balance, Model
     from aimlchat.policies import Timeouts
@@ -21,10 +23,42 @@ if TYPE_CHECKING:
     from .context import CallContext
     from .response import OpenResponse
 
-__all__ = ["Endpoints"]
+__all__ = ["Endpoints", "ModelFilters"]
 
 _T = TypeVar("_T")
 _NO_SUCH_ENDPOINT = (404, 405, 410)
+_NOT_MODIFIED = 304
+
+
+class ModelFilters(TypedDict, total=False):
+    """The parameters of ``GET /v1/models``, each a value or several of them.
+
+    The values of one are alternatives, and case does not matter; all parameters have to match. See
+    https://docs.aimlapi.com, "Model Catalogue API".
+
+    - ``id``: an id or an alias.
+    - ``type``: an endpoint, such as ``openai/chat-completions``.
+    - ``tags``: a tag, such as ``playground:chat``.
+    - ``modalities``: what the model takes or gives, such as ``image``; ``input_modalities``,
+      ``output_modalities``: what it takes, what it gives.
+    - ``capabilities``: what the model can do, such as ``tools``.
+    - ``include``: the sections to add: ``pricing``, ``modalities``, ``capabilities``, or ``all``.
+    """
+
+    id: str | Sequence[str]
+    type: str | Sequence[str]
+    tags: str | Sequence[str]
+    modalities: str | Sequence[str]
+    input_modalities: str | Sequence[str]
+    output_modalities: str | Sequence[str]
+    capabilities: str | Sequence[str]
+    include: str | Sequence[str]
+
+
+class _ModelList(NamedTuple):
+    path: str
+    etag: str
+    models: list[Model]
 
 
 class Endpoints:
@@ -38,15 +72,28 @@ class Endpoints:
         self._context = context
         self._timeouts = timeouts
         self._retry = retry
+        self._last_models: _ModelList | None = None
 
-    async def models(self) -> list[Model]:
+    async def models(self, filters: ModelFilters) -> list[Model]:
         """Return the models that the API offers. The endpoint takes no key, so none is sent.
+
+        The last list is kept, and returned again while the server says that it is still the same.
 
         Raises an `AIMLChatError`. Cancelling closes the connection.
         """
-        headers = self._context.keyless_headers
-        spec = EndpointSpec("GET", "models", headers, self._timeouts, self._retry)
-        return await self._read(spec, lambda data, _: parse_models(decode_json(data)))
+        path = _build_models_path(filters)
+        headers, known = self._context.keyless_headers, self._last_models
+        if known is not None and known.path == path:
+            headers = {**headers, "If-None-Match": known.etag}
+        spec = EndpointSpec("GET", path, headers, self._timeouts, self._retry)
+        try:
+            models, etag = await self._read(spec, _read_models)
+        except APIError as error:
+            if known is None or error.status != _NOT_MODIFIED:
+                raise
+            return list(known.models)
+        self._last_models = _ModelList(path, etag, models) if etag else None
+        return list(models)
 
     async def balance(self) -> Balance:
         """Return the balance of the account, from the newer endpoint that the server has.
@@ -98,3 +145,29 @@ class Endpoints:
             return await call.read_whole(parse)
         finally:
             call.close()
+
+
+def _build_models_path(filters: ModelFilters) -> str:
+    """Return the path of the list, with its query.
+
+    Raises `TypeError` for an unknown parameter, and `InvalidRequestError` for a value that is
+    neither a text nor a list of texts.
+    """
+    query = {}
+    for name, value in filters.items():
+        if name not in ModelFilters.__optional_keys__:
+            known = ", ".join(sorted(ModelFilters.__optional_keys__))
+            msg = f"models() got an unexpected keyword argument {name!r}; it takes {known}"
+            raise TypeError(msg)
+        values = [value] if isinstance(value, str) else value
+        if not isinstance(values, list | tuple | set | frozenset) or not all(
+            isinstance(item, str) for item in values
+        ):
+            msg = f"{describe(value)} is neither a text nor a list of texts"
+            raise InvalidRequestError(msg, field=name)
+        query[name] = ",".join(values)
+    return f"models?{urlencode(query)}" if query else "models"
+
+
+def _read_models(data: bytes, opened: OpenResponse) -> tuple[list[Model], str]:
+    return parse_models(decode_json(data)), opened.response.headers.get("etag", "")

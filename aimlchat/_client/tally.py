@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from aimlchat.completions import Cost, Usage
@@ -32,10 +33,16 @@ class Tally:
         """How many calls have ended, the failed ones included."""
         self.tokens = 0
         """Total tokens, as `count_tokens` counts them."""
-        self.usd = 0.0
-        self._credits = 0.0
+        # Sums of floats would drift: 0.1 + 0.2 is not 0.3.
+        self._usd = Decimal(0)
+        self._credits = Decimal(0)
         self._counts: dict[str, int] = {}
         self._errors: Counter[str] = Counter()
+
+    @property
+    def usd(self) -> float:
+        """The US dollars that were charged."""
+        return float(self._usd)
 
     @property
     def failed(self) -> int:
@@ -56,7 +63,7 @@ class Tally:
     @property
     def cost(self) -> Cost:
         """The total amount charged."""
-        return Cost(usd=self.usd, credits=self._credits)
+        return Cost(usd=self.usd, credits=float(self._credits))
 
     def add(
         self, *, error: str | None = None, usage: Usage | None = None, cost: Cost | None = None
@@ -66,8 +73,8 @@ class Tally:
         if error is not None:
             self._errors[error] += 1
         if cost is not None:
-            self.usd += cost.usd
-            self._credits += cost.credits
+            self._usd += Decimal(repr(cost.usd))
+            self._credits += Decimal(repr(cost.credits))
         if usage is not None:
             self.tokens += count_tokens(usage) or 0
             for name, count in usage.as_dict().items():

@@ -8,11 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aimlchat._json import prune
-from aimlchat._printable import excerpt
-from aimlchat.completions import CREDITS_PER_USD, Cost, Model, Usage
-from aimlchat.errors import ProtocolError
+from aimlchat.completions import CREDITS_PER_USD, Cost, Usage
 
-from .lenient import AMOUNT_BITS, read_amount, read_count, read_dict, read_list, read_text
+from .lenient import AMOUNT_BITS, read_amount, read_count, read_dict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,7 +21,6 @@ __all__ = [
     "merge_usage",
     "normalize_finish_reason",
     "parse_cost",
-    "parse_models",
     "parse_usage",
 ]
 
@@ -214,31 +211,3 @@ def parse_cost(
     if credits_used is None:
         credits_used = usd * CREDITS_PER_USD
     return Cost(usd=usd, credits=credits_used)
-
-
-def parse_models(body: Any) -> list[Model]:
-    """Read the body of ``GET /v1/models``; entries without an id are left out.
-
-    Raises `ProtocolError` if the body is neither a list nor an object with a list in ``data``.
-    """
-    entries = body.get("data") if isinstance(body, dict) else body
-    if not isinstance(entries, list):
-        msg = f"the response body holds no list of models: {excerpt(str(body))}"
-        raise ProtocolError(msg)
-    return [_parse_model(entry) for entry in entries if read_text(read_dict(entry).get("id"))]
-
-
-def _parse_model(entry: dict[str, Any]) -> Model:
-    info = read_dict(entry.get("info"))
-    return Model(
-        id=read_text(entry.get("id")) or "",
-        aliases=tuple(a for a in read_list(entry.get("aliases")) if isinstance(a, str)),
-        type=read_text(entry.get("type")) or "",
-        name=read_text(info.get("name")) or "",
-        developer=read_text(info.get("developer")) or "",
-        description=read_text(info.get("description")) or "",
-        context_length=read_count(info.get("contextLength")),
-        max_output=read_count(info.get("outputMax")),
-        capabilities=tuple(c for c in read_list(entry.get("capabilities")) if isinstance(c, str)),
-        raw=entry,
-    )

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import attrs
 import click
 
-from aimlchat._payload.models import DEFAULT_MODEL
 from aimlchat.content import Text
-from aimlchat.request import ChatRequest
 
+from .attachments import load_attachment
 from .completion_report import build_document, format_summary, list_notices
 from .delta_printer import DeltaPrinter
 from .interrupts import run_interruptible
-from .prompt import load_image, read_prompt
+from .prompt import read_prompt
+from .request_options import RequestArguments, request_options, start_request
+from .schema_file import load_response_format
 from .terminal import print_json, print_notice
 from .upstream import Upstream, upstream_options
 
 if TYPE_CHECKING:
     from aimlchat.completions import Completion
+    from aimlchat.request import ChatRequest
 
 __all__ = ["command"]
 
@@ -36,37 +38,32 @@ class TimedCompletion:
 
 @click.command("ask")
 @click.argument("prompt", nargs=-1, metavar="[PROMPT] [-]")
+@request_options
 @click.option(
-    "--model",
-    metavar="ID",
-    default=DEFAULT_MODEL,
-    show_default=True,
-    help="The model to ask; `aimlchat models` lists them.",
+    "--attach",
+    "attachments",
+    metavar="FILE|URL",
+    multiple=True,
+    help="An image, a PDF, a sound or a text to send with the prompt; repeatable.",
 )
-@click.option("--system", metavar="TEXT", help="The system prompt.")
-@click.option("--image", "images", metavar="PATH|URL", multiple=True, help="An image; repeatable.")
 @click.option(
-    "--thinking",
-    type=int,
-    metavar="N",
-    help="Let the model think for up to N tokens, at least 1024.",
+    "--schema",
+    metavar="FILE",
+    help="Ask for an answer in JSON that fits the JSON schema in this file.",
 )
-@click.option("--max-tokens", type=int, metavar="N", help="Cut the answer off after N tokens.")
 @click.option("--no-reasoning", is_flag=True, help="Hide the reasoning; this does not disable it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document at the end.")
 @upstream_options
 def command(
     *,
     prompt: tuple[str, ...],
-    model: str,
-    system: str | None,
-    images: tuple[str, ...],
-    thinking: int | None,
-    max_tokens: int | None,
+    attachments: tuple[str, ...],
+    schema: str | None,
     no_reasoning: bool,
     as_json: bool,
     base_url: str | None,
     emulator: bool,
+    **arguments: Unpack[RequestArguments],
 ) -> None:
     r"""Ask one question and stream the answer.
 
@@ -84,9 +81,10 @@ def command(
     """
     upstream = Upstream(base_url, emulator)
     upstream.require_key()
-    request = ChatRequest(model, system=system, thinking=thinking, max_tokens=max_tokens).user(
-        *map(load_image, images), Text(read_prompt(prompt))
-    )
+    request = start_request(arguments)
+    if schema is not None:
+        request = request.options(response_format=load_response_format(schema))
+    request = request.user(*map(load_attachment, attachments), Text(read_prompt(prompt)))
     printer = None if as_json else DeltaPrinter(sys.stdout, reasoning=not no_reasoning)
     timed = run_interruptible(_ask(upstream, request, printer), printer)
     if as_json:

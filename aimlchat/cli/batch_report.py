@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .money import format_dollars
+
 if TYPE_CHECKING:
     from aimlchat.batch import Summary
 
@@ -20,7 +22,7 @@ def format_progress(summary: Summary) -> str:
         f"{summary.rate:,.1f}/s",
         f"{summary.failed:,} failed",
         f"{summary.tokens:,} tokens",
-        f"${summary.usd:,.4f}",
+        format_dollars(summary.usd),
     ]
     if summary.seconds_left is not None and summary.left:
         parts.append(f"{_format_duration(summary.seconds_left)} left")
@@ -35,7 +37,7 @@ def describe_outcome(summary: Summary, *, emulator: bool) -> list[str]:
         f"{summary.failed:,} failed",
         _format_duration(summary.seconds),
         f"{summary.tokens:,} tokens",
-        "made up by the emulator, nothing was charged" if emulator else f"${summary.usd:,.6f}",
+        "made up by the emulator, nothing was charged" if emulator else format_dollars(summary.usd),
     ]
     lines = [" · ".join(parts)]
     if summary.errors:

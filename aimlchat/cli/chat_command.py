@@ -5,23 +5,23 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from aimlchat._payload.models import DEFAULT_MODEL
 from aimlchat.errors import AIMLChatError
-from aimlchat.request import ChatRequest
 
 from .completion_report import format_summary, list_notices
 from .delta_printer import DeltaPrinter
 from .errors import CommandError, CommandInputError, to_command_error
 from .exit_status import INTERRUPTED
 from .prompt import read_line
+from .request_options import RequestArguments, request_options, start_request
 from .terminal import end_interrupted_line, print_notice
 from .upstream import Upstream, upstream_options
 
 if TYPE_CHECKING:
+    from aimlchat.request import ChatRequest
     from aimlchat.session import ChatSession
     from aimlchat.stream import DeltaStream
 
@@ -32,30 +32,15 @@ _QUIT = "/quit"
 
 
 @click.command("chat")
-@click.option(
-    "--model",
-    metavar="ID",
-    default=DEFAULT_MODEL,
-    show_default=True,
-    help="The model to ask; `aimlchat models` lists them.",
-)
-@click.option("--system", metavar="TEXT", help="The system prompt.")
-@click.option(
-    "--thinking",
-    type=int,
-    metavar="N",
-    help="Let the model think for up to N tokens, at least 1024.",
-)
+@request_options
 @click.option("--no-reasoning", is_flag=True, help="Hide the reasoning; this does not disable it.")
 @upstream_options
 def command(
     *,
-    model: str,
-    system: str | None,
-    thinking: int | None,
     no_reasoning: bool,
     base_url: str | None,
     emulator: bool,
+    **arguments: Unpack[RequestArguments],
 ) -> None:
     """Hold a conversation with a model.
 
@@ -66,7 +51,7 @@ def command(
     """
     upstream = Upstream(base_url, emulator)
     upstream.require_key()
-    start = ChatRequest(model, system=system, thinking=thinking)
+    start = start_request(arguments)
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         session = runner.run(stack.enter_async_context(upstream.open_session()))

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from .money import format_dollars
+
 if TYPE_CHECKING:
     from aimlchat.completions import Completion, Cost, Usage
 
 __all__ = ["build_document", "format_summary", "list_notices"]
-
-# US dollars with six decimals; a smaller cost would read as zero.
-_SMALLEST_SHOWN_COST = 0.000_001
 
 
 def build_document(completion: Completion, *, reasoning: bool) -> dict[str, Any]:
@@ -98,7 +97,4 @@ def _format_usage(usage: Usage | None) -> str:
 def _format_cost(cost: Cost | None) -> str:
     if cost is None:
         return "cost not reported"
-    if 0 < cost.usd < _SMALLEST_SHOWN_COST:
-        return f"less than ${_SMALLEST_SHOWN_COST:.6f}"
-    dollars, _, fraction = f"{cost.usd:.6f}".rstrip("0").partition(".")
-    return f"${dollars}.{fraction:0<2}"
+    return format_dollars(cost.usd)

@@ -9,7 +9,7 @@ import click
 
 from aimlchat.emulator import Emulator
 
-from .errors import CommandError, CommandInputError, describe_os_error
+from .errors import CommandError, CommandInputError, describe_listen_error, describe_os_error
 from .interrupts import listen_for_sigterm, run_interruptible
 
 __all__ = ["command"]
@@ -114,16 +114,15 @@ def command(
     except OSError as error:
         msg = f"cannot read the cassette {cassette}: {describe_os_error(error)}"
         raise CommandInputError(msg) from error
-    run_interruptible(_serve(emulator, f"{host}:{port}"))
+    run_interruptible(_serve(emulator, host, port))
 
 
-async def _serve(emulator: Emulator, address: str) -> None:
+async def _serve(emulator: Emulator, host: str, port: int) -> None:
     stopped = listen_for_sigterm()
     try:
         await emulator.start()
     except OSError as error:
-        reason = describe_os_error(error)
-        msg = f"cannot listen on {address}: {reason}; choose another with --port"
+        msg = describe_listen_error(error, host, port, host_option="--host")
         raise CommandError(msg) from error
     try:
         _print_variables(emulator.base_url)

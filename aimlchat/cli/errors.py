@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -29,11 +31,13 @@ if TYPE_CHECKING:
 __all__ = [
     "CommandError",
     "CommandInputError",
+    "describe_listen_error",
     "describe_os_error",
     "join_notes",
     "to_command_error",
 ]
 
+_HOST_ERRNOS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 _KEYS_URL = "https://aimlapi.com/app/keys"
 # The first class of which the error is an instance decides.
 _ADVICE: tuple[tuple[type[AIMLChatError], str], ...] = (
@@ -84,6 +88,23 @@ def to_command_error(error: AIMLChatError) -> CommandError:
     advice = join_notes(error) or general
     attempts = f" (after {len(error.attempts)} attempts)" if len(error.attempts) > 1 else ""
     return CommandError(f"{error}{attempts}", advice)
+
+
+def describe_listen_error(error: OSError, host: str, port: int, *, host_option: str = "") -> str:
+    """Say why an address cannot be listened on, and which option to change.
+
+    ``host_option`` is the name of the option for the host, ``""`` if there is none.
+    """
+    where = f"{host}:{port}"
+    if host_option and (isinstance(error, socket.gaierror) or error.errno in _HOST_ERRNOS):
+        return (
+            f"cannot listen on {where}: {host!r} is no address of this machine"
+            f" ({describe_os_error(error)}); choose another with {host_option}"
+        )
+    reason = describe_os_error(error)
+    if error.errno == errno.EACCES:
+        reason = f"{reason}, since ports below 1024 need a privilege"
+    return f"cannot listen on {where}: {reason}; choose another with --port"
 
 
 def describe_os_error(error: OSError) -> str:

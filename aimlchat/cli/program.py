@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from aimlchat._version import __version__
 from aimlchat.errors import AIMLChatError
@@ -27,6 +28,7 @@ _COMMANDS = {
     "batch": ("batch_command", "Answer a file of requests; a stopped run can be resumed."),
     "models": ("models_command", "List the models that the API offers."),
     "serve": ("serve_command", "Serve a chat page on this machine."),
+    "completion": ("completion_command", "Print the completion script of a shell."),
     "emulator": ("emulator_command", "Serve an emulator of the API on this machine."),
 }
 
@@ -53,6 +55,15 @@ class LazyGroup(click.Group):
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, short_help) for name, (_, short_help) in _COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the names of commands without importing them."""
+        del ctx
+        return [
+            CompletionItem(name, help=short_help)
+            for name, (_, short_help) in _COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; show every error that is not a bug as a message and an exit status."""

@@ -1,9 +1,8 @@
-"""Reads the prompt and the images of a request from arguments, standard input and files."""
+"""Reads the prompt of a request from arguments and standard input."""
 
 from __future__ import annotations
 
 import os
-import re
 import stat
 import sys
 from typing import IO, TYPE_CHECKING
@@ -11,17 +10,14 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from aimlchat._wide_encodings import find_wide_encoding
-from aimlchat.content import Image
-from aimlchat.errors import InvalidRequestError
 
 from .errors import CommandInputError, describe_os_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["load_image", "read_line", "read_prompt"]
+__all__ = ["read_line", "read_prompt"]
 
-_URL = re.compile(r"https?://|data:", re.IGNORECASE)
 # The largest context windows have 10 million tokens, which are some 40 MB of English text.
 _MAX_PROMPT_BYTES = 64 * 1024 * 1024
 _BLOCK_SIZE = 64 * 1024
@@ -152,18 +148,3 @@ def _refuse_wide_encoding(sample: bytes) -> None:
     if encoding := find_wide_encoding(sample):
         msg = f"{_STDIN} is {encoding}, not UTF-8 text, so it was not sent"
         raise CommandInputError(msg, f"Convert it, as in: iconv -f {encoding} -t UTF-8")
-
-
-def load_image(path_or_url: str) -> Image:
-    """Return the image in a file, or at a URL."""
-    try:
-        if _URL.match(path_or_url):
-            return Image.from_url(path_or_url)
-        return Image.from_path(path_or_url)
-    except OSError as error:
-        msg = f"--image {path_or_url}: it cannot be read: {describe_os_error(error)}"
-        raise CommandInputError(msg) from error
-    except InvalidRequestError as error:
-        # str(error) would add the name of the field; the option and the file say more.
-        msg = f"--image {path_or_url[:200]}: {error.args[0]}"
-        raise CommandInputError(msg) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from .chat_page import PageServer
-from .errors import CommandError, describe_os_error, to_command_error
+from .errors import CommandError, describe_listen_error, to_command_error
 from .interrupts import listen_for_sigterm, run_interruptible
 from .upstream import Upstream, upstream_options
 
@@ -44,9 +44,7 @@ async def _serve(upstream: Upstream, port: int) -> None:
         try:
             await server.start()
         except OSError as error:
-            reason = describe_os_error(error)
-            msg = f"cannot listen on 127.0.0.1:{port}: {reason}; choose another with --port"
-            raise CommandError(msg) from error
+            raise CommandError(describe_listen_error(error, "127.0.0.1", port)) from error
         try:
             click.echo(f"The chat page is at {server.url}; Ctrl-C stops it.")
             if upstream.emulator:

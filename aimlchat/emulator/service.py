@@ -17,6 +17,7 @@ from .errors import RejectedRequestError, default_message
 from .fault_injection import is_billed, send_response
 from .faults import ErrorStatus
 from .http import ResponseWriter
+from .model_query import select_models
 from .records import RequestIds, RequestRecord
 from .request import ParsedRequest
 from .responses import PlannedResponse, build_stream_parts, build_whole
@@ -171,7 +172,7 @@ class Service:
             await self._handle_batch(record, step, writer)
 
     async def _handle_models(self, record: RequestRecord, writer: ResponseWriter) -> None:
-        body = encode_body(self._catalog.build_listing())
+        body = encode_body(select_models(self._catalog.build_listing(), writer.request.query))
         etag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
         response = PlannedResponse.from_bytes(body, headers={"ETag": etag})
         if_none_match = record.headers.get("If-None-Match", "")

@@ -296,7 +296,7 @@ async def test_a_pipe_gets_a_plain_progress_line_every_few_seconds(start_batch, 
     status, _, rest = await process.wait()
     assert status == 130
     assert re.search(
-        r"^2 of 3 · [\d.]+/s · 0 failed · \d+ tokens · \$0.5000 · .* left$", err, re.MULTILINE
+        r"^2 of 3 · [\d.]+/s · 0 failed · \d+ tokens · \$0.50 · .* left$", err, re.MULTILINE
     )
     assert "\x1b" not in err + rest
 
@@ -326,7 +326,7 @@ async def test_a_terminal_shows_a_bar_that_is_removed_at_the_end(start_batch, em
     assert status == 130
     assert "━" in before
     plain = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", out)
-    for part in ("/s ", "0 failed", "tokens", "$0.5000", "left"):
+    for part in ("/s ", "0 failed", "tokens", "$0.50", "left"):
         assert part in plain
     assert "To go on, run the same command again." in plain
     # The hidden cursor is shown again, and the last line of the bar is erased.

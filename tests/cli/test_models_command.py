@@ -1,6 +1,7 @@
 """``aimlchat models``: the filter, JSON, the table and the key."""
 
 import json
+import re
 
 import pytest
 
@@ -12,12 +13,22 @@ MODELS = {
             "type": "openai/chat-completions",
             "aliases": ["gpt-4o"],
             "info": {"name": "GPT-4o", "developer": "Open AI", "contextLength": 128000},
+            "pricing": {
+                "kind": "fixed",
+                "units": [
+                    {"name": "token", "measure": "input", "price": 2.5, "per": 1_000_000},
+                    {"name": "token", "origin": "output", "price": 0.0000375, "per": 1_000},
+                ],
+            },
             "new": [1],
         },
         {"id": "[red]\x1b[2J\nevil", "type": "openai/chat-completions", "info": {}},
         {"id": "flux/dev", "type": "image", "info": {"name": "Flux", "developer": "BFL"}},
     ],
 }
+
+
+NAMES = ("gpt-4o", "gpt4", "gptx", "o3")
 
 
 @pytest.fixture
@@ -92,15 +103,48 @@ async def test_a_terminal_gets_a_table(start_process, emulator):
     assert "developer" in header
     assert evil.startswith("[red]\\x1b[2J evil")
     assert flux.split() == ["flux/dev", "BFL", "image"]
-    assert gpt.split() == ["openai/gpt-4o", "Open", "AI", "128,000", "openai/chat-completions"]
+    assert gpt.split()[:4] == ["openai/gpt-4o", "2.50", "0.0375", "128,000"]
+    assert gpt.split()[4:] == ["Open", "AI", "openai/chat-completions"]
 
 
-async def test_a_narrow_terminal_does_not_cut_ids(start_process, emulator):
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        ("100", "openai/gpt-4o            2.50  0.0375  128,000  Open AI"),
+        ("56", "openai/gpt-4o            2.50  0.0375  128,000"),
+        ("44", "openai/gpt-4o            2.50  0.0375"),
+        ("30", "openai/gpt-4o"),
+    ],
+)
+async def test_a_narrow_terminal_gets_fewer_columns(start_process, emulator, columns, line):
+    emulator.fail(status=200, body=MODELS)
     process = await start_process(
-        "models", "--base-url", emulator.base_url, terminal="stdout", COLUMNS="30"
+        "models", "--base-url", emulator.base_url, terminal="stdout", COLUMNS=columns
     )
     _, out, _ = await process.wait()
-    assert "…" not in out
-    assert ["google/gemini-3-flash-preview", "Google", "1,000,000"] in map(
-        str.split, out.splitlines()
+    assert line in [shown.rstrip() for shown in out.splitlines()]
+    assert max(len(re.sub(r"\x1b\[\d*m", "", shown)) for shown in out.splitlines()) <= int(columns)
+
+
+async def test_a_very_narrow_terminal_gets_the_facts_below_the_id(start_process, emulator):
+    emulator.fail(status=200, body=MODELS)
+    process = await start_process(
+        "models", "gpt", "--base-url", emulator.base_url, terminal="stdout", COLUMNS="20"
     )
+    _, out, _ = await process.wait()
+    assert re.sub(r"\x1b\[\d*m", "", out).splitlines() == [
+        "openai/gpt-4o",
+        "  $2.50 in, $0.0375 out, 128,000 context",
+    ]
+
+
+async def test_a_family_is_a_word_of_the_id(models):
+    body = {"data": [{"id": f"a/{name}", "type": "openai/chat-completions"} for name in NAMES]}
+    result = await models("--family", "GPT", body=body)
+    assert result.stdout.split() == ["a/gpt-4o", "a/gpt4"]
+
+
+async def test_a_family_without_models_is_status_1(models):
+    result = await models("--family", "sonnet", "open")
+    assert result.exit_code == 1
+    assert "no model has the word 'sonnet' in its id or aliases, and 'open' in" in result.stderr

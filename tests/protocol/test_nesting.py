@@ -11,7 +11,7 @@ import pytest
 from aimlchat import APIError, ProtocolError, StreamParser
 from aimlchat._json import decode_json, prune
 from aimlchat._protocol.api_errors import error_from_response
-from aimlchat._protocol.metadata import parse_models
+from aimlchat._protocol.model_list import parse_models
 from aimlchat._protocol.whole import parse_completion
 
 DEPTHS = [800, 5000]

@@ -32,7 +32,7 @@ from aimlchat import (
     StreamParser,
 )
 from aimlchat._protocol.api_errors import error_from_response
-from aimlchat._protocol.metadata import parse_models
+from aimlchat._protocol.model_list import parse_models
 from aimlchat._protocol.whole import parse_completion
 
 OWN = Path(__file__).parent.parent / "data" / "wire"

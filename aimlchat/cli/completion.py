@@ -1,0 +1,42 @@
+"""Shell completion: model ids, from the list that `aimlchat models` has fetched last."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aimlchat._payload.models import DEFAULT_MODEL, default_model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import click
+
+__all__ = ["complete_model", "remember_models"]
+
+
+def complete_model(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    """Return the known ids that contain what was typed so far; it never uses the network."""
+    try:
+        known = _path().read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError):  # `aimlchat models` has not run yet
+        known = [default_model(), DEFAULT_MODEL]
+    return sorted({model for model in known if incomplete.lower() in model.lower()})
+
+
+def remember_models(ids: Iterable[str]) -> None:
+    """Keep the ids for the completion; without it there is one id less to type, and no error."""
+    path = _path()
+    with suppress(OSError):  # no home, or one that cannot be written
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Replaced at once, since a shell may read it at this moment.
+        new = path.with_suffix(f".{os.getpid()}")
+        new.write_text("\n".join(id_ for id_ in ids if id_.isprintable()), encoding="utf-8")
+        new.replace(path)
+
+
+def _path() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base, "aimlchat", "models")

@@ -1,0 +1,70 @@
+"""Reads the JSON schema of ``ask --schema``."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from .errors import CommandInputError, describe_os_error
+
+__all__ = ["load_response_format"]
+
+_MAX_NAME = 64
+# The keywords whose values are schemas, one or a list or a mapping of them.
+_SUBSCHEMAS = ("properties", "items", "anyOf", "$defs", "definitions", "prefixItems")
+
+
+def load_response_format(path: str) -> dict[str, Any]:
+    """Return the ``response_format`` that asks for an answer that fits the schema in a file.
+
+    It is strict where the schema has the form that strict answers need: closed objects, all of
+    whose properties are required. Raises `CommandInputError` for a file that holds no schema.
+    """
+    schema = _read_schema(path)
+    title = schema.get("title")
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", title if isinstance(title, str) else Path(path).stem)
+    named: dict[str, Any] = {"name": name.strip("_")[:_MAX_NAME] or "answer", "schema": schema}
+    if _is_closed(schema):
+        named["strict"] = True
+    return {"type": "json_schema", "json_schema": named}
+
+
+def _read_schema(path: str) -> dict[str, Any]:
+    try:
+        schema = json.loads(Path(path).read_bytes())
+    except OSError as error:
+        msg = f"--schema {path}: it cannot be read: {describe_os_error(error)}"
+        raise CommandInputError(msg) from error
+    except json.JSONDecodeError as error:
+        msg = f"--schema {path}: line {error.lineno}, column {error.colno}: {error.msg}"
+        raise CommandInputError(msg) from error
+    except (UnicodeDecodeError, RecursionError) as error:
+        msg = f"--schema {path}: it is not JSON in UTF-8"
+        raise CommandInputError(msg) from error
+    if not isinstance(schema, dict):
+        msg = f'--schema {path}: a JSON schema is an object, as in {{"type": "object"}}'
+        raise CommandInputError(msg)
+    return schema
+
+
+def _is_closed(schema: Any) -> bool:
+    """Return whether every object of a schema is closed, and all its properties are required."""
+    if isinstance(schema, list):
+        return all(map(_is_closed, schema))
+    if not isinstance(schema, dict):
+        return True
+    properties = schema.get("properties")
+    if schema.get("type") == "object" or properties is not None:
+        required = schema.get("required")
+        if schema.get("additionalProperties") is not False or not isinstance(properties, dict):
+            return False
+        if not isinstance(required, list) or set(properties) - set(map(str, required)):
+            return False
+    for keyword in _SUBSCHEMAS:
+        value = schema.get(keyword)
+        is_mapping = keyword in ("properties", "$defs", "definitions") and isinstance(value, dict)
+        if not _is_closed(list(value.values()) if is_mapping and value else value):
+            return False
+    return True
