@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import parse_qsl
 
 from yarl import URL
 
@@ -26,9 +27,9 @@ def parse_base_url(base_url: str) -> URL:
 
 
 def join_url(base_url: URL, path: str) -> URL:
-    """Append an endpoint's path, which may have a query, to the base URL."""
+    """Append an endpoint's path, which may have an encoded query, to the base URL."""
     name, _, query = path.partition("?")
-    return (base_url / name).with_query(query) if query else base_url / name
+    return (base_url / name).with_query(parse_qsl(query)) if query else base_url / name
 
 
 def _parse(base_url: str) -> URL:

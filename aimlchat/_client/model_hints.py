@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from aimlchat._json import decode_json
 from aimlchat._printable import shorten
-from aimlchat._protocol.model_list import parse_models
 from aimlchat._protocol.model_errors import says_no_such_model
+from aimlchat._protocol.model_list import parse_models
 from aimlchat.errors import AIMLChatError
 from aimlchat.policies import RetryPolicy, Timeouts
 

@@ -13,7 +13,7 @@ from .chat_models import is_chat_model
 from .completion import remember_models
 from .errors import CommandError
 from .interrupts import run_interruptible
-from .model_table import format_table
+from .price_table import format_table
 from .terminal import print_json, to_one_line
 from .upstream import Upstream, upstream_options
 

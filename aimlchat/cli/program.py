@@ -28,8 +28,8 @@ _COMMANDS = {
     "batch": ("batch_command", "Answer a file of requests; a stopped run can be resumed."),
     "models": ("models_command", "List the models that the API offers."),
     "serve": ("serve_command", "Serve a chat page on this machine."),
-    "completion": ("completion_command", "Print the completion script of a shell."),
     "emulator": ("emulator_command", "Serve an emulator of the API on this machine."),
+    "completion": ("completion_command", "Print the completion script of a shell."),
 }
 
 

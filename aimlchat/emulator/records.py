@@ -76,6 +76,7 @@ class RequestRecord:
     Attributes:
         method: the HTTP method.
         path: the path without the query, such as `/v1/chat/completions`.
+        query: the query as it was sent, `""` for none.
         headers: the request headers; their names are case-insensitive.
         raw_body: the bytes of the body.
         body: the body as parsed JSON, or None if it was not JSON.
@@ -90,6 +91,7 @@ class RequestRecord:
 
     method: str = attrs.field(on_setattr=attrs.setters.frozen)
     path: str = attrs.field(on_setattr=attrs.setters.frozen)
+    query: str = attrs.field(on_setattr=attrs.setters.frozen)
     # The headers contain the key, and a body can be megabytes long: both stay out of the repr.
     headers: Mapping[str, str] = attrs.field(repr=False, on_setattr=attrs.setters.frozen)
     raw_body: bytes = attrs.field(repr=False, on_setattr=attrs.setters.frozen)

@@ -117,6 +117,7 @@ class Service:
         return RequestRecord(
             method=request.method,
             path=request.path,
+            query=request.query_string,
             headers=request.headers,
             raw_body=raw,
             body=_parse_json(raw),

@@ -10,7 +10,7 @@ atexit.register(lambda: print(*sorted(sys.modules), file=sys.stderr))
 """
 SLOW_MODULES = ("aiohttp", "rich.console", "aimlchat.session", "aimlchat.emulator.server")
 
-COMMANDS = ["ask", "chat", "batch", "models", "serve", "emulator"]
+COMMANDS = ["ask", "chat", "batch", "models", "serve", "emulator", "completion"]
 
 
 async def test_help_lists_the_most_used_commands_first(invoke):

@@ -59,7 +59,7 @@ async def test_a_schema_with_an_open_object_is_not_strict(ask_with, emulator, sc
     [
         (b'{\n  "type": }', "line 2, column 11"),
         (b"[]", "a JSON schema is an object"),
-        (b"\xff\xfe", "it is not JSON in UTF-8"),
+        (b'"caf\xe9"', "it is not JSON in UTF-8"),
     ],
 )
 async def test_a_file_that_holds_no_schema_is_told_and_nothing_is_sent(

@@ -11,7 +11,7 @@ SONNET = "anthropic/claude-sonnet-4.5"
 
 @pytest.fixture
 async def listing(emulator, http):
-    async with http.get(f"{emulator.base_url}/models") as response:
+    async with http.get(f"{emulator.base_url}/models?include=all") as response:
         assert response.status == 200
         return response.headers, await response.json()
 
@@ -58,7 +58,7 @@ def test_an_item_has_aliases_release_and_prices_where_the_vendor_gives_them(list
 @pytest.mark.parametrize("if_none_match", ["{etag}", 'W/{etag}, "other"', "*"])
 async def test_a_matching_etag_gets_304_and_no_body(emulator, http, listing, if_none_match):
     headers = {"If-None-Match": if_none_match.format(etag=listing[0]["ETag"])}
-    async with http.get(f"{emulator.base_url}/models", headers=headers) as response:
+    async with http.get(f"{emulator.base_url}/models?include=all", headers=headers) as response:
         assert response.status == 304
         assert response.headers["ETag"] == listing[0]["ETag"]
         assert await response.read() == b""
@@ -143,3 +143,37 @@ def test_a_model_cannot_be_both_added_and_retired():
 def test_names_are_given_as_a_list(field, names):
     with pytest.raises(TypeError, match=f"{field} takes the ids of models in a list"):
         Emulator(**{field: names})
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("id=GPT-4o,openai/o3", {"openai/gpt-4o", "openai/o3"}),
+        ("id=gpt-4o&id=openai/o3", {"openai/gpt-4o", "openai/o3"}),
+        ("id=gpt-4o&input_modalities=image", {"openai/gpt-4o"}),
+        ("id=gpt-4o&output_modalities=image", set()),
+        ("type=no/such", set()),
+        ("id=gpt-4o&capabilities=tools,fly", {"openai/gpt-4o"}),
+        ("id=gpt-4o&unknown=1", {"openai/gpt-4o"}),
+    ],
+)
+async def test_the_query_selects_models(emulator, http, query, found):
+    async with http.get(f"{emulator.base_url}/models?{query}") as response:
+        assert {item["id"] for item in (await response.json())["data"]} == found
+
+
+@pytest.mark.parametrize(
+    ("query", "sections"),
+    [
+        ("", set()),
+        ("&include=pricing", {"pricing"}),
+        ("&include=Pricing,capabilities", {"pricing", "capabilities"}),
+        ("&include=all", {"pricing", "modalities", "capabilities"}),
+        ("&details=true", {"pricing", "modalities", "capabilities"}),
+        ("&include=typo", set()),
+    ],
+)
+async def test_sections_come_only_where_they_are_asked_for(emulator, http, query, sections):
+    async with http.get(f"{emulator.base_url}/models?id={SONNET}{query}") as response:
+        [item] = (await response.json())["data"]
+    assert item.keys() & {"pricing", "modalities", "capabilities"} == sections

@@ -7,9 +7,9 @@ import pytest
 
 from aimlchat import Cost, Usage
 from aimlchat._client.tally import Tally
-from aimlchat._protocol.model_list import parse_models
 from aimlchat._protocol.lenient import read_amount, read_count
 from aimlchat._protocol.metadata import parse_cost, parse_usage
+from aimlchat._protocol.model_list import parse_models
 from aimlchat._protocol.whole import parse_completion
 
 # JSON that is no amount, and no count.

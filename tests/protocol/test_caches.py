@@ -9,8 +9,8 @@ import pytest
 
 from aimlchat import AIMLChatError, StreamParser
 from aimlchat._protocol.api_errors import error_from_response
-from aimlchat._protocol.model_list import parse_models
 from aimlchat._protocol.chunks import build_chunk_decoder
+from aimlchat._protocol.model_list import parse_models
 from aimlchat._protocol.whole import parse_completion
 
 SIZE = 256 * 1024

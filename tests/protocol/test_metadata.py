@@ -6,8 +6,8 @@ import attrs
 import pytest
 
 from aimlchat import Cost, ProtocolError, StreamInterruptedError, Usage
-from aimlchat._protocol.model_list import parse_models
 from aimlchat._protocol.metadata import parse_cost, parse_usage
+from aimlchat._protocol.model_list import parse_models
 from aimlchat._protocol.whole import parse_completion
 
 DONE = b"[DONE]"
