@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from aimlchat.completions import Cost, Usage
@@ -29,11 +28,15 @@ class Tally:
     """The running totals of the calls that have ended."""
 
     def __init__(self) -> None:
+        # Loaded on use: a call imports this module for `count_tokens` alone.
+        from decimal import Decimal  # noqa: PLC0415
+
         self.done = 0
         """How many calls have ended, the failed ones included."""
         self.tokens = 0
         """Total tokens, as `count_tokens` counts them."""
         # Sums of floats would drift: 0.1 + 0.2 is not 0.3.
+        self._to_decimal = Decimal
         self._usd = Decimal(0)
         self._credits = Decimal(0)
         self._counts: dict[str, int] = {}
@@ -73,8 +76,8 @@ class Tally:
         if error is not None:
             self._errors[error] += 1
         if cost is not None:
-            self._usd += Decimal(repr(cost.usd))
-            self._credits += Decimal(repr(cost.credits))
+            self._usd += self._to_decimal(repr(cost.usd))
+            self._credits += self._to_decimal(repr(cost.credits))
         if usage is not None:
             self.tokens += count_tokens(usage) or 0
             for name, count in usage.as_dict().items():

@@ -36,9 +36,11 @@ def request_options(command: C) -> C:
             "--model",
             metavar="ID",
             default=default_model,
-            show_default=f"AIMLAPI_MODEL, else {DEFAULT_MODEL}",
             shell_complete=complete_model,
-            help="The model to ask; `aimlchat models` lists them.",
+            help=(
+                "The model to ask; `aimlchat models` lists them."
+                f" [default: AIMLAPI_MODEL, else {DEFAULT_MODEL}]"
+            ),
         ),
         click.option("--system", metavar="TEXT", help="The system prompt."),
         click.option(
