@@ -13,6 +13,16 @@ import attrs
 from .encoding import dump_json
 from .faults import ErrorStatus, Fault
 from .generation import GeneratedCall, GeneratedChoice, ReasoningAs
+from .reply_checks import (
+    are_calls,
+    are_headers,
+    are_texts,
+    is_amount,
+    is_json,
+    is_mapping,
+    is_status,
+    is_text,
+)
 from .stream_formats import StreamFormat
 
 if TYPE_CHECKING:
@@ -52,24 +62,32 @@ class Reply:
     A function that scripts replies may return one.
     """
 
-    text: str = ""
-    reasoning: str = ""
+    text: str = attrs.field(default="", validator=is_text)
+    reasoning: str = attrs.field(default="", validator=is_text)
     reasoning_as: ReasoningAs | None = attrs.field(default=None, validator=_is_reasoning_field)
-    tool_calls: tuple[ToolCallLike, ...] = attrs.field(default=(), converter=_to_tuple_of_calls)
-    refusal: str | None = None
-    finish_reason: str | None = None
+    tool_calls: tuple[ToolCallLike, ...] = attrs.field(
+        default=(), converter=_to_tuple_of_calls, validator=are_calls
+    )
+    refusal: str | None = attrs.field(default=None, validator=_optional(is_text))
+    finish_reason: str | None = attrs.field(default=None, validator=_optional(is_text))
     form: StreamFormat | None = attrs.field(default=None, validator=_is_stream_format)
-    chunks: tuple[str, ...] | None = attrs.field(default=None, converter=_to_tuple)
-    usage: Mapping[str, Any] | None = None
-    cost: float | Mapping[str, Any] | None = None
-    model: str | None = None
-    headers: Mapping[str, str] | None = None
+    chunks: tuple[str, ...] | None = attrs.field(
+        default=None, converter=_to_tuple, validator=_optional(are_texts)
+    )
+    usage: Mapping[str, Any] | None = attrs.field(default=None, validator=_optional(is_mapping))
+    cost: float | Mapping[str, Any] | None = attrs.field(
+        default=None, validator=_optional(is_amount)
+    )
+    model: str | None = attrs.field(default=None, validator=_optional(is_text))
+    headers: Mapping[str, str] | None = attrs.field(default=None, validator=_optional(are_headers))
     done: bool | None = None
     pace: float | None = None
-    events: tuple[Any, ...] | None = attrs.field(default=None, converter=_to_tuple)
-    body: Any = None
-    status: int = 200
-    content_type: str | None = None
+    events: tuple[Any, ...] | None = attrs.field(
+        default=None, converter=_to_tuple, validator=is_json
+    )
+    body: Any = attrs.field(default=None, validator=is_json)
+    status: int = attrs.field(default=200, validator=is_status)
+    content_type: str | None = attrs.field(default=None, validator=_optional(is_text))
     fault: Fault | None = attrs.field(
         default=None, validator=_optional(attrs.validators.instance_of(Fault))
     )
@@ -196,9 +214,14 @@ class ScriptError(Exception):
 def _raising_script_error(argument: str, function: Callable[..., Any]) -> Iterator[None]:
     try:
         yield
-    except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+    except KeyboardInterrupt:
         raise
     except BaseException as error:  # `pytest.fail` raises an exception that is no `Exception`
+        # The emulator cancels the request if the client has left, or if it is closed itself.
+        # Without that, the function has awaited something that was cancelled.
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise
         raise ScriptError(argument, function, error) from error
 
 

@@ -280,8 +280,8 @@ class Emulator:
                 and returns whether it gets this reply; None for every request.
 
         Raises:
-            TypeError: `text`, `fault` or `when` has another type than those above.
-            ValueError: `reasoning_as`, `form` or `times` has a value other than those above.
+            TypeError: an argument has another type than those above, or is no JSON.
+            ValueError: an argument has a value other than those above.
         """
         function = None if isinstance(text, str) else _check_function(text)
         self._service.script.add(

@@ -162,6 +162,20 @@ def fail_by_pytest(_request):
     pytest.fail("not this request")
 
 
+def fail_by_exit(_request):
+    raise SystemExit(3)
+
+
+async def fail_by_cancellation(_request):
+    task = asyncio.ensure_future(asyncio.sleep(60))
+    task.cancel()
+    await task
+
+
+def reply_with_a_number(_request):
+    return Reply(5)
+
+
 async def fail_later(_request):
     await asyncio.sleep(0)
     msg = "no"
@@ -174,6 +188,9 @@ class TestFailingFunctions:
         [
             (fail_by_value, "fail_by_value, given to the emulator as reply, failed: KeyError"),
             (fail_by_pytest, "not this request"),
+            (fail_by_exit, "fail_by_exit, given to the emulator as reply, failed: SystemExit"),
+            (fail_by_cancellation, "failed: CancelledError"),
+            (reply_with_a_number, "failed: TypeError: text is 5; it takes a string"),
             (fail_later, "RuntimeError: no"),
             (lambda _: None, "it returned None; return a string, a Reply or an ErrorStatus"),
         ],
@@ -189,6 +206,20 @@ class TestFailingFunctions:
         (error,) = emulator.script_errors
         assert problem in str(error)
         emulator.script_errors.clear()
+
+    async def test_a_client_that_leaves_is_no_failure(self, emulator, client):
+        started = asyncio.Event()
+
+        async def wait(_request):
+            started.set()
+            await asyncio.sleep(60)
+
+        emulator.reply(wait)
+        request = asyncio.create_task(client.ask())
+        await started.wait()
+        request.cancel()
+        await emulator.no_connections()
+        assert emulator.script_errors == []
 
     async def test_a_failing_rule_is_an_error_too(self, emulator, client):
         emulator.reply("a", when=fail_by_value)

@@ -196,6 +196,31 @@ def test_an_invalid_reply_raises_value_error(reply):
 
 
 @pytest.mark.parametrize(
+    "reply",
+    [
+        {"reasoning": 5},
+        {"refusal": b"no"},
+        {"chunks": ["a", 1]},
+        {"tool_calls": [5]},
+        {"tool_calls": ["ab"]},
+        {"tool_calls": ("get_weather", {"city": "Oslo"})},
+        {"tool_calls": [("get_weather",)]},
+        {"tool_calls": [{"arguments": {}}]},
+        {"usage": 5},
+        {"cost": "much"},
+        {"headers": {"a": "b\r\nc"}},
+        {"events": [object()]},
+        {"body": {1, 2}},
+        {"status": 99},
+        {"status": "200"},
+    ],
+)
+def test_what_cannot_be_sent_is_refused_where_it_is_scripted(reply):
+    with pytest.raises((TypeError, ValueError), match=f"^{next(iter(reply))} "):
+        Emulator().reply(**reply)
+
+
+@pytest.mark.parametrize(
     ("status", "message", "status_code"),
     [
         (400, "Body validation error!", 400),
