@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from .errors import RejectedRequestError
 from .models import find_model, load_models
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from .models import ListedModel
 
@@ -49,8 +50,9 @@ class Catalog:
 
 def _check_names(field: str, names: Iterable[str]) -> list[str]:
     # A string is iterable too, and its letters would pass as names.
-    checked = [] if isinstance(names, str) else list(names)
-    if isinstance(names, str) or not all(isinstance(name, str) and name for name in checked):
+    is_collection = isinstance(names, Iterable) and not isinstance(names, str)
+    checked = list(names) if is_collection else []
+    if not is_collection or not all(isinstance(name, str) and name.strip() for name in checked):
         msg = f'{field} takes the ids of models in a list or tuple, as in {field}=["vendor/model"]'
         raise TypeError(msg)
     return checked

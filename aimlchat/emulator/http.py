@@ -93,6 +93,10 @@ class Listener:
         except OSError:
             await runner.cleanup()
             raise
+        except UnicodeError as error:  # Python encodes the name before it looks it up
+            await runner.cleanup()
+            msg = "the name is not a valid host name"
+            raise socket.gaierror(socket.EAI_NONAME, msg) from error
         return cls(server, runner)
 
     @property

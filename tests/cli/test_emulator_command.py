@@ -157,9 +157,11 @@ async def test_a_missing_cassette_is_told_with_status_2(start_process):
     assert "cannot read the cassette no-such.jsonl: No such file" in err
 
 
-async def test_a_host_that_does_not_exist_is_blamed(start_process):
-    process = await start_process("emulator", "--host", "nosuchhost.invalid", "--port", "0")
+@pytest.mark.parametrize("host", ["nosuchhost.invalid", "x" * 64, "no..such"])
+async def test_a_host_that_does_not_exist_is_blamed(start_process, host):
+    process = await start_process("emulator", "--host", host, "--port", "0")
     status, _, err = await process.wait()
     assert status == 1
-    assert "'nosuchhost.invalid' is no address of this machine" in err
+    assert err.count("\n") == 1
+    assert f"{host!r} is no address of this machine" in err
     assert "choose another with --host" in err

@@ -138,7 +138,7 @@ def test_a_model_cannot_be_both_added_and_retired():
         Emulator(models=["gpt-4"], retire=["gpt-4"])
 
 
-@pytest.mark.parametrize("names", ["gpt-4", ["a", ""], [None]])
+@pytest.mark.parametrize("names", ["gpt-4", ["a", ""], [" "], [None], None, 5])
 @pytest.mark.parametrize("field", ["models", "retire"])
 def test_names_are_given_as_a_list(field, names):
     with pytest.raises(TypeError, match=f"{field} takes the ids of models in a list"):
