@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
+from .escape_codes import style
 from .terminal import to_one_line
 
 if TYPE_CHECKING:
@@ -25,9 +24,11 @@ _LEAST_NEEDED = ("endpoint", "developer", "context")
 def format_table(models: Sequence[Model], width: int, *, with_type: bool) -> Iterator[str]:
     """Yield the lines of a table that fits into ``width`` columns.
 
-    A narrow terminal gets fewer columns, and a very narrow one two lines for each model. An id is
+    A narrow terminal gets fewer columns, and a very narrow one the facts below each id. An id is
     never cut, since it is there to be copied.
     """
+    if not models:
+        return
     rows = [dict(zip(_HEADERS, _cells_of(model), strict=True)) for model in models]
     headers = [name for name in _HEADERS if with_type or name != "endpoint"]
     widths = {name: max([len(name), *(len(row[name]) for row in rows)]) for name in headers}
@@ -36,10 +37,10 @@ def format_table(models: Sequence[Model], width: int, *, with_type: bool) -> Ite
             headers.remove(name)
     if _width_of(headers, widths) > width:
         for row in rows:
-            yield from _format_entry(row)
+            yield from _format_entry(row, width)
         return
     header = _format_row({name: name for name in headers}, headers, widths)
-    yield click.style(header, bold=True)
+    yield style(header, bold=True)
     for row in rows:
         yield _format_row(row, headers, widths)
 
@@ -74,10 +75,12 @@ def _format_row(row: dict[str, str], headers: Sequence[str], widths: dict[str, i
     return _GAP.join(cells).rstrip()
 
 
-def _format_entry(row: dict[str, str]) -> Iterator[str]:
+def _format_entry(row: dict[str, str], width: int) -> Iterator[str]:
     yield row["model"]
     facts = [f"${row[name]} {name[2:]}" for name in ("$ in", "$ out") if row[name]]
     if row["context"]:
         facts.append(f"{row['context']} context")
+    line = f"{_GAP}{', '.join(facts)}"
+    lines = [line] if len(line) <= width else [f"{_GAP}{fact}" for fact in facts]
     if facts:
-        yield click.style(f"{_GAP}{', '.join(facts)}", dim=True)
+        yield from (style(line, dim=True) for line in lines)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from .batch_report import format_progress
+from .escape_codes import allows_escape_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ _SECONDS_BETWEEN_LINES = 5.0
 
 
 class ProgressDisplay:
-    """A progress bar on a terminal, a plain line every few seconds elsewhere.
+    """A progress bar on a terminal with escape codes, a plain line every few seconds elsewhere.
 
     ``quiet`` switches both off; ``latest`` is the last summary in any case.
     """
@@ -49,7 +49,7 @@ class ProgressDisplay:
             self._stop_bar = None
 
     async def _refresh(self) -> None:
-        if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        if allows_escape_codes(sys.stderr):
             show, seconds = self._start_bar(), _SECONDS_BETWEEN_REDRAWS
         else:
             show, seconds = _print_line, _SECONDS_BETWEEN_LINES

@@ -334,8 +334,10 @@ async def test_a_terminal_shows_a_bar_that_is_removed_at_the_end(start_batch, em
     assert "\x1b[2K" in out.rpartition("━")[2]
 
 
-async def test_a_dumb_terminal_gets_no_escape_codes_from_a_batch(start_batch):
-    process = await start_batch(terminal="all", TERM="dumb")
+@pytest.mark.parametrize("variables", [{"TERM": "dumb"}, {"NO_COLOR": "1"}], ids=str)
+async def test_a_terminal_without_colors_gets_no_escape_codes(start_batch, emulator, variables):
+    emulator.reply("Yes.", pace=0.05, chunks=["Y"] * 5)
+    process = await start_batch(terminal="all", **variables)
     status, out, _ = await process.wait()
     assert status == 0
     assert "\x1b" not in out

@@ -126,16 +126,45 @@ async def test_a_narrow_terminal_gets_fewer_columns(start_process, emulator, col
     assert max(map(len, lines)) <= int(columns)
 
 
-async def test_a_very_narrow_terminal_gets_the_facts_below_the_id(start_process, emulator):
-    emulator.fail(status=200, body=MODELS)
+@pytest.mark.parametrize(
+    ("columns", "facts"),
+    [
+        ("20", ["  $2.50 in", "  $0.0375 out", "  128,000 context"]),
+        ("41", ["  $2.50 in, $0.0375 out, 128,000 context"]),
+    ],
+)
+async def test_a_very_narrow_terminal_gets_the_facts_below_the_id(
+    start_process, emulator, columns, facts
+):
+    long_id = "openai/gpt-4o-" + "x" * 40
+    emulator.fail(status=200, body={"data": [MODELS["data"][0] | {"id": long_id}]})
     process = await start_process(
-        "models", "gpt", "--base-url", emulator.base_url, terminal="stdout", COLUMNS="20"
+        "models", "--base-url", emulator.base_url, terminal="stdout", COLUMNS=columns
     )
     _, out, _ = await process.wait()
-    assert re.sub(r"\x1b\[\d*m", "", out).splitlines() == [
-        "openai/gpt-4o",
-        "  $2.50 in, $0.0375 out, 128,000 context",
-    ]
+    assert re.sub(r"\x1b\[\d*m", "", out).splitlines() == [long_id, *facts]
+
+
+@pytest.mark.parametrize("columns", ["100", "20"])
+@pytest.mark.parametrize(("variable", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+async def test_a_terminal_without_colors_gets_no_escape_codes(
+    start_process, emulator, columns, variable, value
+):
+    emulator.fail(status=200, body=MODELS)
+    settings = {variable: value, "COLUMNS": columns}
+    url = emulator.base_url
+    process = await start_process("models", "--base-url", url, terminal="stdout", **settings)
+    _, out, _ = await process.wait()
+    assert "openai/gpt-4o" in out
+    assert "\x1b" not in out
+
+
+async def test_a_table_without_models_has_no_header(start_process, emulator):
+    emulator.fail(status=200, body=MODELS)
+    url = emulator.base_url
+    process = await start_process("models", "nosuch", "--base-url", url, terminal="stdout")
+    status, out, _ = await process.wait()
+    assert (status, out) == (1, "")
 
 
 async def test_a_family_is_a_word_of_the_id(models):
