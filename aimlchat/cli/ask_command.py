@@ -12,6 +12,7 @@ import click
 from aimlchat.content import Text
 
 from .attachments import load_attachment
+from .completion import complete_file
 from .completion_report import build_document, format_summary, list_notices
 from .delta_printer import DeltaPrinter
 from .interrupts import run_interruptible
@@ -44,11 +45,13 @@ class TimedCompletion:
     "attachments",
     metavar="FILE|URL",
     multiple=True,
+    shell_complete=complete_file,
     help="An image, a PDF, a sound or a text to send with the prompt; repeatable.",
 )
 @click.option(
     "--schema",
     metavar="FILE",
+    shell_complete=complete_file,
     help="Ask for an answer in JSON that fits the JSON schema in this file.",
 )
 @click.option("--no-reasoning", is_flag=True, help="Hide the reasoning; this does not disable it.")

@@ -23,6 +23,7 @@ from aimlchat.batch.output import is_stream
 from aimlchat.policies import Limits, Timeouts
 
 from .batch_report import describe_outcome
+from .completion import complete_file
 from .errors import CommandError, CommandInputError, join_notes
 from .exit_status import FAILED
 from .interrupts import run_interruptible
@@ -127,9 +128,15 @@ class BatchJob:
 
 
 @click.command("batch")
-@click.argument("source", metavar="REQUESTS|-")
+@click.argument("source", metavar="REQUESTS|-", shell_complete=complete_file)
 @click.option(
-    "-o", "--output", "target", metavar="RESULTS|-", required=True, help="The file of results."
+    "-o",
+    "--output",
+    "target",
+    metavar="RESULTS|-",
+    required=True,
+    shell_complete=complete_file,
+    help="The file of results.",
 )
 @click.option(
     "--concurrency",

@@ -1,4 +1,4 @@
-"""Shell completion: model ids, from the list that `aimlchat models` has fetched last."""
+"""Shell completion: files, and the model ids that `aimlchat models` has fetched last."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from click.shell_completion import CompletionItem
+
 from aimlchat._payload.models import DEFAULT_MODEL, default_model
 
 if TYPE_CHECKING:
@@ -14,16 +16,29 @@ if TYPE_CHECKING:
 
     import click
 
-__all__ = ["complete_model", "remember_models"]
+__all__ = ["complete_file", "complete_model", "remember_models"]
+
+
+def complete_file(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Let the shell complete the path of a file."""
+    return [CompletionItem(incomplete, type="file")]
 
 
 def complete_model(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
-    """Return the known ids that contain what was typed so far; it never uses the network."""
+    """Return the known ids that start with what was typed so far; it never uses the network.
+
+    If there is none, the vendor may be left out. A text inside the id is not enough: shells replace
+    what was typed by what all found ids have in common, and `sonnet` would become `anthropic/`.
+    """
     try:
         known = _path().read_text(encoding="utf-8").split()
     except (OSError, UnicodeDecodeError):  # `aimlchat models` has not run yet
         known = [default_model(), DEFAULT_MODEL]
-    return sorted({model for model in known if incomplete.lower() in model.lower()})
+    start = incomplete.lower()
+    found = {model for model in known if model.lower().startswith(start)}
+    if not found:
+        found = {model for model in known if model.rpartition("/")[2].lower().startswith(start)}
+    return sorted(found)
 
 
 def remember_models(ids: Iterable[str]) -> None:

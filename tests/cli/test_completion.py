@@ -25,7 +25,12 @@ def environment(tmp_path, monkeypatch):
 
 
 def complete(environment, *words, current=""):
-    """Return what click completes for a command line, as the scripts ask for it."""
+    """Return what click completes for a command line."""
+    return [value for _, value in complete_items(environment, *words, current=current)]
+
+
+def complete_items(environment, *words, current=""):
+    """Return pairs of a type and a value, as the scripts get them."""
     line = " ".join(("aimlchat", *words, current))
     variables = {
         "_AIMLCHAT_COMPLETE": "bash_complete",
@@ -39,7 +44,7 @@ def complete(environment, *words, current=""):
         text=True,
         check=False,
     )
-    return [item.partition(",")[2] for item in done.stdout.split()]
+    return [tuple(item.split(",", 1)) for item in done.stdout.split()]
 
 
 def test_commands_and_options_are_completed(environment):
@@ -50,8 +55,24 @@ def test_commands_and_options_are_completed(environment):
 def test_model_ids_are_those_that_were_listed_last(environment, tmp_path):
     (tmp_path / "aimlchat").mkdir()
     (tmp_path / "aimlchat" / "models").write_text(IDS.replace(" ", "\n"))
-    found = complete(environment, "ask", "--model", current="sonnet")
-    assert found == ["anthropic/claude-3.7-sonnet"]
+    found = complete(environment, "ask", "--model", current="open")
+    assert found == ["openai/gpt-4o"]
+
+
+@pytest.mark.parametrize(("typed", "count"), [("Claude-3", 1), ("anthropic/claude-", 1), ("4o", 0)])
+def test_a_model_is_completed_with_and_without_its_vendor(environment, tmp_path, typed, count):
+    # A shell replaces "4o" by what all ids with it have in common, which need not hold it.
+    (tmp_path / "aimlchat").mkdir()
+    (tmp_path / "aimlchat" / "models").write_text(IDS.replace(" ", "\n"))
+    found = complete(environment, "ask", "--model", current=typed)
+    assert found == ["anthropic/claude-3.7-sonnet"] * count
+
+
+@pytest.mark.parametrize(
+    "words", [("ask", "--attach"), ("ask", "--schema"), ("batch",), ("batch", "-o")]
+)
+def test_the_shell_completes_files(environment, words):
+    assert complete_items(environment, *words, current="inv") == [("file", "inv")]
 
 
 def test_without_a_list_the_default_model_is_completed(environment):
