@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from aimlchat.content import Audio, Document, Image, Text, detect_media_type
 from aimlchat.errors import InvalidRequestError
@@ -38,7 +37,9 @@ def load_attachment(path_or_url: str) -> Image | Document | Audio | Text:
 
 def _load_url(url: str) -> Image | Document:
     is_pdf = url[:5].lower() == "data:" and url[5 : 5 + len(_PDF)].lower() == _PDF
-    if is_pdf or urlsplit(url).path.lower().endswith(".pdf"):
+    # Not by `urlsplit`, which raises for a broken host: whoever fetches the URL will tell.
+    path = re.split("[?#]", url, maxsplit=1)[0]
+    if is_pdf or path.lower().endswith(".pdf"):
         return Document.from_url(url)
     return Image.from_url(url)
 

@@ -35,6 +35,18 @@ async def test_a_url_is_passed_on(ask, emulator):
     assert picture["image_url"]["url"] == url
 
 
+async def test_a_url_with_a_broken_host_is_no_traceback(ask, emulator):
+    picture, _ = await content_of(ask, emulator, "https://[broken/a.png")
+    assert picture["image_url"]["url"] == "https://[broken/a.png"
+
+
+async def test_the_url_of_a_pdf_is_refused(ask, emulator):
+    result = await ask("--attach", "https://example.org/A.PDF?page=2", "What is it?")
+    assert result.exit_code == 2
+    assert "a document cannot be sent by URL; download it" in result.stderr
+    assert emulator.requests == []
+
+
 async def test_the_data_uri_of_a_pdf_is_a_document(ask, emulator):
     document, _ = await content_of(ask, emulator, "data:application/pdf;base64,JVBERi0xLjcg")
     assert document["type"] == "file"
