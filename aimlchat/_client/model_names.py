@@ -14,6 +14,9 @@ __all__ = ["rank_models"]
 
 # 2024-08-06, 20250929, and the 2507 and 0324 of other vendors; a version has at most three digits.
 _DATE = re.compile(r"(?<!\d)20\d\d-\d\d-\d\d(?!\d)|\d{4,}")
+# What Bedrock and gateways put around a name: us.anthropic.claude-3-haiku-v1:0, llama-3:free.
+_PREFIX = re.compile(r"^(?:[a-z][a-z-]*\.)+(?=[a-z])")
+_SUFFIX = re.compile(r"(?:-v\d+)?:[^:]*$")
 # The size of a model or of its context, such as 8x7b, a22b and 32k: a word, no version.
 _TOKEN = re.compile(r"(?:\d+x)?\d+(?:\.\d+)?[bk](?![^\W_])|[^\W\d_]+|\d+")
 # These words do not tell one line of models from another.
@@ -52,7 +55,10 @@ def rank_models(model: str, ids: Iterable[str]) -> list[str]:
 
 
 def _parse(model: str) -> _Name:
-    vendor, _, name = model.lower().rpartition("/")
+    vendor, _, name = _SUFFIX.sub("", model.lower()).rpartition("/")
+    if prefix := _PREFIX.match(name):
+        vendor, name = prefix[0].split(".")[-2], name[prefix.end() :]
+    name = name.replace("chatgpt", "gpt")
     tokens = _TOKEN.findall(_DATE.sub("-", name))
     words = tuple(token for token in tokens if not token.isdecimal() and token not in _MINOR_WORDS)
     version = tuple(int(token) for token in tokens if token.isdecimal())[:_VERSION_PARTS]

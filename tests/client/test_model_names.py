@@ -42,6 +42,11 @@ NEAREST = {
     "claude-sonnet-4-5-20250929": "sonnet-4.5 sonnet-5",
     "claudesonnet4.5": "sonnet-4.5 sonnet-5",
     "gpt4o": "gpt-4o gpt-4o-mini",
+    "anthropic.claude-sonnet-4-20250514-v1:0": "sonnet-4 sonnet-5",
+    "us.anthropic.claude-sonnet-4-5-20250929-v1:0": "sonnet-4.5 sonnet-5",
+    "meta.llama3-1-70b-instruct-v1:0": "llama-3.3-70b-instruct-turbo",
+    "deepseek/deepseek-r1:free": "deepseek-r1",
+    "chatgpt-4o-latest": "gpt-4o",
     # a misspelled word
     "anthropic/claude-sonet-4.5": "sonnet-4.5 sonnet-5 sonnet-4.6",
     "cluade-sonnet-4.5": "sonnet-4.5 sonnet-5",
