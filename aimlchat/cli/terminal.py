@@ -4,14 +4,47 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import sys
-from typing import Any
+from typing import IO, Any
 
 import click
 
 from aimlchat._printable import escape_controls, join_lines, json_escape_controls
 
-__all__ = ["end_interrupted_line", "print_json", "print_notice", "replace_controls", "to_one_line"]
+__all__ = [
+    "allows_escape_codes",
+    "end_interrupted_line",
+    "escape_for_terminal",
+    "print_json",
+    "print_notice",
+    "replace_controls",
+    "terminal_size",
+    "to_one_line",
+]
+
+# The marks of bidirectional text. They are legitimate in text that is kept, but on a terminal they
+# could make a message read as another one.
+_BIDI_MARK = re.compile("[\u061c\u200e\u200f]")
+
+
+def allows_escape_codes(stream: IO[str]) -> bool:
+    """Return whether a stream is a terminal that may get escape codes: colors, cursor movements.
+
+    NO_COLOR, set and not empty, forbids them, and a dumb terminal has none.
+    """
+    forbidden = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return stream.isatty() and not forbidden
+
+
+def terminal_size(stream: IO[str]) -> os.terminal_size:
+    """Return the present size of a terminal, or a usual one if it does not tell its size."""
+    try:
+        size = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):  # no file, as in a test, or no terminal
+        return shutil.get_terminal_size()
+    return size if size.columns and size.lines else shutil.get_terminal_size()
 
 
 def replace_controls(text: str) -> str:
@@ -24,16 +57,22 @@ def replace_controls(text: str) -> str:
     return escape_controls(text.replace("\r", ""))
 
 
+def escape_for_terminal(text: str) -> str:
+    """Escape control characters, and the marks of bidirectional text too."""
+    if text.isprintable():
+        return text
+    return _BIDI_MARK.sub(lambda mark: f"\\u{ord(mark[0]):04x}", replace_controls(text))
+
+
 def to_one_line(text: str) -> str:
     """Escape control characters, and join the lines of a text with spaces."""
-    return " ".join(join_lines(text).split())
+    return " ".join(escape_for_terminal(join_lines(text)).split())
 
 
 def print_notice(text: str) -> None:
     """Print one dimmed line on standard error."""
     line = to_one_line(text)
-    # click drops the style where standard error is no terminal, but not on a dumb terminal.
-    if os.environ.get("TERM") != "dumb":
+    if allows_escape_codes(sys.stderr):
         line = click.style(line, dim=True)
     click.echo(line, err=True)
 
