@@ -1,16 +1,19 @@
 """The command line, ``aimlchat``.
 
-It needs the ``cli`` extra (click and rich). Importing this package loads neither.
+It needs the packages of the ``cli`` extra. Importing this package loads none of them.
 """
 
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from typing import NoReturn
 
 from .exit_status import INTERRUPTED, USAGE_ERROR
 
 __all__ = ["main"]
+
+_PACKAGES = ("click", "markdown_it", "prompt_toolkit", "rich")
 
 
 def main() -> NoReturn:
@@ -28,13 +31,12 @@ def main() -> NoReturn:
 
 
 def _require_extra() -> None:
-    try:
-        # rich is used only once there is something to print. Look for it now, so that a missing
-        # package is not discovered in the middle of an answer.
-        import click  # noqa: F401, PLC0415
-        import rich  # noqa: F401, PLC0415
-    except ImportError:
+    # Most are used late, if at all, so look for them now: a missing package must not be discovered
+    # in the middle of an answer. They are not imported yet, since that is slow.
+    missing = [name for name in _PACKAGES if find_spec(name) is None]
+    if missing:
         sys.stderr.write(
-            'aimlchat: the command line needs click and rich; run: pip install "aimlchat[cli]"\n'
+            f"aimlchat: the command line needs the extra cli, and {', '.join(missing)} cannot be"
+            ' imported; in a checkout run: pip install ".[cli]"\n'
         )
         sys.exit(USAGE_ERROR)

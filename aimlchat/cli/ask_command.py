@@ -55,6 +55,7 @@ class TimedCompletion:
     help="Ask for an answer in JSON that fits the JSON schema in this file.",
 )
 @click.option("--no-reasoning", is_flag=True, help="Hide the reasoning; this does not disable it.")
+@click.option("--raw", is_flag=True, help="Neither render nor wrap the answer on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document at the end.")
 @upstream_options
 def command(
@@ -63,6 +64,7 @@ def command(
     attachments: tuple[str, ...],
     schema: str | None,
     no_reasoning: bool,
+    raw: bool,
     as_json: bool,
     base_url: str | None,
     emulator: bool,
@@ -76,8 +78,8 @@ def command(
 
         git diff | aimlchat ask "What is wrong with this?" -
 
-    A terminal shows the reasoning dimmed and the answer plain. A pipe or a file gets only the
-    answer, as plain text. Control characters are shown as escapes such as \x1b; --json keeps the
+    A terminal shows the reasoning dimmed, and the answer with its Markdown rendered, unless --raw
+    is given. A pipe or a file gets only the answer, as plain text. Control characters are shown as escapes such as \x1b; --json keeps the
     exact text. Tokens, cost and notices are printed on standard error.
 
     With --json a document is printed if, and only if, the answer is complete.
@@ -88,7 +90,9 @@ def command(
     if schema is not None:
         request = request.options(response_format=load_response_format(schema))
     request = request.user(*map(load_attachment, attachments), Text(read_prompt(prompt)))
-    printer = None if as_json else DeltaPrinter(sys.stdout, reasoning=not no_reasoning)
+    printer = None
+    if not as_json:
+        printer = DeltaPrinter(sys.stdout, reasoning=not no_reasoning, raw=raw)
     timed = run_interruptible(_ask(upstream, request, printer), printer)
     if as_json:
         print_json(build_document(timed.completion, reasoning=not no_reasoning))

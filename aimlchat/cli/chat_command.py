@@ -1,4 +1,4 @@
-"""``aimlchat chat``: holds a conversation, one question per line."""
+"""``aimlchat chat``: holds a conversation, one question after the other."""
 
 from __future__ import annotations
 
@@ -7,126 +7,148 @@ import sys
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Unpack
 
+import attrs
 import click
 
+from aimlchat._version import __version__
 from aimlchat.errors import AIMLChatError
 
+from .chat_commands import Conversation, Quit, run_command, split_command
+from .chat_input import QuestionReader
 from .completion_report import format_summary, list_notices
 from .delta_printer import DeltaPrinter
-from .errors import CommandError, CommandInputError, to_command_error
-from .exit_status import INTERRUPTED
-from .prompt import read_line
+from .errors import CommandInputError, to_command_error
 from .request_options import RequestArguments, request_options, start_request
 from .terminal import end_interrupted_line, print_notice
 from .upstream import Upstream, upstream_options
 
 if TYPE_CHECKING:
-    from aimlchat.request import ChatRequest
     from aimlchat.session import ChatSession
     from aimlchat.stream import DeltaStream
 
 __all__ = ["command"]
 
-_NEW_CONVERSATION = "/new"
-_QUIT = "/quit"
+# A pipe may hold anything, such as questions of strangers, so it cannot write files.
+_COMMANDS_OF_A_PIPE = {"/new": "new", "/clear": "clear", "/quit": "quit"}
 
 
 @click.command("chat")
 @request_options
 @click.option("--no-reasoning", is_flag=True, help="Hide the reasoning; this does not disable it.")
+@click.option("--raw", is_flag=True, help="Neither render nor wrap the answers on a terminal.")
+@click.option(
+    "--no-history",
+    is_flag=True,
+    envvar="AIMLCHAT_NO_HISTORY",
+    help="Keep no questions for the next time. [env: AIMLCHAT_NO_HISTORY]",
+)
 @upstream_options
 def command(
     *,
     no_reasoning: bool,
+    raw: bool,
+    no_history: bool,
     base_url: str | None,
     emulator: bool,
     **arguments: Unpack[RequestArguments],
 ) -> None:
-    """Hold a conversation with a model.
+    r"""Hold a conversation with a model.
 
-    Each line is a question, sent together with the earlier turns. Ctrl-C stops an answer and keeps
-    the text that has arrived. At the prompt, Ctrl-C, Ctrl-D and /quit end the command, and /new
-    starts a new conversation. If the questions come from a pipe, the first failure ends the
-    command.
+    Each question is sent together with the earlier turns. Enter sends it; Alt-Enter, or Enter
+    behind a \, begins a new line in it, and a paste may have several lines. /help lists the
+    commands, such as /model, /system and /save.
+
+    Ctrl-C stops an answer and keeps the text that has arrived. At the prompt, Ctrl-C drops what is
+    typed; at an empty prompt, Ctrl-C, Ctrl-D and /quit end the command.
+
+    If the questions come from a pipe, each line is one, and the first failure ends the command.
     """
     upstream = Upstream(base_url, emulator)
     upstream.require_key()
-    start = start_request(arguments)
+    conversation = Conversation(start_request(arguments), arguments["system"])
+    questions = QuestionReader(has_history=not no_history)
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         session = runner.run(stack.enter_async_context(upstream.open_session()))
+        chat = _Chat(
+            runner,
+            session,
+            questions,
+            conversation,
+            reasoning=not no_reasoning,
+            raw=raw,
+            emulator=emulator,
+        )
         try:
-            _converse(runner, session, start, reasoning=not no_reasoning, emulator=emulator)
+            chat.run()
         finally:
             runner.run(stack.aclose())
 
 
-def _converse(
-    runner: asyncio.Runner,
-    session: ChatSession,
-    start: ChatRequest,
-    *,
-    reasoning: bool,
-    emulator: bool,
-) -> None:
-    conversation = start
-    has_sent = False
-    while (question := _read_question(has_sent=has_sent)) is not None:
-        if question == _NEW_CONVERSATION:
-            conversation = start
-            print_notice("A new conversation starts.")
-            continue
-        request = conversation.user(question)
-        stream = session.stream(request)
-        printer = DeltaPrinter(sys.stdout, reasoning=reasoning)
-        has_sent = True
+@attrs.define
+class _Chat:
+    """A conversation in progress."""
+
+    _runner: asyncio.Runner
+    _session: ChatSession
+    _questions: QuestionReader
+    _conversation: Conversation
+    _reasoning: bool = attrs.field(kw_only=True)
+    _raw: bool = attrs.field(kw_only=True)
+    _emulator: bool = attrs.field(kw_only=True)
+    _has_sent: bool = attrs.field(default=False, init=False)
+
+    def run(self) -> None:
+        """Answer questions until the input ends."""
+        if self._questions.is_terminal:
+            source = " · emulator" if self._emulator else ""
+            model = self._conversation.request.model
+            print_notice(f"aimlchat {__version__} · {model}{source}")
+            print_notice("/help lists the commands and keys; Ctrl-D ends.")
+        while (question := self._questions.read(self._runner, has_sent=self._has_sent)) is not None:
+            try:
+                if not self._run_command(question):
+                    is_escaped = self._questions.is_terminal and question.startswith("//")
+                    self._ask(question[1:] if is_escaped else question)
+            except Quit:
+                return
+
+    def _run_command(self, line: str) -> bool:
+        """Run a line as a command; return False if it is a question."""
+        if not self._questions.is_terminal:
+            if line in _COMMANDS_OF_A_PIPE:
+                run_command(_COMMANDS_OF_A_PIPE[line], "", self._conversation)
+            return line in _COMMANDS_OF_A_PIPE
+        if (parts := split_command(line)) is None:
+            return False
         try:
-            runner.run(_print_stream(stream, printer))
+            run_command(*parts, self._conversation)
+        except CommandInputError as error:
+            error.show()
+        return True
+
+    def _ask(self, question: str) -> None:
+        request = self._conversation.request.user(question)
+        stream = self._session.stream(request)
+        printer = DeltaPrinter(sys.stdout, reasoning=self._reasoning, raw=self._raw)
+        self._has_sent = True
+        try:
+            self._runner.run(_print_stream(stream, printer))
         except KeyboardInterrupt:
             if not printer.has_printed:
                 end_interrupted_line()
             print_notice("Stopped.")
         except AIMLChatError as error:
-            if not sys.stdin.isatty():
+            if not self._questions.is_terminal:
                 raise
             to_command_error(error).show()
         else:
             for notice in list_notices(stream.completion):
                 print_notice(notice)
-            print_notice(format_summary(stream.completion, None, emulator=emulator))
+            print_notice(format_summary(stream.completion, None, emulator=self._emulator))
         # A question that got no answer is left out of the conversation.
         if stream.partial.text:
-            conversation = request.assistant(stream.partial.text)
-
-
-def _read_question(*, has_sent: bool) -> str | None:
-    """Return the next line that is not blank; None at the end of the input, or for ``/quit``.
-
-    Raises `CommandError` for a line from a pipe that cannot be sent. ``has_sent`` is whether
-    earlier ones were: the exit status says so.
-    """
-    is_terminal = sys.stdin is not None and sys.stdin.isatty()
-    while True:
-        if is_terminal:
-            click.echo("> ", nl=False, err=True)
-        try:
-            line = read_line()
-        except CommandInputError as error:
-            if is_terminal:
-                error.show()
-                continue
-            if has_sent:
-                raise CommandError(error.message) from error
-            raise
-        except KeyboardInterrupt:
-            end_interrupted_line()
-            raise click.exceptions.Exit(INTERRUPTED) from None
-        if not line:
-            if is_terminal:
-                click.echo(err=True)
-            return None
-        if question := line.strip():
-            return None if question == _QUIT else question
+            self._conversation.request = request.assistant(stream.partial.text)
 
 
 async def _print_stream(stream: DeltaStream, printer: DeltaPrinter) -> None:

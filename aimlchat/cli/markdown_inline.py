@@ -29,7 +29,8 @@ _STYLES = {"strong": BOLD, "em": ITALIC, "s": STRUCK, "link": UNDERLINED}
 # still change on the screen: three lines of 80 columns.
 _MAX_OPEN = 200
 _TOKEN = re.compile(
-    rf"(?P<escape>\\[!-/:-@\[-`{{-~])|(?P<space>[ \t]+)|(?P<code>`{{1,80}})|(?P<mark>\*{{1,80}}|_{{1,80}}|~{{2,80}})"
+    rf"(?P<escape>\\[!-/:-@\[-`{{-~])|(?P<space>[ \t]+)|(?P<code>`{{1,80}})"
+    rf"|(?P<mark>\*{{1,80}}|_{{1,80}}|~{{2,80}})"
     rf"|(?P<open>\[)|(?P<target>\]\()|(?P<close>\])|(?P<end>\))|(?P<cjk>[{CJK}])"
     rf"|(?P<text>[^ \t\\`*_~\[\])\n{CJK}]{{1,80}}|.)"
 )
@@ -56,8 +57,8 @@ class _Openers:
             case _ if self.code:
                 pass
             case "mark":
-                before, after = text[: token.start()][-1:], text[token.end() :][:1]
-                self._take_mark(word, before, after)
+                start, end = token.span()
+                self._take_mark(word, text[max(0, start - 1) : start], text[end : end + 1])
             case "open":
                 self.stack.append(("[", 0))
             case "close" | "target":
@@ -77,7 +78,10 @@ class _Openers:
         mark, length = run[0], len(run)
         can_open, can_close = after.strip() != "", before.strip() != ""
         if mark == "_":  # not within a word, as in snake_case
-            can_open, can_close = can_open and not before.isalnum(), can_close and not after.isalnum()
+            can_open, can_close = (
+                can_open and not before.isalnum(),
+                can_close and not after.isalnum(),
+            )
         while can_close and length:
             index = next(
                 (i for i in reversed(range(len(self.stack))) if self.stack[i][0] == mark), None

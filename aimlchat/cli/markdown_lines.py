@@ -155,7 +155,9 @@ class MarkdownLines:
             runs += [*self._start_output(), ("─" * width, DIM)]
             self._newlines = 1
             return runs
-        if _EMPTY_ITEM.fullmatch(self._line) and self._take_item(self._line.strip(), self._line, " "):
+        if _EMPTY_ITEM.fullmatch(self._line) and self._take_item(
+            self._line.strip(), self._line, " "
+        ):
             self._line = ""
         return runs + self._begin_line()
 
@@ -250,33 +252,32 @@ class MarkdownLines:
         """Begin a line of code, or end the code."""
         while self._quotes < fence.quotes:
             match = _CONTAINER.match(self._line)
-            is_cut = not is_whole and self._line.rstrip(" \t")[-1:] in ("", ">")
-            if is_cut and not self._line.endswith("> "):
+            if not is_whole and self._line.strip() in ("", ">") and self._line[-1:] != " ":
                 return []
             if match is None or not match["quote"]:
-                if not is_whole and not self._line.strip():
-                    return []
                 self._fence = None  # the quote has ended, and its code with it
                 return self._begin_whole_line() if is_whole else self._continue_line()
             self._line = self._line[match.end() :]
             self._quotes += 1
             self._extend_prefix([("│ ", DIM)], [("│ ", DIM)])
-        could_close = set(self._line.strip()) <= {fence.mark[0]}
-        if could_close and not is_whole:
-            return []
-        if could_close and fence.is_closed_by(self._line):
-            self._fence = None
-            self._may_be_code = False
-            indent = _spaces(self._line[: len(self._line) - len(self._line.lstrip())])
-            runs = [*self._start_output(), *indent, ("─" * _FENCE_RULE, DIM)]
-            self._newlines = 1
-            return runs
+        if set(self._line.strip()) <= {fence.mark[0]}:  # blank, or it may end the code
+            if not is_whole:
+                return []
+            if fence.is_closed_by(self._line):
+                return self._close_fence()
+            if not self._line and not self._prefix:
+                self._newlines += 1
+                return []
         self._kind = "code"
-        if not self._line and is_whole and not self._prefix:
-            self._kind = ""
-            self._newlines += 1
-            return []
         return self._start_output()
+
+    def _close_fence(self) -> list[Run]:
+        self._fence = None
+        self._may_be_code = False
+        indent = _spaces(self._line[: len(self._line) - len(self._line.lstrip())])
+        runs = [*self._start_output(), *indent, ("─" * _FENCE_RULE, DIM)]
+        self._newlines = 1
+        return runs
 
     def _take_code(self) -> list[Run]:
         code, self._line = self._line, ""
@@ -350,4 +351,3 @@ class MarkdownLines:
 
 def _spaces(indent: str) -> list[Run]:
     return [(indent.replace("\t", "    "), "")] if indent else []
-

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PlainLines"]
 
-# The indentation and the marker of a list or a quote: the lines below are aligned with what follows.
+# Indentation, and the marker of a list or a quote. What a line is broken into is aligned behind it.
 _PREFIX = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+|(?:>[ \t]?){1,8})?")
 _FENCE = re.compile(r"[ \t]*(?:```|~~~)")
 _MAX_PREFIX = 24  # characters

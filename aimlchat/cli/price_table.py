@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .escape_codes import style
-from .terminal import to_one_line
+from .terminal import style, to_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

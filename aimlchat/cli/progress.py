@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .batch_report import format_progress
-from .escape_codes import allows_escape_codes
+from .terminal import allows_escape_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

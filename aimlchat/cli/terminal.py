@@ -20,6 +20,7 @@ __all__ = [
     "print_json",
     "print_notice",
     "replace_controls",
+    "style",
     "terminal_size",
     "to_one_line",
 ]
@@ -36,6 +37,11 @@ def allows_escape_codes(stream: IO[str]) -> bool:
     """
     forbidden = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     return stream.isatty() and not forbidden
+
+
+def style(line: str, *, bold: bool | None = None, dim: bool | None = None) -> str:
+    """Return a line for standard output in a style, or as it is where there are no styles."""
+    return click.style(line, bold=bold, dim=dim) if allows_escape_codes(sys.stdout) else line
 
 
 def terminal_size(stream: IO[str]) -> os.terminal_size:
