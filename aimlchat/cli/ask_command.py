@@ -78,9 +78,10 @@ def command(
 
         git diff | aimlchat ask "What is wrong with this?" -
 
-    A terminal shows the reasoning dimmed, and the answer with its Markdown rendered, unless --raw
-    is given. A pipe or a file gets only the answer, as plain text. Control characters are shown as escapes such as \x1b; --json keeps the
-    exact text. Tokens, cost and notices are printed on standard error.
+    A terminal shows the reasoning dimmed, and the answer with its Markdown rendered and wrapped;
+    --raw does neither. A pipe or a file gets only the answer, as plain text. Control characters
+    are shown as escapes such as \x1b; --json keeps the exact text. Tokens, cost and notices are
+    printed on standard error.
 
     With --json a document is printed if, and only if, the answer is complete.
     """

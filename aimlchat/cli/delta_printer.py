@@ -142,7 +142,7 @@ class _RenderedSection:
         from .plain_lines import PlainLines  # noqa: PLC0415
 
         self._stream = stream
-        self._region = LiveRegion(stream, lambda: terminal_size(stream).columns)
+        self._region = LiveRegion(stream, lambda: terminal_size(stream))
         self._lines: MarkdownLines | PlainLines
         if kind == "answer" and has_escape_codes:
             self._lines = MarkdownLines()

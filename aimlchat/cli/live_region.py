@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable
     from typing import TextIO
 
@@ -32,12 +33,13 @@ class LiveRegion:
 
     Args:
         stream: The terminal.
-        columns: Returns its present width.
+        size: Returns its present size.
     """
 
-    def __init__(self, stream: TextIO, columns: Callable[[], int]) -> None:
+    def __init__(self, stream: TextIO, size: Callable[[], os.terminal_size]) -> None:
         self._stream = stream
-        self._columns = columns
+        self._size = size
+        self._columns = size().columns  # at the last write
         self._line: Characters | None = []  # what stays of the last line; None if it is too long
         self._live: Characters = []
 
@@ -49,8 +51,9 @@ class LiveRegion:
             if self._line is None:
                 self._send(_encode(fixed))
                 return
-        # Nothing is shown behind a line that will not be kept.
-        new_live = _to_characters(live) if len(self._line) + len(fixed) <= _MAX_LINE else []
+        new_live = _to_characters(live)
+        if not self._can_show(fixed + new_live):
+            new_live = []
         shown, new = self._live, fixed + new_live
         same = 0
         while same < min(len(shown), len(new)) and shown[same] == new[same]:
@@ -62,8 +65,20 @@ class LiveRegion:
         line = self._line + fixed
         end = max((i for i, (character, _) in enumerate(line) if character == "\n"), default=-1)
         self._line, self._live = line[end + 1 :], new_live
+        self._columns = self._size().columns
         if len(self._line) > _MAX_LINE:
             self._line = None
+
+    def _can_show(self, characters: Characters) -> bool:
+        """Return whether text that may change can be shown, behind text that stays.
+
+        It has to be erased later, so its line has to be kept, and it has to stay on the screen.
+        """
+        line = (self._line or []) + characters
+        if len(line) > _MAX_LINE:
+            return False
+        columns, rows = self._size()
+        return len(line) < columns or _count_rows(line, columns) < rows
 
     def _go_to_start(self) -> str:
         """Return the sequence that moves the cursor to the start of the region and erases it.
@@ -71,9 +86,11 @@ class LiveRegion:
         The rows are counted for the present width: a terminal that was made narrower has broken
         the lines, which are as long as they were written.
         """
-        columns = self._columns()
-        text = "".join(character for character, _ in (self._line or []) + self._live)
-        rows = sum(_count_rows(line, columns) for line in text.split("\n"))
+        columns = self._size().columns
+        shown = (self._line or []) + self._live
+        # Behind a line that fills the last column, the cursor waits on its row. If the line came to
+        # fill it by a change of the width, the cursor is on the next row.
+        rows = _count_rows(shown, columns, has_room=columns == self._columns)
         return "\r" + (f"\x1b[{rows - 1}A" if rows > 1 else "") + "\x1b[J"
 
     def _send(self, text: str) -> None:
@@ -95,12 +112,18 @@ def _encode(characters: Characters) -> str:
     return "".join(parts)
 
 
-def _count_rows(line: str, columns: int) -> int:
-    """Return how many rows a line takes on a terminal that breaks it at its last column."""
+def _count_rows(characters: Characters, columns: int, *, has_room: bool = True) -> int:
+    """Return how many rows a text takes on a terminal that breaks lines at its last column.
+
+    ``has_room`` is whether a last line that is as long as the row takes no other row.
+    """
     rows, column = 1, 0
-    for character in line:
+    for character, _ in characters:
+        if character == "\n":
+            rows, column = rows + 1, 0
+            continue
         cells = cell_len(character)
         if column + cells > columns:
             rows, column = rows + 1, 0
         column += cells
-    return rows
+    return rows if has_room or column < columns else rows + 1

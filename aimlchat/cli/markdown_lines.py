@@ -74,8 +74,12 @@ class MarkdownLines:
 
     def resize(self, width: int, preview_rows: int) -> None:
         """Lay out for another width from now on, with so many rows of an unfinished table."""
+        is_same = (self._wrapper.width, self._preview_rows) == (width, preview_rows)
         self._wrapper.width = width
         self._preview_rows = preview_rows
+        if self._table is not None and not is_same:
+            self._table.width = self._table_width()
+            self._table_preview = self._preview_table()
 
     def feed(self, text: str) -> list[Run]:
         """Render the next part of the source; return what is final."""
@@ -292,14 +296,17 @@ class MarkdownLines:
         if self._table is not None:
             runs = self._emit(self._table.add(self._line))
         elif self._header is not None and is_delimiter_row(self._line):
-            width = max(1, self._wrapper.width - count_cells(self._table_prefix))
-            self._table, self._header = Table(self._header, self._line, width), None
+            self._table = Table(self._header, self._line, self._table_width())
+            self._header = None
         else:
             line, prefix = self._line, self._prefix
             runs = self._end_table()
             self._header, self._table_prefix = line, prefix
         self._table_preview = self._preview_table()
         return runs
+
+    def _table_width(self) -> int:
+        return max(1, self._wrapper.width - count_cells(self._table_prefix))
 
     def _preview_table(self) -> list[Run]:
         if self._table is not None:

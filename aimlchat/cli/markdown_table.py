@@ -27,10 +27,13 @@ def is_delimiter_row(line: str) -> bool:
 
 
 class Table:
-    """The rows of a table; they become lines once the table ends, or has many of them."""
+    """The rows of a table; they become lines once the table ends, or has many of them.
+
+    ``width`` may be changed until then.
+    """
 
     def __init__(self, header: str, delimiter_row: str, width: int) -> None:
-        self._width = width
+        self.width = width
         self._header = _split_row(header, BOLD)
         self._is_right = [
             cell.strip().endswith(":") and not cell.strip().startswith(":")
@@ -70,7 +73,7 @@ class Table:
         natural = [
             max(1, *(count_cells(row[i]) for row in rows), 0) for i in range(len(self._header))
         ]
-        available = self._width - 3 * (len(natural) - 1)
+        available = self.width - 3 * (len(natural) - 1)
         if available < sum(min(cells, _MIN_COLUMN) for cells in natural):
             return []
         widths = [0] * len(natural)
@@ -109,7 +112,7 @@ class Table:
         lines: list[list[Run]] = [[("─" * 3, DIM)]]
         for name, cell in zip(self._header, row, strict=True):
             label: list[Run] = [*name, (": " if name else "", BOLD)]
-            lines += _wrap([*label, *cell], self._width)
+            lines += _wrap([*label, *cell], self.width)
         return lines
 
 
