@@ -9,71 +9,32 @@ from typing import Any, Literal, NoReturn, Self, TypedDict, Unpack, cast
 import attrs
 
 from ._payload.build import build_payload
-from ._payload.json_values import describe, freeze, refuse, to_json_value
+from ._payload.json_values import (
+    describe,
+    freeze,
+    freeze_bias,
+    freeze_choice,
+    freeze_mapping,
+    freeze_messages,
+    freeze_texts,
+    freeze_tools,
+    refuse,
+    to_json_value,
+)
 from ._payload.limits import check_boolean
 from ._payload.model_table import Dialect  # noqa: TC001 - a tool may resolve the hints of RequestOptions
 from .completions import Completion
 from .content import Audio, Document, Image, Message, Text, Thinking, Tool
 from .errors import InvalidRequestError, ProtocolError
 
-__all__ = ["ChatRequest", "RequestOptions", "check_options", "freeze_messages", "freeze_tools"]
+__all__ = ["ChatRequest", "RequestOptions", "check_options"]
 
-_Part = str | Text | Image | Document | Audio
 _Messages = tuple[Message | Mapping[str, Any], ...]
 _Tools = tuple[Tool | Mapping[str, Any], ...]
+_Part = str | Text | Image | Document | Audio
 _Mapping = Mapping[str, Any]
 
 _PART_CLASSES = (Text, Image, Document, Audio)
-
-
-# The converters copy whatever the caller could still change. Each has its own annotations, since
-# type checkers take the types of the constructor's arguments from them.
-def _freeze_items(items: Any) -> Any:
-    if items is None:
-        return ()
-    if isinstance(items, (str, bytes, Mapping)) or not isinstance(items, Iterable):
-        return items  # Not a list; `payload` refuses it.
-    return tuple([_freeze_item(item) for item in items])
-
-
-def _freeze_item(item: Any) -> Any:
-    if isinstance(item, Tool):
-        return attrs.evolve(item, parameters=freeze(item.parameters))
-    return freeze(item)
-
-
-def freeze_messages(messages: Iterable[Message | _Mapping] | None) -> _Messages:
-    """Return an immutable copy of a list of messages."""
-    frozen: _Messages = _freeze_items(messages)
-    return frozen
-
-
-def freeze_tools(tools: Iterable[Tool | _Mapping] | None) -> _Tools:
-    """Return an immutable copy of a list of tools."""
-    frozen: _Tools = _freeze_items(tools)
-    return frozen
-
-
-def _freeze_choice(choice: str | Tool | _Mapping | None) -> str | Tool | _Mapping | None:
-    frozen: str | Tool | _Mapping | None = None if choice is None else _freeze_item(choice)
-    return frozen
-
-
-def _freeze_mapping(mapping: _Mapping | None) -> _Mapping | None:
-    frozen: _Mapping | None = None if mapping is None else freeze(mapping)
-    return frozen
-
-
-def _freeze_bias(
-    biases: Mapping[int, float] | Mapping[str, float] | None,
-) -> Mapping[Any, float] | None:
-    frozen: Mapping[Any, float] | None = None if biases is None else freeze(biases)
-    return frozen
-
-
-def _freeze_texts(texts: Sequence[str] | None) -> Sequence[str] | None:
-    frozen: Sequence[str] | None = None if texts is None else freeze(texts)
-    return frozen
 
 
 class RequestOptions(TypedDict, total=False):
@@ -81,7 +42,7 @@ class RequestOptions(TypedDict, total=False):
 
     Names, types, meanings and limits are those of `ChatRequest`. In a call an option replaces the
     field of the request; None stands for the field's default, and ``messages`` replaces the whole
-    conversation. Any other name raises `TypeError`.
+    conversation. Any other name is a `TypeError`.
     """
 
     model: str | None
@@ -194,44 +155,75 @@ def _refuse_option(method: Any, name: str) -> NoReturn:
 class ChatRequest:
     """An immutable request. Each method returns a changed copy, so tasks can share a base request.
 
-    Lists and dicts are copied: changing them afterwards changes no request. A field that is None,
-    or an empty list or system prompt, is not sent; nor is a default that the dialect lacks, such as
-    ``n=1`` in the anthropic dialect. The values are checked by `payload`; the methods also refuse
-    arguments of the wrong type at once. Requests compare by value, and can be pickled.
+    Lists and dicts are copied: changing them afterwards changes no request. Requests compare by
+    value, and can be pickled. The values are checked by `payload`, for the model and its dialect;
+    the methods also refuse arguments of the wrong type at once.
 
-    - ``model``: its name, which decides the dialect; None for the session's model, or without a
-      session for ``AIMLAPI_MODEL``, else ``anthropic/claude-3.7-sonnet``.
-    - ``messages``: what the methods added, and dicts in OpenAI's form, which are translated for
-      models of the anthropic dialect. Unknown keys and parts pass unchanged, and keys without a
-      value are left out.
-    - ``system``: the system prompt, which precedes the system messages among ``messages``.
-    - ``max_tokens``: the most tokens to generate, reasoning included; at least 1.
-    - ``temperature``: 0 to 2, in the anthropic dialect 0 to 1. ``top_p``: 0 to 1. ``top_k``: at
-      least 0; anthropic dialect only.
-    - ``frequency_penalty`` and ``presence_penalty``: -2 to 2. ``logit_bias``: -100 to 100, by token
-      id. ``seed``: a whole number. OpenAI dialect only.
-    - ``stop``: a text that ends the generation, or a list of them; up to 4 in the openai dialect.
-    - ``n``: the number of choices, at least 1. ``logprobs``: whether to return log probabilities.
-      ``top_logprobs``: 0 to 20, only with ``logprobs=True``. OpenAI dialect only.
-    - ``tools``: up to 128 `Tool` objects, or dicts in either dialect's form.
-    - ``tool_choice``: ``"none"``, ``"auto"``, ``"required"``, a tool or its name, or a dict in
-      either dialect's form.
-    - ``parallel_tool_calls``: whether one completion may have several calls; openai dialect only.
-    - ``response_format``: a dict of type ``text``, ``json_object`` or ``json_schema``; openai
-      dialect only.
-    - ``reasoning_effort``: ``low``, ``medium``, ``high``, or a vendor's own value; openai dialect
-      only.
-    - ``thinking``: `Thinking`, or its budget in tokens; ``"adaptive"``; False to disable it, which
-      sends nothing to models that do not think by default. With a budget, ``max_tokens`` is by
-      default the budget plus 4096.
-    - ``metadata``: a dict of str to str; anthropic dialect only.
-    - ``prediction``, ``web_search_options``: dicts, sent as they are. ``modalities``: a list of
-      ``text`` and ``audio``. ``audio``: a dict with ``format`` and ``voice``. OpenAI dialect only.
-    - ``dialect``: ``openai`` or ``anthropic``, to override the choice by the model's name.
-    - ``client_request_id``: 1 to 128 of ``A-Z a-z 0-9 . _ : -``. It is sent as a header and is not
-      part of the payload.
-    - ``extra``: a dict that is merged into the payload last; it only has to be valid JSON. A value
-      of None removes the key.
+    Each field is sent as the parameter of the same name, and each is an argument of the constructor
+    and of `options`, and an option of a session's calls. A field that is None, or an empty list or
+    system prompt, is not sent, and then the default is the server's. Nor is a default sent that the
+    dialect lacks, such as ``n=1`` in the anthropic dialect.
+
+    Args:
+        model: the name of the model, which decides the dialect. By default the session's model;
+            without a session the environment variable ``AIMLAPI_MODEL`` names it, else it is
+            ``anthropic/claude-3.7-sonnet``.
+        messages: the conversation: what the methods added, and dicts in OpenAI's form, which are
+            translated for models of the anthropic dialect. Unknown keys and parts pass unchanged,
+            and keys without a value are left out. By default empty, which `payload` refuses.
+        system: the system prompt, which precedes the system messages among ``messages``. Both
+            dialects.
+        max_tokens: the most tokens to generate, reasoning included; at least 1. With a budget for
+            thinking it has to be above the budget, and is by default the budget plus 4096. Both
+            dialects.
+        temperature: how random the answer is, from 0 to 2, in the anthropic dialect to 1. Claude
+            from 4.8 on takes none.
+        top_p: the share of probability, from 0 to 1, of the tokens that the model chooses from.
+            Both dialects; Claude from 4.8 on takes none.
+        top_k: the number of likeliest tokens that the model chooses from, at least 0. Anthropic
+            dialect only; Claude from 4.8 on takes none.
+        stop: a text that ends the generation and is not part of the answer, or a list of them: up
+            to 4 in the openai dialect, any number in the anthropic dialect.
+        n: the number of choices, at least 1; all of them are charged. OpenAI dialect only.
+        seed: a whole number of 64 bits; the same one makes the same answer more likely. OpenAI
+            dialect only.
+        logprobs: whether to return the log probabilities of the tokens. OpenAI dialect only.
+        top_logprobs: for how many alternatives of each token, 0 to 20; only with
+            ``logprobs=True``. OpenAI dialect only.
+        logit_bias: what is added to the logit of a token, from -100 to 100, by the id of the token.
+            OpenAI dialect only.
+        frequency_penalty: from -2 to 2; above 0, a token becomes less likely each time that it
+            occurs. OpenAI dialect only.
+        presence_penalty: from -2 to 2; above 0, a token that has occurred becomes less likely.
+            OpenAI dialect only.
+        tools: up to 128 `Tool` objects, or dicts in either dialect's form. By default none.
+        tool_choice: ``"none"``, ``"auto"``, ``"required"``, a tool or its name, or a dict in either
+            dialect's form. Not sent without tools.
+        parallel_tool_calls: whether one completion may have several calls. OpenAI dialect only.
+        response_format: a dict of type ``text``, ``json_object`` or ``json_schema``. OpenAI dialect
+            only; Claude from 4.8 on takes none.
+        reasoning_effort: ``low``, ``medium``, ``high``, or a vendor's own value, for models that
+            reason. OpenAI dialect only.
+        thinking: `Thinking`, or its budget as a number of tokens, at least 1024; ``"adaptive"`` for
+            as much as the model finds right (Claude from 4.8 on); False to disable it, which sends
+            nothing to models that do not think by default. For Claude from 3.7 on; up to 4.7 it
+            selects the anthropic dialect.
+        metadata: a dict of str to str, such as ``{"user_id": "..."}``. Anthropic dialect only.
+        prediction: a dict with text that much of the answer is expected to repeat, sent as it is.
+            OpenAI dialect only.
+        modalities: what the model may answer with, a list of ``text`` and ``audio``. OpenAI dialect
+            only.
+        audio: a dict with the ``format`` and the ``voice`` of audio in the answer. OpenAI dialect
+            only.
+        web_search_options: a dict of settings for the web search of models that have one, sent as
+            it is. OpenAI dialect only.
+        dialect: ``"openai"`` or ``"anthropic"``, instead of the dialect that the table of models
+            has for the model's name. Not part of the payload.
+        client_request_id: the id of the call in the vendor's logs, by default a new one for each
+            call: 1 to 128 of ``A-Z a-z 0-9 . _ : -``. Sent as a header, whatever the dialect, and
+            not part of the payload.
+        extra: parameters that have no field here: a dict that is merged into the payload last, in
+            any dialect. It only has to be valid JSON. A value of None removes the key.
     """
 
     model: str | None = None
@@ -242,38 +234,38 @@ class ChatRequest:
     temperature: float | None = attrs.field(default=None, kw_only=True)
     top_p: float | None = attrs.field(default=None, kw_only=True)
     top_k: int | None = attrs.field(default=None, kw_only=True)
-    stop: Sequence[str] | None = attrs.field(default=None, converter=_freeze_texts, kw_only=True)
+    stop: Sequence[str] | None = attrs.field(default=None, converter=freeze_texts, kw_only=True)
     n: int | None = attrs.field(default=None, kw_only=True)
     seed: int | None = attrs.field(default=None, kw_only=True)
     logprobs: bool | None = attrs.field(default=None, kw_only=True)
     top_logprobs: int | None = attrs.field(default=None, kw_only=True)
     logit_bias: Mapping[Any, float] | None = attrs.field(
-        default=None, converter=_freeze_bias, kw_only=True
+        default=None, converter=freeze_bias, kw_only=True
     )
     frequency_penalty: float | None = attrs.field(default=None, kw_only=True)
     presence_penalty: float | None = attrs.field(default=None, kw_only=True)
     tools: _Tools = attrs.field(default=(), converter=freeze_tools, kw_only=True)
     tool_choice: str | Tool | _Mapping | None = attrs.field(
-        default=None, converter=_freeze_choice, kw_only=True
+        default=None, converter=freeze_choice, kw_only=True
     )
     parallel_tool_calls: bool | None = attrs.field(default=None, kw_only=True)
     response_format: _Mapping | None = attrs.field(
-        default=None, converter=_freeze_mapping, kw_only=True
+        default=None, converter=freeze_mapping, kw_only=True
     )
     reasoning_effort: str | None = attrs.field(default=None, kw_only=True)
     thinking: Thinking | int | Literal["adaptive"] | None = attrs.field(default=None, kw_only=True)
-    metadata: _Mapping | None = attrs.field(default=None, converter=_freeze_mapping, kw_only=True)
-    prediction: _Mapping | None = attrs.field(default=None, converter=_freeze_mapping, kw_only=True)
+    metadata: _Mapping | None = attrs.field(default=None, converter=freeze_mapping, kw_only=True)
+    prediction: _Mapping | None = attrs.field(default=None, converter=freeze_mapping, kw_only=True)
     modalities: Sequence[str] | None = attrs.field(
-        default=None, converter=_freeze_texts, kw_only=True
+        default=None, converter=freeze_texts, kw_only=True
     )
-    audio: _Mapping | None = attrs.field(default=None, converter=_freeze_mapping, kw_only=True)
+    audio: _Mapping | None = attrs.field(default=None, converter=freeze_mapping, kw_only=True)
     web_search_options: _Mapping | None = attrs.field(
-        default=None, converter=_freeze_mapping, kw_only=True
+        default=None, converter=freeze_mapping, kw_only=True
     )
     dialect: Dialect | None = attrs.field(default=None, kw_only=True)
     client_request_id: str | None = attrs.field(default=None, kw_only=True)
-    extra: _Mapping | None = attrs.field(default=None, converter=_freeze_mapping, kw_only=True)
+    extra: _Mapping | None = attrs.field(default=None, converter=freeze_mapping, kw_only=True)
 
     def __repr__(self) -> str:
         changed = [
@@ -286,19 +278,31 @@ class ChatRequest:
     def options(self, **changes: Unpack[RequestOptions]) -> Self:
         """Return a copy with other values for some fields.
 
-        Raises `TypeError` for a name that is not a field; its message says what to use instead.
+        Args:
+            **changes: fields of the request, as for its constructor.
+
+        Raises:
+            TypeError: a name is not a field; the message says what to use instead.
         """
         check_options(self.options, changes)
         return attrs.evolve(self, **changes)
 
     def system(self, text: str | None) -> Self:
-        """Return a copy with another system prompt; None or a blank text removes it."""
+        """Return a copy with another system prompt.
+
+        Args:
+            text: the prompt; None or a blank text removes it.
+        """
         return attrs.evolve(self, system=text)
 
     def user(self, *parts: _Part) -> Self:
-        """Return a copy with a user message added: texts, images, documents and audio.
+        """Return a copy with a user message added.
 
-        Raises `InvalidRequestError` for parts of any other type.
+        Args:
+            *parts: texts, images, documents and audio, in this order.
+
+        Raises:
+            InvalidRequestError: a part is of any other type.
         """
         field = f"{self._next_field}.content"
         return self._add(Message("user", _check_parts(parts, field)))
@@ -361,10 +365,14 @@ class ChatRequest:
         return attrs.evolve(self, messages=(*self.messages, message))
 
     def payload(self, stream: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - public
-        """Return the payload as a new dict; with ``stream``, that of a streaming request.
+        """Return the payload, the JSON body of the call, as a new dict.
 
-        Raises `InvalidRequestError` for what the API would refuse or silently drop. Its ``field``
-        is the path of that value, and its message gives the limit and what to do instead.
+        Args:
+            stream: whether it is that of a call that streams.
+
+        Raises:
+            InvalidRequestError: the API would refuse a value or silently drop it. ``field`` is the
+                path of that value, and the message gives the limit and what to do instead.
         """
         return build_payload(vars(self), stream=stream)
 

@@ -12,9 +12,9 @@ import msgspec
 from multidict import CIMultiDict
 
 from aimlchat._payload.build import build_payload, check_client_request_id
-from aimlchat._payload.json_values import refuse
+from aimlchat._payload.json_values import freeze_messages, freeze_tools, refuse
 from aimlchat.errors import InvalidRequestError
-from aimlchat.request import ChatRequest, freeze_messages, freeze_tools
+from aimlchat.request import ChatRequest
 
 from .body import Body, encode_request
 from .credentials import HEADER_NAMES, check_headers, override_headers

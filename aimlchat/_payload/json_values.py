@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Mapping
-from typing import Any, NoReturn, Self
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+import attrs
+
+from aimlchat.content import Tool
 from aimlchat.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aimlchat.content import Message
 
 __all__ = [
     "MAX_DEPTH",
@@ -17,11 +25,19 @@ __all__ = [
     "check_text",
     "describe",
     "freeze",
+    "freeze_bias",
+    "freeze_choice",
+    "freeze_mapping",
+    "freeze_messages",
+    "freeze_texts",
+    "freeze_tools",
     "is_mapping",
     "refuse",
     "suggest_dict",
     "to_json_value",
 ]
+
+_Mapping = Mapping[str, Any]
 
 # Deeper than any real schema or message, and far from Python's recursion limit even if the caller
 # has already used half of the stack.
@@ -134,6 +150,62 @@ def _freeze(value: Any, ancestor_ids: set[int]) -> Any:
     else:
         frozen = tuple([_freeze(item, ancestor_ids) for item in value])
     ancestor_ids.discard(id(value))
+    return frozen
+
+
+# The converters of a request copy whatever the caller could still change. Each has its own
+# annotations, since type checkers take the types of the constructor's arguments from them.
+def _freeze_items(items: Any) -> Any:
+    if items is None:
+        return ()
+    if isinstance(items, (str, bytes, Mapping)) or not isinstance(items, Iterable):
+        return items  # Not a list; `payload` refuses it.
+    return tuple([_freeze_item(item) for item in items])
+
+
+def _freeze_item(item: Any) -> Any:
+    if isinstance(item, Tool):
+        return attrs.evolve(item, parameters=freeze(item.parameters))
+    return freeze(item)
+
+
+def freeze_messages(
+    messages: Iterable[Message | _Mapping] | None,
+) -> tuple[Message | _Mapping, ...]:
+    """Return an immutable copy of a list of messages."""
+    frozen: tuple[Message | _Mapping, ...] = _freeze_items(messages)
+    return frozen
+
+
+def freeze_tools(tools: Iterable[Tool | _Mapping] | None) -> tuple[Tool | _Mapping, ...]:
+    """Return an immutable copy of a list of tools."""
+    frozen: tuple[Tool | _Mapping, ...] = _freeze_items(tools)
+    return frozen
+
+
+def freeze_choice(choice: str | Tool | _Mapping | None) -> str | Tool | _Mapping | None:
+    """Return an immutable copy of a tool choice."""
+    frozen: str | Tool | _Mapping | None = None if choice is None else _freeze_item(choice)
+    return frozen
+
+
+def freeze_mapping(mapping: _Mapping | None) -> _Mapping | None:
+    """Return an immutable copy of a dict."""
+    frozen: _Mapping | None = None if mapping is None else freeze(mapping)
+    return frozen
+
+
+def freeze_bias(
+    biases: Mapping[int, float] | Mapping[str, float] | None,
+) -> Mapping[Any, float] | None:
+    """Return an immutable copy of biases by token id."""
+    frozen: Mapping[Any, float] | None = None if biases is None else freeze(biases)
+    return frozen
+
+
+def freeze_texts(texts: Sequence[str] | None) -> Sequence[str] | None:
+    """Return an immutable copy of a list of texts; a single text stays as it is."""
+    frozen: Sequence[str] | None = None if texts is None else freeze(texts)
     return frozen
 
 
