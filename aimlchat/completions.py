@@ -44,7 +44,9 @@ CREDITS_PER_USD = 2_000_000
 class ReasoningDelta(msgspec.Struct, frozen=True, gc=False):
     """A piece of the model's reasoning, which is never part of the answer.
 
-    ``text`` is never empty. ``choice`` is the index of the choice, 0 unless ``n`` is above 1.
+    Attributes:
+        text: the piece, never empty.
+        choice: the index of the choice, 0 unless ``n`` is above 1.
     """
 
     text: str
@@ -54,7 +56,9 @@ class ReasoningDelta(msgspec.Struct, frozen=True, gc=False):
 class AnswerDelta(msgspec.Struct, frozen=True, gc=False):
     """A piece of the answer.
 
-    ``text`` is never empty. ``choice`` is the index of the choice, 0 unless ``n`` is above 1.
+    Attributes:
+        text: the piece, never empty.
+        choice: the index of the choice, 0 unless ``n`` is above 1.
     """
 
     text: str
@@ -64,7 +68,9 @@ class AnswerDelta(msgspec.Struct, frozen=True, gc=False):
 class RefusalDelta(msgspec.Struct, frozen=True, gc=False):
     """A piece of the text with which the model refuses to answer.
 
-    ``text`` is never empty. ``choice`` is the index of the choice, 0 unless ``n`` is above 1.
+    Attributes:
+        text: the piece, never empty.
+        choice: the index of the choice, 0 unless ``n`` is above 1.
     """
 
     text: str
@@ -74,13 +80,18 @@ class RefusalDelta(msgspec.Struct, frozen=True, gc=False):
 class ToolCallDelta(msgspec.Struct, frozen=True, gc=False):
     """A piece of the arguments of a tool call.
 
-    ``text`` is a fragment of JSON, or of the input of a custom tool. The first fragment of a call
-    may be empty; it announces the call. The texts of a call add up to `ToolCall.raw_arguments`:
-    arguments that are an empty object come at the end of the stream, since some servers send that
-    as a placeholder, and arguments that a server repeats come once. ``choice`` is the index of the
-    choice, 0 unless ``n`` is above 1. ``index`` is the index of the call in ``Choice.tool_calls``,
-    whatever index the server gave it. ``id`` and ``name`` are what is known so far, None until the
-    server has sent one; `ToolCall.id` is never None.
+    The texts of a call add up to `ToolCall.raw_arguments`: arguments that are an empty object come
+    at the end of the stream, since some servers send that as a placeholder, and arguments that a
+    server repeats come once.
+
+    Attributes:
+        text: a fragment of JSON, or of the input of a custom tool. The first fragment of a call may
+            be empty; it announces the call.
+        choice: the index of the choice, 0 unless ``n`` is above 1.
+        index: the index of the call in `Choice.tool_calls`, whatever index the server gave it.
+        id: the id as far as it is known, None until the server has sent one; `ToolCall.id` is never
+            None.
+        name: the name as far as it is known, None until the server has sent one.
     """
 
     text: str
@@ -91,7 +102,7 @@ class ToolCallDelta(msgspec.Struct, frozen=True, gc=False):
 
 
 Delta = ReasoningDelta | AnswerDelta | ToolCallDelta | RefusalDelta
-"""One step of a stream, with text of exactly one kind."""
+"""One step of a stream, with text of exactly one kind: reasoning, answer, tool call or refusal."""
 
 
 # Usage, Choice and Completion have many fields and no slots: attrs sets the fields of a frozen
@@ -100,12 +111,18 @@ Delta = ReasoningDelta | AnswerDelta | ToolCallDelta | RefusalDelta
 class Usage:
     """Token counts as the server reported them; each is None if it reported none.
 
-    ``prompt_tokens`` is the input, ``completion_tokens`` the output. ``total_tokens`` is not always
-    their sum. ``reasoning_tokens`` is the part of the output that is reasoning, and may exceed
-    ``completion_tokens``, since some models count reasoning separately. ``cached_tokens`` is the
-    part of the input that came from the prompt cache, ``cache_write_tokens`` the part that was
-    written to it. Where no token was used, or where a server does not count, it reports zeros. A
-    negative number is not a count. ``raw`` is the ``usage`` object of the response.
+    Where no token was used, or where a server does not count, it reports zeros. A negative number
+    is not a count.
+
+    Attributes:
+        prompt_tokens: the input.
+        completion_tokens: the output.
+        total_tokens: both; it is not always their sum.
+        reasoning_tokens: the part of the output that is reasoning. It may exceed
+            ``completion_tokens``, since some models count reasoning separately.
+        cached_tokens: the part of the input that came from the prompt cache.
+        cache_write_tokens: the part of the input that was written to the prompt cache.
+        raw: the ``usage`` object of the response.
     """
 
     prompt_tokens: int | None = None
@@ -135,6 +152,10 @@ class Cost:
     It is never an estimate from a price list. 2,000,000 credits are one US dollar; if the server
     reported only one of the two amounts, the other one is converted from it. Both are finite and
     not negative; anything else that a server reports counts as nothing.
+
+    Attributes:
+        usd: in US dollars.
+        credits: in the vendor's credits.
     """
 
     usd: float

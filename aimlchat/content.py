@@ -50,12 +50,8 @@ _DATA_URI = re.compile(r"data:([^;,]*)(?:;[^;,]*)*?;base64,", re.IGNORECASE)  # 
 _MAX_FILE_BYTES = 128 * 1024 * 1024
 _SAMPLE_SIZE = 64 * 1024
 _MAX_QUOTED = 60
-_MEDIA_TYPE_ALIASES = {
-    "image/jpg": "image/jpeg",
-    "audio/mp3": "audio/mpeg",
-    "audio/x-wav": "audio/wav",
-    "audio/wave": "audio/wav",
-}
+_MEDIA_TYPE_ALIASES = {"image/jpg": "image/jpeg", "audio/mp3": "audio/mpeg"}
+_MEDIA_TYPE_ALIASES |= dict.fromkeys(("audio/x-wav", "audio/wave"), "audio/wav")
 
 
 def detect_media_type(data: bytes) -> str | None:
@@ -126,7 +122,11 @@ def decode_data_uri(url: str, field: str) -> tuple[str, bytes] | None:
 
 @attrs.frozen
 class Text:
-    """A piece of text in a message."""
+    """A piece of text in a message; a str does as well.
+
+    Attributes:
+        text: the text.
+    """
 
     text: str
 
@@ -135,8 +135,13 @@ class Text:
 class _Media:
     """Data with a media type, or the URL of remote data.
 
-    Create it with one of the ``from_`` constructors. ``url`` is set for remote data, and then
-    ``data``, ``media_type`` and ``filename`` are None.
+    Create it with one of the ``from_`` constructors.
+
+    Attributes:
+        data: the bytes of the file, None for remote data.
+        media_type: the media type, such as ``image/png``; None for remote data.
+        url: the URL of remote data, else None.
+        filename: the name of the file that was read, else None.
     """
 
     data: bytes | None = attrs.field(default=None, repr=lambda d: f"<{len(d)} bytes>" if d else "-")
@@ -150,7 +155,7 @@ class _Media:
 
     @classmethod
     def from_path(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a file; its bytes determine the media type, whatever its name.
+        """Return the contents of the file at ``path``; its bytes determine the media type.
 
         Blocks while it reads: in a coroutine, read a large file in a thread and pass its bytes to
         `from_bytes`.
@@ -168,7 +173,7 @@ class _Media:
 
     @classmethod
     def from_bytes(cls, data: bytes, media_type: str | None = None) -> Self:
-        """Use the bytes of a file.
+        """Return the contents of a file, given as bytes.
 
         Args:
             data: the bytes; a `bytearray` or a `memoryview` is copied.
@@ -186,7 +191,7 @@ class _Media:
 
     @classmethod
     def from_url(cls, url: str) -> Self:
-        """Use the URL of remote data, which the server downloads, or a ``data:`` URI.
+        """Return remote data, which the server downloads, or that of a ``data:`` URI.
 
         Args:
             url: an ``http:`` or ``https:`` URL; or a base64 ``data:`` URI, which may contain white
@@ -279,13 +284,14 @@ class Audio(_Media):
 class Tool:
     """A function that the model may call.
 
-    - ``name``: 1 to 64 of ``A-Z a-z 0-9 _ -``, unique within a request.
-    - ``description``: what the function does and when to call it, for the model.
-    - ``parameters``: the JSON schema of the arguments, of type ``object``; None for a function
-      without arguments.
-    - ``strict``: whether the model must follow the schema; True in the openai dialect only.
-
     A field that is None is not sent. The fields are checked when a request builds its payload.
+
+    Attributes:
+        name: 1 to 64 of ``A-Z a-z 0-9 _ -``, unique within a request.
+        description: what the function does and when to call it, for the model.
+        parameters: the JSON schema of the arguments, of type ``object``; None for a function
+            without arguments.
+        strict: whether the model must follow the schema; True in the openai dialect only.
     """
 
     name: str
@@ -296,9 +302,11 @@ class Tool:
 
 @attrs.frozen
 class Thinking:
-    """A budget for the model's reasoning: ``budget_tokens`` is at least 1024.
+    """A budget for the model's reasoning, in tokens.
 
-    It must also be below the request's ``max_tokens``, which count the reasoning too.
+    Attributes:
+        budget_tokens: at least 1024, and below the request's ``max_tokens``, which count the
+            reasoning too.
     """
 
     budget_tokens: int
@@ -308,16 +316,18 @@ class Thinking:
 class ToolCall:
     """A call that the model requests, of a function or of a custom tool.
 
-    - ``id``: what the result has to name to refer to the call; never empty in a completion.
-    - ``name``: the name of the function, or of the custom tool.
-    - ``raw_arguments``: the arguments as text, as received; it should be a JSON object. For a
-      custom tool it is the input, which is free text.
-    - ``complete``: False if the call was cut: its stream ended too early, or the model was stopped
-      (``length``, ``content_filter``) before the arguments were whole. Do not act on such a call.
-    - ``type``: ``function``, ``custom``, or the server's own word.
-    - ``extra``: the keys of the call that have no field here, as the server sent them, such as
-      ``extra_content`` with Gemini's ``thought_signature``; those inside ``function`` are in
-      ``extra["function"]``. They are sent back in the openai dialect.
+    Attributes:
+        id: what the result has to name to refer to the call; never empty in a completion.
+        name: the name of the function, or of the custom tool.
+        raw_arguments: the arguments as text, as received; it should be a JSON object. For a custom
+            tool it is the input, which is free text.
+        complete: False if the call was cut: its stream ended too early, or the model was stopped
+            (``length``, ``content_filter``) before the arguments were whole. Do not act on such a
+            call.
+        type: ``function``, ``custom``, or the server's own word.
+        extra: the keys of the call that have no field here, as the server sent them, such as
+            ``extra_content`` with Gemini's ``thought_signature``; those inside ``function`` are in
+            ``extra["function"]``. They are sent back in the openai dialect.
     """
 
     id: str
@@ -334,29 +344,28 @@ class ToolCall:
         Control characters in strings, such as a raw line break, are allowed. An object that is
         encoded twice, as a JSON string, is decoded twice.
 
-        Raises `ProtocolError` if the call is not complete, if it is a call of a custom tool, or if
-        its text is not a JSON object.
+        Raises:
+            ProtocolError: the call is not complete, it is a call of a custom tool, or its text is
+                not a JSON object.
         """
+        name = repr(self.name[:_MAX_QUOTED])
         if not self.complete:
-            msg = f"tool call {self.name[:_MAX_QUOTED]!r} was cut off; see .raw_arguments"
+            msg = f"tool call {name} was cut off; see .raw_arguments"
             raise ProtocolError(msg)
         if self.type == "custom":
-            msg = (
-                f"tool call {self.name[:_MAX_QUOTED]!r} is of a custom tool: its input is"
-                " .raw_arguments"
-            )
+            msg = f"tool call {name} is of a custom tool: its input is .raw_arguments"
             raise ProtocolError(msg)
         try:
             arguments = json.loads(self.raw_arguments.strip() or "{}", strict=False)
             if isinstance(arguments, str) and arguments.lstrip().startswith("{"):
                 arguments = json.loads(arguments, strict=False)
         except (ValueError, RecursionError) as error:
-            msg = f"the arguments of tool call {self.name[:_MAX_QUOTED]!r} are not JSON: {error}"
+            msg = f"the arguments of tool call {name} are not JSON: {error}"
             raise ProtocolError(msg) from error
         if arguments is None:
             return {}
         if not isinstance(arguments, dict):
-            msg = f"the arguments of tool call {self.name[:_MAX_QUOTED]!r} are not a JSON object"
+            msg = f"the arguments of tool call {name} are not a JSON object"
             raise ProtocolError(msg)
         return arguments
 

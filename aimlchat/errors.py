@@ -50,12 +50,13 @@ SERVER_ERRORS = range(500, 600)
 class Attempt:
     """One attempt of a call.
 
-    - ``number``: counted from 1.
-    - ``cause``: the text of the error that ended it, None if it succeeded. It is not the error
-      itself, whose ``.attempts`` would refer back to this object.
-    - ``delay``: the wait in seconds before the next attempt, 0 for the last one.
-    - ``sent``: whether the server may have received it, and may have billed it.
-    - ``model``: the model that was asked, in a call with ``models=``; None in any other.
+    Attributes:
+        number: counted from 1.
+        cause: the text of the error that ended it, None if it succeeded. It is not the error
+            itself, whose ``.attempts`` would refer back to this object.
+        delay: the wait in seconds before the next attempt, 0 for the last one.
+        sent: whether the server may have received it, and may have billed it.
+        model: the model that was asked, in a call with ``models=``; None in any other.
     """
 
     number: int
@@ -68,9 +69,12 @@ class Attempt:
 class AIMLChatError(Exception):
     """The base class of every error that aimlchat raises on purpose.
 
-    ``partial`` is the part of the completion that had been received when the error was raised;
-    empty if there was none. ``attempts`` lists the attempts that were made, the last one included;
-    empty if nothing was sent.
+    ``str(error)`` is one line that can be printed and logged, whatever a server put into it.
+
+    Attributes:
+        partial: the part of the completion that had been received when the error was raised; empty
+            if there was none.
+        attempts: the attempts that were made, the last one included; empty if nothing was sent.
     """
 
     def __init__(
@@ -112,7 +116,8 @@ class ConfigurationError(AIMLChatError, ValueError):
 class InvalidRequestError(AIMLChatError, ValueError):
     """The API would refuse this request, so it was not sent.
 
-    ``field`` names the invalid field, such as ``temperature`` or ``messages[2].content[0]``.
+    Attributes:
+        field: the path of the invalid field, such as ``temperature`` or ``messages[2].content[0]``.
     """
 
     def __init__(self, message: str = "", *, field: str = "", **facts: Any) -> None:
@@ -127,8 +132,10 @@ class InvalidRequestError(AIMLChatError, ValueError):
 class BudgetExceededError(AIMLChatError):
     """The server has charged the whole ``budget_usd`` of the session, so nothing more is sent.
 
-    ``budget_usd`` is that budget, and ``spent_usd`` what the server has charged, in US dollars. It
-    may be more than the budget, since a call is charged when it ends.
+    Attributes:
+        budget_usd: that budget, in US dollars.
+        spent_usd: what the server has charged, in US dollars. It may be more than the budget, since
+            a call is charged when it ends.
     """
 
     def __init__(
@@ -151,7 +158,8 @@ class TransportError(AIMLChatError):
 class ConnectionFailedError(TransportError, ConnectionError):
     """The connection failed before the response headers arrived.
 
-    ``sent`` is whether the server may have received the request, and so may have billed it.
+    Attributes:
+        sent: whether the server may have received the request, and so may have billed it.
     """
 
     def __init__(self, message: str = "", *, sent: bool = False, **facts: Any) -> None:
@@ -160,10 +168,11 @@ class ConnectionFailedError(TransportError, ConnectionError):
 
 
 class RequestTimeoutError(TransportError, TimeoutError):
-    """One of the timeouts of `aimlchat.Timeouts` expired; ``phase`` is its name.
+    """One of the `Timeouts` of a call expired.
 
-    ``phase`` is ``queue``, ``connect``, ``first_token``, ``next_token``, ``idle``, ``whole`` or
-    ``deadline``.
+    Attributes:
+        phase: its name: ``queue``, ``connect``, ``first_token``, ``next_token``, ``idle``,
+            ``whole`` or ``deadline``.
     """
 
     def __init__(self, message: str = "", *, phase: str = "", **facts: Any) -> None:
@@ -174,13 +183,15 @@ class RequestTimeoutError(TransportError, TimeoutError):
 class APIError(AIMLChatError):
     """The server returned an error.
 
-    - ``status``: the HTTP status, or the one that an error event in a stream corresponds to.
-    - ``message``: the innermost message of the body that helps; ``body``: the body itself, decoded
-      JSON or text, as far as it could be read.
-    - ``request_id``, ``path``: as the body gives them. ``inference_id``: the header
-      ``x-inference-id``.
-    - ``retry_after``: the wait in seconds that the server asked for, in its headers, in a field of
-      the body or in words; None if it asked for none.
+    Attributes:
+        message: the innermost message of the body that helps.
+        status: the HTTP status, or the one that an error event in a stream corresponds to.
+        request_id: the vendor's id of the request, None if the body has none.
+        inference_id: the header ``x-inference-id``, None if there was none.
+        path: the path of the endpoint, None if the body has none.
+        retry_after: the wait in seconds that the server asked for, in its headers, in a field of
+            the body or in words; None if it asked for none.
+        body: the body itself, decoded JSON or text, as far as it could be read.
     """
 
     def __init__(

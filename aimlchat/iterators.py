@@ -30,8 +30,10 @@ class CompletionIterator(ResultIterator[Outcome]):
     async def gather(self) -> list[Outcome]:
         """Return all outcomes that have not been yielded yet, once the last call has ended.
 
-        Raises what the iteration raises. Cancelling cancels the calls in flight, and the outcomes
-        collected so far are lost.
+        Cancelling cancels the calls in flight, and the outcomes collected so far are lost.
+
+        Raises:
+            AIMLChatError: the run was stopped, as in the iteration.
         """
         return [outcome async for outcome in self]
 
@@ -72,7 +74,7 @@ class StreamsIterator(ResultIterator[tuple[int, "Delta"]]):
     Created by `ChatSession.stream_many`; nothing is sent before the first step. A stream that fails
     does not stop the others: after all deltas have been yielded, the failure with the lowest index
     is raised. A failure that would hit all of them stops them, as in `CompletionIterator`. Leaving
-    early closes all streams.
+    early, or cancelling a step, closes all streams.
     """
 
     _producer: DeltaProducer

@@ -104,7 +104,11 @@ def instrument(
 
 
 def uninstrument(session: ChatSession) -> None:
-    """Trace no further call of a session; the spans of running calls still end."""
+    """Trace no further call of a session; the spans of running calls still end.
+
+    Args:
+        session: the session; one that is not traced stays as it is.
+    """
     session._context.tracing = None  # noqa: SLF001 - as in `instrument`
 
 

@@ -47,21 +47,23 @@ _LIMIT = _number(minimum=0, whole=True, optional=True)
 class Timeouts:
     """How long each phase of a call may take, in seconds; None means no limit.
 
-    - ``queue``: the wait until the session's own `Limits` admit the call.
-    - ``connect``: from the start of an attempt until it has a connection.
-    - ``first_token``: from the start of an attempt until the first delta (for ``complete``: until
-      the response headers).
-    - ``next_token``: between two deltas. Comments, pings and empty chunks do not count, so a
-      gateway that pings forever in front of a dead model is noticed.
-    - ``idle``: between any two bytes of the body.
-    - ``whole``: from the start of an attempt until the last byte of a response that is not a stream
-      (``complete``, ``models``, batches), so that a body that trickles ends.
-    - ``deadline``: the whole call, including the queue and all retries.
+    While the caller processes a delta, every timeout but the deadline pauses. The one that expires
+    is the ``phase`` of a `RequestTimeoutError`. The defaults let a model think for minutes.
 
-    While the caller processes a delta, every timeout but the deadline pauses. The defaults are 10
-    for ``connect``, None for ``queue`` and ``deadline``, 900 for ``whole``, and 300 for the others,
-    so that a model can think for minutes. A value that is negative or not a number raises
-    `ConfigurationError`.
+    Attributes:
+        queue: the wait until the session's own `Limits` admit the call; by default no limit.
+        connect: from the start of an attempt until it has a connection; by default 10.
+        first_token: from the start of an attempt until the first delta (for ``complete``: until the
+            response headers); by default 300.
+        next_token: between two deltas; by default 300. Comments, pings and empty chunks do not
+            count, so a gateway that pings forever in front of a dead model is noticed.
+        idle: between any two bytes of the body; by default 300.
+        whole: from the start of an attempt until the last byte of a response that is not a stream
+            (``complete``, ``models``, batches), so that a body that trickles ends; by default 900.
+        deadline: the whole call, including the queue and all retries; by default no limit.
+
+    Raises:
+        ConfigurationError: a value is negative or not a number.
     """
 
     queue: float | None = attrs.field(default=None, validator=_SECONDS)
@@ -77,13 +79,17 @@ class Timeouts:
 class RetryPolicy:
     """How many attempts a call may make, and how long it waits between them, in seconds.
 
-    - ``attempts``: how many in all, the first one included; 1 disables retries.
-    - ``base_delay``, ``max_delay``: the delay before the first retry is random, up to
-      ``base_delay``; this bound doubles with each further retry, up to ``max_delay``.
-    - ``max_retry_after``: if the server asks for a longer wait, the call fails instead. A run of
-      many calls stops when nothing has gone through for so long.
+    Attributes:
+        attempts: how many in all, the first one included; at least 1, which disables retries. By
+            default 3.
+        base_delay: the delay before the first retry is random, up to this bound, which doubles with
+            each further retry. By default 0.5.
+        max_delay: the bound doubles no further than this. By default 8.
+        max_retry_after: if the server asks for a longer wait, the call fails instead. A run of many
+            calls stops when nothing has gone through for so long. By default 120.
 
-    A value out of range raises `ConfigurationError`.
+    Raises:
+        ConfigurationError: a value is out of range.
     """
 
     attempts: int = attrs.field(default=3, validator=_number(minimum=1, whole=True))
@@ -92,7 +98,10 @@ class RetryPolicy:
     max_retry_after: float = attrs.field(default=120.0, validator=_number(minimum=0))
 
     def delays(self, random: Callable[[], float]) -> Iterator[float]:
-        """Yield the delay before each further attempt; ``random`` returns numbers from 0 to 1.
+        """Yield the delay before each further attempt, in seconds.
+
+        Args:
+            random: returns a number from 0 to 1 at each call, as ``random.random`` does.
 
         Exponential backoff with full jitter. (Exponential Backoff and Jitter, AWS Architecture
         Blog, 2015.)
@@ -107,21 +116,21 @@ class RetryPolicy:
 class Limits:
     """Limits that hold for a session, on every path; 0 and None mean no limit.
 
-    These are for all calls together, and unlimited by default:
+    All but the last are for all calls together, and unlimited by default.
 
-    - ``max_connections``: the size of the connection pool.
-    - ``requests_per_minute``, ``tokens_per_minute``: in any sixty seconds. Tokens are estimated
-      when a call starts, and corrected once the server has reported them.
-    - ``concurrency``: how many calls may be in flight.
+    Attributes:
+        max_connections: the size of the connection pool.
+        requests_per_minute: how many requests may start in any sixty seconds.
+        tokens_per_minute: how many tokens may be used in any sixty seconds. They are estimated when
+            a call starts, and corrected once the server has reported them.
+        concurrency: how many calls may be in flight.
+        max_answer_bytes: the size of one response. Of a body that is read whole, after
+            decompression; of a stream, the size of what is kept of it: text, arguments of tool
+            calls, media and log probabilities, but not the JSON around them. By default 64 MiB. A
+            larger response raises a `ProtocolError`, and is not requested again.
 
-    This one is for each response:
-
-    - ``max_answer_bytes``: the size of a body that is read whole, after decompression; of a stream,
-      the size of what is kept of it: text, arguments of tool calls, media and log probabilities,
-      but not the JSON around them. The default is 64 MiB. A larger response raises a
-      `ProtocolError`, and is not requested again.
-
-    A value that is negative or not a whole number raises `ConfigurationError`.
+    Raises:
+        ConfigurationError: a value is negative or not a whole number.
     """
 
     max_connections: int | None = attrs.field(default=0, validator=_LIMIT)

@@ -21,14 +21,16 @@ CallOutcome = Literal["complete", "error", "cancelled", "abandoned"]
 class RetryRecord:
     """Passed to ``on_retry`` when an attempt has failed, before the wait for the next one.
 
-    - ``model``: the model that was asked.
-    - ``client_request_id``: the ``X-Client-Request-Id`` that was sent.
-    - ``attempt``: the number of the attempt that failed, counted from 1.
-    - ``delay``: the seconds until the next attempt.
-    - ``error``: what ended the attempt.
-    - ``is_put_back``: whether a run of many calls has put the request back, after a rate limit, an
-      overload or a lost connection. Then the attempt does not count: the next one has the same
-      number, and starts after ``delay`` at the earliest, at the pace that the server accepts.
+    Attributes:
+        model: the model that was asked.
+        client_request_id: the ``X-Client-Request-Id`` that was sent.
+        attempt: the number of the attempt that failed, counted from 1.
+        delay: the seconds until the next attempt.
+        error: what ended the attempt.
+        is_put_back: whether a run of many calls has put the request back, after a rate limit, an
+            overload or a lost connection. Then the attempt does not count: the next one has the
+            same number, and starts after ``delay`` at the earliest, at the pace that the server
+            accepts.
     """
 
     model: str
@@ -43,18 +45,22 @@ class RetryRecord:
 class CallRecord:
     """Passed to ``on_finish`` once for each call, however it ended; times are in seconds.
 
-    - ``outcome``: ``complete``; ``error``; ``cancelled``: its task was cancelled; or
-      ``abandoned``: a stream was left early.
-    - ``model``: the requested model; of several, the one that was asked last.
-    - ``client_request_id``: the ``X-Client-Request-Id`` that was sent; ``inference_id``: the
-      vendor's id of the response, None if there was none.
-    - ``duration``: from the start of the call to its end, including the queue and all retries.
-    - ``first_reasoning``, ``first_answer``: from the start of the call to the first token of each
-      kind. None if there was none, if reasoning came only after the answer had begun, and for
-      non-streaming calls.
-    - ``deltas``: how many deltas arrived.
-    - ``usage``, ``cost``: what the server reported, None if it reported nothing.
-    - ``attempts``: all attempts. ``error``: what was raised, None if nothing was.
+    Attributes:
+        outcome: ``complete``; ``error``; ``cancelled``: its task was cancelled; or ``abandoned``: a
+            stream was left early.
+        model: the requested model; of several, the one that was asked last.
+        client_request_id: the ``X-Client-Request-Id`` that was sent.
+        inference_id: the vendor's id of the response, None if there was none.
+        duration: from the start of the call to its end, including the queue and all retries.
+        first_reasoning: from the start of the call to the first token of reasoning. None if there
+            was none, if it came only after the answer had begun, and for non-streaming calls.
+        first_answer: from the start of the call to the first token of the answer. None if there was
+            none, and for non-streaming calls.
+        deltas: how many deltas arrived.
+        usage: the tokens that the server reported, None if it reported none.
+        cost: what the server reported as charged, None if it reported nothing.
+        attempts: all attempts, the last one included.
+        error: what was raised, None if nothing was.
     """
 
     outcome: CallOutcome
@@ -75,8 +81,11 @@ class CallRecord:
 class Outcome:
     """How one of many requests ended; exactly one of ``completion`` and ``error`` is set.
 
-    ``index`` is the request's position among the requests, counted from 0, and ``request`` the
-    object that was passed in.
+    Attributes:
+        index: the request's position among the requests, counted from 0.
+        request: the object that was passed in.
+        completion: the whole completion, None if the call failed.
+        error: what the call raised, None if it succeeded.
     """
 
     index: int
@@ -91,7 +100,11 @@ class Outcome:
             raise ValueError(msg)
 
     def unwrap(self) -> Completion:
-        """Return the completion, or raise the error."""
+        """Return the completion, or raise the error.
+
+        Raises:
+            AIMLChatError: the call failed.
+        """
         if self.completion is not None:
             return self.completion
         error: Any = self.error
@@ -102,12 +115,14 @@ class Outcome:
 class Progress:
     """The progress of many calls; passed to ``on_progress`` after each of them.
 
-    - ``done``: how many calls have ended, the ``failed`` ones included; ``in_flight``: how many
-      are running.
-    - ``tokens``, ``usd``: the totals that the server reported; ``usd`` is in US dollars.
-    - ``rate``: calls per second.
-    - ``seconds_left``: an estimate; None if the number of requests is unknown, or none has
-      ended.
+    Attributes:
+        done: how many calls have ended, the failed ones included.
+        failed: how many of them have failed.
+        in_flight: how many calls are running.
+        tokens: the total that the server reported.
+        usd: the total that the server reported as charged, in US dollars.
+        rate: calls per second.
+        seconds_left: an estimate; None if the number of requests is unknown, or none has ended.
     """
 
     done: int

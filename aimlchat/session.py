@@ -191,7 +191,7 @@ class ChatSession:
             **options: fields of `ChatRequest`, which override the request's own.
 
         Raises:
-            AIMLChatError: the call failed; see `aimlchat.errors` for the classes.
+            AIMLChatError: the call failed; its subclasses say how.
             TypeError: an option is unknown.
 
         Cancelling closes the connection.
@@ -221,8 +221,11 @@ class ChatSession:
         """Return the stream of a completion; nothing is sent until it is entered or iterated.
 
         Takes the arguments of `complete` and copies them: later changes to the request have no
-        effect. Raises `TypeError` for an unknown option, and `InvalidRequestError` for a request of
-        the wrong type; any other error is raised by the stream.
+        effect.
+
+        Raises:
+            InvalidRequestError: the request is of the wrong type; other errors are the stream's.
+            TypeError: an option is unknown.
         """
         headers = mask_headers(headers)
         check_options(self.stream, options)
@@ -310,8 +313,12 @@ class ChatSession:
     ) -> StreamsIterator:
         """Return the deltas of many streams as they arrive, each with the index of its request.
 
-        At most ``concurrency`` streams are open at once. Each gets its turn, however fast the
-        others are. Otherwise like `complete_many` and `stream`.
+        Takes the arguments of `complete_many`. At most ``concurrency`` streams are open at once.
+        Each gets its turn, however fast the others are.
+
+        Raises:
+            ConfigurationError: the concurrency is invalid.
+            TypeError: an option is unknown, or the requests cannot be iterated.
         """
         from ._client.concurrency import FixedConcurrency  # noqa: PLC0415
         from ._client.many import DeltaProducer  # noqa: PLC0415 - as in `complete_many`
@@ -332,7 +339,10 @@ class ChatSession:
     async def balance(self) -> Balance:
         """Return what is left on the account, as far as the vendor says it.
 
-        Raises what `complete` raises. Cancelling closes the connection.
+        Cancelling closes the connection.
+
+        Raises:
+            AIMLChatError: the call failed, as for `complete`.
         """
         return await self._endpoints.balance()
 

@@ -136,20 +136,27 @@ class DeltaStream:
         return self._ready.pop()
 
     def answer_text(self, choice: int = 0) -> TextView:
-        """Return an async iterator over the answer of a choice; all other deltas are skipped."""
+        """Return an async iterator over the answer of a choice; all other deltas are skipped.
+
+        Args:
+            choice: the index of the choice, 0 unless ``n`` is above 1.
+        """
         return TextView(self, AnswerDelta, choice)
 
     def reasoning_text(self, choice: int = 0) -> TextView:
         """Return an async iterator over the reasoning of a choice; all other deltas are skipped.
 
-        That includes the answer, so use one view at a time.
+        That includes the answer, so use one view at a time. Takes ``choice`` as `answer_text` does.
         """
         return TextView(self, ReasoningDelta, choice)
 
     async def collect(self) -> Completion:
         """Read to the end and return the completion.
 
-        Raises an `AIMLChatError`. Cancelling leaves the stream; see `partial`.
+        Cancelling leaves the stream; see `partial`.
+
+        Raises:
+            AIMLChatError: the stream failed.
         """
         try:
             async for _ in self:
@@ -177,8 +184,9 @@ class DeltaStream:
     def completion(self) -> Completion:
         """The whole completion, available after the end of the stream.
 
-        Raises `RuntimeError` before the end, or if the stream was left; a failed stream raises its
-        failure.
+        Raises:
+            AIMLChatError: the failure of a failed stream.
+            RuntimeError: the stream has not ended, or it was left.
         """
         if self._state is _State.FAILED:
             self._raise_failure()

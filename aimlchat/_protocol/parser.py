@@ -87,7 +87,9 @@ class StreamParser:
         """How many choices have their finish reason; 0 while one that began lacks it."""
 
     def feed(self, data: bytes) -> list[Delta]:
-        """Take the next bytes of the body and return the deltas that they complete, often none.
+        """Take the next bytes of the body, ``data``, and return the deltas that they complete.
+
+        Often there are none.
 
         A fault in the bytes does not lose the deltas before it: they are returned, and the next
         call of `feed` or `close` raises the fault.
@@ -128,7 +130,7 @@ class StreamParser:
         return deltas
 
     def end(self, *, cut: bool = False) -> list[Delta]:
-        """Do what `close` does, but leave a fault in `fault` instead of raising it.
+        """Do what `close` does, and return the same, but leave a fault in `fault`.
 
         ``cut`` is whether the connection broke.
         """
@@ -162,7 +164,7 @@ class StreamParser:
         return self.partial_with()
 
     def partial_with(self, **fields: Any) -> Completion:
-        """Return `partial` with the fields of `Completion` that are not in the body."""
+        """Return `partial` with the ``fields`` of `Completion` that are not in the body."""
         raw = self._raw_body
         if raw is None:
             raw = self._extra.build_raw(self._last_event)
@@ -172,7 +174,9 @@ class StreamParser:
     def completion(self) -> Completion:
         """The whole completion, available after `close`.
 
-        Raises `RuntimeError` before that, and the fault if the stream has failed.
+        Raises:
+            AIMLChatError: the fault, if the stream has failed.
+            RuntimeError: the stream has not ended.
         """
         self._raise_fault()
         if self._state is not CLOSED:

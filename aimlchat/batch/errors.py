@@ -17,8 +17,9 @@ class BatchError(AIMLChatError):
 class InputError(BatchError, ValueError):
     """The input, or the output of an earlier run, cannot be read.
 
-    ``line`` is the number of the line at fault, counted from 1; 0 if the error is not about one
-    line. ``begun`` is whether requests had been sent: only if the input was changed during the run.
+    Attributes:
+        line: the number of the line at fault, counted from 1; 0 if the error is not about one line.
+        begun: whether requests had been sent: only if the input was changed during the run.
     """
 
     def __init__(
@@ -41,8 +42,9 @@ class UnconfirmedBatchError(InputError):
     here. Call `run_on_server` with ``batch_id`` if the batch exists, or with ``again`` if it does
     not.
 
-    ``requests`` is the number of requests in the batch; ``submitted`` is the time, in UTC, at which
-    it was submitted, such as ``2026-01-31 23:59:59``.
+    Attributes:
+        requests: the number of requests in the batch.
+        submitted: the time, in UTC, at which it was submitted, such as ``2026-01-31 23:59:59``.
     """
 
     def __init__(
@@ -60,9 +62,11 @@ class BusyError(BatchError):
 class OutputFileError(BatchError, OSError):
     """The output cannot be written.
 
-    ``unwritten`` has the results that were received but could not be written: pairs of a custom id
-    and its line, line feed included. Store them elsewhere; once they are appended to the output,
-    they count as results. ``begun`` is whether requests had been sent.
+    Attributes:
+        unwritten: the results that were received but could not be written: pairs of a custom id and
+            its line, line feed included. Store them elsewhere; once they are appended to the
+            output, they count as results.
+        begun: whether requests had been sent.
     """
 
     def __init__(

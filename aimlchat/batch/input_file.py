@@ -46,7 +46,12 @@ def make_seekable(stream: IO[bytes]) -> IO[bytes]:
     """Return the stream if it can be read twice, else a copy of it in a temporary file.
 
     Copying blocks until the end of the stream. The temporary file is deleted when it is closed.
-    Raises `InputError` if the stream cannot be read or copied, or is not lines of JSON in UTF-8.
+
+    Args:
+        stream: the open input, in bytes.
+
+    Raises:
+        InputError: the stream cannot be read or copied, or is not lines of JSON in UTF-8.
     """
     return stream if stream.seekable() else _copy(stream, _STREAM)
 

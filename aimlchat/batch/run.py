@@ -39,7 +39,7 @@ async def run(
     timeouts: Timeouts | None = None,
     on_progress: Callable[[Summary], object] | None = None,
 ) -> Summary:
-    """Send the requests of a file, and write each result to another file as it arrives.
+    """Send the requests of a file, write each result as it arrives, and return a summary.
 
     The whole input is checked before the first request is sent. A request that has a result in the
     output is not sent again. Neither is a request that failed, unless ``retry_failed`` is set: then
@@ -60,10 +60,15 @@ async def run(
         timeouts: the timeouts of each call; by default the session's.
         on_progress: called with a `Summary` at the start and after each result.
 
-    Raises `InputError`, `BusyError` or `OutputFileError`, and `BrokenPipeError` if the reader of a
-    pipe has closed it. An error that concerns every request (a rejected key, no credits left, a
-    server that cannot be reached, or nothing that has gone through for
-    ``RetryPolicy.max_retry_after``) is raised after all results that had arrived are written.
+    Raises:
+        InputError: the input, or the output of an earlier run, cannot be read.
+        BusyError: another run is writing to this output.
+        OutputFileError: the output cannot be written.
+        BrokenPipeError: the output is a pipe, and its reader has closed it.
+        AIMLChatError: what concerns every request: a rejected key, no credits left, a server that
+            cannot be reached, or nothing that has gone through for
+            ``RetryPolicy.max_retry_after``. All results that had arrived are written first.
+
     Cancelling is safe: it writes what has arrived, and abandons the requests in flight.
     """
     async with open_files(

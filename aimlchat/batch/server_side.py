@@ -58,12 +58,13 @@ async def run_on_server(
     again: bool = False,
     on_progress: Callable[[Summary], object] | None = None,
 ) -> Summary:
-    """Have the vendor's batch endpoint, which only has Claude, answer the requests of a file.
+    """Have the vendor's batch endpoint answer the requests of a file, and return a summary.
 
-    The files are those of `run`; the body of a result is an Anthropic message. First the batches
-    are created, and each is recorded beside the output in ``TARGET.batches``, where the next run
-    finds it. Then they are polled, at first often and in the end every 30 seconds. A request that a
-    batch leaves without a result is sent again by the next run.
+    The endpoint only has Claude. The files are those of `run`; the body of a result is an Anthropic
+    message. First the batches are created, and each is recorded beside the output in
+    ``TARGET.batches``, where the next run finds it. Then they are polled, at first often and in the
+    end every 30 seconds. A request that a batch leaves without a result is sent again by the next
+    run.
 
     A batch is recorded before the request that creates it is sent, and there is one attempt only.
     If no response confirms it (a broken connection, a timeout, a 5xx, a killed process), the server
@@ -85,9 +86,15 @@ async def run_on_server(
             server had created it. Without such a batch it changes nothing.
         on_progress: called with a `Summary` at the start, after each result and after each poll.
 
-    Raises what `run` raises; also `UnconfirmedBatchError`, and, once all other batches are written,
-    an `APIError` or a `ProtocolError` if the server does not return the results of a batch;
-    `ConfigurationError` for arguments that exclude each other.
+    Raises:
+        InputError: as for `run`, and so are `BusyError`, `OutputFileError` and the errors that
+            concern every request.
+        UnconfirmedBatchError: the server may have created a batch that it has not confirmed.
+        APIError: the server does not return the results of a batch; raised once all other batches
+            are written.
+        ProtocolError: likewise.
+        ConfigurationError: arguments exclude each other.
+
     Cancelling is safe: the batches continue on the server. A run that is cancelled while it creates
     a batch waits up to 5 seconds for the response.
     """

@@ -24,14 +24,17 @@ __all__ = ["ProgressReporter", "Summary"]
 class Summary:
     """What became of the requests of the input, so far or in the end.
 
-    - ``total``: the requests of the input.
-    - ``before``: those that already had a result in the output when this run began;
-      ``failed_before``: the failures among them, which this run does not send again.
-    - ``done``: those that ended in this run; ``failed``: the failures among them; ``errors``: the
-      number of failures by the name of the error's class.
-    - ``tokens`` and ``usd``: what this run used, as the server reported it.
-    - ``seconds``: since the run began to send.
-    - ``is_out_of_budget``: whether ``budget_usd`` stopped the run.
+    Attributes:
+        total: the requests of the input.
+        before: those that already had a result in the output when this run began.
+        failed_before: the failures among these, which this run does not send again.
+        done: the requests that ended in this run.
+        failed: the failures among these.
+        errors: the number of these failures by the name of the error's class.
+        tokens: what this run used, as the server reported it.
+        usd: what this run cost, in US dollars, as the server reported it.
+        seconds: since the run began to send.
+        is_out_of_budget: whether ``budget_usd`` stopped the run.
     """
 
     total: int = 0

@@ -119,7 +119,7 @@ class RequestRecord:
         await self._ended.wait()
 
     def end(self, outcome: Literal["done", "left"]) -> None:
-        """Set the outcome, which only the emulator does; a second call has no effect."""
+        """Set the ``outcome``, which only the emulator does; a second call has no effect."""
         if self.outcome is None:
             self.outcome = outcome
             self._ended.set()

@@ -95,7 +95,7 @@ class Reply:
     def build_choice(
         self, make_call_id: Callable[[int], str], *, refusal_finish: str
     ) -> GeneratedChoice:
-        """Build a choice from the script.
+        """Return a choice from the script, which only the emulator needs.
 
         Args:
             make_call_id: makes the id of the n-th tool call, unless the script has one.

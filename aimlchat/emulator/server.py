@@ -128,7 +128,7 @@ class Emulator:
         self._listener: Listener | None = None
 
     async def start(self) -> None:
-        """Start listening.
+        """Start listening. Cancelling is safe while the name of the host is looked up.
 
         Raises:
             OSError: the address cannot be bound.
@@ -140,7 +140,10 @@ class Emulator:
         self._listener = await Listener.open(self._service.handle, self._host, self._port)
 
     async def close(self) -> None:
-        """Stop at once and abort the responses in progress; a second call has no effect."""
+        """Stop at once and abort the responses in progress; a second call has no effect.
+
+        Cancelling is safe: the responses are aborted first.
+        """
         listener, self._listener = self._listener, None
         if listener is not None:
             await listener.close()

@@ -84,7 +84,8 @@ class Broadcast:
     def start(self) -> None:
         """Begin the upstream call, unless it has begun; the first page that joins does so too.
 
-        Raises `RuntimeError` if the broadcast is over.
+        Raises:
+            RuntimeError: the broadcast is over.
         """
         self._check_not_over()
         if self._pump.task is None:
@@ -151,12 +152,22 @@ class Broadcast:
         heartbeat: float | None = 15.0,
         patience: float | None = 60.0,
     ) -> web.StreamResponse:
-        """Answer a request of aiohttp.web with the broadcast, as `sse_response` does.
+        """Answer a request of aiohttp.web with the broadcast; return the response that was sent.
 
-        The id of an event is the number of its frame. ``after`` is the number of the last frame
-        that this page has received; by default it is read from the request header
-        ``Last-Event-ID``, which a browser's ``EventSource`` sends when it reconnects. Raises
-        `RuntimeError` if the broadcast is over.
+        The id of an event is the number of its frame. Cancelling ends the delivery to this page,
+        not the call.
+
+        Args:
+            request: the request to answer.
+            after: the number of the last frame that this page has received; by default it is read
+                from the request header ``Last-Event-ID``, which a browser's ``EventSource`` sends
+                when it reconnects.
+            headers: as for `sse_response`.
+            heartbeat: as for `sse_response`.
+            patience: as for `sse_response`.
+
+        Raises:
+            RuntimeError: the broadcast is over.
         """
         if after is None:
             last_id = request.headers.get("Last-Event-ID", "")
@@ -178,8 +189,12 @@ class Broadcast:
     def sse_events(self, *, after: int = 0, heartbeat: float | None = 15.0) -> SSEEvents:
         """Return the events for a response of any other server, as `sse_events` does.
 
-        ``after`` is the number of the last frame that this page has received. Raises
-        `RuntimeError` if the broadcast is over.
+        Args:
+            after: the number of the last frame that this page has received, 0 for a new page.
+            heartbeat: as for `sse_events`.
+
+        Raises:
+            RuntimeError: the broadcast is over.
         """
         follower = self._build_follower(after)
         return SSEEvents(follower, follower, heartbeat)

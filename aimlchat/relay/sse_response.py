@@ -89,7 +89,7 @@ class SSEEvents:
         return _DONE_EVENT
 
     async def aclose(self) -> None:
-        """End the iteration and close the upstream connection; safe to repeat."""
+        """End the iteration and close the upstream connection; safe to repeat, and to cancel."""
         self._close()
 
     def _close(self) -> None:

@@ -25,10 +25,10 @@ class Store(Protocol):
     """
 
     async def append(self, frames: Sequence[Frame]) -> None:
-        """Append frames. What it raises ends the broadcast."""
+        """Append ``frames``. What it raises ends the broadcast. Cancelling must be safe."""
 
     async def end(self, frames: Sequence[Frame]) -> None:
-        """Append the last frames; no more will come."""
+        """Append the last ``frames``; no more will come. Cancelling must be safe."""
 
     async def read(self, after: int) -> Sequence[Frame]:
         """Return frames numbered above ``after``, in order and without a gap, at least one.
@@ -36,6 +36,7 @@ class Store(Protocol):
         Each has its number in the field ``number``. A store may join neighboring deltas of one
         part; such a frame has the number of the last one in it. Waits while there is no frame.
         Returns an empty sequence once the broadcast has ended and ``after`` is its last frame.
+        Cancelling must be safe.
         """
 
 
@@ -55,7 +56,11 @@ class MemoryStore:
         self._changed = asyncio.Event()
 
     async def append(self, frames: Sequence[Frame]) -> None:
-        """Append frames; never waits. Raises `BroadcastTooLargeError`."""
+        """Append ``frames``; never waits, so it cannot be cancelled.
+
+        Raises:
+            BroadcastTooLargeError: the frames before these already exceed the size to keep.
+        """
         if self._history.size > self._max_size:
             msg = (
                 f"the answer takes more than {self._max_size:,} bytes, the most that is kept for"
@@ -65,12 +70,15 @@ class MemoryStore:
         self._add(frames)
 
     async def end(self, frames: Sequence[Frame]) -> None:
-        """Append the last frames; never waits. The limit does not apply to them."""
+        """Append the last ``frames``, which have no limit; never waits, so cannot be cancelled."""
         self._has_ended = True
         self._add(frames)
 
     async def read(self, after: int) -> Sequence[Frame]:
-        """Return frames numbered above ``after``; wait while there is none, until the end."""
+        """Return frames numbered above ``after``; wait while there is none, until the end.
+
+        Cancelling is safe.
+        """
         while self._history.count <= after and not self._has_ended:
             await self._changed.wait()
         if after == self._history.count - len(self._last_frames):

@@ -47,7 +47,9 @@ class Docstrings(Extension):
         for target in walk(pkg):
             if isinstance(target, Class):
                 document_attributes(target)
-                if "__init__" not in target.members:
+                if is_made_by_package(target) and "__init__" in target.members:
+                    target.del_member("__init__")
+                elif "__init__" not in target.members:
                     add_constructor(target)
         pages = find_pages(pkg)
         for target in walk(pkg):
@@ -86,13 +88,19 @@ def document_attributes(owner: Class) -> None:
     """Give the attributes of a class the texts of its ``Attributes:`` section."""
     if owner.docstring is None:
         return
-    for section in owner.docstring.parse("google"):
+    for section in owner.docstring.parse("google", warnings=False):
         if section.kind is DocstringSectionKind.attributes:
             for item in section.value:
                 attribute = owner.all_members.get(item.name)
                 if isinstance(attribute, Attribute) and attribute.docstring is None:
                     text = item.description[:1].upper() + item.description[1:]
                     attribute.docstring = Docstring(text, parent=attribute)
+
+
+def is_made_by_package(owner: Class) -> bool:
+    """Return whether users do not call the constructor of a class."""
+    text = owner.docstring.value if owner.docstring else ""
+    return re.search(r"\b(Created|Made) by `", text) is not None
 
 
 def add_links(owner: Object, pages: dict[str, str], package: Module) -> str:
