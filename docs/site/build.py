@@ -23,6 +23,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 PACKAGE = "aimlchat"
 NOT_PAGES = shutil.ignore_patterns("*.py", "__pycache__", "examples")
+HIDE_BASES = "    options:\n      show_bases: false\n"
 TITLE = "---\ntitle: {0}\n---\n\n"
 
 
@@ -55,13 +56,14 @@ def write_reference(entries: list[Any], folder: Path, package: Any) -> None:
     lines = [TITLE.format("Reference"), "# Reference\n"]
     for group in groups:
         ((title, pages),) = group.items()
-        rows = ["| | |", "|---|---|"]
+        rows = ["| Name | Summary |", "|---|---|"]
         for page in pages:
             if isinstance(page, str):  # the index of a module
                 continue
             ((name, path),) = page.items()
             target = name_of(path)
-            write(folder / path, TITLE.format(name) + f"::: {target}\n")
+            options = "" if has_public_bases(package, target) else HIDE_BASES
+            write(folder / path, TITLE.format(name) + f"::: {target}\n{options}")
             rows.append(f"| [`{name}`][{target}] | {summary_of(package, target)} |")
         lines += [f"\n## {title}\n", *rows]
         if isinstance(pages[0], str):
@@ -74,6 +76,13 @@ def name_of(path: str) -> str:
     """Return the full name that a page documents."""
     parts = path.removesuffix(".md").split("/")[1:]
     return ".".join([PACKAGE, *(part for part in parts if part != "index")])
+
+
+def has_public_bases(package: Any, name: str) -> bool:
+    """Return whether a reader can know the classes that an object inherits."""
+    documented = package[name.removeprefix(f"{PACKAGE}.")]
+    bases = [str(base) for base in documented.bases] if documented.is_class else []
+    return not any(base.startswith("_") or "ResultIterator" in base for base in bases)
 
 
 def summary_of(package: Any, name: str) -> str:

@@ -94,7 +94,16 @@ def document_attributes(owner: Class) -> None:
                 attribute = owner.all_members.get(item.name)
                 if isinstance(attribute, Attribute) and attribute.docstring is None:
                     text = item.description[:1].upper() + item.description[1:]
+                    take_over_argument(attribute)
                     attribute.docstring = Docstring(text, parent=attribute)
+
+
+def take_over_argument(attribute: Attribute) -> None:
+    """Give an attribute that ``__init__`` sets to its argument the type and default of that."""
+    init = attribute.parent.members.get("__init__") if attribute.parent else None
+    if isinstance(init, Function) and attribute.name in init.parameters:
+        argument = init.parameters[attribute.name]
+        attribute.annotation, attribute.value = argument.annotation, argument.default
 
 
 def is_made_by_package(owner: Class) -> bool:
