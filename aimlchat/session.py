@@ -350,10 +350,10 @@ class ChatSession:
         """Return the models that the API offers. The endpoint takes no key, so none is sent.
 
         Args:
-            **filters: which models, and which sections of each; by default all models without
-                prices, modalities and capabilities. ``models(id="openai/gpt-4o",
-                include="pricing")`` is one model with its prices. A value is a text or a list of
-                texts; ``ModelFilters`` describes them all.
+            **filters: which models: ``id``, ``type``, ``tags``, ``modalities``,
+                ``input_modalities``, ``output_modalities`` and ``capabilities``, each a text or a
+                list of alternatives; by default all. ``include`` adds sections: ``pricing``,
+                ``modalities``, ``capabilities`` or ``all``; by default none.
 
         Raises:
             AIMLChatError: as `complete`.

@@ -17,7 +17,7 @@ import aiohttp
 import pytest
 import uvicorn
 from aiohttp import web
-from snippets import PAGES, read_snippets
+from snippets import PAGES, ROOT, read_snippets
 
 from aimlchat.emulator import Cut
 
@@ -31,6 +31,7 @@ OPTIONS = (
     "-o",
     "asyncio_default_fixture_loop_scope=function",
 )
+FIRST_EXAMPLE = re.compile(r"^```python\n(.*?)^```\n\nIt prints:\n\n```\n(.*?)^```", re.M | re.S)
 SKY = "Rayleigh scattering"  # in every answer that the emulator generates about the sky
 
 
@@ -42,13 +43,10 @@ class Script(NamedTuple):
 
 
 SCRIPTS = {
-    "readme_aimlchat": Script(
-        prints=("Navy, teal and azure. Usage(", "Think of light.It scatters.Red."),
-        replies=(
-            {"text": "Navy, teal and azure."},
-            {"text": "It scatters.", "reasoning": "Think of light."},
-            {"text": "Red."},
-        ),
+    "readme_aimlchat": Script(prints=("The sky is blue", "Cost(")),
+    "readme_reasoning_answer_and_errors": Script(
+        prints=("Think of light.It scatters.",),
+        replies=({"text": "It scatters.", "reasoning": "Think of light."},),
     ),
     "batches_from_python": Script(prints=("2 of 2 for ", "True {}")),
     "batches_from_python_2": Script(
@@ -61,7 +59,7 @@ SCRIPTS = {
         prints=("Take one", "[the connection was lost]"),
         replies=({"chunks": ["Take one", " pill,", " not", " ten."], "fault": Cut(1000, "close")},),
     ),
-    "index_ten_lines": Script(prints=(SKY, "Usage(", "Cost(")),
+    "index_first_example": Script(prints=("The sky is blue", "Cost(")),
     "relay_several_pages_and_reconnecting_2": Script(
         prints=("reasoning-start reasoning-delta", "data: [DONE]")
     ),
@@ -165,6 +163,17 @@ def test_a_script_runs_as_printed(name, saved, aimlchat_emulator, capsys):
 
     printed = re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out)
     assert [text for text in SCRIPTS[name].prints if text not in printed] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
+def test_the_first_example_prints_what_the_page_shows(page, tmp_path, capsys):
+    first, shown = FIRST_EXAMPLE.findall((ROOT / page).read_text(encoding="utf-8"))[0]
+    path = tmp_path / "example.py"
+    path.write_text(first, encoding="utf-8")
+
+    runpy.run_path(str(path), run_name="__main__")
+
+    assert capsys.readouterr().out == shown
 
 
 @pytest.mark.parametrize("name", names_of("test"))

@@ -56,4 +56,4 @@ sys.meta_path.insert(0, Blocker())
     status, out, err = await (await start_process("ask", "Why?", before=blocker)).wait()
     assert (status, out) == (2, "")
     assert err.count("\n") == 1
-    assert 'pip install "aimlchat[cli]"' in err
+    assert 'pip install ".[cli]"' in err
