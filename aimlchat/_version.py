@@ -1,3 +1,4 @@
 """The version of the package; the build reads it from here."""
 
 __version__ = "0.1.0"
+"""The version of the package, such as ``1.2.3``."""

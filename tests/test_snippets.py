@@ -31,7 +31,9 @@ OPTIONS = (
     "-o",
     "asyncio_default_fixture_loop_scope=function",
 )
-FIRST_EXAMPLE = re.compile(r"^```python\n(.*?)^```\n\nIt prints:\n\n```\n(.*?)^```", re.M | re.S)
+FIRST_EXAMPLE = re.compile(
+    r"^```python\n(.*?)^```\n\nIt prints:\n\n```\n(.*?)^```", re.MULTILINE | re.DOTALL
+)
 SKY = "Rayleigh scattering"  # in every answer that the emulator generates about the sky
 
 

@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = "aimlchat"
 NOT_PAGES = shutil.ignore_patterns("*.py", "__pycache__", "examples")
 HIDE_BASES = "    options:\n      show_bases: false\n"
+MODULE_OPTIONS = "    options:\n      members: false\n      show_root_full_path: true\n"
 TITLE = "---\ntitle: {0}\n---\n\n"
 
 
@@ -31,7 +32,7 @@ def build(folder: Path) -> None:
     """Build the site in a folder, from nothing."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "docs", folder / "docs", ignore=NOT_PAGES)
-    # The documentation of the extension is read from the checkout, the pages from the copy.
+    # @ROOT@ is where the extension in docstrings.py is found; everything else is in the folder.
     config = (ROOT / ".mkdocs.yml").read_text(encoding="utf-8")
     (folder / "mkdocs.yml").write_text(config.replace("@ROOT@", str(ROOT)), encoding="utf-8")
     parts = yaml.safe_load(config)["nav"]
@@ -39,7 +40,7 @@ def build(folder: Path) -> None:
     write_reference(reference, folder / "docs", griffe.load(PACKAGE, search_paths=[ROOT]))
     command = [sys.executable, "-m", "zensical", "build", "--strict", "-f", "mkdocs.yml"]
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    subprocess.run(  # noqa: S603 - the builder
+    subprocess.run(  # noqa: S603 - its own command
         command, cwd=folder, env=os.environ | {"PYTHONPATH": path}, check=True
     )
 
@@ -62,12 +63,14 @@ def write_reference(entries: list[Any], folder: Path, package: Any) -> None:
                 continue
             ((name, path),) = page.items()
             target = name_of(path)
+            if package[target.removeprefix(f"{PACKAGE}.")].is_module:
+                target += f".{name}"  # a function has the name of its module, as in batch.run
             options = "" if has_public_bases(package, target) else HIDE_BASES
             write(folder / path, TITLE.format(name) + f"::: {target}\n{options}")
             rows.append(f"| [`{name}`][{target}] | {summary_of(package, target)} |")
         lines += [f"\n## {title}\n", *rows]
         if isinstance(pages[0], str):
-            module = f"::: {name_of(pages[0])}\n    options:\n      members: false\n\n"
+            module = f"::: {name_of(pages[0])}\n{MODULE_OPTIONS}\n"
             write(folder / pages[0], TITLE.format(title) + module + "\n".join(rows) + "\n")
     write(folder / overview, "\n".join(lines) + "\n")
 

@@ -69,8 +69,14 @@ def find_pages(package: Module) -> dict[str, str]:
     config = (Path(__file__).parents[2] / ".mkdocs.yml").read_text(encoding="utf-8")
     folders = re.findall(r"reference/(\w+)/index\.md", config)
     modules: list[Any] = [package, *(package[folder] for folder in folders)]
-    names = [(module, str(name)) for module in reversed(modules) for name in module.exports]
-    return {name: f"{module.path}.{name}" for module, name in names}
+    pages = {}
+    for module in reversed(modules):
+        for name in map(str, module.exports):
+            # A function may have the name of its module, as in batch.run.
+            found = module.members.get(name)
+            parent = found if found is not None and found.is_module else module
+            pages[name] = f"{parent.path}.{name}"
+    return pages
 
 
 def walk(parent: Module | Class) -> list[Object]:
