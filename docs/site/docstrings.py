@@ -198,7 +198,7 @@ def build_parameter(field: Attribute) -> Parameter | None:
     is_class_variable = "instance-attribute" not in field.labels
     if field.annotation is None or "property" in field.labels or is_class_variable:
         return None
-    name, default = field.name, field.value
+    name, annotation, default = field.name, field.annotation, field.value
     kind = ParameterKind.positional_or_keyword
     if isinstance(default, ExprCall) and default.canonical_path == "attrs.field":
         options = {
@@ -210,6 +210,8 @@ def build_parameter(field: Attribute) -> Parameter | None:
             return None
         if str(options.get("kw_only")) == "True":
             kind = ParameterKind.keyword_only
+        if "converter" in options:
+            annotation = find_converted_type(field, options["converter"]) or annotation
         if "alias" in options:
             name = str(options["alias"]).strip("'\"")
         default = options.get("default")
@@ -218,4 +220,11 @@ def build_parameter(field: Attribute) -> Parameter | None:
         field.value = default  # shown beside the type of the attribute, too
     if name.startswith("_"):
         return None
-    return Parameter(name, annotation=field.annotation, kind=kind, default=default)
+    return Parameter(name, annotation=annotation, kind=kind, default=default)
+
+
+def find_converted_type(field: Attribute, converter: Any) -> Any:
+    """Return the type that the converter of a field takes, None if it is not known."""
+    _, _, path = str(converter.canonical_path).partition(f"{field.package.path}.")
+    function: Any = field.package[path] if path else None
+    return function.parameters[0].annotation if isinstance(function, Function) else None
