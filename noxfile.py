@@ -123,7 +123,8 @@ def types(session: nox.Session) -> None:
     snippets = Path(session.create_tmp(), "snippets").resolve()
     shutil.rmtree(snippets, ignore_errors=True)
     session.run("python", "tests/support/snippets.py", str(snippets))
-    public = ["tests/typing_public.py", *map(str, sorted(snippets.glob("*.py")))]
+    examples = [*Path("docs/examples").rglob("*.py"), *snippets.glob("*.py")]
+    public = ["tests/typing_public.py", *map(str, sorted(examples))]
     session.run("mypy", *public)
     session.run("pyright", *public)
 

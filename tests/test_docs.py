@@ -6,7 +6,7 @@ import shlex
 import tomllib
 
 import pytest
-from snippets import PAGES, ROOT, read_snippets
+from snippets import PAGES, ROOT, page_id, read_snippets
 
 from aimlchat.cli.program import program
 
@@ -115,7 +115,7 @@ def test_a_command_that_is_shown_exists(command):
         assert name in OTHER_PROGRAMS
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_a_linked_page_exists(page):
     # The pages of the reference are generated: `nox -s docs` checks the links to them.
     links = re.findall(

@@ -17,12 +17,13 @@ import aiohttp
 import pytest
 import uvicorn
 from aiohttp import web
-from snippets import PAGES, ROOT, read_snippets
+from snippets import DOCS, PAGES, ROOT, page_id, read_excerpts, read_snippets
 
 from aimlchat.emulator import Cut
 
 SNIPPETS = read_snippets("python")
-LANGUAGES = {"", "js", "json", "python", "sh"}  # "" is a diagram
+# "" is a diagram, "py" the code of another package, and "text" what a program prints
+LANGUAGES = {"", "js", "json", "jsx", "py", "python", "sh", "text"}
 OPTIONS = (
     "-p",
     "no:cacheprovider",
@@ -145,15 +146,25 @@ def test_every_example_has_a_test():
     assert sorted(SERVERS) == sorted(names_of("server"))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_every_code_block_is_found(page):
     fences = re.findall(r"^ *(```.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     opening, closing = fences[::2], fences[1::2]
 
-    assert {fence.removeprefix("```") for fence in opening} <= LANGUAGES
+    assert {fence.removeprefix("```").partition(" title=")[0] for fence in opening} <= LANGUAGES
     assert set(closing) <= {"```"}
-    found = [name for name in SNIPPETS if name.startswith(f"{page.stem.lower()}_")]
+    found = [name for name in SNIPPETS if name.startswith(f"{page_id(page)}_")]
     assert len(found) == opening.count("```python")
+
+
+@pytest.mark.parametrize("name", read_excerpts())
+def test_a_part_of_a_file_is_in_the_file_that_its_title_names(name):
+    excerpt = read_excerpts()[name]
+    path = DOCS / excerpt.title
+
+    assert excerpt.code in (path.read_text(encoding="utf-8"), f'--8<-- "{excerpt.title}"\n') or (
+        f"\n{excerpt.code}" in path.read_text(encoding="utf-8")
+    )
 
 
 @pytest.mark.parametrize("name", names_of("script"))
