@@ -8,6 +8,7 @@ file, or includes all of it (``--8<--``). Any other Python block is a complete p
 writes each Python block that is a program to a file of its own, for type checkers.
 """
 
+import itertools
 import re
 import sys
 from pathlib import Path
@@ -80,6 +81,16 @@ def read_snippets(language: str) -> dict[str, Snippet]:
 def read_excerpts() -> dict[str, Snippet]:
     """Return the code blocks that are parts of files, by name."""
     return {name: block for name, block in read_blocks().items() if block.title is not None}
+
+
+def read_outputs(language: str) -> dict[str, str]:
+    """Return what code blocks of this language print, by their names: the ``text`` block behind."""
+    blocks = list(read_blocks().values())
+    return {
+        block.name: output.code
+        for block, output in itertools.pairwise(blocks)
+        if output.language == "text" and block.language == language
+    }
 
 
 def write_snippets(folder: Path) -> None:
