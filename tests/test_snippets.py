@@ -23,7 +23,7 @@ from aimlchat.emulator import Cut
 
 SNIPPETS = read_snippets("python")
 # "" is a diagram, "py" the code of another package, and "text" what a program prints
-LANGUAGES = {"", "js", "json", "jsx", "py", "python", "sh", "text"}
+LANGUAGES = {"", *"js json jsx promql py python sh text traceql".split()}
 OPTIONS = (
     "-p",
     "no:cacheprovider",
@@ -43,6 +43,7 @@ class Script(NamedTuple):
 
     prints: tuple[str, ...]
     replies: tuple[dict[str, Any], ...] = ()
+    changes_process: bool = False  # so it runs in one of its own
 
 
 SCRIPTS = {
@@ -63,6 +64,10 @@ SCRIPTS = {
         replies=({"chunks": ["Take one", " pill,", " not", " ten."], "fault": Cut(1000, "close")},),
     ),
     "index_first_example": Script(prints=("The sky is blue", "Cost(")),
+    "how_to_tracing_trace_calls_with_opentelemetry": Script(
+        prints=('"name": "chat anthropic/claude-3.7-sonnet"',), changes_process=True
+    ),
+    "index_ten_lines": Script(prints=(SKY, "Usage(", "Cost(")),
     "relay_several_pages_and_reconnecting_2": Script(
         prints=("reasoning-start reasoning-delta", "data: [DONE]")
     ),
@@ -176,9 +181,14 @@ def test_a_script_runs_as_printed(name, saved, aimlchat_emulator, capsys):
     for reply in SCRIPTS[name].replies:
         aimlchat_emulator.reply(**reply)
 
-    runpy.run_path(saved(name), run_name="__main__")
+    if SCRIPTS[name].changes_process:
+        command = [sys.executable, saved(name)]
+        out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    else:
+        runpy.run_path(saved(name), run_name="__main__")
+        out = capsys.readouterr().out
 
-    printed = re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out)
+    printed = re.sub(r"\x1b\[\d*m", "", out)
     assert [text for text in SCRIPTS[name].prints if text not in printed] == []
     assert read_outputs("python").get(name, printed) == printed
 
