@@ -11,7 +11,7 @@ from snippets import PAGES, ROOT, page_id, read_snippets
 from aimlchat.cli.program import program
 
 OTHER_PROGRAMS = set(". cd curl duckdb export git npm npx unset uvicorn zcat".split())
-OTHER_PACKAGES = set("fastapi nox opentelemetry-sdk pytest pytest-asyncio uvicorn".split())
+OTHER_PACKAGES = set(". fastapi nox opentelemetry-sdk pytest pytest-asyncio uvicorn websockets".split())
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 FROM_GIT = r" @ git\+https://HOST/OWNER/aimlchat\.git"  # there is no public address yet
 _INLINE_COMMAND = re.compile(r"(?<!`)`((?:aimlchat|nox|pip|python) [^`\n]+)`(?!`)")
@@ -85,7 +85,7 @@ def check_pip(words: list[str]) -> None:
         if extra:
             assert extra[1] in PROJECT["project"]["optional-dependencies"]
         else:
-            assert package in OTHER_PACKAGES  # aimlchat itself is installed from the checkout
+            assert package in OTHER_PACKAGES  # "." is aimlchat, from the checkout
 
 
 def check_python(words: list[str]) -> None:

@@ -64,6 +64,32 @@ SCRIPTS = {
         replies=({"chunks": ["Take one", " pill,", " not", " ten."], "fault": Cut(1000, "close")},),
     ),
     "index_first_example": Script(prints=("The sky is blue", "Cost(")),
+    "how_to_conversations_hold_a_conversation_of_several_turns": Script(
+        prints=("Light scatters.\nRed.\n",),
+        replies=({"text": "Light scatters.", "reasoning": "Think."}, {"text": "Red."}),
+    ),
+    "how_to_conversations_keep_it_in_a_database": Script(
+        prints=("Light scatters.\nRed.\n",),
+        replies=({"text": "Light scatters.", "reasoning": "Think."}, {"text": "Red."}),
+    ),
+    "how_to_costs_know_the_cost_and_set_budgets": Script(
+        prints=("Usage(", "Cost(usd=0.0", "{'anthropic/claude-3.7-sonnet': 0.0", "account: 9")
+    ),
+    "how_to_from_anthropic_side_by_side": Script(prints=(SKY, "Usage(")),
+    "how_to_from_litellm_side_by_side": Script(prints=(SKY, "Cost(")),
+    "how_to_from_openai_side_by_side": Script(prints=(SKY, "Usage(")),
+    "how_to_many_requests_requests_of_a_program": Script(
+        prints=("I love it. -> good\nIt broke on the first day. -> bad\nIt is a chair. -> neutral",),
+        replies=(
+            {"text": "good", "when": lambda record: "love" in record.prompt},
+            {"text": "bad", "when": lambda record: "broke" in record.prompt},
+            {"text": "neutral"},
+        ),
+    ),
+    "how_to_proxies_and_tls_a_proxy": Script(prints=("ConnectionFailedError ",)),
+    "how_to_proxies_and_tls_a_session_of_aiohttp_of_your_own": Script(prints=(SKY,)),
+    "how_to_proxies_and_tls_certificates": Script(prints=(SKY,)),
+    "how_to_timeouts_set_them": Script(prints=("Because.",), replies=({"text": "Because."},)),
     "how_to_tracing_trace_calls_with_opentelemetry": Script(
         prints=('"name": "chat anthropic/claude-3.7-sonnet"',), changes_process=True
     ),
@@ -74,7 +100,6 @@ SCRIPTS = {
     "reliability_several_models": Script(
         prints=("claude-3-7-sonnet-20250219 ", "1 anthropic/claude-3.7-sonnet None")
     ),
-    "reliability_seven_timeouts": Script(prints=("Because.",), replies=({"text": "Because."},)),
     "reliability_watching_a_service": Script(prints=("complete ", "Cost(")),
     "reliability_what_is_retried": Script(prints=(SKY, "Attempt(number=1, cause=None")),
     "requests_requests": Script(
@@ -265,6 +290,11 @@ async def test_a_server_answers_as_printed(name, saved, aimlchat_emulator):
     assert "".join(texts) or body == "Light scatters."
     assert not frames or frames[-1]["type"] == "finish"
     assert aimlchat_emulator.requests[0].body["messages"][-1]["content"] == "Why?"
+
+
+@pytest.mark.parametrize("name", read_snippets("py"))
+def test_the_code_of_another_package_compiles(name):
+    assert compile(read_snippets("py")[name].code, name, "exec")
 
 
 @pytest.mark.parametrize("name", read_snippets("json"))
