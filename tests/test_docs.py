@@ -5,13 +5,17 @@ import re
 import shlex
 import tomllib
 
+import attrs
 import pytest
 from snippets import PAGES, ROOT, page_id, read_snippets
 
+from aimlchat import Timeouts
 from aimlchat.cli.program import program
 
 OTHER_PROGRAMS = set(". cd curl duckdb export git npm npx unset uvicorn zcat".split())
-OTHER_PACKAGES = set(". fastapi nox opentelemetry-sdk pytest pytest-asyncio uvicorn websockets".split())
+OTHER_PACKAGES = set(
+    ". fastapi nox opentelemetry-sdk pytest pytest-asyncio uvicorn websockets".split()
+)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 FROM_GIT = r" @ git\+https://HOST/OWNER/aimlchat\.git"  # there is no public address yet
 _INLINE_COMMAND = re.compile(r"(?<!`)`((?:aimlchat|nox|pip|python) [^`\n]+)`(?!`)")
@@ -124,6 +128,17 @@ def test_a_linked_page_exists(page):
     )
 
     assert [link for link in links if not page.parent.joinpath(link).exists()] == []
+
+
+def test_the_page_about_timeouts_and_its_pictures_show_every_timeout():
+    folder = ROOT / "docs" / "how-to"
+    page = (folder / "timeouts.md").read_text(encoding="utf-8")
+    pictures = "".join(path.read_text(encoding="utf-8") for path in folder.glob("clocks-*.svg"))
+
+    shown = dict(re.findall(r"^\| `(\w+)` \| (none|\d+ s) \|", page, re.MULTILINE))
+    defaults = attrs.asdict(Timeouts())
+    assert shown == {k: "none" if v is None else f"{v} s" for k, v in defaults.items()}
+    assert [name for name in defaults if f">{name}</text>" not in pictures] == []
 
 
 def test_the_tree_in_the_design_page_lists_every_module():

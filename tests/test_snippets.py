@@ -79,14 +79,16 @@ SCRIPTS = {
     "how_to_from_litellm_side_by_side": Script(prints=(SKY, "Cost(")),
     "how_to_from_openai_side_by_side": Script(prints=(SKY, "Usage(")),
     "how_to_many_requests_requests_of_a_program": Script(
-        prints=("I love it. -> good\nIt broke on the first day. -> bad\nIt is a chair. -> neutral",),
+        prints=(
+            "I love it. -> good\nIt broke on the first day. -> bad\nIt is a chair. -> neutral",
+        ),
         replies=(
             {"text": "good", "when": lambda record: "love" in record.prompt},
             {"text": "bad", "when": lambda record: "broke" in record.prompt},
             {"text": "neutral"},
         ),
     ),
-    "how_to_proxies_and_tls_a_proxy": Script(prints=("ConnectionFailedError ",)),
+    "how_to_proxies_and_tls_a_proxy": Script(prints=(SKY,)),
     "how_to_proxies_and_tls_a_session_of_aiohttp_of_your_own": Script(prints=(SKY,)),
     "how_to_proxies_and_tls_certificates": Script(prints=(SKY,)),
     "how_to_timeouts_set_them": Script(prints=("Because.",), replies=({"text": "Because."},)),
@@ -157,6 +159,8 @@ def names_of(kind: str) -> list[str]:
 def _environment_of_a_reader(aimlchat_emulator, monkeypatch, tmp_path):
     monkeypatch.setenv("AIMLAPI_API_KEY", "any-key")
     monkeypatch.setenv("AIMLAPI_BASE_URL", aimlchat_emulator.base_url)
+    # A server that takes the form of requests to proxies, for an address in http:, is a proxy.
+    monkeypatch.setenv("CORPORATE_PROXY", aimlchat_emulator.base_url)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "cat.jpg").write_bytes(b"\xff\xd8\xff" + b"\0" * 16)
     requests = read_snippets("json")["batches_the_input"].code
@@ -231,8 +235,11 @@ def test_the_first_example_prints_what_the_page_shows(page, tmp_path, capsys):
 
 @pytest.mark.parametrize("name", names_of("test"))
 def test_a_test_passes_as_printed(name, saved, tmp_path):
+def test_the_tests_pass_as_printed(saved, tmp_path):
+    names = names_of("test")
+
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *OPTIONS, saved(name)],
+        [sys.executable, "-m", "pytest", *OPTIONS, *map(saved, names)],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -240,7 +247,8 @@ def test_a_test_passes_as_printed(name, saved, tmp_path):
     )
 
     assert done.returncode == 0, done.stdout
-    assert f" {SNIPPETS[name].code.count('def test_')} passed" in done.stdout
+    count = sum(SNIPPETS[name].code.count("def test_") for name in names)
+    assert f" {count} passed" in done.stdout
 
 
 @asynccontextmanager
