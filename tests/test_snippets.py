@@ -17,7 +17,7 @@ import aiohttp
 import pytest
 import uvicorn
 from aiohttp import web
-from snippets import DOCS, PAGES, ROOT, page_id, read_excerpts, read_outputs, read_snippets
+from snippets import DOCS, PAGES, page_id, read_excerpts, read_outputs, read_snippets
 
 from aimlchat.emulator import Cut
 
@@ -31,9 +31,6 @@ OPTIONS = (
     "error",
     "-o",
     "asyncio_default_fixture_loop_scope=function",
-)
-FIRST_EXAMPLE = re.compile(
-    r"^```python\n(.*?)^```\n\nIt prints:\n\n```\n(.*?)^```", re.MULTILINE | re.DOTALL
 )
 SKY = "Rayleigh scattering"  # in every answer that the emulator generates about the sky
 
@@ -63,7 +60,6 @@ SCRIPTS = {
         prints=("Take one", "[the connection was lost]"),
         replies=({"chunks": ["Take one", " pill,", " not", " ten."], "fault": Cut(1000, "close")},),
     ),
-    "index_first_example": Script(prints=("The sky is blue", "Cost(")),
     "how_to_conversations_hold_a_conversation_of_several_turns": Script(
         prints=("Light scatters.\nRed.\n",),
         replies=({"text": "Light scatters.", "reasoning": "Think."}, {"text": "Red."}),
@@ -95,7 +91,7 @@ SCRIPTS = {
     "how_to_tracing_trace_calls_with_opentelemetry": Script(
         prints=('"name": "chat anthropic/claude-3.7-sonnet"',), changes_process=True
     ),
-    "index_ten_lines": Script(prints=(SKY, "Usage(", "Cost(")),
+    "index_first_example": Script(prints=("The sky is blue", "Cost(")),
     "relay_several_pages_and_reconnecting_2": Script(
         prints=("reasoning-start reasoning-delta", "data: [DONE]")
     ),
@@ -222,19 +218,6 @@ def test_a_script_runs_as_printed(name, saved, aimlchat_emulator, capsys):
     assert read_outputs("python").get(name, printed) == printed
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
-def test_the_first_example_prints_what_the_page_shows(page, tmp_path, capsys):
-    first, shown = FIRST_EXAMPLE.findall((ROOT / page).read_text(encoding="utf-8"))[0]
-    path = tmp_path / "example.py"
-    path.write_text(first, encoding="utf-8")
-
-    runpy.run_path(str(path), run_name="__main__")
-
-    assert capsys.readouterr().out == shown
-
-
-@pytest.mark.parametrize("name", names_of("test"))
-def test_a_test_passes_as_printed(name, saved, tmp_path):
 def test_the_tests_pass_as_printed(saved, tmp_path):
     names = names_of("test")
 
