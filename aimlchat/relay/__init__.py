@@ -10,6 +10,7 @@ from .broadcast import Broadcast
 from .errors import BroadcastTooLargeError, PageTooSlowError
 from .sse_response import SSE_HEADERS, SSEEvents, sse_events, sse_response
 from .store import MemoryStore, Store
+from .ui_messages import request_from_ui, ui_message
 from .websocket import relay
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "SSEEvents",
     "Store",
     "relay",
+    "request_from_ui",
     "sse_events",
     "sse_response",
+    "ui_message",
 ]

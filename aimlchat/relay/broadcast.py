@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING
 
 from aimlchat._client.hooks import call_hook
@@ -47,6 +48,7 @@ class Broadcast:
         store: where the frames are kept; by default the memory of this process.
         on_over: called once when the broadcast is over, for example to drop it from a registry.
             What it raises is logged.
+        message_id: as for `aimlchat.relay.relay`.
     """
 
     def __init__(
@@ -56,9 +58,10 @@ class Broadcast:
         grace: float = 60.0,
         store: Store | None = None,
         on_over: Callable[[], object] | None = None,
+        message_id: str | None = None,
     ) -> None:
         self._store = store or MemoryStore()
-        self._pump = Pump(stream, self._store)
+        self._pump = Pump(stream, self._store, message_id)
         self._grace = grace
         self._on_over = on_over
         self._follower_count = 0
@@ -170,8 +173,9 @@ class Broadcast:
             RuntimeError: the broadcast is over.
         """
         if after is None:
+            # Anything but a number is treated as a new page, and so is one beyond any frame's.
             last_id = request.headers.get("Last-Event-ID", "")
-            after = int(last_id) if last_id.isascii() and last_id.isdecimal() else 0
+            after = int(last_id) if re.fullmatch("[0-9]{1,15}", last_id) else 0
         follower = self._build_follower(after)
         follower.start()
         try:

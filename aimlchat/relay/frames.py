@@ -7,6 +7,7 @@ and ``uiMessageChunkSchema`` of the npm package ``ai``.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -20,7 +21,7 @@ from aimlchat.errors import ProtocolError
 from .errors import describe_error
 
 if TYPE_CHECKING:
-    from aimlchat.completions import Completion, Delta
+    from aimlchat.completions import Completion, Delta, Usage
     from aimlchat.content import ToolCall
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "MAX_JOINED_LENGTH",
     "Frame",
     "Framer",
+    "build_metadata",
     "encode_frame",
     "error_frames",
 ]
@@ -110,9 +112,11 @@ class Framer:
 
     Call `start`, then `feed` for each delta, then one of `finish`, `stop` and `fail`. Of several
     choices (``n``) only the first becomes frames, since a page shows one answer.
+    ``message_id`` is the id of the page's message, if it is to have a certain one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, message_id: str | None = None) -> None:
+        self._message_id = message_id
         self._kind = ""  # of the open part; empty while no part is open
         self._part_id = ""
         self._part_count = 0
@@ -120,7 +124,12 @@ class Framer:
 
     def start(self) -> list[Frame]:
         """Return the frames that open the stream, before any delta."""
-        return [{"type": "start"}]
+        start: Frame = {"type": "start"}
+        if self._message_id is not None:
+            start["messageId"] = self._message_id
+        # `useChat` looks for unanswered calls behind the last `start-step`. Without the steps it
+        # takes the calls of an earlier answer for new ones, and posts again for ever.
+        return [start, {"type": "start-step"}]
 
     def feed(self, delta: Delta) -> list[Frame]:
         """Return the frames of a delta."""
@@ -140,12 +149,13 @@ class Framer:
         frames = self._end_part()
         for index, call in enumerate(completion.tool_calls):
             frames += self._complete_tool_call(index, call)
-        reason = completion.finish_reason or ""
+        frames += _build_sources(completion)
+        frames.append({"type": "finish-step"})
         frames.append(
             {
                 "type": "finish",
-                "finishReason": _FINISH_REASONS.get(reason, "other"),
-                "messageMetadata": _build_metadata(completion),
+                "finishReason": _name_finish_reason(completion),
+                "messageMetadata": build_metadata(completion),
             }
         )
         return frames
@@ -236,15 +246,13 @@ def _build_arguments_frame(call_id: str, text: str) -> Frame:
     return {"type": "tool-input-delta", "toolCallId": call_id, "inputTextDelta": text}
 
 
-def _build_metadata(completion: Completion) -> dict[str, Any]:
+def build_metadata(completion: Completion) -> dict[str, Any]:
+    """Return what a page is told about an answer besides its content."""
     usage, cost = completion.usage, completion.cost
     return _without_none(
         {
-            "finishReason": completion.finish_reason,
-            "usage": usage
-            and _without_none(
-                {_to_camel_case(name): count for name, count in usage.as_dict().items()}
-            ),
+            "finishReason": completion.finish_reason and _name_finish_reason(completion),
+            "usage": usage and _build_usage(usage),
             "cost": cost and {"usd": cost.usd, "credits": cost.credits},
             "model": completion.model or None,
             "inferenceId": completion.inference_id,
@@ -252,9 +260,42 @@ def _build_metadata(completion: Completion) -> dict[str, Any]:
     )
 
 
-def _to_camel_case(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(word.capitalize() for word in others)
+def _name_finish_reason(completion: Completion) -> str:
+    return _FINISH_REASONS.get(completion.finish_reason or "", "other")
+
+
+def _build_usage(usage: Usage) -> dict[str, Any]:
+    """Return the tokens in the form of ``LanguageModelUsage`` of the AI SDK 6 and 7."""
+    inputs = {
+        "cacheReadTokens": usage.cached_tokens,
+        "cacheWriteTokens": usage.cache_write_tokens,
+    }
+    outputs = {"reasoningTokens": usage.reasoning_tokens}
+    return _without_none(
+        {
+            "inputTokens": usage.prompt_tokens,
+            "inputTokenDetails": _without_none(inputs) or None,
+            "outputTokens": usage.completion_tokens,
+            "outputTokenDetails": _without_none(outputs) or None,
+            "totalTokens": usage.total_tokens,
+        }
+    )
+
+
+def _build_sources(completion: Completion) -> list[Frame]:
+    """Return a frame for each web page that the answer cites, each page once."""
+    titles: dict[str, Any] = {}
+    for choice in completion.choices[:1]:
+        for annotation in choice.annotations:
+            citation = annotation.get("url_citation", annotation)
+            url = citation.get("url") if isinstance(citation, Mapping) else None
+            if isinstance(url, str) and url.startswith(("https://", "http://")):
+                titles.setdefault(url, citation.get("title"))
+    return [
+        {"type": "source-url", "sourceId": f"source-{number}", "url": url}
+        | ({"title": title} if isinstance(title, str) else {})
+        for number, (url, title) in enumerate(titles.items(), 1)
+    ]
 
 
 def _without_none(fields: dict[str, Any]) -> dict[str, Any]:

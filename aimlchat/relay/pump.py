@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol
 
-from aimlchat.errors import AIMLChatError
+from aimlchat.errors import AIMLChatError, APIError
 
 from .errors import BroadcastTooLargeError, PageTooSlowError, attach_partial
 from .frames import Framer
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from .frames import Frame
 
 __all__ = ["FrameSink", "Pump"]
+
+_logger = logging.getLogger("aimlchat")
 
 
 class FrameSink(Protocol):
@@ -38,12 +41,23 @@ class Pump:
     The pump owns the stream: it closes the stream whatever happens. ``task`` is None before
     `start`. The task raises only what the sink raises; `result` returns or raises the outcome of
     the stream.
+
+    With ``logs_failures`` a failure of the stream is logged in one line, which holds nothing of the
+    conversation: for wherever it is not raised to the caller.
     """
 
-    def __init__(self, stream: DeltaStream, sink: FrameSink) -> None:
+    def __init__(
+        self,
+        stream: DeltaStream,
+        sink: FrameSink,
+        message_id: str | None = None,
+        *,
+        logs_failures: bool = True,
+    ) -> None:
+        self._logs_failures = logs_failures
         self.stream = stream
         self._sink = sink
-        self._framer = Framer()
+        self._framer = Framer(message_id)
         self._error: Exception | None = None
         self._stopping: asyncio.Task[None] | None = None
         self.task: asyncio.Task[None] | None = None
@@ -124,10 +138,23 @@ class Pump:
             attach_partial(error, self.stream)
             # Its traceback would refer to this frame, and so keep the pump in a reference cycle.
             self._error = error.with_traceback(None)
-            last_frames = framer.fail(error)
+            last_frames = self._fail(error)
         except AIMLChatError as error:  # the stream keeps it, for `result`
-            last_frames = framer.fail(error)
+            last_frames = self._fail(error)
         except Exception as error:  # noqa: BLE001 - sent to the page, then raised by `result`
             self._error = error
-            last_frames = framer.fail(error)
+            last_frames = self._fail(error)
         await sink.end(last_frames)
+
+    def _fail(self, error: Exception) -> list[Frame]:
+        """Return the last frames of an answer that failed, and log that it did."""
+        if self._logs_failures:
+            # Not its message, which may quote the conversation.
+            status = f" {error.status}" if isinstance(error, APIError) else ""
+            _logger.warning(
+                "an answer to a page failed: %s%s, inference %s",
+                type(error).__name__,
+                status,
+                self.stream.inference_id,
+            )
+        return self._framer.fail(error)

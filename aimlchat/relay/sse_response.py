@@ -103,7 +103,11 @@ class SSEEvents:
 
 
 def sse_events(
-    stream: DeltaStream, *, heartbeat: float | None = 15.0, max_buffer: int = 262_144
+    stream: DeltaStream,
+    *,
+    heartbeat: float | None = 15.0,
+    max_buffer: int = 262_144,
+    message_id: str | None = None,
 ) -> SSEEvents:
     """Turn a stream into the body of a response, as for Starlette's ``StreamingResponse``.
 
@@ -116,9 +120,10 @@ def sse_events(
         heartbeat: seconds without a frame after which a comment is sent; None for never.
         max_buffer: how much may wait for a page that reads slowly, in characters of text plus 64
             for each frame. Beyond that the stream is closed, and the page is sent an error.
+        message_id: as for `aimlchat.relay.relay`.
     """
     buffer = PageBuffer(max_buffer)
-    return SSEEvents(buffer, Pump(stream, buffer), heartbeat)
+    return SSEEvents(buffer, Pump(stream, buffer, message_id), heartbeat)
 
 
 async def sse_response(
@@ -129,6 +134,7 @@ async def sse_response(
     heartbeat: float | None = 15.0,
     max_buffer: int = 262_144,
     patience: float | None = 60.0,
+    message_id: str | None = None,
 ) -> web.StreamResponse:
     """Answer a request of aiohttp.web with a stream; return the response after it has been sent.
 
@@ -146,9 +152,10 @@ async def sse_response(
             for each frame. Beyond that the connection is aborted.
         patience: seconds that the page may take to accept one event before the connection is
             aborted; None for no limit.
+        message_id: as for `aimlchat.relay.relay`.
     """
     buffer = PageBuffer(max_buffer)
-    pump = Pump(stream, buffer)
+    pump = Pump(stream, buffer, message_id)
     try:
         response = await send_response(
             request,

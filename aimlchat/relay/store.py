@@ -35,8 +35,9 @@ class Store(Protocol):
 
         Each has its number in the field ``number``. A store may join neighboring deltas of one
         part; such a frame has the number of the last one in it. Waits while there is no frame.
-        Returns an empty sequence once the broadcast has ended and ``after`` is its last frame.
-        Cancelling must be safe.
+        Returns an empty sequence once the broadcast has ended and ``after`` is its last frame. A
+        number that no frame has yet is that of another answer, and stands for 0. Cancelling must be
+        safe.
         """
 
 
@@ -79,6 +80,8 @@ class MemoryStore:
 
         Cancelling is safe.
         """
+        if after > self._history.count:
+            after = 0
         while self._history.count <= after and not self._has_ended:
             await self._changed.wait()
         if after == self._history.count - len(self._last_frames):

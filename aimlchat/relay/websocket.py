@@ -30,6 +30,7 @@ async def relay(
     heartbeat: float | None = 15.0,
     max_buffer: int = 262_144,
     patience: float | None = 60.0,
+    message_id: str | None = None,
 ) -> Completion:
     """Send a stream into a web socket, frame by frame, until the stream ends.
 
@@ -51,6 +52,9 @@ async def relay(
         max_buffer: how much may wait for a page that reads slowly, in characters of text plus 64
             for each frame. Waiting deltas of one part are joined into one frame.
         patience: seconds that the page may take to accept one frame; None for no limit.
+        message_id: the id that the page's message gets; by default the page chooses one. Where the
+            page has posted an assistant's message last, as after a tool call of its own, give
+            that message's id or none: with another one `useChat` would show the turn twice.
 
     Returns:
         The whole completion. If the page stopped the stream or disconnected: what had been
@@ -64,7 +68,7 @@ async def relay(
     """
     connection = adapt_websocket(websocket)
     buffer = PageBuffer(max_buffer)
-    pump = Pump(stream, buffer)
+    pump = Pump(stream, buffer, message_id, logs_failures=False)
     try:
         with contextlib.suppress(PageGoneError):
             await deliver(

@@ -47,8 +47,9 @@ async def test_a_late_page_gets_the_text_so_far_in_one_frame_then_the_rest(
     await upstream.finish("three")
     await asyncio.gather(early_relay, late_relay)
 
-    assert [frame["type"] for frame in late.frames[:3]] == ["start", "text-start", "text-delta"]
-    assert late.frames[2]["delta"] == "One two "
+    types = [frame["type"] for frame in late.frames[:4]]
+    assert types == ["start", "start-step", "text-start", "text-delta"]
+    assert late.frames[3]["delta"] == "One two "
     assert joined_text(late.frames) == joined_text(early.frames) == "One two three"
     await broadcast.aclose()
 
@@ -64,12 +65,12 @@ async def test_a_joined_frame_has_the_number_of_the_last_frame_in_it(
     await live_relay
     await broadcast.relay(late)
 
-    assert [frame["number"] for frame in live.frames] == [1, 2, 3, 4, 5, 6, 7]
-    assert [frame["number"] for frame in late.frames] == [1, 2, 5, 6, 7]
+    assert [frame["number"] for frame in live.frames] == [*range(1, 10)]
+    assert [frame["number"] for frame in late.frames] == [1, 2, 3, 6, 7, 8, 9]
     await broadcast.aclose()
 
 
-@pytest.mark.parametrize("received", range(8))
+@pytest.mark.parametrize("received", range(10))
 async def test_a_page_that_reconnects_misses_nothing_and_gets_nothing_twice(
     emulator, session, make_page, received
 ):
@@ -195,7 +196,7 @@ async def test_the_event_source_of_a_browser_reconnects_by_itself(
     ):
         async with client.get(f"http://{host}/") as response:
             await response.content.readuntil(b'"delta":"One ')
-        last_id = {"Last-Event-ID": "3"}
+        last_id = {"Last-Event-ID": "4"}
         async with client.get(f"http://{host}/", headers=last_id) as response:
             events = (await response.text()).split("\n\n")
         not_a_number = {"Last-Event-ID": "x"}
@@ -222,7 +223,7 @@ async def test_starlette_sends_a_broadcast_as_events(starlette_server, emulator,
     async with starlette_server(handle) as host, aiohttp.ClientSession() as client:
         async with client.get(f"http://{host}/") as response:
             whole = await response.text()
-        async with client.get(f"http://{host}/?after=3") as response:
+        async with client.get(f"http://{host}/?after=4") as response:
             rest = await response.text()
 
     assert '"delta":"One ' in whole

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 
+import aiohttp
 import attrs
 import pytest
 
-from aimlchat.relay import Broadcast
+from aimlchat.relay import Broadcast, sse_response
 
 
 @attrs.define(eq=False)
@@ -164,3 +165,63 @@ async def test_two_pages_that_stop_an_answer_at_once_are_sent_one_abort(
     await broadcast.relay(late_page)
     for frames in (page.frames, late_page.frames):
         assert [frame["type"] for frame in frames].count("abort") == 1
+
+
+async def test_stopping_several_times_at_once_sends_one_abort(
+    upstream, upstream_session, make_page
+):
+    broadcast, page = Broadcast(upstream_session.stream("Go")), make_page()
+    relaying = asyncio.create_task(broadcast.relay(page))
+    await upstream.send("One")
+    await page.has_received("One")
+    await asyncio.gather(*(broadcast.stop() for _ in range(3)))
+    await relaying
+    await broadcast.stop()
+
+    assert [frame["type"] for frame in page.frames].count("abort") == 1
+    await broadcast.aclose()
+
+
+@pytest.mark.parametrize("after", [10_000, 10**30])
+async def test_a_page_with_a_number_of_another_answer_gets_all_of_this_one(
+    emulator, session, make_page, after
+):
+    emulator.reply("Blue.")
+    broadcast, first, second = Broadcast(session.stream("Go")), make_page(), make_page()
+    await broadcast.relay(first, after=after)  # while the answer is written
+    await broadcast.relay(second, after=after)  # and after its end
+
+    assert first.frames[-1]["type"] == "finish"
+    assert second.frames[0]["type"] == "start"
+    assert "Blue." in str(second.frames)
+    await broadcast.aclose()
+
+
+async def test_a_last_event_id_of_any_length_is_no_error(aiohttp_server, emulator, session):
+    emulator.reply("Blue.")
+    broadcast = Broadcast(session.stream("Go"))
+    async with (
+        aiohttp_server({"/": broadcast.sse_response}) as host,
+        aiohttp.ClientSession() as client,
+        client.get(f"http://{host}/", headers={"Last-Event-ID": "9" * 5000}) as response,
+    ):
+        assert response.status == 200
+        assert '"type":"finish"' in await response.text()
+    await broadcast.aclose()
+
+
+async def test_a_failure_behind_events_is_logged_without_its_message(
+    aiohttp_server, emulator, session, caplog
+):
+    async def handle(request):
+        return await sse_response(request, session.stream("Go"))
+
+    emulator.fail(status=400, message="You wrote: my diary")
+    async with (
+        aiohttp_server({"/": handle}) as host,
+        aiohttp.ClientSession() as client,
+        client.get(f"http://{host}/") as response,
+    ):
+        await response.text()
+    [line] = [record.getMessage() for record in caplog.records if record.name == "aimlchat"]
+    assert line.startswith("an answer to a page failed: BadRequestError 400, inference ")

@@ -114,6 +114,7 @@ def test_tool_calls_stream_in_parallel_and_become_available_at_the_end():
         ("tool-input-delta", "a"),
         ("tool-input-available", "a"),
         ("tool-input-available", "b"),
+        ("finish-step", None),
         ("finish", None),
     ]
     assert frames[5] | {"input": {"q": 1}, "toolName": "find"} == frames[5]
@@ -131,7 +132,7 @@ def test_a_tool_call_is_announced_when_its_name_is_known_and_keeps_its_id():
         "tool-input-delta",
     ]
     call = ToolCall("late", "find", '{"q":1}')
-    available, _ = framer.finish(Completion((Choice(tool_calls=(call,)),)))
+    available, *_ = framer.finish(Completion((Choice(tool_calls=(call,)),)))
     assert available["toolCallId"] == "call-0"
 
 
@@ -144,6 +145,7 @@ def test_a_tool_call_without_a_name_is_announced_at_the_end():
         "tool-input-start",
         "tool-input-delta",
         "tool-input-available",
+        "finish-step",
         "finish",
     ]
 
@@ -162,7 +164,8 @@ def test_a_call_that_was_cut_off_is_an_error_and_never_available():
 
     frames = finish_after(delta, tool_calls=(call,), finish_reason="length")
 
-    assert [frame["type"] for frame in frames] == ["tool-input-start", "tool-input-error", "finish"]
+    types = [frame["type"] for frame in frames]
+    assert types == ["tool-input-start", "tool-input-error", "finish-step", "finish"]
     assert frames[1]["errorText"] == "This tool call was cut off."
 
 
@@ -178,7 +181,7 @@ def test_a_call_of_a_stream_that_reached_its_token_limit_is_an_error(arguments):
     frames += framer.finish(parser.completion)
 
     types = [frame["type"] for frame in frames if frame["type"] != "tool-input-delta"]
-    assert types == ["tool-input-start", "tool-input-error", "finish"]
+    assert types == ["tool-input-start", "tool-input-error", "finish-step", "finish"]
 
 
 def test_the_input_of_a_custom_tool_is_available_as_text():
@@ -232,8 +235,8 @@ def test_the_metadata_has_the_known_facts_and_no_nulls():
     )
 
     assert Framer().finish(completion)[-1]["messageMetadata"] == {
-        "finishReason": "eos",
-        "usage": {"promptTokens": 3, "reasoningTokens": 0},
+        "finishReason": "other",
+        "usage": {"inputTokens": 3, "outputTokenDetails": {"reasoningTokens": 0}},
         "cost": {"usd": 0.5, "credits": 1e6},
         "model": "m",
         "inferenceId": "i",
@@ -241,7 +244,7 @@ def test_the_metadata_has_the_known_facts_and_no_nulls():
     assert Framer().finish(Completion())[-1]["messageMetadata"] == {}
 
 
-def test_the_counts_of_usage_keep_their_names_and_order():
+def test_the_counts_of_usage_have_the_names_of_the_ai_sdk():
     usage = Usage(
         prompt_tokens=1,
         completion_tokens=2,
@@ -254,10 +257,13 @@ def test_the_counts_of_usage_keep_their_names_and_order():
 
     finish = Framer().finish(Completion(usage=usage))[-1]
 
-    assert encode_frame(finish["messageMetadata"]["usage"]) == (
-        b'{"promptTokens":1,"completionTokens":2,"totalTokens":3,"reasoningTokens":4,'
-        b'"cachedTokens":5,"cacheWriteTokens":6}'
-    )
+    assert finish["messageMetadata"]["usage"] == {
+        "inputTokens": 1,
+        "inputTokenDetails": {"cacheReadTokens": 5, "cacheWriteTokens": 6},
+        "outputTokens": 2,
+        "outputTokenDetails": {"reasoningTokens": 4},
+        "totalTokens": 3,
+    }
 
 
 def test_every_kind_of_end_closes_the_open_part():
@@ -311,3 +317,32 @@ def test_arguments_that_wait_for_a_name_take_little_more_than_their_text():
     assert size < 3 * 100_000
     arguments = "".join(frame["inputTextDelta"] for frame in frames)
     assert arguments == "".join(f"{number:05d}" for number in range(20_000)) + "end"
+
+
+def test_a_step_encloses_the_content_of_an_answer():
+    framer = Framer()
+    frames = framer.start() + framer.feed(AnswerDelta("a")) + framer.finish(Completion())
+    assert [frame["type"] for frame in frames] == [
+        *("start", "start-step", "text-start", "text-delta", "text-end", "finish-step", "finish")
+    ]
+
+
+def test_the_message_has_an_id_only_if_one_is_given():
+    assert Framer().start()[0] == {"type": "start"}
+    assert Framer("m1").start()[0] == {"type": "start", "messageId": "m1"}
+
+
+def test_each_cited_page_becomes_a_source_once():
+    annotations = (
+        {"type": "url_citation", "url_citation": {"url": "https://a.example/", "title": "A"}},
+        {"type": "url_citation", "url_citation": {"url": "https://a.example/", "title": "Again"}},
+        {"type": "url_citation", "url": "http://b.example/"},
+        {"type": "url_citation", "url_citation": {"url": "javascript:alert(1)", "title": "No"}},
+        {"type": "file_citation", "file_citation": None},
+        {"url_citation": "odd"},
+    )
+    completion = Completion((Choice(annotations=annotations),))
+    assert Framer().finish(completion)[:2] == [
+        {"type": "source-url", "sourceId": "source-1", "url": "https://a.example/", "title": "A"},
+        {"type": "source-url", "sourceId": "source-2", "url": "http://b.example/"},
+    ]

@@ -140,7 +140,7 @@ async def test_relaying_a_stream_that_another_task_uses_fails_and_closes_it(
 
     assert isinstance(error, RuntimeError)
     assert "another task is reading this stream" in str(error)
-    assert frames[1]["data"] == {"code": "internal"}
+    assert frames[2]["data"] == {"code": "internal"}
     assert "task" not in json.dumps(frames)
     with pytest.raises(StreamInterruptedError):
         await other_task

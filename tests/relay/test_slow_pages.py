@@ -39,15 +39,17 @@ async def test_a_slow_page_gets_waiting_deltas_in_one_frame(emulator):
     assert completion.text == "One two three"
     assert [frame["type"] for frame in page.frames] == [
         "start",
+        "start-step",
         "reasoning-start",
         "reasoning-delta",
         "reasoning-end",
         "text-start",
         "text-delta",
         "text-end",
+        "finish-step",
         "finish",
     ]
-    assert page.frames[5]["delta"] == "One two three"
+    assert page.frames[6]["delta"] == "One two three"
 
 
 async def test_too_much_that_waits_for_a_page_ends_the_relay_and_the_call(emulator, session):

@@ -105,7 +105,7 @@ async def test_a_failed_stream_is_sent_as_an_error_and_not_raised(serve, client,
     async with serve(lambda: stream) as host, client.get(f"http://{host}/") as response:
         frames = parse_events(await response.text())
 
-    assert [frame["type"] for frame in frames] == ["start", "data-error", "error"]
+    assert [frame["type"] for frame in frames] == ["start", "start-step", "data-error", "error"]
     with pytest.raises(RateLimitError):
         _ = stream.completion
 

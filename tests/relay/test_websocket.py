@@ -28,12 +28,14 @@ async def test_a_page_gets_reasoning_then_the_answer_then_the_end(server, emulat
 
     assert types_without_repeats(frames) == [
         "start",
+        "start-step",
         "reasoning-start",
         "reasoning-delta",
         "reasoning-end",
         "text-start",
         "text-delta",
         "text-end",
+        "finish-step",
         "finish",
     ]
     assert joined_text(frames, "reasoning") == "Think of light."
@@ -121,6 +123,7 @@ async def test_the_error_of_a_stream_is_sent_as_code_and_sentence_and_then_raise
 
     assert frames == [
         {"type": "start"},
+        {"type": "start-step"},
         {
             "type": "data-error",
             "data": {"code": "rate_limit", "retryAfter": 7.0},

@@ -71,7 +71,8 @@ async def test_a_reloaded_page_gets_the_whole_answer_again(
 
     async with browser.open_page() as page:
         await page.send(type="follow", answer_id=answer_id, after=0)
-        frames = [await page.read_until("start"), await page.read(), await page.read()]
+        await page.read_until("start-step")
+        frames = [await page.read(), await page.read()]
         assert join_text(frames, "reasoning") == "Hm."
         await page.read_until("text-delta")
         await page.send(type="stop")

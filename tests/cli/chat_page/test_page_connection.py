@@ -24,7 +24,7 @@ async def test_an_answer_has_reasoning_usage_and_cost(browser, emulator):
     assert join_text(frames) == "Blue."
     assert [frame["number"] for frame in frames] == sorted(frame["number"] for frame in frames)
     metadata = frames[-1]["messageMetadata"]
-    assert metadata["usage"]["completionTokens"] > 0
+    assert metadata["usage"]["outputTokens"] > 0
     assert metadata["cost"]["usd"] == 0.25
 
 

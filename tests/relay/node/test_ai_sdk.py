@@ -20,7 +20,9 @@ def ai_sdk(node):
 
 
 def get_parts(result):
-    return [(part["type"], part.get("text")) for part in result["message"]["parts"]]
+    start, *parts = result["message"]["parts"]
+    assert start == {"type": "step-start"}
+    return [(part["type"], part.get("text")) for part in parts]
 
 
 @pytest.fixture(params=["aiohttp", "starlette"])
@@ -94,13 +96,13 @@ async def test_the_schema_of_the_ai_sdk_accepts_every_frame(ai_sdk, emulator, se
     results = await asyncio.gather(*(ai_sdk(frames=row) for row in rows))
 
     assert {frame["type"] for row in rows for frame in row} == {
-        *"start reasoning-start reasoning-delta reasoning-end".split(),
+        *"start start-step finish-step reasoning-start reasoning-delta reasoning-end".split(),
         *"text-start text-delta text-end data-heartbeat data-error error finish".split(),
         *"tool-input-start tool-input-delta tool-input-available tool-input-error".split(),
     }
     assert [result["refused"] for result in results] == [[]] * 4
     parts = results[0]["message"]["parts"]
-    assert [(part["type"], part.get("input")) for part in parts[2:]] == [
+    assert [(part["type"], part.get("input")) for part in parts[3:]] == [
         ("tool-find", {"q": 1}),
         ("tool-look", None),
     ]
@@ -115,7 +117,7 @@ async def test_the_ai_sdk_keeps_the_text_before_a_stop(
     upstream.opening = ("One",)
 
     async with aiohttp_websockets.page(lambda ws: relay(upstream_session.stream("Go"), ws)) as page:
-        frames = [await page.frame() for _ in range(3)]
+        frames = [await page.frame() for _ in range(4)]
         await page.send(type="stop")
         frames += await page.frames()
     result = await ai_sdk(frames=frames)

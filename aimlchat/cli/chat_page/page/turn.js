@@ -139,9 +139,9 @@ class Turn {
 
 function formatUsage(usage) {
   const counts = [
-    [usage?.promptTokens, 'tokens in'],
-    [usage?.completionTokens, 'out'],
-    [usage?.reasoningTokens, 'of reasoning'],
+    [usage?.inputTokens, 'tokens in'],
+    [usage?.outputTokens, 'out'],
+    [usage?.outputTokenDetails?.reasoningTokens, 'of reasoning'],
   ];
   const known = counts.filter(([count]) => count != null);
   return known.map(([count, label]) => `${numberFormat.format(count)} ${label}`).join(', ');

@@ -1,0 +1,235 @@
+"""The messages of `useChat`: what a page posts becomes a request, and an answer a message.
+
+The form is ``UIMessage`` of the AI SDK, versions 5 to 7 (documentation: "AI SDK UI", "UIMessage").
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from aimlchat.completions import Choice, Completion
+from aimlchat.content import Audio, Document, Image, Text, ToolCall, decode_data_uri
+from aimlchat.errors import InvalidRequestError, ProtocolError
+from aimlchat.request import ChatRequest
+
+from .frames import build_metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+__all__ = ["request_from_ui", "ui_message"]
+
+_Part = Text | Image | Document | Audio
+_DENIED = "The user has denied this call."
+# The states of a call that has a result. All others are of a turn that was stopped: a conversation
+# with a call that has no result is refused by the API.
+_ENDED = ("output-available", "output-error", "output-denied")
+_NO_BASE = ChatRequest()
+
+
+def request_from_ui(
+    messages: Sequence[Mapping[str, Any]], *, base: ChatRequest = _NO_BASE
+) -> ChatRequest:
+    """Return the request for the messages that `useChat` has posted.
+
+    Text, files and tool calls with their results are taken over. Reasoning is left out, since a
+    model would take it for its own words; so are sources and data parts, calls without a result,
+    and messages without any content, as a turn that was stopped leaves them. A ``system`` message
+    is added behind the system prompt of ``base``.
+
+    Nothing that a page posts can be trusted: it may have changed any message, those of the
+    assistant included. Files in ``data:`` URLs are decoded here, at about 1 ms for a megabyte.
+
+    Args:
+        messages: the field ``messages`` of the body.
+        base: the model, the system prompt, the tools and all else that the page does not decide;
+            the messages are added behind its own.
+
+    Raises:
+        InvalidRequestError: a message has not the form of the AI SDK, or holds a file that no model
+            takes; its field names the message and the part.
+    """
+    if isinstance(messages, str | bytes | Mapping) or not isinstance(messages, list | tuple):
+        msg = f"give the list of messages, not an object of type {type(messages).__name__}"
+        raise InvalidRequestError(msg, field="messages")
+    request, instructions = base, []
+    for index, message in enumerate(messages):
+        field = f"messages[{index}]"
+        if not isinstance(message, Mapping):
+            msg = f"a message is an object, not of type {type(message).__name__}"
+            raise InvalidRequestError(msg, field=field)
+        parts = _read_parts(message, field)
+        match message.get("role"):
+            case "system":
+                instructions += [part["text"] for _, part in parts if _has_text(part)]
+            case "user":
+                if content := list(_read_content(parts)):
+                    request = request.user(*content)
+            case "assistant":
+                request = _add_turn(request, parts)
+            case role:
+                msg = f"{role!r} is not a role; the AI SDK has system, user and assistant"
+                raise InvalidRequestError(msg, field=f"{field}.role")
+    return _add_instructions(request, instructions) if instructions else request
+
+
+def ui_message(completion: Completion, *, message_id: str | None = None) -> dict[str, Any]:
+    """Return a completion as the message that `useChat` would build of its stream, to store it.
+
+    Args:
+        completion: the completion; one that is not complete becomes a message all the same.
+        message_id: the id of the message; by default that of the completion.
+    """
+    parts: list[dict[str, Any]] = [{"type": "step-start"}]
+    if completion.reasoning:
+        parts.append({"type": "reasoning", "text": completion.reasoning, "state": "done"})
+    text = completion.text or completion.refusal
+    if text:
+        parts.append({"type": "text", "text": text, "state": "done"})
+    parts += [_build_call_part(call) for call in completion.tool_calls]
+    return {
+        "id": message_id or completion.id,
+        "role": "assistant",
+        "metadata": build_metadata(completion),
+        "parts": parts,
+    }
+
+
+def _read_parts(message: Mapping[str, Any], field: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the parts of a message, each with the name of its field."""
+    parts = message.get("parts")
+    if not isinstance(parts, list | tuple):
+        msg = "a message has a list of parts; messages with `content` are of an older AI SDK"
+        raise InvalidRequestError(msg, field=f"{field}.parts")
+    named = [(f"{field}.parts[{index}]", part) for index, part in enumerate(parts)]
+    for name, part in named:
+        if not isinstance(part, Mapping) or not isinstance(part.get("type"), str):
+            msg = "a part is an object with a type"
+            raise InvalidRequestError(msg, field=name)
+    return named
+
+
+def _has_text(part: Mapping[str, Any]) -> bool:
+    text = part.get("text")
+    return part["type"] == "text" and isinstance(text, str) and bool(text.strip())
+
+
+def _read_content(parts: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[_Part]:
+    for field, part in parts:
+        if _has_text(part):
+            yield Text(part["text"])
+        elif part["type"] == "file":
+            yield _read_file(part, field)
+
+
+def _read_file(part: Mapping[str, Any], field: str) -> _Part:
+    url, media_type = part.get("url"), part.get("mediaType")
+    if not isinstance(url, str) or not isinstance(media_type, str):
+        msg = "a file has a url and a mediaType"
+        raise InvalidRequestError(msg, field=field)
+    kind = media_type.lower().partition(";")[0].strip()
+    try:
+        if kind.startswith("image/"):
+            return Image.from_url(url)
+        if kind.startswith("audio/"):
+            return Audio.from_url(url)
+        if kind.startswith("text/"):
+            return _read_text_file(part, url)
+        if kind == "application/pdf":
+            return _name(Document.from_url(url), part)
+    except InvalidRequestError as error:
+        error.field = f"{field}.url"
+        raise
+    msg = f"no model takes a file of type {media_type!r}; accept images, PDF, audio and text"
+    raise InvalidRequestError(msg, field=f"{field}.mediaType")
+
+
+def _read_text_file(part: Mapping[str, Any], url: str) -> Text:
+    decoded = decode_data_uri(url, "url")
+    if decoded is None:
+        msg = "a text has to be posted as a data: URL, since nothing is downloaded here"
+        raise InvalidRequestError(msg, field="url")
+    try:
+        text = decoded[1].decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        msg = "the text is not UTF-8"
+        raise InvalidRequestError(msg, field="url") from error
+    name = part.get("filename")
+    return Text(f"{name}:\n\n{text}" if isinstance(name, str) and name else text)
+
+
+def _name(document: Document, part: Mapping[str, Any]) -> Document:
+    name = part.get("filename")
+    return attrs.evolve(document, filename=name) if isinstance(name, str) and name else document
+
+
+def _add_turn(request: ChatRequest, parts: Sequence[tuple[str, Mapping[str, Any]]]) -> ChatRequest:
+    """Add a turn of the assistant, whose steps each end with the results of their calls."""
+    step: list[Mapping[str, Any]] = []
+    for _, part in parts:
+        if part["type"] == "step-start":
+            request, step = _add_step(request, step), []
+        else:
+            step.append(part)
+    return _add_step(request, step)
+
+
+def _add_step(request: ChatRequest, parts: Sequence[Mapping[str, Any]]) -> ChatRequest:
+    text = "".join(part["text"] for part in parts if _has_text(part))
+    calls = [part for part in parts if part.get("state") in _ENDED and _name_of(part)]
+    if not text and not calls:
+        return request
+    tool_calls = tuple(
+        ToolCall(str(part.get("toolCallId")), _name_of(part), json.dumps(_read_input(part)))
+        for part in calls
+    )
+    choice = Choice(text=text, tool_calls=tool_calls, finish_reason="stop")
+    request = request.assistant(Completion((choice,), is_complete=True))
+    for part, call in zip(calls, tool_calls, strict=True):
+        is_error = part["state"] != "output-available"
+        content = _read_error(part) if is_error else _read_output(part)
+        request = request.tool_result(call.id, content, is_error=is_error)
+    return request
+
+
+def _name_of(part: Mapping[str, Any]) -> str:
+    """Return the name of the tool of a call, ``""`` if the part is no call."""
+    kind: str = part["type"]
+    if kind == "dynamic-tool":
+        return str(part.get("toolName") or "")
+    return kind.removeprefix("tool-") if kind.startswith("tool-") else ""
+
+
+def _read_input(part: Mapping[str, Any]) -> Any:
+    value = part.get("input")
+    return value if isinstance(value, dict) else {}
+
+
+def _read_output(part: Mapping[str, Any]) -> str:
+    output = part.get("output")
+    return output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
+
+
+def _read_error(part: Mapping[str, Any]) -> str:
+    return _DENIED if part["state"] == "output-denied" else str(part.get("errorText") or "failed")
+
+
+def _add_instructions(request: ChatRequest, instructions: list[str]) -> ChatRequest:
+    own = request._system  # noqa: SLF001 - no public attribute, since `.system` sets it
+    return request.system("\n\n".join([*([own] if own else []), *instructions]))
+
+
+def _build_call_part(call: ToolCall) -> dict[str, Any]:
+    part: dict[str, Any] = {"type": f"tool-{call.name}", "toolCallId": call.id}
+    try:
+        return part | {"state": "input-available", "input": call.arguments}
+    except ProtocolError as error:
+        return part | {
+            "state": "output-error",
+            "rawInput": call.raw_arguments,
+            "errorText": str(error),
+        }
