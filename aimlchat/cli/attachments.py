@@ -45,6 +45,10 @@ def _load_url(url: str) -> Image | Document:
 
 
 def _load_file(path: Path) -> Image | Document | Audio | Text:
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        # Its bytes can be read only once, or it waits for a writer; a directory cannot be opened.
+        msg = f"--attach {path}: it is a pipe or a device; give a file"
+        raise CommandInputError(msg)
     with path.open("rb") as file:
         kind = detect_media_type(file.read(_SAMPLE_BYTES)) or ""
     if kind.startswith("image/"):

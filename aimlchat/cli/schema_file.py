@@ -14,19 +14,22 @@ __all__ = ["load_response_format"]
 _MAX_NAME = 64
 # The keywords whose values are schemas, one or a list or a mapping of them.
 _SUBSCHEMAS = ("properties", "items", "anyOf", "$defs", "definitions", "prefixItems")
+# Strict answers need one of the former in every schema, and take none of the latter.
+_KINDS = {"type", "enum", "const", "anyOf", "$ref"}
+_NOT_STRICT = {"oneOf", "allOf", "not", "if", "dependentRequired", "dependentSchemas"}
 
 
 def load_response_format(path: str) -> dict[str, Any]:
     """Return the ``response_format`` that asks for an answer that fits the schema in a file.
 
-    It is strict where the schema has the form that strict answers need: closed objects, all of
-    whose properties are required. Raises `CommandInputError` for a file that holds no schema.
+    It is strict where the schema has the form that strict answers need: an object, which is closed
+    like all in it, and all of whose properties are required. Raises `CommandInputError` for a file that holds no schema.
     """
     schema = _read_schema(path)
     title = schema.get("title")
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", title if isinstance(title, str) else Path(path).stem)
     named: dict[str, Any] = {"name": name.strip("_")[:_MAX_NAME] or "answer", "schema": schema}
-    if _is_closed(schema):
+    if schema.get("type") == "object" and _is_closed(schema):
         named["strict"] = True
     return {"type": "json_schema", "json_schema": named}
 
@@ -55,6 +58,8 @@ def _is_closed(schema: Any) -> bool:
         return all(map(_is_closed, schema))
     if not isinstance(schema, dict):
         return True
+    if not _KINDS & schema.keys() or _NOT_STRICT & schema.keys():
+        return False
     properties = schema.get("properties")
     if schema.get("type") == "object" or properties is not None:
         required = schema.get("required")

@@ -1,5 +1,7 @@
 """The files and URLs that ``aimlchat ask --attach`` sends with the prompt."""
 
+import os
+
 import pytest
 
 GPT = "openai/gpt-4o"
@@ -35,6 +37,14 @@ async def test_a_url_is_passed_on(ask, emulator):
     assert picture["image_url"]["url"] == url
 
 
+async def test_a_pipe_is_refused_without_waiting_for_its_writer(ask, emulator, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    result = await ask("--attach", str(tmp_path / "pipe"), "What is it?")
+    assert result.exit_code == 2
+    assert result.stderr.endswith("pipe: it is a pipe or a device; give a file\n")
+    assert emulator.requests == []
+
+
 async def test_a_url_with_a_broken_host_is_no_traceback(ask, emulator):
     picture, _ = await content_of(ask, emulator, "https://[broken/a.png")
     assert picture["image_url"]["url"] == "https://[broken/a.png"
@@ -66,7 +76,7 @@ async def test_a_file_that_cannot_be_read_is_an_error_in_one_line(ask, emulator,
 async def test_a_device_without_an_end_is_refused(ask, emulator, device):
     result = await ask("--attach", device, "What is it?")
     assert result.exit_code == 2
-    assert f"--attach {device}: cannot take an unknown format" in result.stderr
+    assert f"--attach {device}: it is a pipe or a device; give a file" in result.stderr
     assert emulator.requests == []
 
 

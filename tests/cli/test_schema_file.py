@@ -45,9 +45,13 @@ async def test_the_answer_fits_the_schema(ask_with, emulator):
         {"anyOf": [{"type": "object"}]},
         {"type": "array", "items": {"type": "object"}},
         CLOSED | {"$defs": {"x": {"type": "object"}}},
+        {},
+        {"type": "string"},
+        CLOSED | {"properties": {"name": {}, "items": {"type": "array", "items": {}}}},
+        CLOSED | {"oneOf": [CLOSED]},
     ],
 )
-async def test_a_schema_with_an_open_object_is_not_strict(ask_with, emulator, schema):
+async def test_a_schema_that_strict_answers_cannot_have_is_not_strict(ask_with, emulator, schema):
     await ask_with({"title": "Some title!"} | schema)
     sent = emulator.requests[0].body["response_format"]["json_schema"]
     assert sent["name"] == "Some_title"
