@@ -13,7 +13,8 @@ __all__ = ["load_response_format"]
 
 _MAX_NAME = 64
 # The keywords whose values are schemas, one or a list or a mapping of them.
-_SUBSCHEMAS = ("properties", "items", "anyOf", "$defs", "definitions", "prefixItems")
+_MAPPINGS = ("properties", "$defs", "definitions")
+_SUBSCHEMAS = (*_MAPPINGS, "items", "anyOf", "prefixItems")
 # Strict answers need one of the former in every schema, and take none of the latter.
 _KINDS = {"type", "enum", "const", "anyOf", "$ref"}
 _NOT_STRICT = {"oneOf", "allOf", "not", "if", "dependentRequired", "dependentSchemas"}
@@ -23,7 +24,8 @@ def load_response_format(path: str) -> dict[str, Any]:
     """Return the ``response_format`` that asks for an answer that fits the schema in a file.
 
     It is strict where the schema has the form that strict answers need: an object, which is closed
-    like all in it, and all of whose properties are required. Raises `CommandInputError` for a file that holds no schema.
+    like all in it, and all of whose properties are required. Raises `CommandInputError` for a file
+    that holds no schema.
     """
     schema = _read_schema(path)
     title = schema.get("title")
@@ -60,16 +62,22 @@ def _is_closed(schema: Any) -> bool:
         return True
     if not _KINDS & schema.keys() or _NOT_STRICT & schema.keys():
         return False
-    properties = schema.get("properties")
-    if schema.get("type") == "object" or properties is not None:
-        required = schema.get("required")
-        if schema.get("additionalProperties") is not False or not isinstance(properties, dict):
-            return False
-        if not isinstance(required, list) or set(properties) - set(map(str, required)):
-            return False
-    for keyword in _SUBSCHEMAS:
-        value = schema.get(keyword)
-        is_mapping = keyword in ("properties", "$defs", "definitions") and isinstance(value, dict)
-        if not _is_closed(list(value.values()) if is_mapping and value else value):
-            return False
-    return True
+    is_object = schema.get("type") == "object" or schema.get("properties") is not None
+    return (not is_object or _requires_all(schema)) and all(
+        _is_closed(
+            list(value.values()) if keyword in _MAPPINGS and isinstance(value, dict) else value
+        )
+        for keyword in _SUBSCHEMAS
+        if (value := schema.get(keyword)) is not None
+    )
+
+
+def _requires_all(schema: dict[str, Any]) -> bool:
+    """Return whether an object is closed, and all its properties are required."""
+    properties, required = schema.get("properties"), schema.get("required")
+    return (
+        schema.get("additionalProperties") is False
+        and isinstance(properties, dict)
+        and isinstance(required, list)
+        and not set(properties) - set(map(str, required))
+    )
