@@ -75,11 +75,12 @@ class Document:
         start = self.root
         if isinstance(start, dict) and isinstance(start.get("paths"), dict):
             # Only the bodies: a response may repeat the request. Other endpoints have other rules.
-            start = [
-                item.get("post", {}).get("requestBody")
+            posts = [
+                item.get("post")
                 for path, item in start["paths"].items()
-                if path.endswith(ENDPOINT)
+                if path.endswith(ENDPOINT) and isinstance(item, dict)
             ]
+            start = [post.get("requestBody") for post in posts if isinstance(post, dict)]
         for node in self.walk(start):
             properties = self.properties_of(node)
             if {"model", "messages"} <= properties.keys():
@@ -167,7 +168,7 @@ def check_folder(folder: Path) -> tuple[int, list[str]]:
     for path in sorted(folder.rglob("*.json")):
         try:
             document = Document(json.loads(path.read_text(encoding="utf-8")))
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             problems.append(f"{path}: cannot be read: {error}")
             continue
         for properties in document.requests():

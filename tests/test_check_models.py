@@ -169,7 +169,9 @@ def test_a_schema_that_refers_to_itself_is_read(check):
     assert check(document)[0] == 0
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"choices": []}', "7"])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"choices": []}', "7", '{"paths": {"/v1/chat/completions": 5}}']
+)
 def test_a_folder_without_a_schema_is_status_1(check, text):
     status, lines = check(text)
 
