@@ -11,5 +11,8 @@ __all__ = ["is_chat_model"]
 
 
 def is_chat_model(model: Model) -> bool:
-    """Return whether a model is for chat, with a type such as "openai/chat-completions"."""
-    return model.type.endswith("chat-completions")
+    """Return whether a model is for chat, with a type such as "openai/chat-completions".
+
+    Other servers than the vendor's give no type at all.
+    """
+    return not model.type or model.type.endswith("chat-completions")

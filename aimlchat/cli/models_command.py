@@ -50,7 +50,8 @@ def command(
     million tokens, a pipe or a file one id per line. If no model matches, the exit status is 1.
     """
     listed = run_interruptible(_fetch_models(Upstream(base_url, emulator)))
-    remember_models(model.id for model in listed if is_chat_model(model))
+    if not emulator:
+        remember_models(model.id for model in listed if is_chat_model(model))
     models = [
         model
         for model in listed

@@ -80,8 +80,8 @@ def test_without_a_list_the_default_model_is_completed(environment):
     assert found == ["anthropic/claude-3.7-sonnet", "my/own"]
 
 
-async def test_listing_the_models_keeps_their_ids(invoke, environment, tmp_path):
-    await invoke("models", "--emulator", key=None)
+async def test_listing_the_models_keeps_their_ids(invoke, emulator, environment, tmp_path):
+    await invoke("models", "--base-url", emulator.base_url, key=None)
     assert "openai/gpt-4o" in (tmp_path / "aimlchat" / "models").read_text().split()
 
 

@@ -177,3 +177,7 @@ async def test_a_family_without_models_is_status_1(models):
     result = await models("--family", "sonnet", "open")
     assert result.exit_code == 1
     assert "no model has the word 'sonnet' in its id or aliases, and 'open' in" in result.stderr
+
+
+async def test_models_without_a_type_are_listed(models):
+    assert (await models(body={"data": [{"id": "local/llama"}]})).stdout == "local/llama\n"
