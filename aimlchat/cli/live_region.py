@@ -91,7 +91,9 @@ class LiveRegion:
         # Behind a line that fills the last column, the cursor waits on its row. If the line came to
         # fill it by a change of the width, the cursor is on the next row.
         rows = _count_rows(shown, columns, has_room=columns == self._columns)
-        return "\r" + (f"\x1b[{rows - 1}A" if rows > 1 else "") + "\x1b[J"
+        # Row by row, since tmux takes the erasing of all that is below the top left corner for the
+        # erasing of the screen, and moves it to the scrollback.
+        return "\r\x1b[K" + "\x1b[A\x1b[K" * (rows - 1)
 
     def _send(self, text: str) -> None:
         if text:

@@ -14,6 +14,9 @@ __all__ = ["PlainLines"]
 
 # Indentation, and the marker of a list or a quote. What a line is broken into is aligned behind it.
 _PREFIX = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+|(?:>[ \t]?){1,8})?")
+_UNDECIDED = re.compile(
+    r"[ \t>]*(?:[-*+][ \t]*|\d{1,9}(?:[.)][ \t]*)?|`{1,2}|~{1,2})?"  # such a prefix, or a part of it
+)
 _FENCE = re.compile(r"[ \t]*(?:```|~~~)")
 _MAX_PREFIX = 24  # characters
 _MAX_WORD = 240  # characters after which a word is not waited for
@@ -62,8 +65,7 @@ class PlainLines:
     def _lay_out(self, *, is_whole: bool) -> list[Run]:
         runs: list[Run] = []
         if self._is_wrapped is None:
-            beginning = self._pending.lstrip(" \t>")
-            if not is_whole and len(beginning) < _MAX_PREFIX and " " not in beginning:
+            if not is_whole and _UNDECIDED.fullmatch(self._pending):
                 return []
             runs = self._begin_line()
         if not self._is_wrapped or is_whole:

@@ -2,6 +2,9 @@
 
 import pytest
 
+# The line editor switches bracketed paste on when it shows its prompt.
+PROMPT = "\x1b[?2004h"
+
 
 @pytest.fixture
 def start_chat(start_process, emulator):
@@ -15,6 +18,12 @@ def start_chat(start_process, emulator):
         )
 
     return start_chat
+
+
+async def read_prompts(process, count):
+    """Read until the prompt was shown so many times: a key that is typed earlier may be lost."""
+    while process.output.decode(errors="replace").count(PROMPT) < count:
+        process.output += await process._read()
 
 
 def messages_of(request):
@@ -78,8 +87,8 @@ async def test_an_invalid_option_is_reported_before_anything_is_sent(start_chat,
 async def test_on_a_terminal_the_conversation_continues_after_a_failure(start_chat, emulator):
     emulator.fail(status=400, message="No such thing.")
     emulator.reply("Here I am.")
-    process = await start_chat(terminal="all")
-    await process.read_until("> ")
+    process = await start_chat("--no-history", terminal="all")
+    await process.read_until(PROMPT)
     process.type(b"One\n")
     await process.read_until("No such thing.")
     process.type(b"Two\n")
@@ -95,8 +104,8 @@ async def test_ctrl_c_stops_an_answer_and_keeps_the_text_so_far(
     start_chat, emulator, reply_and_hang
 ):
     reply_and_hang(("content", "The answer is"))
-    process = await start_chat(terminal="all")
-    await process.read_until("> ")
+    process = await start_chat("--no-history", terminal="all")
+    await process.read_until(PROMPT)
     process.type(b"One\n")
     await process.read_until("The answer is")
     process.type(b"\x03")
@@ -104,6 +113,7 @@ async def test_ctrl_c_stops_an_answer_and_keeps_the_text_so_far(
     emulator.reply("More.")
     process.type(b"Two\n")
     await process.read_until("More.")
+    await read_prompts(process, 3)
     process.type(b"\x04")
     status, _, _ = await process.wait()
 
@@ -116,13 +126,45 @@ async def test_ctrl_c_stops_an_answer_and_keeps_the_text_so_far(
 
 
 async def test_ctrl_c_at_the_prompt_ends_the_command_with_status_130(start_chat):
-    process = await start_chat(terminal="all")
-    await process.read_until("> ")
+    process = await start_chat("--no-history", terminal="all")
+    await process.read_until(PROMPT)
     process.type(b"\x03")
     status, out, err = await process.wait()
 
     assert status == 130
     assert "Traceback" not in out + err
+
+
+async def test_without_escape_codes_lines_are_read_by_the_terminal(start_chat, emulator):
+    emulator.reply("**Here** I am.")
+    process = await start_chat(terminal="all", NO_COLOR="1")
+    await process.read_until("> ")
+    process.type(b"One\\\n")
+    await process.read_until(".. ")
+    process.type(b"Two\n")
+    await process.read_until("I am.")
+    process.type(b"/modl\n")
+    await process.read_until("did you mean /model?")
+    process.type(b"\x04")
+    status, out, _ = await process.wait()
+
+    assert status == 0
+    assert messages_of(emulator.requests[0]) == [("user", "One\nTwo")]
+    assert "**Here** I am." in out
+    assert "\x1b" not in out
+
+
+async def test_a_pipe_has_no_commands_that_write_files(start_chat, emulator, tmp_path):
+    path = tmp_path / "talk.md"
+    process = await start_chat(stdin=f"One\n/save {path}\n//x\n".encode())
+    await process.wait()
+
+    assert not path.exists()
+    assert [messages_of(request)[-1][1] for request in emulator.requests] == [
+        "One",
+        f"/save {path}",
+        "//x",
+    ]
 
 
 @pytest.mark.parametrize(

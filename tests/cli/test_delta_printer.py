@@ -1,6 +1,8 @@
 """How reasoning and answer are printed on a terminal and on a pipe."""
 
+import html
 import io
+import re
 from itertools import pairwise
 
 import pytest
@@ -19,10 +21,10 @@ class Terminal(io.StringIO):
         return True
 
 
-def print_deltas(*deltas, on=io.StringIO, reasoning=True):
+def print_deltas(*deltas, on=io.StringIO, reasoning=True, raw=False):
     """Print deltas, given as pairs of a kind and a text; return the output."""
     stream = on()
-    printer = DeltaPrinter(stream, reasoning=reasoning)
+    printer = DeltaPrinter(stream, reasoning=reasoning, raw=raw)
     for kind, text in deltas:
         printer.print_delta(CLASSES[kind](text))
     printer.close()
@@ -99,16 +101,66 @@ def test_the_output_does_not_depend_on_how_the_text_is_cut_into_deltas(text, cut
 @pytest.mark.parametrize(
     "text", ["[bold]x[/bold] [red]", ":smile:", "3.14 'x' http://a.b", "x\t y "]
 )
-def test_rich_does_not_interpret_the_text(text):
-    assert print_deltas(("reasoning", text), on=Terminal) == f"{DIM}{text}{RESET}\n"
-    assert print_deltas(("answer", text), on=Terminal) == f"{text}\n"
+def test_raw_text_is_not_interpreted(text):
+    raw = {"on": Terminal, "raw": True}
+    assert print_deltas(("reasoning", text), **raw) == f"{DIM}{text}{RESET}\n"
+    assert print_deltas(("answer", text), **raw) == f"{text}\n"
 
 
-def test_long_lines_are_neither_wrapped_nor_trimmed(monkeypatch):
+def test_raw_lines_are_neither_wrapped_nor_trimmed(monkeypatch):
     monkeypatch.setenv("COLUMNS", "20")
     text = "word " * 30
-    assert print_deltas(("reasoning", text), on=Terminal) == f"{DIM}{text}{RESET}\n"
-    assert print_deltas(("answer", text), on=Terminal) == f"{text}\n"
+    raw = {"on": Terminal, "raw": True}
+    assert print_deltas(("reasoning", text), **raw) == f"{DIM}{text}{RESET}\n"
+    assert print_deltas(("answer", text), **raw) == f"{text}\n"
+
+
+def test_on_a_terminal_lines_are_wrapped_at_words(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "11")
+    assert print_deltas(("answer", "two words and"), on=Terminal) == "two words\nand\n"
+    reasoning = print_deltas(("reasoning", "two words and"), on=Terminal)
+    assert reasoning == f"{DIM}two words{RESET}\n{DIM}and{RESET}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("TERM", "dumb"), ("NO_COLOR", "1")], ids=["dumb", "NO_COLOR"]
+)
+@pytest.mark.parametrize("raw", [False, True])
+def test_where_no_escape_codes_are_allowed_there_are_none(monkeypatch, name, value, raw):
+    monkeypatch.setenv(name, value)
+    monkeypatch.setenv("COLUMNS", "20")
+    table = "| a | b |\n|---|---|\n| **c** | `d` |"
+    deltas = [("reasoning", "h"), ("reasoning", "m")] + [("answer", c) for c in f"**x**\n{table}"]
+    text = print_deltas(*deltas, on=Terminal, raw=raw)
+    assert text == f"hm\n\n**x**\n{table}\n"
+
+
+def test_an_empty_no_color_allows_escape_codes(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "")
+    assert DIM in print_deltas(("reasoning", "hm"), on=Terminal)
+
+
+@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize("variable", ["", "NO_COLOR"])
+@pytest.mark.parametrize(
+    "control",
+    [*"\x1b\x07\x9b\x08\u202a\u202e\u2066\u2069\u200e\u200f\u061c", "&#x202e;", "&#x200f;"],
+)
+def test_no_control_character_reaches_a_terminal(monkeypatch, control, variable, raw):
+    monkeypatch.setenv(variable or "UNUSED", "1")
+    for text in (
+        f"a{control}b",
+        f"# {control}x",
+        f"```{control}\n{control}\n```",
+        f"|a{control}|\n|-|\n|{control}|",
+        f"[a{control}](http://b{control}.c)",
+        f"![{control}](<b{control}>)",
+        f"- `{control}`",
+    ):
+        out = print_deltas(("reasoning", text), ("answer", text), on=Terminal, raw=raw)
+        shown = re.sub(r"\x1b\[(\d+(;\d+)*m|[AK])", "", out)
+        decoded = html.unescape(control)
+        assert (control if decoded == control else decoded) not in shown
 
 
 def test_each_delta_is_flushed_at_once():

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import termios
 
 import pytest
 
@@ -25,13 +26,14 @@ async def test_ctrl_c_on_a_terminal_resets_the_style_and_ends_the_line(
     reply_and_hang(*deltas)
     process = await start_ask("Why?", terminal="all")
     await process.read_until(deltas[-1][1])
-    process.type(b"\x03")
+    process.type(b"typed\x03")
     status, out, _ = await process.wait()
     assert status == 130
-    # ^C is the echo of the terminal.
-    assert out.endswith("^C\r\n")
+    assert out.endswith("\r\n")
     assert out.count("\x1b[2m") == out.count("\x1b[0m") == 1
     assert not out.endswith("\r\n\r\n")
+    assert "typed" not in out  # it would move the cursor, so it is not echoed
+    assert termios.tcgetattr(process.terminal)[3] & termios.ECHO
 
 
 async def test_ctrl_c_before_the_first_token_ends_the_command(start_ask, emulator):
