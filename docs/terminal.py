@@ -40,7 +40,19 @@ def run(command: list[str]) -> str:
         printed.append(data)
     if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
         sys.exit(b"".join(printed).decode())
-    return b"".join(printed).decode().replace("\r\n", "\n")
+    return remove_overwritten(b"".join(printed).decode().replace("\r\n", "\n"))
+
+
+def remove_overwritten(printed: str) -> str:
+    """Remove the lines that the command has erased to write them again."""
+    shown = ""
+    for part in re.split(r"(\r\x1b\[K(?:\x1b\[A\x1b\[K)*)", printed):
+        if not part.startswith("\r"):
+            shown += part
+            continue
+        lines = shown.split("\n")[: -part.count("\x1b[K")]
+        shown = "".join(f"{line}\n" for line in lines)
+    return shown
 
 
 def main() -> None:

@@ -182,7 +182,7 @@ def _render_target(label: str, target: str, style: str) -> list[Run]:
 def _make_run(text: str, styles: Sequence[str]) -> Run:
     # A character reference such as &#x202e; is a control character only now.
     text = escape_for_terminal(text).replace("\n", " ").replace("\t", "    ")
-    return text, ";".join(dict.fromkeys(style for style in styles if style))
+    return text, ";".join(dict.fromkeys(";".join(filter(None, styles)).split(";")))
 
 
 @cache

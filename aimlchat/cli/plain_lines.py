@@ -14,9 +14,8 @@ __all__ = ["PlainLines"]
 
 # Indentation, and the marker of a list or a quote. What a line is broken into is aligned behind it.
 _PREFIX = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+|(?:>[ \t]?){1,8})?")
-_UNDECIDED = re.compile(
-    r"[ \t>]*(?:[-*+][ \t]*|\d{1,9}(?:[.)][ \t]*)?|`{1,2}|~{1,2})?"  # such a prefix, or a part of it
-)
+# The beginning of a line that is such a prefix, or a part of one.
+_UNDECIDED = re.compile(r"[ \t>]*(?:[-*+][ \t]*|\d{1,9}(?:[.)][ \t]*)?|`{1,2}|~{1,2})?")
 _FENCE = re.compile(r"[ \t]*(?:```|~~~)")
 _MAX_PREFIX = 24  # characters
 _MAX_WORD = 240  # characters after which a word is not waited for
