@@ -106,7 +106,7 @@ def test_lines_are_wrapped_at_words_and_aligned_behind_their_marks():
         "• one two\n  three\n│ four\n│ five six"
     )
     assert plain("这是一个很长的句子。", 10) == "这是一个很\n长的句子。"
-    assert plain("一二三四五。", 10) == "一二三四\n五。"  # noqa: RUF001 - it begins no line
+    assert plain("一二三四五。", 10) == "一二三四\n五。"
 
 
 def test_line_breaks_are_kept_and_blank_lines_are_one():
