@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .encoding import dump_json, encode_body
+from .encoding import encode_body
 from .request_difference import describe_nearest
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from typing import Self
 
 __all__ = ["Cassette", "Exchange", "RecordedRequest"]
-
-_SCRUBBED = "[key]"
 
 
 @attrs.frozen
@@ -66,7 +64,7 @@ class Exchange:
         request: the request.
         status: the HTTP status of the response.
         headers: the response headers that were kept.
-        content_length: the promised length of the body; None if it came in HTTP chunks.
+        content_length: the promised length of the body; None for a body in HTTP chunks.
         wait: the seconds until the response headers.
         pieces: the seconds before each piece of the body, and its bytes. The pieces of a stream are
             the HTTP chunks that the server sent.
@@ -82,32 +80,10 @@ class Exchange:
     pieces: tuple[tuple[float, bytes], ...]
     complete: bool = True
 
-    def scrub(self, secret: str) -> Exchange:
-        """Return the exchange without a secret, wherever it stands in texts."""
-        if not secret:
-            return self
-        pieces, content_length = self.pieces, self.content_length
-        plain, replacement = secret.encode(), _SCRUBBED.encode()
-        if plain in b"".join(data for _, data in pieces):
-            content_length = None  # the replacement has another length
-            pieces = tuple((pause, data.replace(plain, replacement)) for pause, data in pieces)
-            whole = b"".join(data for _, data in pieces)
-            if plain in whole:  # the secret lies across pieces
-                pieces = ((pieces[0][0], whole.replace(plain, replacement)),)
-        request = json.loads(dump_json(attrs.asdict(self.request)).replace(secret, _SCRUBBED))
-        headers = {name: value.replace(secret, _SCRUBBED) for name, value in self.headers.items()}
-        return attrs.evolve(
-            self,
-            request=RecordedRequest(**request),
-            headers=headers,
-            content_length=content_length,
-            pieces=pieces,
-        )
-
     def to_json(self) -> bytes:
         """Return the exchange as one line of a cassette."""
         value = {
-            "request": attrs.asdict(self.request),
+            "request": attrs.asdict(self.request, recurse=False),
             "response": {
                 "status": self.status,
                 "headers": dict(self.headers),
@@ -202,8 +178,8 @@ class Cassette:
 
     def describe_miss(self, request: RecordedRequest) -> str:
         """Say that a request is not recorded, and how the nearest one that is differs from it."""
-        recorded = [(number, attrs.asdict(other)) for number, other in self._lines]
-        nearest = describe_nearest(attrs.asdict(request), recorded)
+        recorded = [(number, attrs.asdict(other, recurse=False)) for number, other in self._lines]
+        nearest = describe_nearest(attrs.asdict(request, recurse=False), recorded)
         return f"{self._path.name} has no recorded response to this {request}; {nearest}"
 
     def _read_line(self, number: int, line: bytes) -> Exchange:

@@ -10,6 +10,7 @@ from .errors import RejectedRequestError
 from .fault_injection import is_billed, send_response
 from .recording import Recorder
 from .responses import BodyPart, PlannedResponse
+from .scrubbing import Scrubber
 
 if TYPE_CHECKING:
     import os
@@ -50,13 +51,16 @@ class Playback:
         Raises:
             RejectedRequestError: the request is not recorded, or cannot be.
         """
-        query = writer.request.query_string
-        request = RecordedRequest.from_bytes(record.method, record.path, query, record.raw_body)
+        # Without the keys here, too, so that a request that quotes one is found.
+        scrubber = Scrubber(record.headers)
+        path, query = map(scrubber.scrub_text, (record.path, record.query))
+        body = scrubber.scrub(record.raw_body)
+        request = RecordedRequest.from_bytes(record.method, path, query, body)
         exchange = self._cassette.find(request)
         if exchange is not None:
             await self._play(exchange, record, writer, fault)
         elif self._recorder is not None:
-            await self._recorder.pass_on(request, record, writer)
+            await self._recorder.pass_on(request, record, writer, scrubber)
         else:
             # A status that no client tries again.
             raise RejectedRequestError(400, self._cassette.describe_miss(request))
@@ -79,7 +83,10 @@ class Playback:
             await send_response(fault, response, writer)
             return
         await asyncio.sleep(exchange.wait / self._speed)
-        await writer.send_headers(response, exchange.content_length)
+        length = exchange.content_length
+        if length is not None and exchange.complete and exchange.pieces:
+            length = len(response.body)  # a key, or a text, may have been replaced
+        await writer.send_headers(response, length)
         for pause, data in exchange.pieces:
             await asyncio.sleep(pause / self._speed)
             await writer.response.write(data)

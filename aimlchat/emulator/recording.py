@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from .cassette import Cassette, RecordedRequest
     from .http import ResponseWriter
     from .records import RequestRecord
+    from .scrubbing import Scrubber
 
 __all__ = ["Recorder"]
 
 # Nothing else is kept: other headers identify the account, its cookies or the proxy in front.
 _KEPT_HEADERS = re.compile(
-    r"content-type|content-encoding|etag|allow|retry-after(-ms)?|x-inference-id|x-aimlapi-.*"
+    r"content-type|etag|allow|retry-after(-ms)?|x-inference-id|x-aimlapi-.*"
     r"|x-should-retry|(x-)?ratelimit-.*",
     re.IGNORECASE,
 )
@@ -35,7 +36,6 @@ _OWN_HEADERS = re.compile(
     r"|accept-encoding|expect",
     re.IGNORECASE,
 )
-_BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
 _CONNECT_SECONDS = 30
 
 
@@ -56,11 +56,16 @@ class Recorder:
 
     def __init__(self, cassette: Cassette, base_url: str) -> None:
         url = URL(base_url)
-        if url.scheme not in ("http", "https") or not url.host:
+        if url.user is not None or url.password is not None:
+            # Not shown: it has a password. The key of the client is passed on.
+            msg = "record_from has a user or a password; give the URL without it"
+            raise ValueError(msg)
+        if url.scheme not in ("http", "https") or not url.host or url.query_string or url.fragment:
             msg = f"record_from is {base_url!r}; give a base URL, as https://api.aimlapi.com/v1"
             raise ValueError(msg)
         self._cassette = cassette
         self._base_url = str(url).rstrip("/")
+        self._parent_url = str(URL(self._base_url).parent).rstrip("/")
         self._http: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -70,25 +75,35 @@ class Recorder:
             await http.close()
 
     async def pass_on(
-        self, request: RecordedRequest, record: RequestRecord, writer: ResponseWriter
+        self,
+        request: RecordedRequest,
+        record: RequestRecord,
+        writer: ResponseWriter,
+        scrubber: Scrubber,
     ) -> None:
         """Send a request to the server, and its response to the client, piece by piece.
 
         The exchange is recorded however it ends, once the server has sent its response headers.
 
+        Args:
+            request: the request without its keys.
+            record: the request as it was received.
+            writer: the response to the client.
+            scrubber: takes the keys out of what is recorded.
+
         Raises:
             RejectedRequestError: the server cannot be reached.
         """
         headers = {n: v for n, v in record.headers.items() if not _OWN_HEADERS.fullmatch(n)}
-        # A cassette is to be read, and its diffs too.
+        # A cassette is to be read, and its diffs too. A body that is compressed all the same is
+        # recorded as it was before that.
         headers["Accept-Encoding"] = "identity"
-        url = URL(self._base_url + request.path.removeprefix("/v1"), encoded=True)
         clock = asyncio.get_running_loop().time
         start = clock()
         try:
             response = await self._open_session().request(
                 request.method,
-                url.with_query(request.query or None),
+                self._find_url(writer.request.raw_path),
                 headers=headers,
                 data=io.BytesIO(record.raw_body) if record.raw_body else None,
                 allow_redirects=False,
@@ -100,11 +115,12 @@ class Recorder:
         record.billed = request.is_chat and response.ok
         wait = clock() - start
         start += wait
+        length = None if "Content-Encoding" in response.headers else response.content_length
         pieces: list[tuple[float, bytes]] = []
         is_complete = False
         try:
             planned = PlannedResponse(status=response.status, headers=kept)
-            await writer.send_headers(planned, response.content_length)
+            await writer.send_headers(planned, length)
             async for data in _iterate_chunks(response):
                 now = clock()
                 pieces.append((now - start, data))
@@ -119,19 +135,29 @@ class Recorder:
             exchange = Exchange(
                 request,
                 response.status,
-                kept,
-                response.content_length,
+                {name: scrubber.scrub_text(value) for name, value in kept.items()},
+                length,
                 wait,
-                tuple(pieces),
+                scrubber.scrub_pieces(pieces),
                 is_complete,
             )
-            self._cassette.record(exchange.scrub(_find_key(record)))
+            self._cassette.record(exchange)
+
+    def _find_url(self, target: str) -> URL:
+        """Return the URL for the target of a request, as it was sent.
+
+        What is below `/v1` is below the base URL; anything else is beside it, as `/v2` is.
+        """
+        url = URL(target, encoded=True)
+        path = url.raw_path_qs
+        if re.match(r"/v1\b", path):
+            return URL(self._base_url + path.removeprefix("/v1"), encoded=True)
+        return URL(self._parent_url + path, encoded=True)
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._http is None:
             self._http = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
-                auto_decompress=False,
                 trust_env=True,
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
@@ -146,8 +172,10 @@ async def _iterate_chunks(response: aiohttp.ClientResponse) -> AsyncIterator[byt
     """
     is_chunked = response.headers.get("Transfer-Encoding", "").lower() == "chunked"
     chunk = b""
+    content = response.content
     try:
-        async for data, is_end in response.content.iter_chunks():
+        while not content.at_eof():  # aiohttp's iterator never ends if the body is empty
+            data, is_end = await content.readchunk()
             chunk += data
             if chunk and (is_end or not is_chunked):
                 yield chunk
@@ -158,8 +186,3 @@ async def _iterate_chunks(response: aiohttp.ClientResponse) -> AsyncIterator[byt
         raise _CutError from error
     if chunk:
         yield chunk
-
-
-def _find_key(record: RequestRecord) -> str:
-    match = _BEARER.match(record.headers.get("Authorization", ""))
-    return match[1] if match else ""
