@@ -57,6 +57,7 @@ _USAGE = {
     "gen_ai.usage.cache_creation.input_tokens": "cache_write_tokens",
     "gen_ai.usage.reasoning.output_tokens": "reasoning_tokens",
 }
+_INT_BITS = 64  # an attribute is a signed integer of so many bits
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _FAILURE = "tracing a call failed"
@@ -186,17 +187,21 @@ class _Tracing:
         span = self._tracer.start_span(
             f"chat {request.model}",
             kind=trace.SpanKind.CLIENT,
-            attributes={**common, **_describe_request(request)},
+            attributes=common,
         )
-        if self._capture_content and span.is_recording():
-            span.set_attributes(describe_input(_text_of(request)))
+        if span.is_recording():  # else the request is not parsed
+            with _logging_failures():
+                span.set_attributes(_describe_request(request))
+                if self._capture_content:
+                    span.set_attributes(describe_input(_text_of(request)))
         carrier: dict[str, str] = {}
         _propagator.inject(carrier, trace.set_span_in_context(span))
         one: PreparedRequest | None = request
         while one is not None:
-            given = {name.lower() for name in one.headers}
-            new = {name: value for name, value in carrier.items() if name not in given}
-            one.headers = {**one.headers, **new}
+            # A tracestate belongs to the traceparent beside it, so both are the caller's or ours.
+            if not any(name.lower() == "traceparent" for name in one.headers):
+                others = {n: v for n, v in one.headers.items() if n.lower() != "tracestate"}
+                one.headers = {**others, **carrier}
             one = one.fallback
         return _CallTrace(span, self._instruments, common, capture_content=self._capture_content)
 
@@ -311,19 +316,37 @@ def _describe_request(request: PreparedRequest) -> dict[str, Any]:
     is_json = isinstance(kind, dict) and str(kind.get("type", "")).startswith("json")
     attributes = {
         "gen_ai.request.stream": True if request.is_stream else None,
-        "gen_ai.request.max_tokens": parameters.max_tokens,
-        "gen_ai.request.temperature": parameters.temperature,
-        "gen_ai.request.top_p": parameters.top_p,
-        "gen_ai.request.top_k": parameters.top_k,
-        "gen_ai.request.choice.count": None if request.n == 1 else request.n,
-        "gen_ai.request.seed": parameters.seed,
-        "gen_ai.request.frequency_penalty": parameters.frequency_penalty,
-        "gen_ai.request.presence_penalty": parameters.presence_penalty,
-        "gen_ai.request.stop_sequences": [stop] if isinstance(stop, str) else stop,
+        "gen_ai.request.max_tokens": _read_int(parameters.max_tokens),
+        "gen_ai.request.temperature": _read_float(parameters.temperature),
+        "gen_ai.request.top_p": _read_float(parameters.top_p),
+        "gen_ai.request.top_k": _read_float(parameters.top_k),
+        "gen_ai.request.choice.count": None if request.n == 1 else _read_int(request.n),
+        "gen_ai.request.seed": _read_int(parameters.seed),
+        "gen_ai.request.frequency_penalty": _read_float(parameters.frequency_penalty),
+        "gen_ai.request.presence_penalty": _read_float(parameters.presence_penalty),
+        "gen_ai.request.stop_sequences": _read_texts(stop),
         "gen_ai.output.type": "json" if is_json else None,
         "aimlchat.client_request_id": request.client_request_id,
     }
     return {name: value for name, value in attributes.items() if value is not None}
+
+
+# A value of another type than that of its attribute, from a caller's `extra`, is left out: it could
+# make the exporter, or what stores the spans, refuse all spans of a batch.
+
+
+def _read_float(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _read_int(value: Any) -> int | None:
+    return value if type(value) is int and value.bit_length() < _INT_BITS else None
+
+
+def _read_texts(value: Any) -> list[str] | None:
+    values = [value] if isinstance(value, str) else value
+    is_texts = isinstance(values, list) and all(isinstance(text, str) for text in values)
+    return values if is_texts and values else None
 
 
 def _describe_result(

@@ -60,9 +60,9 @@ def report_call(
         attempts=attempts,
         error=error and detach(error),
     )
-    hooks.report_call(hook, record)
-    if trace is not None:
+    if trace is not None:  # first, since the hook may raise a KeyboardInterrupt
         trace.end(record, received if error is None else error.partial)
+    hooks.report_call(hook, record)
 
 
 def report_retry(

@@ -26,11 +26,14 @@ _MODALITIES = {
 
 
 def describe_input(payload: bytes) -> dict[str, str]:
-    """Return the attributes of the conversation that a request's JSON contains."""
+    """Return the attributes of the conversation that a request's JSON contains.
+
+    What has another form, as the caller's ``extra`` may have, is left out.
+    """
     body = msgspec.json.decode(payload)
     instructions = list(_describe_parts(body.get("system")))
     messages = []
-    for message in body.get("messages") or ():
+    for message in _find_dicts(body.get("messages")):
         if message.get("role") in _INSTRUCTIONS:
             instructions += _describe_parts(message.get("content"))
         else:
@@ -49,27 +52,23 @@ def describe_output(completion: Completion) -> dict[str, str]:
 
 def _describe_message(message: dict[str, Any]) -> dict[str, Any]:
     role = str(message.get("role"))
+    content = message.get("content")
     if role == "tool":
-        response = {
-            "type": "tool_call_response",
-            "id": message.get("tool_call_id"),
-            "response": message.get("content"),
-        }
-        return {"role": role, "parts": [response]}
-    parts = list(_describe_parts(message.get("content")))
-    parts += [
-        _describe_call(call.get("id"), call["function"].get("name"), call["function"]["arguments"])
-        for call in message.get("tool_calls") or ()
-        if "function" in call
-    ]
+        return {"role": role, "parts": [_describe_result(message.get("tool_call_id"), content)]}
+    parts = list(_describe_parts(content))
+    for call in _find_dicts(message.get("tool_calls")):
+        function = call.get(str(call.get("type", "function")))  # "custom" for a tool without JSON
+        if isinstance(function, dict):
+            arguments = function.get("arguments", function.get("input"))
+            parts.append(_describe_call(call.get("id"), function.get("name"), arguments))
     return {"role": role, "parts": parts}
 
 
 def _describe_parts(content: Any) -> Iterator[dict[str, Any]]:
     if isinstance(content, str):
         content = [{"type": "text", "text": content}]
-    for part in content or ():
-        kind = part.get("type")
+    for part in _find_dicts(content):
+        kind = str(part.get("type"))
         match kind:
             case "text":
                 yield {"type": "text", "content": part.get("text")}
@@ -78,15 +77,17 @@ def _describe_parts(content: Any) -> Iterator[dict[str, Any]]:
             case "tool_use":
                 yield _describe_call(part.get("id"), part.get("name"), part.get("input"))
             case "tool_result":
-                yield {
-                    "type": "tool_call_response",
-                    "id": part.get("tool_use_id"),
-                    "response": part.get("content"),
-                }
+                yield _describe_result(part.get("tool_use_id"), part.get("content"))
             case _ if kind in _MODALITIES:
                 yield {"type": "file", "modality": _MODALITIES[kind]}
             case _:
-                yield {"type": str(kind)}
+                yield {"type": kind}
+
+
+def _describe_result(call_id: Any, content: Any) -> dict[str, Any]:
+    """Describe what a tool returned: its text, or its parts, without the data of files."""
+    response = list(_describe_parts(content)) if isinstance(content, list) else content
+    return {"type": "tool_call_response", "id": call_id, "response": response}
 
 
 def _describe_choice(choice: Choice) -> dict[str, Any]:
@@ -101,9 +102,15 @@ def _describe_choice(choice: Choice) -> dict[str, Any]:
 
 def _describe_call(call_id: Any, name: Any, arguments: Any) -> dict[str, Any]:
     if isinstance(arguments, str):
-        with suppress(msgspec.DecodeError):  # cut off, or broken by the model: as it wrote them
+        # Cut off, broken or nested too deep by the model: as it wrote them.
+        with suppress(msgspec.DecodeError, RecursionError):
             arguments = msgspec.json.decode(arguments)
     return {"type": "tool_call", "id": call_id, "name": name, "arguments": arguments}
+
+
+def _find_dicts(value: Any) -> list[dict[str, Any]]:
+    """Return the dicts in a list, and none of anything else."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _dump(value: Any) -> str:
