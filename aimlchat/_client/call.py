@@ -133,7 +133,7 @@ class Call:
             self._request = self._spec.prepare(context.defaults)
             self._spec = None  # it holds the caller's request
             if self._request.fallback is not None:
-                self._log.model = self._request.model
+                self._switch_to(self._request)
             if context.tracing is not None and self._request.uses_tokens:
                 self._trace = context.tracing.start(self._request)
 
@@ -289,11 +289,14 @@ class Call:
 
         return request.fallback if is_curable(error, is_stream=request.is_stream) else None
 
-    def _switch_to(self, fallback: PreparedRequest | None) -> None:
-        if fallback is not None:
-            self._request = fallback
-            self._log.model = fallback.model
-            self._retries = None  # each model gets the attempts of the policy
+    def _switch_to(self, request: PreparedRequest | None) -> None:
+        if request is None:
+            return
+        while request.fallback is not None and self._context.limiter.is_paused(request.model):
+            request = request.fallback  # it can respond at once
+        self._request = request
+        self._log.model = request.model
+        self._retries = None  # each model gets the attempts of the policy
 
     async def _name_living_models(self, error: AIMLChatError) -> None:
         """Name the nearest living models in a final error which says that there is no such model.

@@ -177,6 +177,10 @@ class RateLimiter:
         """Replace the estimate of an attempt with the tokens that it used."""
         self._tokens.settle(reservation, tokens)
 
+    def is_paused(self, model: str) -> bool:
+        """Whether no attempt of this model may start now, because it is in a cooldown."""
+        return bool(self._cooldowns) and self._cooldown_left(model, 0.0) > 0
+
     def cool_down(self, model: str, seconds: float) -> None:
         """Start no attempt of this model for so many seconds, and then spread them over a ramp.
 

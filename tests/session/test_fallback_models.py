@@ -89,6 +89,21 @@ async def test_an_overloaded_model_is_left_at_once(emulator, session, call):
     assert completion.text
 
 
+async def test_a_model_that_pauses_after_a_rate_limit_is_left_out(emulator, session, call):
+    for model in (CLAUDE, GPT):
+        emulator.fail(status=429, retry_after=60)
+        with pytest.raises(RateLimitError):
+            await session.complete("Why?", model=model, retry=RetryPolicy(1))
+    emulator.requests.clear()
+    completion = await call(session, models=[CLAUDE, GPT, GEMINI])
+    assert models_of(emulator) == [GEMINI]
+    assert [attempt.model for attempt in completion.attempts] == [GEMINI]
+    emulator.fail(status=404)
+    emulator.requests.clear()
+    await call(session, models=["openai/gpt-4o-mini", CLAUDE, GEMINI])
+    assert models_of(emulator) == ["openai/gpt-4o-mini", GEMINI]
+
+
 async def test_the_last_model_is_tried_again_like_any_other(emulator, session, call):
     emulator.fail(status=404)
     emulator.fail(status=429, retry_after=0.001)
