@@ -22,6 +22,9 @@ class Spending:
     def __init__(self, budget_usd: float) -> None:
         check_budget(budget_usd)
         self._budget = budget_usd
+        # Not `repr()`, which a subclass may replace, as that of numpy does.
+        is_float = isinstance(budget_usd, float)
+        self._limit = Decimal(float.__repr__(budget_usd) if is_float else budget_usd)
         self._spent = Decimal(0)  # a sum of floats would drift
 
     @property
@@ -36,7 +39,7 @@ class Spending:
 
     def check(self) -> None:
         """Raise `BudgetExceededError` if nothing of the budget is left."""
-        if self._spent >= Decimal(repr(self._budget)):
+        if self._spent >= self._limit:
             msg = (
                 f"not sent: the server has charged ${self.spent_usd:.12g}, and this session's"
                 f" budget_usd is {self._budget:.12g}; create a session with another budget to go on"

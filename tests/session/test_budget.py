@@ -163,6 +163,17 @@ def test_a_budget_that_is_no_amount_is_refused(budget):
         ChatSession("k", budget_usd=budget)
 
 
+async def test_a_budget_may_be_a_number_whose_repr_is_no_number(make_session):
+    class Dollars(float):  # as the float64 of numpy
+        def __repr__(self):
+            return f"Dollars({float(self)})"
+
+    session = make_session(Dollars(0.0000001))
+    assert (await session.complete("Why?")).text
+    with pytest.raises(BudgetExceededError):
+        await session.complete("Why?")
+
+
 async def test_a_copy_of_a_session_has_the_whole_budget(emulator, make_session):
     session = make_session(0.1)
     twins = copy.deepcopy(session), pickle.loads(pickle.dumps(session))
