@@ -74,6 +74,11 @@ class Endpoints:
         self._retry = retry
         self._last_models: _ModelList | None = None
 
+    def check_budget(self) -> None:
+        """Raise `BudgetExceededError` if nothing is left of the session's budget."""
+        if self._context.spending is not None:
+            self._context.spending.check()
+
     async def models(self, filters: ModelFilters) -> list[Model]:
         """Return the models that the API offers. The endpoint takes no key, so none is sent.
 

@@ -14,10 +14,13 @@ from aimlchat.errors import (
     AIMLChatError,
     APIError,
     BadRequestError,
+    BudgetExceededError,
     ConfigurationError,
     NotFoundError,
     ProtocolError,
+    detach,
 )
+from aimlchat.session import endpoints_of
 
 from .batches_api import cancel_batch, create_batch, fetch_results
 from .errors import InputError, OutputFileError, UnconfirmedBatchError
@@ -128,6 +131,7 @@ async def run_on_server(
             await server_run.create_batches(batch_size)
         await server_run.collect_results()
         server_run.require_confirmed()
+        server_run.raise_late_failure()
         return progress.summarize()
 
 
@@ -162,6 +166,7 @@ class _ServerRun:
         self._is_cancelling = is_cancelling
         self._has_begun = False
         """Whether this run has created or cancelled a batch."""
+        self._late_failure: BudgetExceededError | None = None
         self._unreadable: dict[str, AIMLChatError] = {}
         """By the id of a batch, the error that kept its results from being read."""
 
@@ -199,7 +204,7 @@ class _ServerRun:
             await self._collect(batch, batch_id)
 
     async def create_batches(self, batch_size: int) -> None:
-        """Create batches of all pending requests."""
+        """Create batches of all pending requests, unless the budget of the session is spent."""
         requests: list[bytes] = []
         members: list[tuple[str | int, str]] = []
         size = 0
@@ -207,6 +212,11 @@ class _ServerRun:
             if found is None:
                 await asyncio.sleep(0)
                 continue
+            try:
+                endpoints_of(self._session).check_budget()
+            except BudgetExceededError as error:
+                self._late_failure = detach(error)  # what was created before is paid for
+                return
             _, request, digest = found
             server_id = _build_server_id(hash_id(request.custom_id), digest)
             encoded = msgspec.json.encode(
@@ -220,6 +230,11 @@ class _ServerRun:
             size += len(encoded)
         if requests:
             await self._create_batch(requests, members)
+
+    def raise_late_failure(self) -> None:
+        """Raise that the budget of the session was spent, once all results are written."""
+        if self._late_failure is not None:
+            raise self._late_failure
 
     async def cancel_batches(self) -> None:
         """Ask the server to cancel all batches."""

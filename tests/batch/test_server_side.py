@@ -4,7 +4,14 @@ import asyncio
 
 import pytest
 
-from aimlchat import ChatSession, ConfigurationError, NotFoundError, RetryPolicy, ServerError
+from aimlchat import (
+    BudgetExceededError,
+    ChatSession,
+    ConfigurationError,
+    NotFoundError,
+    RetryPolicy,
+    ServerError,
+)
 from aimlchat.batch import InputError, run, run_on_server, server_side
 from aimlchat.emulator import Emulator
 
@@ -268,4 +275,18 @@ async def test_a_device_is_refused_as_the_output(session, emulator, files):
     files.write_prompts(1)
     with pytest.raises(ConfigurationError, match="need a file"):
         await run_on_server(session, files.source, "/dev/null")
+    assert emulator.requests == []
+
+
+async def test_no_batch_is_created_once_the_budget_of_the_session_is_spent(emulator, files):
+    files.write(build_claude_line("1"))
+    async with ChatSession("k", base_url=emulator.base_url) as session:
+        await run_on_server(session, files.source, files.target)
+    files.write(build_claude_line("1"), build_claude_line("2"))
+    emulator.requests.clear()
+    async with ChatSession("k", base_url=emulator.base_url, budget_usd=0) as session:
+        with pytest.raises(BudgetExceededError):
+            await run_on_server(session, files.source, files.target)
+        files.write(build_claude_line("1"))
+        assert (await run_on_server(session, files.source, files.target)).is_success
     assert emulator.requests == []
