@@ -33,10 +33,17 @@ def main() -> NoReturn:
 def _require_extra() -> None:
     # Most are used late, if at all, so look for them now: a missing package must not be discovered
     # in the middle of an answer. They are not imported yet, since that is slow.
-    missing = [name for name in _PACKAGES if find_spec(name) is None]
+    missing = [name for name in _PACKAGES if not _is_installed(name)]
     if missing:
         sys.stderr.write(
             f"aimlchat: the command line needs the extra cli, and {', '.join(missing)} cannot be"
             ' imported; in a checkout run: pip install ".[cli]"\n'
         )
         sys.exit(USAGE_ERROR)
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ImportError:
+        return False
