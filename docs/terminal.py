@@ -21,6 +21,7 @@ from rich.text import Text
 COMMAND = ["aimlchat", "ask", "--emulator", "--thinking", "2048", "Why is the sky blue?"]
 WIDTH = 92
 # The picture must not load a font from the network; any monospaced font will do.
+SAME_STYLE = re.compile(r"(\x1b\[[\d;]+m)([^\x1b]*)\x1b\[0m\1")
 FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
@@ -59,8 +60,10 @@ def main() -> None:
     """Run the command and draw its terminal."""
     console = Console(record=True, width=WIDTH, file=io.StringIO())
     console.print(Text.assemble(("$ ", "bold green"), shlex.join(COMMAND).replace("'", '"')))
-    # Join the deltas into one run of dim text: rich lays out each run on its own.
-    printed = run(COMMAND).replace("\x1b[0m\x1b[2m", "")
+    # Join the runs of one style: rich lays out each run on its own.
+    printed, joined = run(COMMAND), 1
+    while joined:
+        printed, joined = SAME_STYLE.subn(r"\1\2", printed)
     console.print(Text.from_ansi(printed))
     svg = FONT_FACE.sub("", console.export_svg(title="aimlchat"))
     Path(__file__).with_name("terminal.svg").write_text(svg, encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from aimlchat.content import Message, Text
 from aimlchat.errors import InvalidRequestError
 
 from .errors import CommandInputError, describe_os_error
-from .terminal import print_notice
+from .terminal import print_notice, terminal_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +89,7 @@ def _show_help(_: str, __: Conversation) -> None:
         ("Ctrl-C", "Stop the answer; drop what is typed; at an empty prompt, end."),
         ("Ctrl-D", "End, at an empty prompt."),
     ]
-    formatter = click.HelpFormatter(max_width=100)
+    formatter = click.HelpFormatter(width=min(terminal_size(sys.stderr).columns - 1, 100))
     formatter.write_dl([*described, *keys])
     click.echo(formatter.getvalue(), nl=False, err=True)
 

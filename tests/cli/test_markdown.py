@@ -148,7 +148,7 @@ SAMPLE = (
     "```python\n" + "".join(f"line_{i} = {i}\n" for i in range(30)) + "```\n\n"
     "| n | text |\n|--:|---|\n"
     + "".join(f"| {i} | row {i}, long enough for two lines |\n" for i in range(30))
-    + "\n这是一个很长的句子，应该在边缘处换行。🙂 ok\n\nThe **end"
+    + "\n这是一个很长的句子应该在边缘处换行。🙂 ok\n\nThe **end"
 )
 SIZES = [((80, 24),), ((40, 10),), ((20, 5),)]
 
@@ -243,6 +243,6 @@ def test_without_a_size_the_width_is_that_of_the_environment(monkeypatch):
     monkeypatch.undo()
     monkeypatch.setenv("COLUMNS", "33")
     read_end, write_end = os.openpty()
-    with open(write_end, "w", encoding="utf-8") as stream:
+    with os.fdopen(write_end, "w") as stream:
         assert delta_printer.terminal_size(stream).columns == 33
     os.close(read_end)
