@@ -90,11 +90,9 @@ async def run_on_server(
         on_progress: called with a `Summary` at the start, after each result and after each poll.
 
     Raises:
-        InputError: as for `run`, and so are `BusyError`, `OutputFileError` and the errors that
-            concern every request.
+        InputError: as for `run`, and so are `BusyError`, `OutputFileError` and all that is final.
         UnconfirmedBatchError: the server may have created a batch that it has not confirmed.
-        APIError: the server does not return the results of a batch; raised once all other batches
-            are written.
+        APIError: a batch has no results, which is raised once all others are written.
         ProtocolError: likewise.
         ConfigurationError: arguments exclude each other.
 
@@ -131,7 +129,8 @@ async def run_on_server(
             await server_run.create_batches(batch_size)
         await server_run.collect_results()
         server_run.require_confirmed()
-        server_run.raise_late_failure()
+        if server_run.late_failure is not None:
+            raise server_run.late_failure
         return progress.summarize()
 
 
@@ -166,7 +165,8 @@ class _ServerRun:
         self._is_cancelling = is_cancelling
         self._has_begun = False
         """Whether this run has created or cancelled a batch."""
-        self._late_failure: BudgetExceededError | None = None
+        self.late_failure: BudgetExceededError | None = None
+        """That the budget of the session is spent, if it is."""
         self._unreadable: dict[str, AIMLChatError] = {}
         """By the id of a batch, the error that kept its results from being read."""
 
@@ -215,7 +215,7 @@ class _ServerRun:
             try:
                 endpoints_of(self._session).check_budget()
             except BudgetExceededError as error:
-                self._late_failure = detach(error)  # what was created before is paid for
+                self.late_failure = detach(error)  # what was created before is paid for
                 return
             _, request, digest = found
             server_id = _build_server_id(hash_id(request.custom_id), digest)
@@ -230,11 +230,6 @@ class _ServerRun:
             size += len(encoded)
         if requests:
             await self._create_batch(requests, members)
-
-    def raise_late_failure(self) -> None:
-        """Raise that the budget of the session was spent, once all results are written."""
-        if self._late_failure is not None:
-            raise self._late_failure
 
     async def cancel_batches(self) -> None:
         """Ask the server to cancel all batches."""
