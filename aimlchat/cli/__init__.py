@@ -45,5 +45,5 @@ def _require_extra() -> None:
 def _is_installed(name: str) -> bool:
     try:
         return find_spec(name) is not None
-    except ImportError:
+    except ImportError:  # from an import hook
         return False

@@ -41,7 +41,7 @@ async def test_wrong_usage_is_status_2(start_process, arguments):
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("missing", ["click", "rich"])
+@pytest.mark.parametrize("missing", ["click", "markdown_it", "prompt_toolkit", "rich"])
 async def test_a_missing_extra_is_status_2_and_one_line_says_what_to_install(
     start_process, missing
 ):
@@ -56,4 +56,5 @@ sys.meta_path.insert(0, Blocker())
     status, out, err = await (await start_process("ask", "Why?", before=blocker)).wait()
     assert (status, out) == (2, "")
     assert err.count("\n") == 1
+    assert f"{missing} cannot be imported" in err
     assert 'pip install ".[cli]"' in err

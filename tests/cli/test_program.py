@@ -3,7 +3,6 @@
 import pytest
 
 from aimlchat._version import __version__
-from aimlchat.cli import main
 
 PRINT_IMPORTED_MODULES = """
 import atexit, sys
@@ -64,13 +63,3 @@ async def test_output_into_a_pipe_does_not_import_rich(start_process, emulator):
     )
     _, _, err = await process.wait()
     assert "rich.console" not in err.split()
-
-
-def test_a_missing_package_of_the_extra_is_named_with_an_install_line(monkeypatch, capsys):
-    monkeypatch.setattr("aimlchat.cli._PACKAGES", ("click", "no_such_package"))
-    with pytest.raises(SystemExit) as exited:
-        main()
-    assert exited.value.code == 2
-    message = capsys.readouterr().err
-    assert "no_such_package cannot be imported" in message
-    assert 'pip install ".[cli]"' in message
