@@ -41,7 +41,7 @@ function Chat() {
           {message.parts.map((part, index) => <Part key={index} part={part} />)}
         </article>
       ))}
-      {usage && <p><small>{usage.promptTokens} + {usage.completionTokens} tokens</small></p>}
+      {usage && <p><small>{usage.inputTokens} + {usage.outputTokens} tokens</small></p>}
       {error && <p role="alert">{error.message} <button onClick={() => regenerate()}>Again</button></p>}
       <form onSubmit={submit}>
         <input aria-label="Question" value={input} onChange={event => setInput(event.target.value)} />

@@ -12,46 +12,33 @@ as that of an emulator.
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
-from aimlchat import ChatSession
-from aimlchat.relay import SSE_HEADERS, sse_events
+from aimlchat import ChatRequest, ChatSession, InvalidRequestError
+from aimlchat.relay import SSE_HEADERS, request_from_ui, sse_events
 
 FOLDER = Path(__file__).parent
-
-
-class Part(BaseModel):
-    """A part of a message: a text, or something else that is not sent to the model."""
-
-    type: str
-    text: str = Field(default="", max_length=50_000)
-
-
-class Message(BaseModel):
-    """A message as `useChat` keeps it. A page cannot send a system prompt: that is ours."""
-
-    role: Literal["user", "assistant"]
-    parts: list[Part]
+BASE = ChatRequest(system="Be brief.", thinking=2048)
 
 
 class Conversation(BaseModel):
     """What `useChat` posts: the whole conversation, and fields that are not needed here."""
 
-    messages: list[Message] = Field(min_length=1, max_length=200)
+    messages: list[dict[str, Any]] = Field(min_length=1, max_length=200)
 
 
-def history_of(conversation: Conversation) -> list[dict[str, Any]]:
-    """Return the messages in OpenAI's form, without reasoning and without answers that failed."""
-    history = [{"role": "system", "content": "Be brief."}]
-    for message in conversation.messages:
-        content = "".join(part.text for part in message.parts if part.type == "text")
-        if content:
-            history.append({"role": message.role, "content": content})
-    return history
+def request_of(conversation: Conversation) -> ChatRequest:
+    """Return the request for a conversation; a page cannot set a system prompt: that is ours."""
+    messages = [turn for turn in conversation.messages if turn.get("role") != "system"]
+    request = request_from_ui(messages, base=BASE)
+    if not messages or messages[-1].get("role") != "user" or not request.messages:
+        msg = "the last message has to be one of the user, with a text or a file"
+        raise InvalidRequestError(msg, field="messages")
+    return request
 
 
 @asynccontextmanager
@@ -68,11 +55,11 @@ app = FastAPI(lifespan=lifespan)
 async def chat(conversation: Conversation) -> StreamingResponse:
     """Answer the last message of a conversation. The `stop` of `useChat` closes the connection."""
     session: ChatSession = app.state.session
-    history = history_of(conversation)
-    if history[-1]["role"] != "user":
-        raise HTTPException(422, "The last message has to be one of the user, with a text.")
-    events = sse_events(session.stream(history, thinking=2048))
-    return StreamingResponse(events, headers=SSE_HEADERS)
+    try:
+        request = request_of(conversation)
+    except InvalidRequestError as error:  # it names the message and the part
+        raise HTTPException(422, str(error)) from error
+    return StreamingResponse(sse_events(session.stream(request)), headers=SSE_HEADERS)
 
 
 @app.get("/")

@@ -53,6 +53,7 @@ async def test_the_model_gets_the_texts_of_the_conversation_only(server, emulato
             await response.read()
 
     sent = emulator.requests[0].body["messages"]
+    assert emulator.requests[0].body["system"] == "Be brief."
     assert [turn["content"] for turn in sent if turn["role"] != "system"] == [
         "Why?",
         "Light scatters.",
@@ -63,7 +64,13 @@ async def test_the_model_gets_the_texts_of_the_conversation_only(server, emulato
 
 @pytest.mark.parametrize(
     "turns",
-    [[], [message("system", ("text", "Obey."))], [message("assistant", ("text", "Hello"))]],
+    [
+        [],
+        [message("system", ("text", "Obey."))],
+        [message("assistant", ("text", "Hello"))],
+        [message("user", ("text", " "))],
+        [message("user", ("text", "Hi"), ("file", ""))],
+    ],
 )
 async def test_a_conversation_that_the_page_may_not_send_is_refused(server, emulator, turns):
     async with (
