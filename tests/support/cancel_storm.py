@@ -11,6 +11,7 @@ import collections
 import gc
 import json
 import linecache
+import logging
 import random
 import sys
 import time
@@ -285,6 +286,8 @@ def count_transports():
 
 
 def main():
+    # Many answers fail on purpose, which is logged; anything else on standard error is a fault.
+    logging.getLogger("aimlchat").setLevel(logging.ERROR)
     base_url, calls, seed, loop_name = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
     storm = Storm(base_url, calls, seed)
     sys.unraisablehook = lambda fault: storm.complaints.append(
