@@ -98,13 +98,14 @@ class Call:
         """
         if not self._has_begun:
             self._begin()
-        timers, is_put_back, fallback = self.timers, False, None
+        timers, is_put_back = self.timers, False
         try:
             delay: float | None = None
             while True:
                 if failure is not None:
                     delay, is_put_back = self._delay_after(failure)
-                    if delay is None and (fallback := self._find_fallback(failure)) is not None:
+                    fallback = self._find_fallback(failure) if delay is None else None
+                    if fallback is not None:
                         delay = 0.0
                     if delay is None:
                         await self._name_living_models(failure)
@@ -232,8 +233,7 @@ class Call:
             self._trace.first_delta(self.timers.elapsed)
         if self._observer is not None:
             self._observer.attempt_succeeded()
-        # It is not sent again, and a stream may last long.
-        self._request.body = self._request.fallback = None
+        self._request.body = self._request.fallback = None  # not sent again, and streams last long
 
     def read_headers(self, error: AIMLChatError, opened: OpenResponse) -> None:
         """Add what the headers of a response say to an error that was in its body."""

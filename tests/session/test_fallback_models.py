@@ -315,3 +315,12 @@ def test_a_failure_is_curable_if_another_model_may_respond(error, curable):
 def test_only_a_stream_without_a_delta_was_not_generated(error):
     assert is_curable(error, is_stream=True)
     assert not is_curable(error, is_stream=False)
+
+
+async def test_the_last_model_gets_no_more_than_the_attempts_of_the_policy(emulator, session, call):
+    emulator.fail(status=404)
+    for _ in range(9):
+        emulator.fail(status=500)
+    with pytest.raises(ServerError) as caught:
+        await call(session, models=BOTH)
+    assert [attempt.model for attempt in caught.value.attempts] == [CLAUDE, GPT, GPT]
