@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aimlchat._json import decode_json
 from aimlchat._printable import shorten
 from aimlchat._protocol.model_errors import says_no_such_model
-from aimlchat._protocol.model_list import parse_models
+from aimlchat._protocol.model_list import is_chat_model, parse_models
 from aimlchat.errors import AIMLChatError
 from aimlchat.policies import RetryPolicy, Timeouts
 
@@ -137,9 +137,9 @@ class ModelHints:
 
 
 def _is_usable(model: Model) -> bool:
-    """Return whether a model is for chat, and its id can be shown; not every API has types."""
+    """Return whether a model is for chat, and its id can be shown."""
     is_name = len(model.id) <= _MAX_NAME_LENGTH and model.id.isprintable() and " " not in model.id
-    return is_name and (not model.type or model.type.endswith("chat-completions"))
+    return is_name and is_chat_model(model)
 
 
 def _write_hint(model: str, near: list[str]) -> str:

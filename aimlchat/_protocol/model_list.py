@@ -10,7 +10,7 @@ from aimlchat.errors import ProtocolError
 
 from .lenient import read_amount, read_count, read_dict, read_list, read_text
 
-__all__ = ["parse_models"]
+__all__ = ["is_chat_model", "parse_models"]
 
 _MILLION = 1_000_000
 
@@ -25,6 +25,14 @@ def parse_models(body: Any) -> list[Model]:
         msg = f"the response body holds no list of models: {excerpt(str(body))}"
         raise ProtocolError(msg)
     return [_parse_model(entry) for entry in entries if read_text(read_dict(entry).get("id"))]
+
+
+def is_chat_model(model: Model) -> bool:
+    """Return whether a model is for chat, with a type such as "openai/chat-completions".
+
+    Other servers than the vendor's give no type at all.
+    """
+    return not model.type or model.type.endswith("chat-completions")
 
 
 def _parse_model(entry: dict[str, Any]) -> Model:

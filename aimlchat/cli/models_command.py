@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .chat_models import is_chat_model
+from aimlchat._protocol.model_list import is_chat_model
+
 from .completion import remember_models
 from .errors import CommandError
 from .interrupts import run_interruptible

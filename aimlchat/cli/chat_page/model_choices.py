@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aimlchat.cli.chat_models import is_chat_model
+from aimlchat._protocol.model_list import is_chat_model
 from aimlchat.errors import InvalidRequestError
 from aimlchat.request import ChatRequest
 
