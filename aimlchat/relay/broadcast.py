@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from aimlchat._client.hooks import call_hook
 
 from .adapters import adapt_websocket
-from .buffer import FrameQueue
 from .delivery import deliver
 from .errors import PageGoneError, PageTooSlowError, attach_partial
+from .follower import Follower
 from .pump import Pump
 from .sse_response import SSEEvents, send_response
 from .store import MemoryStore
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from aimlchat.stream import DeltaStream
 
     from .adapters import WebSocket
-    from .frames import Frame
     from .store import Store
 
 __all__ = ["Broadcast"]
@@ -228,9 +227,9 @@ class Broadcast:
             )
             raise RuntimeError(msg)
 
-    def _build_follower(self, after: int) -> _Follower:
+    def _build_follower(self, after: int) -> Follower:
         self._check_not_over()
-        return _Follower(self._store, after, self._add_follower, self._remove_follower)
+        return Follower(self._store, after, self._add_follower, self._remove_follower)
 
     def _add_follower(self) -> None:
         self.start()
@@ -257,41 +256,3 @@ class Broadcast:
         self._restart_grace_timer()
         self._pump.cancel()
         call_hook(self._on_over)
-
-
-class _Follower:
-    """The frames of a broadcast for one page: a `FrameSource`, and its own `FrameProducer`."""
-
-    def __init__(
-        self, store: Store, after: int, join: Callable[[], None], leave: Callable[[], None]
-    ) -> None:
-        self._store = store
-        self._last_number = max(after, 0)
-        self._queue = FrameQueue()
-        self._join = join
-        self._leave = leave
-        self._has_joined = False
-        self._has_left = False
-
-    def start(self) -> None:
-        """Join the followers of the broadcast; safe to repeat."""
-        if not self._has_joined:
-            self._join()
-            self._has_joined = True
-
-    def cancel(self) -> None:
-        """Leave the followers of the broadcast; safe to repeat."""
-        if self._has_joined and not self._has_left:
-            self._has_left = True
-            self._leave()
-
-    async def take(self) -> Frame | None:
-        """Wait for the next frame, with waiting deltas joined; None after the last."""
-        if not self._queue:
-            frames = await self._store.read(self._last_number)
-            if not frames:
-                return None
-            self._last_number = frames[-1]["number"]
-            for frame in frames:
-                self._queue.add(frame)
-        return self._queue.take()
