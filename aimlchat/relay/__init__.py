@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from .broadcast import Broadcast
 from .errors import BroadcastTooLargeError, PageTooSlowError
-from .sse_response import SSE_HEADERS, SSEEvents, sse_events, sse_response
+from .sse_events import SSEEvents, sse_events
+from .sse_response import SSE_HEADERS, sse_response
 from .store import MemoryStore, Store
 from .ui_messages import request_from_ui, ui_message
 from .websocket import relay

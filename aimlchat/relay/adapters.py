@@ -6,39 +6,41 @@ A web socket is recognized by its methods, so none of the libraries is imported.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
 from .errors import PageGoneError
-from .frames import encode_frame
+from .first_step import run_first_step
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import TypeAlias
 
-    from .frames import Frame
+    from .encoding import EncodedFrame
 
 __all__ = ["Connection", "WebSocket", "adapt_websocket"]
 
 
 class Connection(Protocol):
-    """A connection to one page.
+    """A connection to one page. Its methods raise `PageGoneError` once the page has closed it."""
 
-    Both methods raise `PageGoneError` once the page has closed it. Cancelling them is safe.
-    """
+    def write(self, frame: EncodedFrame) -> Callable[[], Awaitable[None]] | None:
+        """Write a frame, as far as that is possible without waiting.
 
-    async def send(self, frame: Frame) -> None:
-        """Send a frame; return when the connection has accepted it."""
+        Returns None if the page has taken it; otherwise a function to await until it has, which is
+        safe to cancel.
+        """
 
     async def receive(self) -> str | bytes:
-        """Wait for the next message and return it."""
+        """Wait for the next message and return it. Cancelling is safe."""
 
 
 class AiohttpWebSocket(Protocol):
     """An ``aiohttp.web.WebSocketResponse``, prepared."""
 
-    async def send_str(self, data: str) -> None: ...
+    async def send_frame(self, message: bytes, opcode: Any) -> None: ...
     async def receive(self) -> Any: ...
 
 
@@ -74,7 +76,7 @@ def adapt_websocket(websocket: WebSocket) -> Connection:
     Raises `TypeError` for an object that has none of their methods and is not callable.
     """
     candidate: Any = websocket
-    if hasattr(candidate, "send_str"):
+    if hasattr(candidate, "send_frame"):
         return _AiohttpAdapter(candidate)
     if hasattr(candidate, "send_text"):
         return _StarletteAdapter(candidate)
@@ -89,13 +91,16 @@ def adapt_websocket(websocket: WebSocket) -> Connection:
     raise TypeError(msg)
 
 
-@attrs.frozen
 class _AiohttpAdapter:
-    _websocket: AiohttpWebSocket
+    def __init__(self, websocket: AiohttpWebSocket) -> None:
+        from aiohttp import WSMsgType  # noqa: PLC0415 - whoever has such a web socket has loaded it
 
-    async def send(self, frame: Frame) -> None:
+        self._websocket = websocket
+        self._send = partial(websocket.send_frame, opcode=WSMsgType.TEXT)
+
+    def write(self, frame: EncodedFrame) -> Callable[[], Awaitable[None]] | None:
         try:
-            await self._websocket.send_str(encode_frame(frame).decode())
+            return run_first_step(self._send(frame.json))
         except OSError as error:
             raise PageGoneError from error
 
@@ -111,14 +116,8 @@ class _AiohttpAdapter:
 class _StarletteAdapter:
     _websocket: StarletteWebSocket
 
-    async def send(self, frame: Frame) -> None:
-        try:
-            await self._websocket.send_text(encode_frame(frame).decode())
-        except Exception as error:
-            # The exception class differs between versions of Starlette; the state does not.
-            if self._is_closed:
-                raise PageGoneError from error
-            raise
+    def write(self, frame: EncodedFrame) -> Callable[[], Awaitable[None]]:
+        return partial(self._send, frame.text)
 
     async def receive(self) -> str | bytes:
         if self._is_closed:
@@ -130,6 +129,15 @@ class _StarletteAdapter:
         data: str | bytes = message["bytes"] if text is None else text
         return data
 
+    async def _send(self, text: str) -> None:
+        try:
+            await self._websocket.send_text(text)
+        except Exception as error:
+            # The exception class differs between versions of Starlette; the state does not.
+            if self._is_closed:
+                raise PageGoneError from error
+            raise
+
     @property
     def _is_closed(self) -> bool:
         states = self._websocket.client_state, self._websocket.application_state
@@ -140,13 +148,8 @@ class _StarletteAdapter:
 class _WebsocketsAdapter:
     _websocket: WebsocketsConnection
 
-    async def send(self, frame: Frame) -> None:
-        try:
-            await self._websocket.send(encode_frame(frame).decode())
-        except Exception as error:
-            if self._is_closed:
-                raise PageGoneError from error
-            raise
+    def write(self, frame: EncodedFrame) -> Callable[[], Awaitable[None]]:
+        return partial(self._send, frame.text)
 
     async def receive(self) -> str | bytes:
         try:
@@ -157,6 +160,14 @@ class _WebsocketsAdapter:
             raise
         return data
 
+    async def _send(self, text: str) -> None:
+        try:
+            await self._websocket.send(text)
+        except Exception as error:
+            if self._is_closed:
+                raise PageGoneError from error
+            raise
+
     @property
     def _is_closed(self) -> bool:
         return self._websocket.state.name in ("CLOSING", "CLOSED")
@@ -166,14 +177,17 @@ class _WebsocketsAdapter:
 class _CallableAdapter:
     """A bare async callable: nothing is received; a `ConnectionError` means the page has gone."""
 
-    _send: Callable[[str], Awaitable[object]]
+    _callable: Callable[[str], Awaitable[object]]
 
-    async def send(self, frame: Frame) -> None:
-        try:
-            await self._send(encode_frame(frame).decode())
-        except ConnectionError as error:
-            raise PageGoneError from error
+    def write(self, frame: EncodedFrame) -> Callable[[], Awaitable[None]]:
+        return partial(self._send, frame.text)
 
     async def receive(self) -> str | bytes:
         never: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         return await never
+
+    async def _send(self, text: str) -> None:
+        try:
+            await self._callable(text)
+        except ConnectionError as error:
+            raise PageGoneError from error

@@ -12,9 +12,13 @@ from .adapters import adapt_websocket
 from .delivery import deliver
 from .errors import PageGoneError, PageTooSlowError, attach_partial
 from .follower import Follower
+from .frame_log import FrameLog
+from .page import Page
 from .pump import Pump
-from .sse_response import SSEEvents, send_response
+from .sse_events import SSEEvents
+from .sse_response import send_response
 from .store import MemoryStore
+from .store_reader import StoreReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,8 +63,14 @@ class Broadcast:
         on_over: Callable[[], object] | None = None,
         message_id: str | None = None,
     ) -> None:
-        self._store = store or MemoryStore()
-        self._pump = Pump(stream, self._store, message_id)
+        store = store or MemoryStore()
+        self._pump = Pump(stream, store, message_id)
+        self._reader: StoreReader | None = None
+        if isinstance(store, MemoryStore):
+            self._log = store.log
+        else:
+            self._log = FrameLog()
+            self._reader = StoreReader(store, self._log)
         self._grace = grace
         self._on_over = on_over
         self._follower_count = 0
@@ -127,15 +137,10 @@ class Broadcast:
         connection = adapt_websocket(websocket)
         follower = self._build_follower(after)
         follower.start()
+        page = Page(follower, connection, heartbeat=heartbeat, patience=patience)
+        follower.feed(page)
         try:
-            await deliver(
-                follower,
-                connection,
-                stop=self.stop,
-                on_message=on_message,
-                heartbeat=heartbeat,
-                patience=patience,
-            )
+            await deliver(page, connection, stop=self.stop, on_message=on_message)
         except PageGoneError:
             return self.partial
         except PageTooSlowError as error:
@@ -181,6 +186,7 @@ class Broadcast:
             return await send_response(
                 request,
                 follower,
+                follower.feed,
                 stop=self.stop,
                 headers=headers,
                 heartbeat=heartbeat,
@@ -200,7 +206,7 @@ class Broadcast:
             RuntimeError: the broadcast is over.
         """
         follower = self._build_follower(after)
-        return SSEEvents(follower, follower, heartbeat)
+        return SSEEvents(follower, follower, heartbeat, feed=follower.feed)
 
     async def stop(self) -> None:
         """Close the upstream connection; every page keeps what it has and is sent ``abort``.
@@ -229,10 +235,12 @@ class Broadcast:
 
     def _build_follower(self, after: int) -> Follower:
         self._check_not_over()
-        return Follower(self._store, after, self._add_follower, self._remove_follower)
+        return Follower(self._log, after, self._add_follower, self._remove_follower)
 
     def _add_follower(self) -> None:
         self.start()
+        if self._reader is not None:
+            self._reader.start()
         self._follower_count += 1
         self._restart_grace_timer()
 
@@ -255,4 +263,6 @@ class Broadcast:
         self._is_over = True
         self._restart_grace_timer()
         self._pump.cancel()
+        if self._reader is not None:
+            self._reader.cancel()
         call_hook(self._on_over)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
@@ -42,6 +42,9 @@ class FrameQueue:
 
     def __bool__(self) -> bool:
         return bool(self._queued)
+
+    def __len__(self) -> int:
+        return len(self._queued)
 
     def add(self, frame: Frame) -> None:
         """Append a frame, or join its text to the last queued one; ``frame`` is not changed."""
@@ -84,17 +87,38 @@ class FrameQueue:
         self.size += queued.size
 
 
-class PageBuffer:
-    """The bounded buffer between a stream and one page. One task appends, one task takes.
+class BufferedPage(Protocol):
+    """The page of a buffer."""
 
-    ``limit`` is how much may wait, counted as `FrameQueue.size`.
+    def wake(self) -> None:
+        """Take what the buffer holds, as far as the page takes it."""
+
+
+class PageBuffer:
+    """The bounded buffer between a stream and one page, which is told of new frames.
+
+    Args:
+        limit: how much may wait, counted as `FrameQueue.size`.
     """
+
+    position = 0  # its frames have no numbers
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._queue = FrameQueue()
-        self._has_ended = False
-        self._waiting_reader: asyncio.Future[None] | None = None
+        self._is_ending = False
+        self._is_scheduled = False
+        self._page: BufferedPage | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the last frame has been taken."""
+        return self._is_ending and not self._queue
+
+    def feed(self, page: BufferedPage) -> None:
+        """Wake this page for each frame; called once."""
+        self._page = page
+        page.wake()
 
     async def append(self, frames: Sequence[Frame]) -> None:
         """Add frames without waiting.
@@ -104,33 +128,34 @@ class PageBuffer:
         for frame in frames:
             self._queue.add(frame)
         if self._queue.size > self._limit:
+            self._wake()  # a page that reads may not have been told of a sudden flood yet
+        if self._queue.size > self._limit:
             self._queue.clear()
             msg = (
                 f"the page reads too slowly: more than {self._limit:,} characters were waiting for"
                 " it; max_buffer sets that limit"
             )
             raise PageTooSlowError(msg)
-        self._wake_reader()
+        self._schedule()
 
     async def end(self, frames: Sequence[Frame]) -> None:
         """Add the last frames without waiting; the limit does not apply to them."""
         for frame in frames:
             self._queue.add(frame)
-        self._has_ended = True
-        self._wake_reader()
+        self._is_ending = True
+        self._schedule()
 
-    async def take(self) -> Frame | None:
-        """Wait for the next frame and return it; None after the last. Cancelling is safe."""
-        while not self._queue:
-            if self._has_ended:
-                return None
-            self._waiting_reader = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiting_reader
-            finally:
-                self._waiting_reader = None
-        return self._queue.take()
+    def take(self) -> Frame | None:
+        """Remove and return the next frame, with waiting deltas joined; None if none waits."""
+        return self._queue.take() if self._queue else None
 
-    def _wake_reader(self) -> None:
-        if self._waiting_reader is not None and not self._waiting_reader.done():
-            self._waiting_reader.set_result(None)
+    def _schedule(self) -> None:
+        # In the next pass of the event loop, so that the deltas of one read are joined.
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_soon(self._wake)
+
+    def _wake(self) -> None:
+        self._is_scheduled = False
+        if self._page is not None:
+            self._page.wake()

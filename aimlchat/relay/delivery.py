@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from aimlchat._client.hooks import call_hook
 
+from .encoding import EncodedFrame
 from .errors import PageGoneError, PageTooSlowError
-from .frames import HEARTBEAT, error_frames
+from .frames import error_frames
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from .adapters import Connection
-    from .frames import Frame
+    from .page import Page
     from .pump import Pump
 
-__all__ = ["FrameSource", "deliver", "take_or_heartbeat"]
-
-
-class FrameSource(Protocol):
-    """The frames that are still to be sent to one page."""
-
-    async def take(self) -> Frame | None:
-        """Wait for the next frame and return it; None after the last. Cancelling is safe."""
+__all__ = ["deliver"]
 
 
 class _PageMessage(msgspec.Struct):
@@ -35,86 +29,65 @@ class _PageMessage(msgspec.Struct):
 
 
 async def deliver(
-    source: FrameSource,
+    page: Page,
     connection: Connection,
     *,
     stop: Callable[[], Awaitable[None]],
     on_message: Callable[[str | bytes], object] | None,
-    heartbeat: float | None,
-    patience: float | None,
     pump: Pump | None = None,
 ) -> None:
-    """Send all frames of a source to a page, and receive its messages until the last frame.
+    """Receive the messages of a page until its last frame has been written.
 
     Cancelling is safe; no task is left behind.
 
     Args:
-        source: where the frames come from.
-        connection: the page.
+        page: what writes the frames; it has been woken.
+        connection: the page's connection.
         stop: called when the page sends ``{"type": "stop"}``.
         on_message: called with every other message of the page; what it raises is logged.
-        heartbeat: seconds without a frame after which a heartbeat is sent; None for never.
-        patience: seconds that the page may take to accept one frame; None for no limit.
-        pump: what fills the source; it is started here, and ends the delivery if it overflows.
+        pump: what fills the buffer of this page alone; it is started here, and ends the delivery if
+            the buffer overflows.
 
     Raises:
         PageGoneError: the page closed its connection.
-        PageTooSlowError: the page did not accept a frame within ``patience``, or the pump's buffer
+        PageTooSlowError: the page did not accept a frame within its patience, or its buffer
             overflowed.
     """
-    sending = asyncio.create_task(_send_all(source, connection, heartbeat, patience))
-    receiving = asyncio.create_task(_receive_all(connection, stop, on_message))
-    own_tasks = {sending, receiving}
-    pending = own_tasks if pump is None else own_tasks | {pump.start()}
+    if pump is not None:
+        pump.start().add_done_callback(lambda _: _end_if_overflowed(page, pump))
+    receiving = asyncio.create_task(_receive_all(page, connection, stop, on_message))
     try:
-        while not sending.done():
-            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-            if pump is not None and pump.has_overflowed:
-                pump.result()
-            for task in done & own_tasks:
-                task.result()
+        await page.ended
     except PageTooSlowError as error:
-        await _cancel_all(sending, receiving)
+        await page.close()
+        receiving.cancel()
         await _send_error(connection, error)
         raise
     finally:
-        await _cancel_all(sending, receiving)
+        receiving.cancel()
+        await asyncio.gather(page.close(), receiving, return_exceptions=True)
 
 
-async def take_or_heartbeat(source: FrameSource, heartbeat: float | None) -> Frame | None:
-    """Return the next frame of a source, or `HEARTBEAT` if none comes within those seconds."""
-    try:
-        async with asyncio.timeout(heartbeat):
-            return await source.take()
-    except TimeoutError:
-        return HEARTBEAT
-
-
-async def _send_all(
-    source: FrameSource, connection: Connection, heartbeat: float | None, patience: float | None
-) -> None:
-    while (frame := await take_or_heartbeat(source, heartbeat)) is not None:
-        try:
-            async with asyncio.timeout(patience) as limit:
-                await connection.send(frame)
-        except TimeoutError as error:
-            if not limit.expired():  # the connection raised a timeout of its own
-                raise
-            msg = f"the page accepted nothing for {patience:g} s; patience sets that limit"
-            raise PageTooSlowError(msg) from error
+def _end_if_overflowed(page: Page, pump: Pump) -> None:
+    if pump.overflow is not None:
+        page.fail(pump.overflow)
 
 
 async def _receive_all(
+    page: Page,
     connection: Connection,
     stop: Callable[[], Awaitable[None]],
     on_message: Callable[[str | bytes], object] | None,
 ) -> None:
-    while True:
-        message = await connection.receive()
-        if _is_stop_message(message):
-            await stop()
-        else:
-            call_hook(on_message, message)
+    try:
+        while True:
+            message = await connection.receive()
+            if _is_stop_message(message):
+                await stop()
+            else:
+                call_hook(on_message, message)
+    except Exception as error:  # noqa: BLE001 - raised by `page.ended`
+        page.fail(error)
 
 
 def _is_stop_message(message: str | bytes) -> bool:
@@ -125,19 +98,15 @@ def _is_stop_message(message: str | bytes) -> bool:
 
 
 async def _send_error(connection: Connection, error: PageTooSlowError) -> None:
-    """Queue the error after the data that the connection has not sent yet, without waiting.
+    """Write the error behind the data that the connection has not sent yet, without waiting.
 
     A page that starts to read again finds it there.
     """
     for frame in error_frames(error):
-        # With a timeout of 0 the frame still enters the connection's write buffer; only the wait
-        # for the page to read it is cancelled.
         with contextlib.suppress(TimeoutError, PageGoneError):
-            async with asyncio.timeout(0):
-                await connection.send(frame)
-
-
-async def _cancel_all(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+            rest = connection.write(EncodedFrame(frame))
+            if rest is not None:
+                # With a timeout of 0 the frame still enters the connection's write buffer; only
+                # the wait for the page to read it is cancelled.
+                async with asyncio.timeout(0):
+                    await rest()

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .buffer import FrameQueue
+from .frame_log import LogCursor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .frames import Frame
-    from .store import Store
+    from .frame_log import FollowingPage, FrameLog
 
 __all__ = ["Follower"]
 
 
-class Follower:
-    """The frames of a broadcast for one page: a `FrameSource`, and its own `FrameProducer`."""
+class Follower(LogCursor):
+    """The frames that one page lacks, and its membership among the followers of a broadcast."""
 
     def __init__(
-        self, store: Store, after: int, join: Callable[[], None], leave: Callable[[], None]
+        self, log: FrameLog, after: int, join: Callable[[], None], leave: Callable[[], None]
     ) -> None:
-        self._store = store
-        self._last_number = max(after, 0)
-        self._queue = FrameQueue()
+        super().__init__(log, after)
         self._join = join
         self._leave = leave
+        self._page: FollowingPage | None = None
         self._has_joined = False
         self._has_left = False
 
@@ -35,19 +33,15 @@ class Follower:
             self._join()
             self._has_joined = True
 
+    def feed(self, page: FollowingPage) -> None:
+        """Pass the frames of the broadcast to this page; called once."""
+        self._page = page
+        self._log.follow(page)
+
     def cancel(self) -> None:
         """Leave the followers of the broadcast; safe to repeat."""
+        if self._page is not None:
+            self._log.unfollow(self._page)
         if self._has_joined and not self._has_left:
             self._has_left = True
             self._leave()
-
-    async def take(self) -> Frame | None:
-        """Wait for the next frame, with waiting deltas joined; None after the last."""
-        if not self._queue:
-            frames = await self._store.read(self._last_number)
-            if not frames:
-                return None
-            self._last_number = frames[-1]["number"]
-            for frame in frames:
-                self._queue.add(frame)
-        return self._queue.take()

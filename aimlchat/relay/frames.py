@@ -6,15 +6,12 @@ and ``uiMessageChunkSchema`` of the npm package ``ai``.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import msgspec
 
 from aimlchat._protocol.kept_size import TextPieces
-from aimlchat._protocol.surrogates import mend_surrogates
 from aimlchat.completions import AnswerDelta, ReasoningDelta, RefusalDelta, ToolCallDelta
 from aimlchat.errors import ProtocolError
 
@@ -31,7 +28,6 @@ __all__ = [
     "Frame",
     "Framer",
     "build_metadata",
-    "encode_frame",
     "error_frames",
 ]
 
@@ -68,14 +64,6 @@ _FINISH_REASONS = {
     "tool_calls": "tool-calls",
     "content_filter": "content-filter",
 }
-
-
-def encode_frame(frame: Frame) -> bytes:
-    """Encode a frame as JSON in UTF-8."""
-    try:
-        return msgspec.json.encode(frame)
-    except UnicodeEncodeError:  # a lone surrogate, escaped in the arguments of a tool call
-        return mend_surrogates(json.dumps(frame, ensure_ascii=False)).encode()
 
 
 def error_frames(error: Exception) -> list[Frame]:

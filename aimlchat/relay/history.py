@@ -21,27 +21,28 @@ _BLOCK_LENGTH = 512
 # What is counted for a frame that is kept by itself, and for a delta besides its text: about the
 # bytes that they take.
 _FRAME_SIZE = 400
-_DELTA_SIZE = 8
+_DELTA_SIZE = 12
 
 
 class FrameHistory:
     """Numbers frames from 1 in the order in which they are added, and keeps all of them.
 
-    Neighboring deltas of one part are kept as one text, with the end of each delta, so that a
+    A frame that has a number keeps it: a store may have joined the deltas before it. Neighboring
+    deltas of one part are kept as one text, with the number and the end of each delta, so that a
     reader can continue behind any frame.
     """
 
     def __init__(self) -> None:
         self._entries: list[_SingleFrame | _DeltaRun] = []
-        self.count = 0
+        self.last_number = 0
         """The number of the last frame."""
         self.size = 0
         """About how many bytes the frames take, if their text is ASCII."""
 
     def add(self, frame: Frame) -> Frame:
         """Keep a frame; return it with its number. ``frame`` is not changed."""
-        self.count += 1
-        numbered = frame | {"number": self.count}
+        number = self.last_number = frame.get("number", self.last_number + 1)
+        numbered = frame | {"number": number}
         fields = DELTA_FIELDS.get(frame["type"])
         if fields is None:
             self._entries.append(_SingleFrame(numbered))
@@ -54,7 +55,7 @@ class FrameHistory:
             run = _DeltaRun(numbered, part, text_field)
             self._entries.append(run)
             self.size += _FRAME_SIZE
-        run.add(frame[text_field])
+        run.add(frame[text_field], number)
         self.size += _DELTA_SIZE + len(frame[text_field])
         return numbered
 
@@ -94,19 +95,30 @@ class _SingleFrame:
 class _DeltaRun:
     """Neighboring deltas of one part: their text in blocks, and where each of them ends."""
 
-    __slots__ = ("_blocks", "_ends", "_frame", "_pieces", "_text_field", "first_number", "part")
+    __slots__ = (
+        "_blocks",
+        "_ends",
+        "_frame",
+        "_numbers",
+        "_pieces",
+        "_text_field",
+        "first_number",
+        "part",
+    )
 
     def __init__(self, frame: Frame, part: tuple[str, str], text_field: str) -> None:
         self.first_number: int = frame["number"]
         self.part = part  # the type of the frames and the id of their part
         self._frame = frame  # supplies every field but the text and the number
         self._text_field = text_field
+        self._numbers = array("I")  # of each delta, counted from the first one
         self._ends = array("Q")  # of each delta, counted in characters from the first one
         self._blocks: list[str] = []
         self._pieces: list[str] = []  # what is not in a block yet
 
-    def add(self, text: str) -> None:
+    def add(self, text: str, number: int) -> None:
         """Add the text of the next delta."""
+        self._numbers.append(number - self.first_number)
         self._ends.append(len(text) + (self._ends[-1] if self._ends else 0))
         self._pieces.append(text)
         if len(self._pieces) == _BLOCK_LENGTH:
@@ -118,13 +130,16 @@ class _DeltaRun:
 
         Each comes with the length of its text. A joined frame has the number of its last delta.
         """
-        index = max(after + 1 - self.first_number, 0)
+        index = bisect_right(self._numbers, after - self.first_number)
         while index < len(self._ends):
             start = self._ends[index - 1] if index else 0
             stop = max(bisect_right(self._ends, start + MAX_JOINED_LENGTH), index + 1)
             text = self._join(index, stop)
-            number = self.first_number + stop - 1
-            yield self._frame | {self._text_field: text, "number": number}, len(text)
+            yield (
+                self._frame
+                | {self._text_field: text, "number": self.first_number + self._numbers[stop - 1]},
+                len(text),
+            )
             index = stop
 
     def _join(self, index: int, stop: int) -> str:

@@ -93,9 +93,9 @@ class Pump:
             await asyncio.wait({self._stopping})
 
     @property
-    def has_overflowed(self) -> bool:
-        """Whether the pump gave up because its sink was full."""
-        return isinstance(self._error, PageTooSlowError)
+    def overflow(self) -> PageTooSlowError | None:
+        """The error with which the pump gave up because the buffer of its page was full."""
+        return self._error if isinstance(self._error, PageTooSlowError) else None
 
     def result(self) -> Completion:
         """Return the completion, or what a stream that was stopped had received.

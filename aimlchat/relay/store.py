@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from .errors import BroadcastTooLargeError
-from .history import FrameHistory
+from .frame_log import FrameLog
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,10 +51,9 @@ class MemoryStore:
 
     def __init__(self, *, max_size: int = 64 * 1024 * 1024) -> None:
         self._max_size = max_size
-        self._history = FrameHistory()
-        self._last_frames: list[Frame] = []  # those of the last call, which most readers lack
-        self._has_ended = False
         self._changed = asyncio.Event()
+        self.log = FrameLog()
+        """The frames; the pages of this process are told of each new one."""
 
     async def append(self, frames: Sequence[Frame]) -> None:
         """Append ``frames``; never waits, so it cannot be cancelled.
@@ -62,34 +61,32 @@ class MemoryStore:
         Raises:
             BroadcastTooLargeError: the frames before these already exceed the size to keep.
         """
-        if self._history.size > self._max_size:
+        if self.log.size > self._max_size:
             msg = (
                 f"the answer takes more than {self._max_size:,} bytes, the most that is kept for"
                 " pages that join late; MemoryStore(max_size=...) sets that limit"
             )
             raise BroadcastTooLargeError(msg)
-        self._add(frames)
+        self.log.add(frames)
+        self._note_change()
 
     async def end(self, frames: Sequence[Frame]) -> None:
         """Append the last ``frames``, which have no limit; never waits, so cannot be cancelled."""
-        self._has_ended = True
-        self._add(frames)
+        self.log.end(frames)
+        self._note_change()
 
     async def read(self, after: int) -> Sequence[Frame]:
         """Return frames numbered above ``after``; wait while there is none, until the end.
 
         Cancelling is safe.
         """
-        if after > self._history.count:
+        if after > self.log.last_number:
             after = 0
-        while self._history.count <= after and not self._has_ended:
+        while self.log.last_number <= after and not self.log.has_ended:
             await self._changed.wait()
-        if after == self._history.count - len(self._last_frames):
-            return self._last_frames
-        return self._history.read(after)
+        return self.log.read(after)
 
-    def _add(self, frames: Sequence[Frame]) -> None:
-        self._last_frames = [self._history.add(frame) for frame in frames]
+    def _note_change(self) -> None:
         # Each change gets an event of its own, so a reader that returns waits for the next one.
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()

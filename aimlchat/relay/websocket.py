@@ -9,6 +9,7 @@ from .adapters import adapt_websocket
 from .buffer import PageBuffer
 from .delivery import deliver
 from .errors import PageGoneError, PageTooSlowError, attach_partial
+from .page import Page
 from .pump import Pump
 
 if TYPE_CHECKING:
@@ -69,17 +70,11 @@ async def relay(
     connection = adapt_websocket(websocket)
     buffer = PageBuffer(max_buffer)
     pump = Pump(stream, buffer, message_id, logs_failures=False)
+    page = Page(buffer, connection, heartbeat=heartbeat, patience=patience)
+    buffer.feed(page)
     try:
         with contextlib.suppress(PageGoneError):
-            await deliver(
-                buffer,
-                connection,
-                stop=pump.stop,
-                on_message=on_message,
-                heartbeat=heartbeat,
-                patience=patience,
-                pump=pump,
-            )
+            await deliver(page, connection, stop=pump.stop, on_message=on_message, pump=pump)
     except PageTooSlowError as error:
         attach_partial(error, stream)
         raise

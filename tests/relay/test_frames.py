@@ -34,7 +34,8 @@ from aimlchat import (
 )
 from aimlchat.errors import APIError
 from aimlchat.relay import PageTooSlowError
-from aimlchat.relay.frames import Framer, encode_frame
+from aimlchat.relay.encoding import encode_frame
+from aimlchat.relay.frames import Framer
 
 
 def feed_all(*deltas):

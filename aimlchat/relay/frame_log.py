@@ -1,0 +1,145 @@
+"""The frames of one answer in this process, and the pages that follow it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol
+
+from .buffer import FrameQueue
+from .encoding import EncodedFrame
+from .history import FrameHistory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from .frames import Frame
+    from .page import FrameSource
+
+__all__ = ["FrameLog", "LogCursor"]
+
+
+class FollowingPage(Protocol):
+    """A page that is told of new frames."""
+
+    @property
+    def source(self) -> FrameSource:
+        """A `LogCursor` of the log."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it can take frames now."""
+
+    def write(self, frames: Sequence[EncodedFrame], now: float) -> None:
+        """Take the frames that follow those of its source without a gap."""
+
+    def wake(self) -> None:
+        """Take what its source holds."""
+
+    def fail(self, error: Exception) -> None:
+        """End with an error."""
+
+
+class FrameLog:
+    """Keeps the frames of an answer, and passes each new one to every page that follows.
+
+    What is added in one pass of the event loop is joined and encoded once for all pages that have
+    everything before it. Any other page reads the history at its own pace, so a page that takes
+    nothing holds nothing but the number of its last frame.
+    """
+
+    def __init__(self) -> None:
+        self.has_ended = False
+        self._error: Exception | None = None
+        self._history = FrameHistory()
+        self._unsent = FrameQueue()
+        self._unsent_after = 0  # the number of the frame before those
+        self._is_scheduled = False
+        self._pages: dict[FollowingPage, None] = {}  # a set that keeps the order
+
+    @property
+    def last_number(self) -> int:
+        """The number of the last frame."""
+        return self._history.last_number
+
+    @property
+    def size(self) -> int:
+        """About how many bytes are kept."""
+        return self._history.size
+
+    def add(self, frames: Iterable[Frame]) -> None:
+        """Keep frames, and pass them to the pages."""
+        if not self._unsent:
+            self._unsent_after = self._history.last_number
+        for frame in frames:
+            numbered = self._history.add(frame)
+            if self._pages:
+                self._unsent.add(numbered)
+        if self._pages and not self._is_scheduled:
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_soon(self._send)
+
+    def end(self, frames: Iterable[Frame]) -> None:
+        """Keep the last frames, and pass them to the pages, which end with them."""
+        self.has_ended = True
+        self.add(frames)
+
+    def fail(self, error: Exception) -> None:
+        """End all pages that follow, now and later, with an error."""
+        self._error = error
+        for page in tuple(self._pages):
+            page.fail(error)
+
+    def read(self, after: int) -> list[Frame]:
+        """Return frames numbered above ``after``, with neighboring deltas of one part joined."""
+        return self._history.read(after)
+
+    def follow(self, page: FollowingPage) -> None:
+        """Pass frames to a page, from the position of its source on."""
+        self._pages[page] = None
+        page.wake()
+        if self._error is not None:
+            page.fail(self._error)
+
+    def unfollow(self, page: FollowingPage) -> None:
+        """Pass no more frames to a page; safe to repeat."""
+        self._pages.pop(page, None)
+
+    def _send(self) -> None:
+        self._is_scheduled = False
+        frames = [EncodedFrame(self._unsent.take()) for _ in range(len(self._unsent))]
+        now = asyncio.get_running_loop().time()
+        for page in tuple(self._pages):
+            if not page.is_idle:
+                continue
+            if page.source.position == self._unsent_after:
+                page.write(frames, now)
+            else:
+                page.wake()
+
+
+class LogCursor:
+    """The frames of a log that one page has not been sent yet.
+
+    ``position`` is the number of the last frame that the page has. A number that no frame of the
+    log has is that of another answer, and stands for 0.
+    """
+
+    def __init__(self, log: FrameLog, position: int) -> None:
+        self._log = log
+        self._read: list[Frame] = []  # in reverse order
+        self.position = position if 0 <= position <= log.last_number else 0
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the page has the last frame."""
+        return self._log.has_ended and self.position == self._log.last_number
+
+    def take(self) -> Frame | None:
+        """Return the next frame, with neighboring deltas joined; None if there is none yet."""
+        if not self._read:
+            self._read = self._log.read(self.position)[::-1]
+            if not self._read:
+                return None
+        frame = self._read.pop()
+        self.position = frame["number"]
+        return frame

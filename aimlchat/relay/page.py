@@ -1,0 +1,187 @@
+"""Write frames to one page as fast as the page takes them."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Protocol
+
+from .encoding import HEARTBEAT_FRAME, EncodedFrame
+from .errors import PageGoneError, PageTooSlowError
+from .monitor import PageMonitor
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from .adapters import Connection
+    from .frames import Frame
+
+__all__ = ["FrameSource", "Page"]
+
+
+class FrameSource(Protocol):
+    """What a page has not been sent yet."""
+
+    position: int
+    """The number of the last frame that was taken; unused where frames have no numbers."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether no frame will be added."""
+
+    def take(self) -> Frame | None:
+        """Remove and return the next frame; None if there is none at the moment."""
+
+
+class Page:
+    """Writes the frames of a source to a connection.
+
+    While the page takes every frame at once, no task runs for it: whoever adds a frame to the
+    source calls `wake`, or passes the frame itself to `write`. Once a write has to wait for the
+    page, a task takes over until the source is empty.
+
+    Args:
+        source: where the frames come from.
+        connection: where they go.
+        heartbeat: seconds without a frame after which a heartbeat is written; None for never.
+        patience: seconds that the page may take to accept one frame; None for no limit.
+        is_gone: tells whether the page has disconnected, for a connection that has to be asked.
+    """
+
+    def __init__(
+        self,
+        source: FrameSource,
+        connection: Connection,
+        *,
+        heartbeat: float | None,
+        patience: float | None,
+        is_gone: Callable[[], bool] | None = None,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.source = source
+        self.ended: asyncio.Future[None] = loop.create_future()
+        """Done after the last frame; raises what ended the delivery before that."""
+        self._connection = connection
+        self._heartbeat = math.inf if heartbeat is None else heartbeat
+        self._patience = math.inf if patience is None else patience
+        self._is_gone = is_gone
+        self._loop = loop
+        self._last_write = loop.time()
+        # The task that waits for the page runs where the page's handler runs: a library or a
+        # middleware may keep what belongs to the request in context variables.
+        self._context = copy_context()
+        self._waiting: asyncio.Task[None] | None = None
+        self._monitor = PageMonitor.current()
+        self._monitor.add(self, self._due if is_gone is None else self._last_write)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether a frame can be written: nothing waits, and the delivery has not ended."""
+        return self._waiting is None and not self.ended.done()
+
+    def write(self, frames: Sequence[EncodedFrame], now: float) -> None:
+        """Write frames that follow those of the source without a gap, if the page is idle.
+
+        What the page does not take at once it takes from the source later.
+        """
+        self._last_write = now
+        try:
+            for frame in frames:
+                self.source.position = frame.number
+                rest = self._connection.write(frame)
+                if rest is not None:
+                    self._wait_for(rest)
+                    return
+        except Exception as error:  # noqa: BLE001 - raised by `ended`
+            self.fail(error)
+        else:
+            self._finish_if_ended()
+
+    def wake(self) -> None:
+        """Write what the source holds, unless that is being done."""
+        if not self.is_idle:
+            return
+        try:
+            while (frame := self.source.take()) is not None:
+                self._last_write = self._loop.time()
+                rest = self._connection.write(EncodedFrame(frame))
+                if rest is not None:
+                    self._wait_for(rest)
+                    return
+        except Exception as error:  # noqa: BLE001 - raised by `ended`
+            self.fail(error)
+        else:
+            self._finish_if_ended()
+
+    def fail(self, error: Exception) -> None:
+        """End the delivery with an error, unless it has ended."""
+        if not self.ended.done():
+            self.ended.set_exception(error)
+        self._monitor.remove(self)
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    async def close(self) -> None:
+        """End the delivery, and wait for the task of the page. Cancelling is safe."""
+        self.ended.cancel()
+        self._monitor.remove(self)
+        if self._waiting is not None:
+            self._waiting.cancel()
+            await asyncio.wait({self._waiting})
+
+    def check(self, now: float) -> float:
+        """Write a heartbeat or end the delivery, if that is due; return what is due next."""
+        if self._is_gone is not None and self._is_gone():
+            self.fail(PageGoneError())
+            return math.inf
+        if now >= self._due:
+            if self._waiting is not None:
+                msg = (
+                    f"the page accepted nothing for {self._patience:g} s; patience sets that limit"
+                )
+                self.fail(PageTooSlowError(msg))
+                return math.inf
+            self._write_heartbeat(now)
+        return self._due if self._is_gone is None else now  # `now`: at the next check
+
+    @property
+    def _due(self) -> float:
+        limit = self._heartbeat if self._waiting is None else self._patience
+        return self._last_write + limit
+
+    def _write_heartbeat(self, now: float) -> None:
+        self._last_write = now
+        try:
+            rest = self._connection.write(HEARTBEAT_FRAME)
+        except Exception as error:  # noqa: BLE001 - raised by `ended`
+            self.fail(error)
+            return
+        if rest is not None:
+            self._wait_for(rest)
+
+    def _wait_for(self, rest: Callable[[], Awaitable[None]]) -> None:
+        """Wait in a task until the page has taken a frame, then write what has come meanwhile."""
+        self._waiting = self._loop.create_task(
+            self._write_slowly(rest), name="aimlchat.relay page", context=self._context
+        )
+        self._monitor.check_at(self._due)
+
+    async def _write_slowly(self, rest: Callable[[], Awaitable[None]] | None) -> None:
+        try:
+            while rest is not None:
+                await rest()
+                rest = None
+                while rest is None and (frame := self.source.take()) is not None:
+                    self._last_write = self._loop.time()
+                    rest = self._connection.write(EncodedFrame(frame))
+            self._waiting = None
+            self._finish_if_ended()
+        except Exception as error:  # noqa: BLE001 - raised by `ended`
+            self._waiting = None
+            self.fail(error)
+
+    def _finish_if_ended(self) -> None:
+        if self.source.has_ended and not self.ended.done():
+            self.ended.set_result(None)
+            self._monitor.remove(self)
