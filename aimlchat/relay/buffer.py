@@ -90,6 +90,9 @@ class FrameQueue:
 class BufferedPage(Protocol):
     """The page of a buffer."""
 
+    def write_now(self, frame: Frame) -> bool:
+        """Take a frame, and return True; or return False, to let it wait."""
+
     def wake(self) -> None:
         """Take what the buffer holds, as far as the page takes it."""
 
@@ -126,7 +129,10 @@ class PageBuffer:
         Over the limit, drops all waiting frames and raises `PageTooSlowError`.
         """
         for frame in frames:
-            self._queue.add(frame)
+            if self._queue or self._page is None or not self._page.write_now(frame):
+                self._queue.add(frame)
+        if not self._queue:
+            return
         if self._queue.size > self._limit:
             self._wake()  # a page that reads may not have been told of a sudden flood yet
         if self._queue.size > self._limit:

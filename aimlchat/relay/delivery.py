@@ -59,13 +59,11 @@ async def deliver(
     try:
         await page.ended
     except PageTooSlowError as error:
-        await page.close()
-        receiving.cancel()
+        await _cancel_all(receiving, *page.close())
         await _send_error(connection, error)
         raise
     finally:
-        receiving.cancel()
-        await asyncio.gather(page.close(), receiving, return_exceptions=True)
+        await _cancel_all(receiving, *page.close())
 
 
 def _end_if_overflowed(page: Page, pump: Pump) -> None:
@@ -110,3 +108,9 @@ async def _send_error(connection: Connection, error: PageTooSlowError) -> None:
                 # the wait for the page to read it is cancelled.
                 async with asyncio.timeout(0):
                     await rest()
+
+
+async def _cancel_all(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -29,23 +28,38 @@ def encode_frame(frame: Frame) -> bytes:
 class EncodedFrame:
     """A frame in the forms in which servers take it, each made when it is first asked for."""
 
+    __slots__ = ("_event", "_frame", "_json", "_text", "number")
+
     def __init__(self, frame: Frame) -> None:
         self.number: int = frame.get("number", 0)  # 0 for a frame without a number
         self._frame = frame
+        # Not cached properties, which take a lock before Python 3.12.
+        self._json: bytes | None = None
+        self._text: str | None = None
+        self._event: bytes | None = None
 
-    @cached_property
+    @property
     def json(self) -> bytes:
         """The message of a web socket, in UTF-8."""
-        return encode_frame(self._frame)
+        if self._json is None:
+            self._json = encode_frame(self._frame)
+        return self._json
 
-    @cached_property
+    @property
     def text(self) -> str:
         """The message of a web socket, for a library that takes only a ``str``."""
-        return self.json.decode()
+        if self._text is None:
+            self._text = self.json.decode()
+        return self._text
 
-    @cached_property
+    @property
     def event(self) -> bytes:
         """The server-sent event; the number of the frame is its id."""
+        if self._event is None:
+            self._event = self._encode_event()
+        return self._event
+
+    def _encode_event(self) -> bytes:
         if self._frame is HEARTBEAT:
             return b": heartbeat\n\n"  # a comment, which every reader ignores
         if not self.number:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from .frames import Frame
-    from .page import FrameSource
 
 __all__ = ["FrameLog", "LogCursor"]
 
@@ -21,19 +20,11 @@ __all__ = ["FrameLog", "LogCursor"]
 class FollowingPage(Protocol):
     """A page that is told of new frames."""
 
-    @property
-    def source(self) -> FrameSource:
-        """A `LogCursor` of the log."""
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether it can take frames now."""
-
-    def write(self, frames: Sequence[EncodedFrame], now: float) -> None:
-        """Take the frames that follow those of its source without a gap."""
+    def offer(self, frames: Sequence[EncodedFrame], after: int, now: float) -> None:
+        """Take frames, if it waits for frames and has every frame up to the number ``after``."""
 
     def wake(self) -> None:
-        """Take what its source holds."""
+        """Take what its source holds, if it waits for frames; end if the source has ended."""
 
     def fail(self, error: Exception) -> None:
         """End with an error."""
@@ -109,11 +100,9 @@ class FrameLog:
         frames = [EncodedFrame(self._unsent.take()) for _ in range(len(self._unsent))]
         now = asyncio.get_running_loop().time()
         for page in tuple(self._pages):
-            if not page.is_idle:
-                continue
-            if page.source.position == self._unsent_after:
-                page.write(frames, now)
-            else:
+            page.offer(frames, self._unsent_after, now)
+        if self.has_ended:
+            for page in tuple(self._pages):
                 page.wake()
 
 

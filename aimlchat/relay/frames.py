@@ -107,6 +107,7 @@ class Framer:
         self._message_id = message_id
         self._kind = ""  # of the open part; empty while no part is open
         self._part_id = ""
+        self._delta_type = ""
         self._part_count = 0
         self._calls: dict[int, _AnnouncedCall] = {}
 
@@ -123,14 +124,12 @@ class Framer:
         """Return the frames of a delta."""
         if delta.choice:
             return []
+        kind = _KINDS.get(type(delta), "")
+        if kind == self._kind and kind:
+            return [{"type": self._delta_type, "id": self._part_id, "delta": delta.text}]
         if isinstance(delta, ToolCallDelta):
             return self._feed_tool_call(delta)
-        kind = _KINDS[type(delta)]
-        frames = [] if self._kind == kind else self._start_part(kind)
-        frames.append(
-            {"type": f"{_PART_TYPES[kind]}-delta", "id": self._part_id, "delta": delta.text}
-        )
-        return frames
+        return [*self._start_part(kind), *self.feed(delta)]
 
     def finish(self, completion: Completion) -> list[Frame]:
         """Return the end of a whole answer: its tool calls, then usage, cost and other metadata."""
@@ -160,6 +159,7 @@ class Framer:
         frames = self._end_part()
         self._part_count += 1
         self._kind = kind
+        self._delta_type = f"{_PART_TYPES[kind]}-delta"
         self._part_id = f"{kind}-{self._part_count}"
         start: Frame = {"type": f"{_PART_TYPES[kind]}-start", "id": self._part_id}
         if kind == "refusal":

@@ -10,11 +10,11 @@ from weakref import WeakKeyDictionary
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, TimerHandle
 
-__all__ = ["PageMonitor"]
+__all__ = ["POLL_SECONDS", "PageMonitor"]
 
-# The least time between two checks, in seconds. A disconnect that only a look at the connection
-# shows has to be noticed within 0.1 s.
-_MIN_INTERVAL = 0.05
+# The least time between two checks. A disconnect that only a look at the connection shows has to be
+# noticed within 0.1 s.
+POLL_SECONDS = 0.04
 
 
 class MonitoredPage(Protocol):
@@ -72,7 +72,10 @@ class PageMonitor:
         # The loop may run a timer early, by less than the resolution of its clock.
         now = max(asyncio.get_running_loop().time(), self._next_check)
         self._timer, self._next_check = None, math.inf
-        next_due = min((page.check(now) for page in tuple(self._pages)), default=math.inf)
+        next_due = math.inf
+        for page in tuple(self._pages):
+            due = page.check(now)
+            next_due = min(next_due, due)
         # A page may have asked for a check meanwhile, or removed the last page.
         if self._pages and next_due < math.inf:
-            self.check_at(max(next_due, now + _MIN_INTERVAL))
+            self.check_at(max(next_due, now + POLL_SECONDS))

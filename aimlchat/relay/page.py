@@ -7,9 +7,10 @@ import math
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Protocol
 
-from .encoding import HEARTBEAT_FRAME, EncodedFrame
+from .encoding import EncodedFrame
 from .errors import PageGoneError, PageTooSlowError
-from .monitor import PageMonitor
+from .frames import HEARTBEAT
+from .monitor import POLL_SECONDS, PageMonitor
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from .frames import Frame
 
 __all__ = ["FrameSource", "Page"]
+
+
+# Frames that come closer together than this are joined where that is possible.
+_BURST_SECONDS = 0.002
 
 
 class FrameSource(Protocol):
@@ -65,6 +70,9 @@ class Page:
         self._connection = connection
         self._heartbeat = math.inf if heartbeat is None else heartbeat
         self._patience = math.inf if patience is None else patience
+        # A page that has gone fails a write, so it is asked only after a silence.
+        poll = math.inf if is_gone is None else POLL_SECONDS
+        self._shortest_limit = min(self._heartbeat, self._patience, poll)
         self._is_gone = is_gone
         self._loop = loop
         self._last_write = loop.time()
@@ -73,34 +81,52 @@ class Page:
         self._context = copy_context()
         self._waiting: asyncio.Task[None] | None = None
         self._monitor = PageMonitor.current()
-        self._monitor.add(self, self._due if is_gone is None else self._last_write)
+        self._monitor.add(self, self._last_write + self._shortest_limit)
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether a frame can be written: nothing waits, and the delivery has not ended."""
-        return self._waiting is None and not self.ended.done()
+    def offer(self, frames: Sequence[EncodedFrame], after: int, now: float) -> None:
+        """Write frames to the page, if it has every frame up to the number ``after`` and waits.
 
-    def write(self, frames: Sequence[EncodedFrame], now: float) -> None:
-        """Write frames that follow those of the source without a gap, if the page is idle.
-
-        What the page does not take at once it takes from the source later.
+        Otherwise, and for what it does not take at once, the page takes them from its source.
         """
+        if self._waiting is not None:
+            return
+        source = self.source
+        if source.position != after:
+            self.wake()
+            return
         self._last_write = now
         try:
             for frame in frames:
-                self.source.position = frame.number
+                source.position = frame.number
                 rest = self._connection.write(frame)
                 if rest is not None:
                     self._wait_for(rest)
                     return
         except Exception as error:  # noqa: BLE001 - raised by `ended`
             self.fail(error)
+
+    def write_now(self, frame: Frame) -> bool:
+        """Write a frame that does not come from the source; return whether the page has taken it.
+
+        It is refused while others wait, and shortly after the last one, so that the deltas of a
+        burst are joined in the source.
+        """
+        now = self._loop.time()
+        if self._waiting is not None or now - self._last_write < _BURST_SECONDS:
+            return False
+        self._last_write = now
+        try:
+            rest = self._connection.write(EncodedFrame(frame))
+        except Exception as error:  # noqa: BLE001 - raised by `ended`
+            self.fail(error)
         else:
-            self._finish_if_ended()
+            if rest is not None:
+                self._wait_for(rest)
+        return True
 
     def wake(self) -> None:
         """Write what the source holds, unless that is being done."""
-        if not self.is_idle:
+        if self._waiting is not None or self.ended.done():
             return
         try:
             while (frame := self.source.take()) is not None:
@@ -122,50 +148,40 @@ class Page:
         if self._waiting is not None:
             self._waiting.cancel()
 
-    async def close(self) -> None:
-        """End the delivery, and wait for the task of the page. Cancelling is safe."""
-        self.ended.cancel()
+    def close(self) -> tuple[asyncio.Task[None], ...]:
+        """End the delivery; return the task of the page, if there is one, which ends soon."""
+        if not self.ended.cancel() and not self.ended.cancelled():
+            self.ended.exception()  # so that asyncio does not report it as never looked at
         self._monitor.remove(self)
-        if self._waiting is not None:
-            self._waiting.cancel()
-            await asyncio.wait({self._waiting})
+        if self._waiting is None:
+            return ()
+        self._waiting.cancel()
+        return (self._waiting,)
 
     def check(self, now: float) -> float:
         """Write a heartbeat or end the delivery, if that is due; return what is due next."""
+        due = self._last_write + self._shortest_limit
+        if now < due:
+            return due
         if self._is_gone is not None and self._is_gone():
             self.fail(PageGoneError())
             return math.inf
-        if now >= self._due:
-            if self._waiting is not None:
-                msg = (
-                    f"the page accepted nothing for {self._patience:g} s; patience sets that limit"
-                )
-                self.fail(PageTooSlowError(msg))
-                return math.inf
-            self._write_heartbeat(now)
-        return self._due if self._is_gone is None else now  # `now`: at the next check
-
-    @property
-    def _due(self) -> float:
         limit = self._heartbeat if self._waiting is None else self._patience
-        return self._last_write + limit
-
-    def _write_heartbeat(self, now: float) -> None:
-        self._last_write = now
-        try:
-            rest = self._connection.write(HEARTBEAT_FRAME)
-        except Exception as error:  # noqa: BLE001 - raised by `ended`
-            self.fail(error)
-            return
-        if rest is not None:
-            self._wait_for(rest)
+        if now >= self._last_write + limit:
+            if self._waiting is None:
+                self.write_now(HEARTBEAT)
+            else:
+                seconds = f"{self._patience:g} s"
+                msg = f"the page accepted nothing for {seconds}; patience sets that limit"
+                self.fail(PageTooSlowError(msg))
+        # A heartbeat may become due first, once the page has taken what it is waited for.
+        return min(self._last_write + limit, now + self._shortest_limit)
 
     def _wait_for(self, rest: Callable[[], Awaitable[None]]) -> None:
         """Wait in a task until the page has taken a frame, then write what has come meanwhile."""
         self._waiting = self._loop.create_task(
             self._write_slowly(rest), name="aimlchat.relay page", context=self._context
         )
-        self._monitor.check_at(self._due)
 
     async def _write_slowly(self, rest: Callable[[], Awaitable[None]] | None) -> None:
         try:

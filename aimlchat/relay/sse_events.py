@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from aimlchat.stream import DeltaStream
 
+    from .frames import Frame
     from .page import FrameSource
 
 __all__ = ["DONE_EVENT", "SSEEvents", "sse_events"]
@@ -111,11 +112,6 @@ class _Reader:
         self._monitor = PageMonitor.current()
         self._monitor.add(self, self._loop.time() + self._heartbeat)
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether the task waits."""
-        return self._waiter is not None and not self._waiter.done()
-
     async def next_frame(self) -> EncodedFrame | None:
         """Wait for the next frame, or for a heartbeat; None after the last. Cancelling is safe."""
         while not self._passed:
@@ -133,12 +129,22 @@ class _Reader:
                 self._waiter = None
         return self._passed.popleft()
 
-    def write(self, frames: Sequence[EncodedFrame], now: float) -> None:  # noqa: ARG002 - as Page
-        """Pass frames, which follow those of the source without a gap, to the task that waits."""
-        self._passed += frames
-        if frames:
+    def offer(self, frames: Sequence[EncodedFrame], after: int, now: float) -> None:  # noqa: ARG002 - as Page
+        """Pass frames to the task, if it waits and has every frame up to the number ``after``."""
+        if self._waiter is None or self._waiter.done():
+            return
+        if frames and self.source.position == after:
+            self._passed += frames
             self.source.position = frames[-1].number
-        self.wake()
+        self._waiter.set_result(True)
+
+    def write_now(self, frame: Frame) -> bool:
+        """Pass a frame to the task, if it waits."""
+        if self._waiter is None or self._waiter.done():
+            return False
+        self._passed.append(EncodedFrame(frame))
+        self._waiter.set_result(True)
+        return True
 
     def wake(self) -> None:
         """Let the task look at the source, if it waits."""

@@ -103,6 +103,22 @@ class Contestant:
         data = b"\x89PNG\r\n\x1a\n" + os.urandom(PICTURE_BYTES - 8)
         return await _ticked(client.picture(data))
 
+    async def pages(
+        self, *, path: str, pages: int, kind: str, shared: bool, stuck: int = 0, frames: int
+    ) -> dict[str, float]:
+        """Serve pages, each with a stream of its own or all with one, and return what they cost."""
+        import relays  # noqa: PLC0415 - msgspec is not in the environment of each peer
+
+        client = self._client_class(f"{self._base_url}/{path}")
+        relay = relays.Ours(client) if hasattr(client, "session") else relays.ByHand(client)
+        server = relays.PageServer(relay, kind, pages, stuck, is_shared=shared)
+        measured = await server.measure()
+        await client.close()
+        # A relay may join deltas that wait.
+        if not 0.9 * frames * (pages - stuck) <= measured["frames"] <= frames * (pages - stuck):
+            sys.exit(f"expected {frames} frames for each page, got {measured['frames']}")
+        return measured
+
     async def idle(self) -> dict[str, float]:
         """Do nothing for a while and return the longest block that is measured even then."""
         return await _ticked(asyncio.sleep(0.2))

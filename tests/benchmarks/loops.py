@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import TYPE_CHECKING
 
 import aiohttp
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 BODY = {"model": "claude-3-7-sonnet-20250219", "messages": [{"role": "user", "content": "Why?"}]}
 
@@ -77,6 +81,21 @@ class Careful(_Loop):
                     if choice.delta.content:
                         answer.append(choice.delta.content)
         return len(answer), "".join(answer)
+
+    async def texts(self) -> AsyncIterator[str]:
+        """Yield the texts of a stream."""
+        buffered = b""
+        body = msgspec.json.encode({**BODY, "stream": True})
+        async with self.http.post(self.url, data=body) as response:
+            response.raise_for_status()
+            async for data in response.content.iter_any():
+                *events, buffered = (buffered + data).split(b"\n\n")
+                for event in events:
+                    if event == b"data: [DONE]":
+                        continue
+                    choice = CHUNK.decode(event[6:]).choices[0]
+                    if choice.delta.content:
+                        yield choice.delta.content
 
     async def whole(self) -> str:
         """Request a completion and return the answer."""

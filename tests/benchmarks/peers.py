@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import base64
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 MODEL = "claude-3-7-sonnet-20250219"
 MESSAGES = [{"role": "user", "content": "Why?"}]
@@ -33,6 +37,12 @@ class OpenAI:
             if chunk.choices and chunk.choices[0].delta.content
         ]
         return len(answer), "".join(answer)
+
+    async def texts(self) -> AsyncIterator[str]:
+        """Yield the texts of a stream."""
+        async for chunk in await self.request(MESSAGES, stream=True):
+            if chunk.choices and chunk.choices[0].delta.content:
+                yield chunk.choices[0].delta.content
 
     async def whole(self) -> str:
         """Request a completion and return the answer."""

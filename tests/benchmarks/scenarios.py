@@ -6,6 +6,7 @@ import attrs
 
 OURS, CAREFUL = "aimlchat", "careful"
 OURS_ON_UVLOOP = f"{OURS}+uvloop"
+PAGE_KINDS = {"ws": "over web sockets", "sse": "as server-sent events"}
 # One round of these takes as long as five of the others.
 SLOWEST = ("litellm",)
 # Seconds to microseconds, to milliseconds; bytes to kilobytes.
@@ -51,7 +52,16 @@ class Scenario:
 
 def build_scenarios(peers: list[str]) -> list[Scenario]:
     """Return the scenarios; ``peers`` are the other SDKs that are installed."""
-    return [fast(peers), slow(peers), whole(peers), crowd(peers), picture(peers)]
+    return [
+        fast(peers),
+        slow(peers),
+        whole(peers),
+        crowd(peers),
+        picture(peers),
+        own_pages(peers),
+        *(shared_pages(kind) for kind in PAGE_KINDS),
+        crowd_of_pages(),
+    ]
 
 
 def fast(peers: list[str]) -> Scenario:
@@ -107,6 +117,57 @@ def picture(peers: list[str]) -> Scenario:
     tasks |= dict.fromkeys(peers, task)
     title = "a 10 MB image: longest block of the event loop, ms"
     return Scenario(tasks, (View(title, "block", MILLI, 10, baseline=None),))
+
+
+def own_pages(peers: list[str]) -> Scenario:
+    """Pages with a stream of their own, at the pace of a model."""
+    pages, frames = 100, 100
+    task = {
+        "name": "pages",
+        "path": f"stream/{frames}/20",
+        "pages": pages,
+        "frames": frames,
+        "kind": "ws",
+        "shared": False,
+    }
+    title = "100 pages, each with a stream of 100 chunks, 20 a second: us a frame"
+    view = View(title, "cpu", MICRO / pages / frames, 1.15)
+    return Scenario(dict.fromkeys([OURS, CAREFUL, *_on_aiohttp(peers)], task), (view,))
+
+
+def shared_pages(kind: str) -> Scenario:
+    """Pages that follow one stream, at the pace of a model."""
+    pages, frames = 300, 100
+    task = {
+        "name": "pages",
+        "path": f"stream/{frames}/20",
+        "pages": pages,
+        "frames": frames,
+        "kind": kind,
+        "shared": True,
+    }
+    title = f"300 pages follow one stream, {PAGE_KINDS[kind]}: us a frame and page"
+    view = View(title, "cpu", MICRO / pages / frames, 1)
+    return Scenario(dict.fromkeys([OURS, CAREFUL], task), (view,))
+
+
+def crowd_of_pages() -> Scenario:
+    """More pages than a process should have follow one stream, and a tenth of them are stuck."""
+    pages, frames, rate = 2_000, 40, 5
+    task = {
+        "name": "pages",
+        "path": f"crowd/1/{frames}/{rate}",
+        "pages": pages,
+        "stuck": pages // 10,
+        "frames": frames,
+        "kind": "ws",
+        "shared": True,
+    }
+    views = (
+        View("2,000 pages follow one stream: ms late", "late", MILLI, 200, baseline=None),
+        View("the same: KB of memory a page", "grown", KILO / pages, 1.3),
+    )
+    return Scenario(dict.fromkeys([OURS, CAREFUL], task), views, fresh=True)
 
 
 def _hosts() -> tuple[str, ...]:
