@@ -7,6 +7,7 @@ unchanged. docs/relay.md lists every frame.
 from __future__ import annotations
 
 from .broadcast import Broadcast
+from .broadcasts import Broadcasts
 from .errors import BroadcastTooLargeError, PageTooSlowError
 from .sse_response import SSE_HEADERS, SSEEvents, sse_events, sse_response
 from .store import MemoryStore, Store
@@ -17,6 +18,7 @@ __all__ = [
     "SSE_HEADERS",
     "Broadcast",
     "BroadcastTooLargeError",
+    "Broadcasts",
     "MemoryStore",
     "PageTooSlowError",
     "SSEEvents",

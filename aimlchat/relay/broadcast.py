@@ -202,6 +202,17 @@ class Broadcast:
         follower = self._build_follower(after)
         return SSEEvents(follower, follower, heartbeat)
 
+    async def wait(self) -> None:
+        """Wait until the answer has ended, whichever way. Cancelling is safe.
+
+        Raises:
+            RuntimeError: the broadcast has not been started.
+        """
+        if self._pump.task is None:
+            msg = "this broadcast has not been started"
+            raise RuntimeError(msg)
+        await asyncio.wait({self._pump.task})
+
     async def stop(self) -> None:
         """Close the upstream connection; every page keeps what it has and is sent ``abort``.
 
