@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from .broadcast import Broadcast
 from .broadcasts import Broadcasts
-from .errors import BroadcastTooLargeError, PageTooSlowError
+from .errors import BroadcastInterruptedError, BroadcastTooLargeError, PageTooSlowError
+from .redis_store import RedisStore
 from .sse_response import SSE_HEADERS, SSEEvents, sse_events, sse_response
 from .store import MemoryStore, Store
 from .ui_messages import request_from_ui, ui_message
@@ -17,10 +18,12 @@ from .websocket import relay
 __all__ = [
     "SSE_HEADERS",
     "Broadcast",
+    "BroadcastInterruptedError",
     "BroadcastTooLargeError",
     "Broadcasts",
     "MemoryStore",
     "PageTooSlowError",
+    "RedisStore",
     "SSEEvents",
     "Store",
     "relay",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import uuid
 from typing import TYPE_CHECKING
 
 from aimlchat._client.hooks import call_hook
@@ -13,6 +14,9 @@ from .delivery import deliver
 from .errors import PageGoneError, PageTooSlowError, attach_partial
 from .follower import Follower
 from .pump import Pump
+from .redis_answer import RedisAnswer
+from .redis_reader import RedisReader
+from .redis_store import RedisStore
 from .sse_response import SSEEvents, send_response
 from .store import MemoryStore
 
@@ -44,7 +48,8 @@ class Broadcast:
         grace: seconds for which the broadcast is kept while no page follows it. A stream that has
             not ended by then is closed; after its end, pages can still join for this long. Then the
             broadcast is over.
-        store: where the frames are kept; by default the memory of this process.
+        store: where the frames are kept; by default the memory of this process. With a `RedisStore`
+            other processes follow it through `Broadcasts`.
         on_over: called once when the broadcast is over, for example to drop it from a registry.
             What it raises is logged.
         message_id: as for `aimlchat.relay.relay`.
@@ -55,12 +60,36 @@ class Broadcast:
         stream: DeltaStream,
         *,
         grace: float = 60.0,
-        store: Store | None = None,
+        store: Store | RedisStore | None = None,
         on_over: Callable[[], object] | None = None,
         message_id: str | None = None,
     ) -> None:
-        self._store = store or MemoryStore()
-        self._pump = Pump(stream, self._store, message_id)
+        if isinstance(store, RedisStore):
+            store = store._make_answer(uuid.uuid4().hex)  # noqa: SLF001 - hidden from users
+        store = store or MemoryStore()
+        self._set_up(store, Pump(stream, store, message_id), grace, on_over)
+        if isinstance(store, RedisAnswer):
+            store.on_stop(self.stop)
+
+    @classmethod
+    def _of_reader(
+        cls, reader: RedisReader, *, grace: float, on_over: Callable[[], object]
+    ) -> Broadcast:
+        """Return a broadcast of what another process generates."""
+        broadcast = cls.__new__(cls)
+        broadcast._set_up(reader.memory, reader, grace, on_over)  # noqa: SLF001 - its own
+        return broadcast
+
+    def _set_up(
+        self,
+        store: Store,
+        pump: Pump | RedisReader,
+        grace: float,
+        on_over: Callable[[], object] | None,
+    ) -> None:
+        self._sink = store
+        self._store = store.memory if isinstance(store, RedisAnswer) else store
+        self._pump = pump
         self._grace = grace
         self._on_over = on_over
         self._follower_count = 0
@@ -139,7 +168,10 @@ class Broadcast:
         except PageGoneError:
             return self.partial
         except PageTooSlowError as error:
-            attach_partial(error, self._pump.stream)
+            if isinstance(self._pump, Pump):
+                attach_partial(error, self._pump.stream)
+            else:
+                error.partial = self.partial
             raise
         finally:
             follower.cancel()
@@ -228,7 +260,12 @@ class Broadcast:
         try:
             await self._pump.stop()
         finally:
-            self._expire()
+            self._end()
+
+    async def _catch_up(self) -> None:
+        """Read an answer of another process up to its last frame."""
+        if isinstance(self._pump, RedisReader):
+            await self._pump.catch_up()
 
     def _check_not_over(self) -> None:
         if self._is_over:
@@ -261,6 +298,16 @@ class Broadcast:
             self._grace_timer = loop.call_later(self._grace, self._expire)
 
     def _expire(self) -> None:
+        if isinstance(self._sink, RedisAnswer) and self.is_live:
+            if self._sink.is_followed:
+                self._restart_grace_timer()
+                return
+            # Pages of other processes may still come, and have to be told of the end.
+            self._stopping = asyncio.ensure_future(self._pump.stop())
+        else:
+            self._end()
+
+    def _end(self) -> None:
         if self._is_over:
             return
         self._is_over = True
