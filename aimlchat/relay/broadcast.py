@@ -299,13 +299,16 @@ class Broadcast:
 
     def _expire(self) -> None:
         if isinstance(self._sink, RedisAnswer) and self.is_live:
-            if self._sink.is_followed:
-                self._restart_grace_timer()
-                return
-            # Pages of other processes may still come, and have to be told of the end.
-            self._stopping = asyncio.ensure_future(self._pump.stop())
+            self._check = asyncio.ensure_future(self._stop_unless_followed(self._sink))
         else:
             self._end()
+
+    async def _stop_unless_followed(self, answer: RedisAnswer) -> None:
+        if await answer.is_followed():
+            self._restart_grace_timer()
+        else:
+            # Pages of other processes may still come, and have to be told of the end.
+            await self._pump.stop()
 
     def _end(self) -> None:
         if self._is_over:

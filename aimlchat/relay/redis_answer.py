@@ -47,8 +47,6 @@ class RedisAnswer:
     def __init__(self, connection: RedisConnection, settings: RedisSettings, chat: str) -> None:
         self.memory = MemoryStore(max_size=sys.maxsize)
         """The frames that Redis has, for the pages of this process."""
-        self.is_followed = False
-        """Whether pages of other processes follow the answer."""
         self.keys = AnswerKeys(chat, uuid4().hex)
         self._connection = connection
         self._settings = settings
@@ -84,6 +82,13 @@ class RedisAnswer:
                     retry_seconds=retry_seconds,
                 )
             )
+
+    async def is_followed(self) -> bool:
+        """Return whether pages of other processes follow the answer."""
+        try:
+            return bool(await self._connection.read_text(self.keys.followed))
+        except BroadcastInterruptedError:
+            return False
 
     async def append(self, frames: Sequence[Frame]) -> None:
         """Queue frames for Redis; waits only while much is queued. Cancelling is safe."""
@@ -157,9 +162,9 @@ class RedisAnswer:
     async def _write(self, batch: list[tuple[Frame, bytes]]) -> None:
         keys, settings = self.keys, self._settings
         is_end = self._is_ending and len(batch) == len(self._pending)
-        status, is_stopped, is_followed = await self._connection.run(
+        status, is_stopped = await self._connection.run(
             APPEND,
-            [keys.chat, keys.stream, keys.lease, keys.stop, keys.followed],
+            [keys.chat, keys.stream, keys.lease, keys.stop],
             [
                 keys.answer_id,
                 settings.lease_ms,
@@ -172,7 +177,6 @@ class RedisAnswer:
         if status != AppendStatus.STORED:
             self._is_replaced = status == AppendStatus.REPLACED
             raise BroadcastInterruptedError(_REASONS[status])
-        self.is_followed = bool(is_followed)
         for _ in batch:
             _, encoded = self._pending.popleft()
             self._pending_size -= len(encoded) + _FRAME_SIZE

@@ -154,10 +154,12 @@ class Subscriptions:
 
     async def aclose(self) -> None:
         """End the connection."""
-        tasks = [*self._leaving, *([self._task] if self._task else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        tasks = {*self._leaving, *([self._task] if self._task else [])}
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            # redis-py loses a cancellation that comes while it connects, so one may not suffice.
+            _, tasks = await asyncio.wait(tasks, timeout=_FIRST_DELAY)
 
     async def _leave(self, channel: str) -> None:
         async with self._commands:

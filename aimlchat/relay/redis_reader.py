@@ -59,6 +59,7 @@ class RedisReader:
         self._settings = settings
         self._count = 0
         self._has_ended = False
+        self._has_left = False
         self._news: list[_News | None] = []  # None: something may have been missed
         self._changed = asyncio.Event()
         self._caught_up = asyncio.Event()
@@ -88,6 +89,7 @@ class RedisReader:
 
     def cancel(self) -> None:
         """Stop to read; safe to repeat."""
+        self._has_left = True  # redis-py loses a cancellation that comes while it connects
         if self.task is not None:
             self.task.cancel()
 
@@ -118,7 +120,7 @@ class RedisReader:
         rest = await self._read_stream()
         deadline = loop.time() + rest
         self._caught_up.set()
-        while not self._has_ended:
+        while not self._has_ended and not self._has_left:
             self._changed.clear()
             if not self._news:
                 try:

@@ -101,17 +101,17 @@ return 1
 """
 
 # Append frames and renew the lease; without frames, renew it only.
-# Keys: of the chat, the stream, the lease, stop, followed. Arguments: the id of the answer, lease
+# Keys: of the chat, the stream, the lease, stop. Arguments: the id of the answer, lease
 # and ttl in milliseconds, the number of the first frame, the field of the last entry, the frames.
-# Returns the status, and whether stop and followed exist.
+# Returns the status, and whether stop exists.
 APPEND = f"""{_FUNCTIONS}
 local current = redis.call('GET', KEYS[1])
-if not current then return {{3, 0, 0}} end
-if current ~= ARGV[1] then return {{2, 0, 0}} end
+if not current then return {{3, 0}} end
+if current ~= ARGV[1] then return {{2, 0}} end
 local top, field = read_top(KEYS[2])
-if field == 'closed' then return {{1, 0, 0}} end
+if field == 'closed' then return {{1, 0}} end
 local known = top - ARGV[4] + 1  -- frames of an attempt whose reply was lost
-if known < 0 then return {{3, 0, 0}} end
+if known < 0 then return {{3, 0}} end
 if field == 'frame' then
   if 6 + known <= #ARGV then add(KEYS[2], top, 6 + known, ARGV[5], ARGV[3]) end
   redis.call('SET', KEYS[3], '1', 'PX', ARGV[2])
@@ -119,7 +119,7 @@ if field == 'frame' then
 end
 if field == 'last' or ARGV[5] == 'last' then redis.call('DEL', KEYS[3]) end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return {{0, redis.call('EXISTS', KEYS[4]), redis.call('EXISTS', KEYS[5])}}
+return {{0, redis.call('EXISTS', KEYS[4])}}
 """
 
 # Look at an answer for the pages that follow it, and close it if its process is dead.

@@ -217,14 +217,14 @@ async def test_an_answer_that_only_another_process_follows_is_kept(
     redis_server, redis_client, two, stalling_session, make_page
 ):
     async with (
-        RedisStore(redis_server.url, lease=0.1) as store,
+        RedisStore(redis_server.url) as store,
         Broadcasts(store=store, grace=0.05) as one,
     ):
         page = make_page()
         answer = await one.start("chat", stalling_session.stream("Go"))
         following = asyncio.create_task((await two.follow("chat")).relay(page))
         await page.has_received("One")
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.2)  # several times the grace period
         assert answer.is_live
         await two.stop("chat")
         await following
