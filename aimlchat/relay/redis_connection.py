@@ -34,7 +34,7 @@ class RedisConnection:
         try:
             import redis.asyncio  # noqa: PLC0415 - an optional dependency, loaded on use
         except ImportError as error:
-            msg = "RedisStore needs the package redis: pip install 'redis>=5'"
+            msg = 'RedisStore needs the package redis: pip install ".[redis]" from a checkout'
             raise ConfigurationError(msg) from error
         self._owns_client = isinstance(url_or_client, str)
         if isinstance(url_or_client, str):
