@@ -144,6 +144,9 @@ class Broadcasts:
         Cancelling is safe: the answer is stopped all the same. An answer of another process is
         stopped by that process, at once, but this method does not wait for it.
 
+        Args:
+            chat_id: the id of the chat. Check that it belongs to the user who sends it.
+
         Returns:
             Whether there was an answer that had not ended.
 

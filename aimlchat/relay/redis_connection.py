@@ -34,7 +34,10 @@ class RedisConnection:
         try:
             import redis.asyncio  # noqa: PLC0415 - an optional dependency, loaded on use
         except ImportError as error:
-            msg = 'RedisStore needs the package redis: pip install ".[redis]" from a checkout'
+            msg = (
+                "RedisStore needs the package redis; install it, or aimlchat with the extra"
+                ' "redis", as in: pip install ".[redis]"'
+            )
             raise ConfigurationError(msg) from error
         self._owns_client = isinstance(url_or_client, str)
         if isinstance(url_or_client, str):
@@ -55,7 +58,9 @@ class RedisConnection:
         self._retry_seconds = retry_seconds
         self._redis_error: type[Exception] = redis.RedisError
         self.outages = (redis.ConnectionError, redis.TimeoutError, OSError)
-        self.subscriptions = Subscriptions(self._client, self.outages)
+        # What the server refuses now, it may allow later. Until then, what is published is missed,
+        # and found when the lease is looked at.
+        self.subscriptions = Subscriptions(self._client, (redis.RedisError, OSError))
 
     async def run(
         self,

@@ -34,7 +34,7 @@ class RedisStore:
 
     Args:
         url_or_client: a URL, as ``redis://host:6379/0`` or ``rediss://...``, or a client of
-            ``redis.asyncio``, which is never closed here. Needs ``redis>=5``.
+            ``redis.asyncio``, which is never closed here. Needs ``redis>=5.0.1``.
         ttl: seconds for which Redis keeps an answer after the last change of it.
         lease: seconds within which the pages of an answer are told that its process has died. The
             process renews the lease five times as often; one whose event loop is blocked for longer
@@ -71,7 +71,7 @@ class RedisStore:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections that were opened here; safe to repeat."""
+        """Close the connections that were opened here. If it was cancelled, call it again."""
         await self._connection.aclose()
 
     def _make_answer(self, chat_id: str) -> RedisAnswer:

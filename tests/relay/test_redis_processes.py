@@ -42,7 +42,8 @@ async def run_workers(redis_url, base_url):
         yield [Worker(process, int(await process.stdout.readline())) for process in processes]
     finally:
         for process in processes:
-            process.kill()
+            if process.returncode is None:
+                process.kill()
             await process.wait()
 
 
