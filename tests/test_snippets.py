@@ -143,6 +143,15 @@ SERVERS = {
         "/chat",
         {"json": {"messages": [{"role": "user", "parts": [{"type": "text", "text": "Why?"}]}]}},
     ),
+    "relay_resume_and_stop": Server(
+        "/chat",
+        {
+            "json": {
+                "id": "1",
+                "messages": [{"role": "user", "parts": [{"type": "text", "text": "Why?"}]}],
+            }
+        },
+    ),
     "relay_several_pages_and_reconnecting": Server("/ask", {"data": "Why?"}),
 }
 

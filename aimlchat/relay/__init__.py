@@ -7,7 +7,9 @@ unchanged. docs/relay.md lists every frame.
 from __future__ import annotations
 
 from .broadcast import Broadcast
-from .errors import BroadcastTooLargeError, PageTooSlowError
+from .broadcasts import Broadcasts
+from .errors import BroadcastInterruptedError, BroadcastTooLargeError, PageTooSlowError
+from .redis_store import RedisStore
 from .sse_events import SSEEvents, sse_events
 from .sse_response import SSE_HEADERS, sse_response
 from .store import MemoryStore, Store
@@ -17,9 +19,12 @@ from .websocket import relay
 __all__ = [
     "SSE_HEADERS",
     "Broadcast",
+    "BroadcastInterruptedError",
     "BroadcastTooLargeError",
+    "Broadcasts",
     "MemoryStore",
     "PageTooSlowError",
+    "RedisStore",
     "SSEEvents",
     "Store",
     "relay",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import uuid
 from typing import TYPE_CHECKING
 
 from aimlchat._client.hooks import call_hook
@@ -15,6 +16,9 @@ from .follower import Follower
 from .frame_log import FrameLog
 from .page import Page
 from .pump import Pump
+from .redis_answer import RedisAnswer
+from .redis_reader import RedisReader
+from .redis_store import RedisStore
 from .sse_events import SSEEvents
 from .sse_response import send_response
 from .store import MemoryStore
@@ -48,7 +52,8 @@ class Broadcast:
         grace: seconds for which the broadcast is kept while no page follows it. A stream that has
             not ended by then is closed; after its end, pages can still join for this long. Then the
             broadcast is over.
-        store: where the frames are kept; by default the memory of this process.
+        store: where the frames are kept; by default the memory of this process. With a `RedisStore`
+            other processes follow it through `Broadcasts`.
         on_over: called once when the broadcast is over, for example to drop it from a registry.
             What it raises is logged.
         message_id: as for `aimlchat.relay.relay`.
@@ -59,18 +64,36 @@ class Broadcast:
         stream: DeltaStream,
         *,
         grace: float = 60.0,
-        store: Store | None = None,
+        store: Store | RedisStore | None = None,
         on_over: Callable[[], object] | None = None,
         message_id: str | None = None,
     ) -> None:
+        if isinstance(store, RedisStore):
+            store = store._make_answer(uuid.uuid4().hex)  # noqa: SLF001 - hidden from users
         store = store or MemoryStore()
-        self._pump = Pump(stream, store, message_id)
-        self._reader: StoreReader | None = None
-        if isinstance(store, MemoryStore):
-            self._log = store.log
-        else:
-            self._log = FrameLog()
-            self._reader = StoreReader(store, self._log)
+        self._set_up(store, Pump(stream, store, message_id), grace, on_over)
+        if isinstance(store, RedisAnswer):
+            store.on_stop(self.stop)
+
+    @classmethod
+    def _of_reader(
+        cls, reader: RedisReader, *, grace: float, on_over: Callable[[], object]
+    ) -> Broadcast:
+        """Return a broadcast of what another process generates."""
+        broadcast = cls.__new__(cls)
+        broadcast._set_up(reader.memory, reader, grace, on_over)  # noqa: SLF001 - its own
+        return broadcast
+
+    def _set_up(
+        self,
+        store: Store,
+        pump: Pump | RedisReader,
+        grace: float,
+        on_over: Callable[[], object] | None,
+    ) -> None:
+        self._store = store
+        self._log, self._reader = _open_log(store)
+        self._pump = pump
         self._grace = grace
         self._on_over = on_over
         self._follower_count = 0
@@ -102,6 +125,8 @@ class Broadcast:
         self._check_not_over()
         if self._pump.task is None:
             self._pump.start().add_done_callback(lambda _: self._restart_grace_timer())
+            if self._reader is not None:
+                self._reader.start()
             self._restart_grace_timer()
 
     async def relay(
@@ -144,7 +169,10 @@ class Broadcast:
         except PageGoneError:
             return self.partial
         except PageTooSlowError as error:
-            attach_partial(error, self._pump.stream)
+            if isinstance(self._pump, Pump):
+                attach_partial(error, self._pump.stream)
+            else:
+                error.partial = self.partial
             raise
         finally:
             follower.cancel()
@@ -208,6 +236,17 @@ class Broadcast:
         follower = self._build_follower(after)
         return SSEEvents(follower, follower, heartbeat, feed=follower.feed)
 
+    async def wait(self) -> None:
+        """Wait until the answer has ended, whichever way. Cancelling is safe.
+
+        Raises:
+            RuntimeError: the broadcast has not been started.
+        """
+        if self._pump.task is None:
+            msg = "this broadcast has not been started"
+            raise RuntimeError(msg)
+        await asyncio.wait({self._pump.task})
+
     async def stop(self) -> None:
         """Close the upstream connection; every page keeps what it has and is sent ``abort``.
 
@@ -223,7 +262,12 @@ class Broadcast:
         try:
             await self._pump.stop()
         finally:
-            self._expire()
+            self._end()
+
+    async def _catch_up(self) -> None:
+        """Read an answer of another process up to its last frame."""
+        if isinstance(self._pump, RedisReader):
+            await self._pump.catch_up()
 
     def _check_not_over(self) -> None:
         if self._is_over:
@@ -239,8 +283,6 @@ class Broadcast:
 
     def _add_follower(self) -> None:
         self.start()
-        if self._reader is not None:
-            self._reader.start()
         self._follower_count += 1
         self._restart_grace_timer()
 
@@ -258,6 +300,19 @@ class Broadcast:
             self._grace_timer = loop.call_later(self._grace, self._expire)
 
     def _expire(self) -> None:
+        if isinstance(self._store, RedisAnswer) and self.is_live:
+            self._check = asyncio.ensure_future(self._stop_unless_followed(self._store))
+        else:
+            self._end()
+
+    async def _stop_unless_followed(self, answer: RedisAnswer) -> None:
+        if await answer.is_followed():
+            self._restart_grace_timer()
+        else:
+            # Pages of other processes may still come, and have to be told of the end.
+            await self._pump.stop()
+
+    def _end(self) -> None:
         if self._is_over:
             return
         self._is_over = True
@@ -266,3 +321,13 @@ class Broadcast:
         if self._reader is not None:
             self._reader.cancel()
         call_hook(self._on_over)
+
+
+def _open_log(store: Store) -> tuple[FrameLog, StoreReader | None]:
+    """Return the log that the pages of this process follow, and what fills it besides the pump."""
+    if isinstance(store, RedisAnswer):
+        store = store.memory
+    if isinstance(store, MemoryStore):
+        return store.log, None
+    log = FrameLog()
+    return log, StoreReader(store, log)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from aimlchat.stream import DeltaStream
 
 __all__ = [
+    "BroadcastInterruptedError",
     "BroadcastTooLargeError",
     "ErrorDescription",
     "PageGoneError",
@@ -54,6 +55,15 @@ class BroadcastTooLargeError(AIMLChatError):
     """The answer is larger than the store of its broadcast keeps.
 
     The stream has been closed. ``partial`` is the completion as far as it had been received.
+    """
+
+
+class BroadcastInterruptedError(AIMLChatError):
+    """The answer cannot go on, or cannot be followed any more.
+
+    The process that generated it has died, the answer has failed in another process, or Redis
+    cannot be reached or has lost the answer. ``partial`` is the completion as far as it is known
+    here.
     """
 
 
@@ -96,6 +106,7 @@ _DESCRIPTIONS: tuple[tuple[type[Exception], str, str], ...] = (
     (ProtocolError, "protocol", "The model's provider sent a response that cannot be read."),
     (BudgetExceededError, "credits", "This service has spent its budget."),
     (ConfigurationError, "configuration", "This service is not set up correctly."),
+    (BroadcastInterruptedError, "interrupted", "The answer was cut off before its end. Try again."),
     (BroadcastTooLargeError, "too_large", "The answer is longer than this service can keep."),
     (PageTooSlowError, "too_slow", "This page fell too far behind the answer."),
 )

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from aimlchat.errors import AIMLChatError, APIError
 
-from .errors import BroadcastTooLargeError, PageTooSlowError, attach_partial
+from .errors import (
+    BroadcastInterruptedError,
+    BroadcastTooLargeError,
+    PageTooSlowError,
+    attach_partial,
+)
 from .frames import Framer
 
 if TYPE_CHECKING:
@@ -134,7 +139,7 @@ class Pump:
                     if frames := framer.feed(delta):
                         await sink.append(frames)
             last_frames = framer.finish(self.stream.completion)
-        except (PageTooSlowError, BroadcastTooLargeError) as error:
+        except (PageTooSlowError, BroadcastTooLargeError, BroadcastInterruptedError) as error:
             attach_partial(error, self.stream)
             # Its traceback would refer to this frame, and so keep the pump in a reference cycle.
             self._error = error.with_traceback(None)

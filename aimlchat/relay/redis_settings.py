@@ -1,0 +1,51 @@
+"""The settings of a `RedisStore`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import attrs
+
+from aimlchat.errors import ConfigurationError
+
+__all__ = ["RedisSettings"]
+
+
+def _is_positive(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if not isinstance(value, int | float) or not 0 < value < math.inf:
+        msg = f"{attribute.name} is a number above 0, not {value!r}"
+        raise ConfigurationError(msg)
+
+
+@attrs.frozen
+class RedisSettings:
+    """The settings of a `RedisStore`, in seconds and bytes, checked."""
+
+    ttl: float = attrs.field(validator=_is_positive)
+    lease: float = attrs.field(validator=_is_positive)
+    retry_for: float = attrs.field(validator=_is_positive)
+    max_size: int = attrs.field(validator=_is_positive)
+
+    @property
+    def ttl_ms(self) -> int:
+        """For how long Redis keeps an answer after the last change, in milliseconds."""
+        return max(1, round(self.ttl * 1000))
+
+    @property
+    def lease_ms(self) -> int:
+        """For how long the key of the lease lives, in milliseconds.
+
+        The rest of the lease is for those who follow to notice that the key is gone.
+        """
+        return max(1, round(self.lease * 600))
+
+    @property
+    def renewal_seconds(self) -> float:
+        """After how many seconds without a frame the lease is renewed: twice before it ends."""
+        return self.lease * 0.2
+
+    @property
+    def followed_ms(self) -> int:
+        """For how long an answer counts as followed after its followers looked at it."""
+        return max(1, round(self.lease * 2000))
