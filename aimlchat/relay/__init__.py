@@ -9,6 +9,7 @@ from __future__ import annotations
 from .broadcast import Broadcast
 from .broadcasts import Broadcasts
 from .errors import BroadcastTooLargeError, PageTooSlowError
+from .extra_frames import DataPart
 from .sse_response import SSE_HEADERS, SSEEvents, sse_events, sse_response
 from .store import MemoryStore, Store
 from .ui_messages import request_from_ui, ui_message
@@ -19,6 +20,7 @@ __all__ = [
     "Broadcast",
     "BroadcastTooLargeError",
     "Broadcasts",
+    "DataPart",
     "MemoryStore",
     "PageTooSlowError",
     "SSEEvents",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from aimlchat.stream import DeltaStream
 
     from .adapters import WebSocket
+    from .extra_frames import ExtraFrames
     from .store import Store
 
 __all__ = ["Broadcast"]
@@ -48,6 +49,7 @@ class Broadcast:
         on_over: called once when the broadcast is over, for example to drop it from a registry.
             What it raises is logged.
         message_id: as for `aimlchat.relay.relay`.
+        extra: as for `aimlchat.relay.relay`; it is read once, for all pages.
     """
 
     def __init__(
@@ -58,9 +60,10 @@ class Broadcast:
         store: Store | None = None,
         on_over: Callable[[], object] | None = None,
         message_id: str | None = None,
+        extra: ExtraFrames | None = None,
     ) -> None:
         self._store = store or MemoryStore()
-        self._pump = Pump(stream, self._store, message_id)
+        self._pump = Pump(stream, self._store, message_id, extra=extra)
         self._grace = grace
         self._on_over = on_over
         self._follower_count = 0

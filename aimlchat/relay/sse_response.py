@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from aimlchat.stream import DeltaStream
 
     from .delivery import FrameSource
+    from .extra_frames import ExtraFrames
     from .frames import Frame
 
 __all__ = ["SSE_HEADERS", "SSEEvents", "send_response", "sse_events", "sse_response"]
@@ -108,6 +109,7 @@ def sse_events(
     heartbeat: float | None = 15.0,
     max_buffer: int = 262_144,
     message_id: str | None = None,
+    extra: ExtraFrames | None = None,
 ) -> SSEEvents:
     """Turn a stream into the body of a response, as for Starlette's ``StreamingResponse``.
 
@@ -121,9 +123,10 @@ def sse_events(
         max_buffer: how much may wait for a page that reads slowly, in characters of text plus 64
             for each frame. Beyond that the stream is closed, and the page is sent an error.
         message_id: as for `aimlchat.relay.relay`.
+        extra: as for `aimlchat.relay.relay`.
     """
     buffer = PageBuffer(max_buffer)
-    return SSEEvents(buffer, Pump(stream, buffer, message_id), heartbeat)
+    return SSEEvents(buffer, Pump(stream, buffer, message_id, extra=extra), heartbeat)
 
 
 async def sse_response(
@@ -135,6 +138,7 @@ async def sse_response(
     max_buffer: int = 262_144,
     patience: float | None = 60.0,
     message_id: str | None = None,
+    extra: ExtraFrames | None = None,
 ) -> web.StreamResponse:
     """Answer a request of aiohttp.web with a stream; return the response after it has been sent.
 
@@ -153,9 +157,10 @@ async def sse_response(
         patience: seconds that the page may take to accept one event before the connection is
             aborted; None for no limit.
         message_id: as for `aimlchat.relay.relay`.
+        extra: as for `aimlchat.relay.relay`.
     """
     buffer = PageBuffer(max_buffer)
-    pump = Pump(stream, buffer, message_id)
+    pump = Pump(stream, buffer, message_id, extra=extra)
     try:
         response = await send_response(
             request,

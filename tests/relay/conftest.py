@@ -220,8 +220,15 @@ class CallablePage:
 
     async def has_received(self, text):
         """Wait until the page has received a text."""
+        await self._wait(lambda: any(text in frame.get("delta", "") for frame in self.frames))
+
+    async def has_received_frame(self, kind, count=1):
+        """Wait until the page has received so many frames of a type."""
+        await self._wait(lambda: [frame["type"] for frame in self.frames].count(kind) >= count)
+
+    async def _wait(self, condition):
         async with asyncio.timeout(EVENT_TIMEOUT):
-            while not any(text in frame.get("delta", "") for frame in self.frames):
+            while not condition():
                 self._received.clear()
                 await self._received.wait()
 
