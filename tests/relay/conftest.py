@@ -9,6 +9,7 @@ import pytest
 import uvicorn
 import websockets.asyncio.client
 import websockets.asyncio.server
+from ai_sdk import VERSIONS, install_ai_sdk
 from aiohttp import web
 from raw_server import CHUNKED, content, http_chunk, serving
 from starlette.applications import Starlette
@@ -29,6 +30,12 @@ async def _no_task_is_left():
     names = [task.get_coro().__qualname__ for task in asyncio.all_tasks()]
     relay_tasks = ("Pump.", "_send_all", "_receive_all")
     assert not [name for name in names if name.startswith(relay_tasks)]
+
+
+@pytest.fixture(scope="session", params=VERSIONS)
+def ai_sdk_folder(request, pytestconfig):
+    """A folder with a version of the AI SDK, and with what it takes to bundle and run pages."""
+    return install_ai_sdk(request.param, pytestconfig.cache)
 
 
 @pytest.fixture
