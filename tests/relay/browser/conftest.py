@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import uuid
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlencode
@@ -15,7 +16,7 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 from selenium.webdriver.support.ui import WebDriverWait
 
 from aimlchat import ChatRequest, ChatSession, InvalidRequestError, RetryPolicy, Tool
-from aimlchat.relay import SSE_HEADERS, request_from_ui, sse_events
+from aimlchat.relay import SSE_HEADERS, Broadcasts, request_from_ui, sse_events
 
 HTML = "<!doctype html><title>Chat</title><main id=page></main><script src=page.js></script>"
 # Seconds; only a test that hangs waits so long.
@@ -34,6 +35,7 @@ class Service:
     def __init__(self, base_url, script) -> None:
         self.base_url = base_url
         self.posts = []
+        self.resumed = 0
         self.options = {}
         self.app = app = FastAPI(lifespan=self._run)
 
@@ -41,6 +43,29 @@ class Service:
         async def plain(request: Request):
             stream = await self._read(request)
             return StreamingResponse(sse_events(stream, **self.options), headers=SSE_HEADERS)
+
+        @app.post("/chat")
+        async def chat(request: Request):
+            stream = await self._read(request)
+            body = self.posts[-1]
+            is_new = body["messages"][-1]["role"] == "user"
+            message_id = uuid.uuid4().hex if is_new else None
+            answer = await self.broadcasts.start(
+                body["id"], stream, message_id=message_id, **self.options
+            )
+            return StreamingResponse(answer.sse_events(), headers=SSE_HEADERS)
+
+        @app.get("/chat/{chat_id}/stream")
+        async def resume(chat_id: str):
+            self.resumed += 1
+            answer = await self.broadcasts.follow(chat_id)
+            if answer is None:
+                return Response(status_code=204)
+            return StreamingResponse(answer.sse_events(), headers=SSE_HEADERS)
+
+        @app.post("/chat/{chat_id}/stop")
+        async def stop(chat_id: str):
+            await self.broadcasts.stop(chat_id)
 
         @app.get("/")
         async def page():
@@ -53,7 +78,10 @@ class Service:
     @asynccontextmanager
     async def _run(self, _):
         retry = RetryPolicy(attempts=1)
-        async with ChatSession("any-key", base_url=self.base_url, retry=retry) as self.session:
+        async with (
+            ChatSession("any-key", base_url=self.base_url, retry=retry) as self.session,
+            Broadcasts(grace=60) as self.broadcasts,
+        ):
             yield
 
     async def _read(self, request):

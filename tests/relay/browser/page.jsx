@@ -1,8 +1,8 @@
 // A page with `useChat`, in strict mode as pages of Next.js are. Tests drive it by `window.chat`.
 //
-//   /?api=/plain&id=c    and &resume to resume after a reload
+//   /?api=/plain&id=c    with &resume a reload resumes an answer that has not ended
 
-import { StrictMode, useEffect, useState } from 'react';
+import { StrictMode, useEffect } from 'react';
 import { createRoot } from 'react-dom/client';
 import { useChat } from '@ai-sdk/react';
 import { DefaultChatTransport, lastAssistantMessageIsCompleteWithToolCalls } from 'ai';
@@ -12,17 +12,18 @@ const id = settings.get('id');
 const log = (window.log = { calls: [], data: [], errors: [], ends: [] });
 const transport = new DefaultChatTransport({ api: settings.get('api') });
 
-function store(messages) {
-  sessionStorage.setItem(id, JSON.stringify(messages));
+const saved = JSON.parse(sessionStorage.getItem(id)) ?? { messages: [], isOpen: false };
+
+function save(messages, isOpen) {
+  sessionStorage.setItem(id, JSON.stringify({ messages, isOpen }));
 }
 
 function Page() {
-  const [initial] = useState(() => JSON.parse(sessionStorage.getItem(id) ?? '[]'));
   const chat = useChat({
     id,
     transport,
-    messages: initial,
-    resume: settings.has('resume'),
+    messages: saved.messages,
+    resume: settings.has('resume') && saved.isOpen,
     sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithToolCalls,
     onToolCall({ toolCall }) {
       log.calls.push(toolCall);
@@ -33,12 +34,12 @@ function Page() {
     onError: error => log.errors.push(error.message),
     onFinish({ messages, isAbort, isError, isDisconnect, finishReason }) {
       log.ends.push({ isAbort, isError, isDisconnect, finishReason });
-      store(messages);
+      save(messages, false);
     },
   });
   window.chat = chat;
   useEffect(() => {
-    if (chat.status === 'submitted') store(chat.messages); // an answer in progress is resumed
+    if (chat.status === 'submitted') save(chat.messages, true);
   }, [chat.status]);
   return (
     <>
