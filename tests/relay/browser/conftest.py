@@ -3,7 +3,6 @@
 import json
 import socket
 import threading
-import uuid
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlencode
@@ -47,12 +46,7 @@ class Service:
         @app.post("/chat")
         async def chat(request: Request):
             stream = await self._read(request)
-            body = self.posts[-1]
-            is_new = body["messages"][-1]["role"] == "user"
-            message_id = uuid.uuid4().hex if is_new else None
-            answer = await self.broadcasts.start(
-                body["id"], stream, message_id=message_id, **self.options
-            )
+            answer = await self.broadcasts.start(self.posts[-1]["id"], stream, **self.options)
             return StreamingResponse(answer.sse_events(), headers=SSE_HEADERS)
 
         @app.get("/chat/{chat_id}/stream")
@@ -189,12 +183,17 @@ class ChatPage:
 
 
 @pytest.fixture
-def page(driver, service, serve_in_thread):
-    """The page of the service, without any chat yet."""
+def open_page(driver):
+    """Return the page of a URL, not loaded yet. At the end the console may hold no error."""
     driver.get_log("browser")
-    page = ChatPage(driver, serve_in_thread(service.app))
-    yield page
+    yield lambda url: ChatPage(driver, url)
     driver.get("about:blank")
     # What React and the AI SDK complain about; the browser itself reports each status of an error.
     errors = [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
     assert [text for text in errors if "Failed to load resource" not in text] == []
+
+
+@pytest.fixture
+def page(open_page, service, serve_in_thread):
+    """The page of the service, without any chat yet."""
+    return open_page(serve_in_thread(service.app))

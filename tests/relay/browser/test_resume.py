@@ -12,7 +12,7 @@ def chat(page):
 
 
 def test_a_page_that_is_reloaded_resumes_the_answer(chat, service, aimlchat_emulator):
-    aimlchat_emulator.reply(chunks=CHUNKS, reasoning="Hm.", pace=0.2)
+    aimlchat_emulator.reply(chunks=CHUNKS, reasoning="Hm.", pace=0.12)
     chat.send("Count")
     chat.wait_until(lambda: chat.texts()[-1].startswith("One"))
 

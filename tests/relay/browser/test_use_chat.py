@@ -140,6 +140,16 @@ def test_regenerate_replaces_the_answer(chat, service, aimlchat_emulator):
     assert service.posts[1]["trigger"] == "regenerate-message"
 
 
+def test_the_message_has_the_id_that_the_service_gives(chat, service, aimlchat_emulator):
+    service.options["message_id"] = "our-id"
+    aimlchat_emulator.reply("One")
+
+    chat.ask("Go")
+
+    assert chat.messages()[-1]["id"] == "our-id"
+    assert chat.texts() == ["Go", "One"]
+
+
 def test_several_turns_are_sent_back_without_their_reasoning(chat, aimlchat_emulator):
     for answer in ("One", "Two", "Three"):
         aimlchat_emulator.reply(answer, reasoning="Hm.")
