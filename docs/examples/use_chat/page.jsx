@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
 import { createRoot } from 'react-dom/client';
-import { useChat } from '@ai-sdk/react';
+import { Chat, useChat } from '@ai-sdk/react';
 import { DefaultChatTransport, lastAssistantMessageIsCompleteWithToolCalls } from 'ai';
 
 const transport = new DefaultChatTransport({ api: '/chat' });
@@ -30,24 +30,39 @@ function Part({ part }) {
   }
 }
 
-function Chat({ saved, onNew }) {
-  const { id } = saved;
-  const [input, setInput] = useState('');
-  const { messages, sendMessage, regenerate, stop, status, error, addToolOutput } = useChat({
+function makeChat({ id, messages }, onEnd) {
+  const chat = new Chat({
     id,
-    messages: saved.messages,
+    messages,
     transport,
-    resume: saved.isOpen,
-    // The tools that the page executes: its outputs are posted once all calls of a turn have one.
+    // The tools that the page executes: their outputs are posted once all calls of a turn have one.
     sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithToolCalls,
     onToolCall({ toolCall: { toolName: tool, toolCallId } }) {
-      // Not awaited: the answer is not read on before this function returns.
-      if (tool === 'local_time') addToolOutput({ tool, toolCallId, output: new Date().toString() });
+      // Not awaited: nothing more is read before this function returns.
+      if (tool === 'local_time') chat.addToolOutput({ tool, toolCallId, output: new Date().toString() });
     },
-    onFinish: ({ messages }) => saveChat({ id, messages, isOpen: false }),
+    onFinish({ messages, isDisconnect }) {
+      if (isDisconnect) return; // the answer goes on without this page
+      saveChat({ id, messages, isOpen: false });
+      onEnd();
+    },
+  });
+  return chat;
+}
+
+function Conversation({ saved, onNew }) {
+  const { id } = saved;
+  const [input, setInput] = useState('');
+  const [isOpen, setIsOpen] = useState(saved.isOpen);
+  const [chat] = useState(() => makeChat(saved, () => setIsOpen(false)));
+  const { messages, sendMessage, regenerate, stop, status, error } = useChat({
+    chat,
+    resume: isOpen, // after a reload, and when the page is shown again after it lost its connection
   });
   useEffect(() => {
-    if (status === 'submitted') saveChat({ id, messages, isOpen: true });
+    if (status !== 'submitted') return;
+    setIsOpen(true);
+    saveChat({ id, messages, isOpen: true });
   }, [status]);
   const isBusy = status === 'submitted' || status === 'streaming';
   const usage = messages.at(-1)?.metadata?.usage; // there at the end of an answer
@@ -82,8 +97,9 @@ function Chat({ saved, onNew }) {
   );
 }
 
-function Page() {
-  const [saved, setSaved] = useState(loadChat);
+export default function Page() {
+  const [saved, setSaved] = useState(null);
+  useEffect(() => setSaved(loadChat()), []); // Next.js renders on its server too, which has no storage
 
   function startAnew() {
     const chat = newChat();
@@ -91,7 +107,7 @@ function Page() {
     setSaved(chat);
   }
 
-  return <Chat key={saved.id} saved={saved} onNew={startAnew} />;
+  return saved && <Conversation key={saved.id} saved={saved} onNew={startAnew} />;
 }
 
 createRoot(document.getElementById('chat')).render(<Page />);

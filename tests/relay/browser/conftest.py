@@ -35,6 +35,7 @@ class Service:
         self.base_url = base_url
         self.posts = []
         self.resumed = 0
+        self.cut_at = b""
         self.options = {}
         self.app = app = FastAPI(lifespan=self._run)
 
@@ -47,7 +48,7 @@ class Service:
         async def chat(request: Request):
             stream = await self._read(request)
             answer = await self.broadcasts.start(self.posts[-1]["id"], stream, **self.options)
-            return StreamingResponse(answer.sse_events(), headers=SSE_HEADERS)
+            return StreamingResponse(self._send(answer.sse_events()), headers=SSE_HEADERS)
 
         @app.get("/chat/{chat_id}/stream")
         async def resume(chat_id: str):
@@ -77,6 +78,12 @@ class Service:
             Broadcasts(grace=60) as self.broadcasts,
         ):
             yield
+
+    async def _send(self, events):
+        async for event in events:
+            yield event
+            if self.cut_at and self.cut_at in event:
+                raise ConnectionError  # so uvicorn closes the connection
 
     async def _read(self, request):
         """Return the stream for what a page has posted."""

@@ -2,9 +2,9 @@
 //
 //   /?api=/plain&id=c    with &resume a reload resumes an answer that has not ended
 
-import { StrictMode, useEffect } from 'react';
+import { StrictMode, useEffect, useState } from 'react';
 import { createRoot } from 'react-dom/client';
-import { useChat } from '@ai-sdk/react';
+import { Chat, useChat } from '@ai-sdk/react';
 import { DefaultChatTransport, lastAssistantMessageIsCompleteWithToolCalls } from 'ai';
 
 const settings = new URLSearchParams(location.search);
@@ -18,28 +18,38 @@ function save(messages, isOpen) {
   sessionStorage.setItem(id, JSON.stringify({ messages, isOpen }));
 }
 
+// Version 6 of `useChat` hides from a chat of its own that a resumed stream begins anew. Without
+// &resume the page leaves the chat to `useChat`.
+const options = {
+  id,
+  transport,
+  messages: saved.messages,
+  sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithToolCalls,
+  onToolCall({ toolCall }) {
+    log.calls.push(toolCall);
+    const { toolName: tool, toolCallId, input } = toolCall;
+    window.chat.addToolOutput({ tool, toolCallId, output: { city: input.city, celsius: 21 } });
+  },
+  onData: part => log.data.push(part),
+  onError: error => log.errors.push(error.message),
+  onFinish({ messages, isAbort, isError, isDisconnect, finishReason }) {
+    log.ends.push({ isAbort, isError, isDisconnect, finishReason });
+    if (isDisconnect) return; // the answer goes on without this page
+    window.setIsOpen(false);
+    save(messages, false);
+  },
+};
+const own = settings.has('resume') ? { chat: new Chat(options) } : options;
+
 function Page() {
-  const chat = useChat({
-    id,
-    transport,
-    messages: saved.messages,
-    resume: settings.has('resume') && saved.isOpen,
-    sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithToolCalls,
-    onToolCall({ toolCall }) {
-      log.calls.push(toolCall);
-      const { toolName: tool, toolCallId, input } = toolCall;
-      chat.addToolOutput({ tool, toolCallId, output: { city: input.city, celsius: 21 } });
-    },
-    onData: part => log.data.push(part),
-    onError: error => log.errors.push(error.message),
-    onFinish({ messages, isAbort, isError, isDisconnect, finishReason }) {
-      log.ends.push({ isAbort, isError, isDisconnect, finishReason });
-      save(messages, false);
-    },
-  });
+  const [isOpen, setIsOpen] = useState(saved.isOpen);
+  window.setIsOpen = setIsOpen;
+  const chat = useChat({ ...own, resume: settings.has('resume') && isOpen });
   window.chat = chat;
   useEffect(() => {
-    if (chat.status === 'submitted') save(chat.messages, true);
+    if (chat.status !== 'submitted') return;
+    setIsOpen(true);
+    save(chat.messages, true);
   }, [chat.status]);
   return (
     <>

@@ -27,6 +27,25 @@ def test_a_page_that_is_reloaded_resumes_the_answer(chat, service, aimlchat_emul
     assert aimlchat_emulator.requests[0].outcome == "done"
 
 
+def test_a_page_that_is_shown_again_resumes_an_answer_whose_connection_was_lost(
+    chat, service, aimlchat_emulator
+):
+    service.cut_at = b"two"
+    aimlchat_emulator.reply(chunks=CHUNKS, pace=0.05)
+    chat.send("Count")
+    chat.wait_for_end()
+    assert chat.get("log.ends")[0]["isDisconnect"] is True
+    assert chat.texts() == ["Count", "One two "]
+
+    chat.call("document.dispatchEvent(new Event('visibilitychange'))")
+    chat.wait_for_text("One two three four")
+    chat.wait_for_end(2)
+
+    assert chat.texts() == ["Count", "One two three four"]
+    assert service.resumed == 1
+    assert len(aimlchat_emulator.requests) == 1
+
+
 def test_an_answer_that_ended_during_the_reload_is_shown(chat, service, aimlchat_emulator):
     aimlchat_emulator.reply(chunks=CHUNKS, pace=0.1)
     chat.send("Count")
