@@ -83,7 +83,7 @@ COMPLETIONS = st.builds(
         )
     ),
     usage=st.none() | st.builds(Usage, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS),
-    cost=st.none() | st.builds(Cost, st.none() | st.floats(0), st.none() | st.floats(0)),
+    cost=st.none() | st.builds(Cost, st.none() | st.floats(0, 1e6), st.none() | st.floats(0, 1e6)),
     model=st.text(max_size=3),
     inference_id=st.none() | TEXTS,
     is_complete=st.just(value=True),
