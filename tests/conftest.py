@@ -80,6 +80,16 @@ def _without_settings_of_this_machine(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(scope="session")
+def driver():
+    """The browser, which is started once for all tests."""
+    from chromium import start_chromium  # noqa: PLC0415 - not installed for tests/session
+
+    driver = start_chromium()
+    yield driver
+    driver.quit()
+
+
 @pytest.fixture
 def gc_disabled():
     """Disable the garbage collector, so that only reference counts free objects."""

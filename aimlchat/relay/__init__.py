@@ -9,6 +9,7 @@ from __future__ import annotations
 from .broadcast import Broadcast
 from .broadcasts import Broadcasts
 from .errors import BroadcastInterruptedError, BroadcastTooLargeError, PageTooSlowError
+from .extra_frames import DataPart
 from .redis_store import RedisStore
 from .sse_events import SSEEvents, sse_events
 from .sse_response import SSE_HEADERS, sse_response
@@ -22,6 +23,7 @@ __all__ = [
     "BroadcastInterruptedError",
     "BroadcastTooLargeError",
     "Broadcasts",
+    "DataPart",
     "MemoryStore",
     "PageTooSlowError",
     "RedisStore",

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from aimlchat.stream import DeltaStream
 
     from .adapters import WebSocket
+    from .extra_frames import ExtraFrames
     from .store import Store
 
 __all__ = ["Broadcast"]
@@ -57,6 +58,7 @@ class Broadcast:
         on_over: called once when the broadcast is over, for example to drop it from a registry.
             What it raises is logged.
         message_id: as for `aimlchat.relay.relay`.
+        extra: as for `aimlchat.relay.relay`; it is read once, for all pages.
     """
 
     def __init__(
@@ -67,11 +69,12 @@ class Broadcast:
         store: Store | RedisStore | None = None,
         on_over: Callable[[], object] | None = None,
         message_id: str | None = None,
+        extra: ExtraFrames | None = None,
     ) -> None:
         if isinstance(store, RedisStore):
             store = store._make_answer(uuid.uuid4().hex)  # noqa: SLF001 - hidden from users
         store = store or MemoryStore()
-        self._set_up(store, Pump(stream, store, message_id), grace, on_over)
+        self._set_up(store, Pump(stream, store, message_id, extra=extra), grace, on_over)
         if isinstance(store, RedisAnswer):
             store.on_stop(self.stop)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aimlchat.completions import Completion
     from aimlchat.stream import DeltaStream
 
+    from .extra_frames import ExtraFrames
     from .redis_scripts import AnswerKeys
     from .redis_store import RedisStore
 
@@ -68,6 +69,7 @@ class Broadcasts:
         stream: DeltaStream,
         *,
         message_id: str | None = None,
+        extra: ExtraFrames | None = None,
         on_end: Callable[[Completion], object] | None = None,
     ) -> Broadcast:
         """Begin the answer of a chat and return it; its upstream call begins at once.
@@ -79,6 +81,7 @@ class Broadcasts:
             chat_id: the id of the chat. Check that it belongs to the user who sends it.
             stream: what `ChatSession.stream` returns, not entered yet.
             message_id: as for `aimlchat.relay.relay`.
+            extra: as for `aimlchat.relay.relay`.
             on_end: called once when the answer has ended, whichever way, with what was received,
                 for example to store it; ``is_complete`` is False if the answer failed or was
                 stopped. A plain callable or a coroutine function; what it raises is logged.
@@ -102,6 +105,7 @@ class Broadcasts:
                 store=frames,
                 on_over=lambda: self._forget(chat_id, answer),
                 message_id=message_id,
+                extra=extra,
             )
             earlier = self._answers.get(chat_id)
             self._answers[chat_id] = _Answer(answer, frames.keys if frames else None)

@@ -6,6 +6,8 @@ and ``uiMessageChunkSchema`` of the npm package ``ai``.
 
 from __future__ import annotations
 
+import re
+import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +58,9 @@ _KINDS: dict[type, str] = {
 }
 # The AI SDK has no frames for a refusal, so a refusal is sent as text.
 _PART_TYPES = {"reasoning": "reasoning", "text": "text", "refusal": "text"}
+
+# Some servers send no ids of calls, and some only count the calls of a response.
+_COUNTED_ID = re.compile("[A-Za-z]*[-_]?[0-9]{1,3}")
 
 # From `Completion.finish_reason` to the finish reasons of the AI SDK; all others are "other".
 _FINISH_REASONS = {
@@ -190,8 +195,11 @@ class Framer:
     def _announce_tool_call(
         self, call: _AnnouncedCall, index: int, call_id: str | None, name: str
     ) -> list[Frame]:
-        # The wire may send the id late or never; the page needs one now, and it must not change.
+        # The wire may send the id late or never; the page needs one now, and it must not change. It
+        # must not be that of an earlier answer either: `addToolOutput` would change that one.
         call.id = call_id or f"call-{index}"
+        if _COUNTED_ID.fullmatch(call.id):
+            call.id += f"-{uuid.uuid4().hex}"
         frames: list[Frame] = [
             {"type": "tool-input-start", "toolCallId": call.id, "toolName": name}
         ]

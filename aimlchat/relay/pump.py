@@ -15,6 +15,7 @@ from .errors import (
     PageTooSlowError,
     attach_partial,
 )
+from .extra_frames import check_extra, send_with_extra
 from .frames import Framer
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from aimlchat.completions import Completion
     from aimlchat.stream import DeltaStream
 
+    from .extra_frames import ExtraFrames
     from .frames import Frame
 
 __all__ = ["FrameSink", "Pump"]
@@ -57,8 +59,11 @@ class Pump:
         sink: FrameSink,
         message_id: str | None = None,
         *,
+        extra: ExtraFrames | None = None,
         logs_failures: bool = True,
     ) -> None:
+        check_extra(extra)
+        self._extra = extra
         self._logs_failures = logs_failures
         self.stream = stream
         self._sink = sink
@@ -132,12 +137,18 @@ class Pump:
         sink, framer = self._sink, self._framer
         try:
             await sink.append(framer.start())
-            # An `async with` whose entry raises, because another task is opening the stream, never
-            # exits; `aclosing` closes the stream in that case too.
-            async with aclosing(self.stream), self.stream:
-                async for delta in self.stream:
-                    if frames := framer.feed(delta):
-                        await sink.append(frames)
+            # The stream's own `async with` never exits if its entry raises, because another task is
+            # opening the stream; `aclosing` closes the stream in that case too.
+            async with aclosing(self.stream):
+                if self._extra is not None:
+                    await send_with_extra(
+                        self.stream, self._extra, feed=framer.feed, append=sink.append
+                    )
+                else:
+                    async with self.stream:
+                        async for delta in self.stream:
+                            if frames := framer.feed(delta):
+                                await sink.append(frames)
             last_frames = framer.finish(self.stream.completion)
         except (PageTooSlowError, BroadcastTooLargeError, BroadcastInterruptedError) as error:
             attach_partial(error, self.stream)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from aimlchat.stream import DeltaStream
 
+    from .extra_frames import ExtraFrames
     from .frames import Frame
     from .page import FrameSource
 
@@ -176,6 +177,7 @@ def sse_events(
     heartbeat: float | None = 15.0,
     max_buffer: int = 262_144,
     message_id: str | None = None,
+    extra: ExtraFrames | None = None,
 ) -> SSEEvents:
     """Turn a stream into the body of a response, as for Starlette's ``StreamingResponse``.
 
@@ -189,6 +191,8 @@ def sse_events(
         max_buffer: how much may wait for a page that reads slowly, in characters of text plus 64
             for each frame. Beyond that the stream is closed, and the page is sent an error.
         message_id: as for `aimlchat.relay.relay`.
+        extra: as for `aimlchat.relay.relay`.
     """
     buffer = PageBuffer(max_buffer)
-    return SSEEvents(buffer, Pump(stream, buffer, message_id), heartbeat, feed=buffer.feed)
+    pump = Pump(stream, buffer, message_id, extra=extra)
+    return SSEEvents(buffer, pump, heartbeat, feed=buffer.feed)

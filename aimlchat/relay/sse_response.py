@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from aimlchat.stream import DeltaStream
 
     from .encoding import EncodedFrame
+    from .extra_frames import ExtraFrames
     from .page import FrameSource
 
 __all__ = ["SSE_HEADERS", "send_response", "sse_response"]
@@ -51,6 +52,7 @@ async def sse_response(
     max_buffer: int = 262_144,
     patience: float | None = 60.0,
     message_id: str | None = None,
+    extra: ExtraFrames | None = None,
 ) -> web.StreamResponse:
     """Answer a request of aiohttp.web with a stream; return the response after it has been sent.
 
@@ -69,9 +71,10 @@ async def sse_response(
         patience: seconds that the page may take to accept one event before the connection is
             aborted; None for no limit.
         message_id: as for `aimlchat.relay.relay`.
+        extra: as for `aimlchat.relay.relay`.
     """
     buffer = PageBuffer(max_buffer)
-    pump = Pump(stream, buffer, message_id)
+    pump = Pump(stream, buffer, message_id, extra=extra)
     try:
         response = await send_response(
             request,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from aimlchat.stream import DeltaStream
 
     from .adapters import WebSocket
+    from .extra_frames import ExtraFrames
 
 __all__ = ["relay"]
 
@@ -32,6 +33,7 @@ async def relay(
     max_buffer: int = 262_144,
     patience: float | None = 60.0,
     message_id: str | None = None,
+    extra: ExtraFrames | None = None,
 ) -> Completion:
     """Send a stream into a web socket, frame by frame, until the stream ends.
 
@@ -56,6 +58,9 @@ async def relay(
         message_id: the id that the page's message gets; by default the page chooses one. Where the
             page has posted an assistant's message last, as after a tool call of its own, give
             that message's id or none: with another one `useChat` would show the turn twice.
+        extra: an async iterator of frames of your own, such as a `DataPart`, to send while the
+            answer runs, as they come. It is closed when the answer ends. If it raises, or yields a
+            frame that the AI SDK would fail on, that is logged, and the answer goes on without it.
 
     Returns:
         The whole completion. If the page stopped the stream or disconnected: what had been
@@ -65,11 +70,11 @@ async def relay(
         AIMLChatError: the stream failed; the page has been sent an ``error`` frame.
         PageTooSlowError: more than ``max_buffer`` was waiting, or the page did not accept a frame
             within ``patience``.
-        TypeError: ``websocket`` is none of the above.
+        TypeError: ``websocket`` is none of the above, or ``extra`` is no async iterator.
     """
     connection = adapt_websocket(websocket)
     buffer = PageBuffer(max_buffer)
-    pump = Pump(stream, buffer, message_id, logs_failures=False)
+    pump = Pump(stream, buffer, message_id, extra=extra, logs_failures=False)
     page = Page(buffer, connection, heartbeat=heartbeat, patience=patience)
     buffer.feed(page)
     try:

@@ -9,6 +9,7 @@ import pytest
 import uvicorn
 import websockets.asyncio.client
 import websockets.asyncio.server
+from ai_sdk import VERSIONS, install_ai_sdk
 from aiohttp import web
 from raw_server import CHUNKED, content, http_chunk, serving
 from starlette.applications import Starlette
@@ -29,6 +30,12 @@ async def _no_task_is_left():
     names = [task.get_coro().__qualname__ for task in asyncio.all_tasks()]
     relay_tasks = ("Pump.", "_send_all", "_receive_all")
     assert not [name for name in names if name.startswith(relay_tasks)]
+
+
+@pytest.fixture(scope="session", params=VERSIONS)
+def ai_sdk_folder(request, pytestconfig):
+    """A folder with a version of the AI SDK, and with what it takes to bundle and run pages."""
+    return install_ai_sdk(request.param, pytestconfig.cache)
 
 
 @pytest.fixture
@@ -220,8 +227,15 @@ class CallablePage:
 
     async def has_received(self, text):
         """Wait until the page has received a text."""
+        await self._wait(lambda: any(text in frame.get("delta", "") for frame in self.frames))
+
+    async def has_received_frame(self, kind, count=1):
+        """Wait until the page has received so many frames of a type."""
+        await self._wait(lambda: [frame["type"] for frame in self.frames].count(kind) >= count)
+
+    async def _wait(self, condition):
         async with asyncio.timeout(EVENT_TIMEOUT):
-            while not any(text in frame.get("delta", "") for frame in self.frames):
+            while not condition():
                 self._received.clear()
                 await self._received.wait()
 

@@ -1,9 +1,14 @@
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { createRoot } from 'react-dom/client';
-import { useChat } from '@ai-sdk/react';
-import { DefaultChatTransport } from 'ai';
+import { Chat, useChat } from '@ai-sdk/react';
+import { DefaultChatTransport, lastAssistantMessageIsCompleteWithToolCalls } from 'ai';
 
 const transport = new DefaultChatTransport({ api: '/chat' });
+
+// The browser keeps the conversation. An answer that is open has not ended for this page.
+const newChat = () => ({ id: crypto.randomUUID(), messages: [], isOpen: false });
+const loadChat = () => JSON.parse(localStorage.getItem('chat')) ?? newChat();
+const saveChat = chat => localStorage.setItem('chat', JSON.stringify(chat));
 
 function Part({ part }) {
   switch (part.type) {
@@ -16,14 +21,49 @@ function Part({ part }) {
       );
     case 'text':
       return <div className="text">{part.text}</div>;
-    default: // such as data-error, whose sentence is `error` below
+    case 'tool-local_time':
+      return <small>{part.state === 'output-available' ? `Told the time: ${part.output}` : 'Telling the time'}</small>;
+    case 'data-article':
+      return <small>See <a href={part.data.url}>{part.data.title}</a></small>;
+    default: // such as step-start
       return null;
   }
 }
 
-function Chat() {
+function makeChat({ id, messages }, onEnd) {
+  const chat = new Chat({
+    id,
+    messages,
+    transport,
+    // The tools that the page executes: their outputs are posted once all calls of a turn have one.
+    sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithToolCalls,
+    onToolCall({ toolCall: { toolName: tool, toolCallId } }) {
+      // Not awaited: nothing more is read before this function returns.
+      if (tool === 'local_time') chat.addToolOutput({ tool, toolCallId, output: new Date().toString() });
+    },
+    onFinish({ messages, isDisconnect }) {
+      if (isDisconnect) return; // the answer goes on without this page
+      saveChat({ id, messages, isOpen: false });
+      onEnd();
+    },
+  });
+  return chat;
+}
+
+function Conversation({ saved, onNew }) {
+  const { id } = saved;
   const [input, setInput] = useState('');
-  const { messages, sendMessage, regenerate, stop, status, error } = useChat({ transport });
+  const [isOpen, setIsOpen] = useState(saved.isOpen);
+  const [chat] = useState(() => makeChat(saved, () => setIsOpen(false)));
+  const { messages, sendMessage, regenerate, stop, status, error } = useChat({
+    chat,
+    resume: isOpen, // after a reload, and when the page is shown again after it lost its connection
+  });
+  useEffect(() => {
+    if (status !== 'submitted') return;
+    setIsOpen(true);
+    saveChat({ id, messages, isOpen: true });
+  }, [status]);
   const isBusy = status === 'submitted' || status === 'streaming';
   const usage = messages.at(-1)?.metadata?.usage; // there at the end of an answer
 
@@ -32,6 +72,11 @@ function Chat() {
     if (isBusy || !input.trim()) return;
     sendMessage({ text: input });
     setInput('');
+  }
+
+  function stopAnswer() {
+    stop(); // this page reads no more
+    fetch(`/chat/${id}/stop`, { method: 'POST' }); // the model writes no more
   }
 
   return (
@@ -45,10 +90,24 @@ function Chat() {
       {error && <p role="alert">{error.message} <button onClick={() => regenerate()}>Again</button></p>}
       <form onSubmit={submit}>
         <input aria-label="Question" value={input} onChange={event => setInput(event.target.value)} />
-        {isBusy ? <button type="button" onClick={stop}>Stop</button> : <button>Send</button>}
+        {isBusy ? <button type="button" onClick={stopAnswer}>Stop</button> : <button>Send</button>}
+        <button type="button" disabled={isBusy} onClick={onNew}>New chat</button>
       </form>
     </>
   );
 }
 
-createRoot(document.getElementById('chat')).render(<Chat />);
+export default function Page() {
+  const [saved, setSaved] = useState(null);
+  useEffect(() => setSaved(loadChat()), []); // Next.js renders on its server too, which has no storage
+
+  function startAnew() {
+    const chat = newChat();
+    saveChat(chat);
+    setSaved(chat);
+  }
+
+  return saved && <Conversation key={saved.id} saved={saved} onNew={startAnew} />;
+}
+
+createRoot(document.getElementById('chat')).render(<Page />);

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+from ai_sdk import VERSIONS, install_ai_sdk
 from aiohttp import web
 from snippets import ROOT, read_snippets
 
@@ -15,6 +16,12 @@ from aimlchat.relay.frames import error_frames
 
 MODULES = ("aimlchat.errors", PageTooSlowError.__module__)
 JAVASCRIPT = read_snippets("js")
+
+
+@pytest.fixture(scope="module")
+def ai_sdk_folder(pytestconfig):
+    """A folder with the newest AI SDK; most of these tests do not use it."""
+    return install_ai_sdk(VERSIONS[-1], pytestconfig.cache)
 
 
 @pytest.fixture

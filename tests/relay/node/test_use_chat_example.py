@@ -10,6 +10,7 @@ import pytest
 from snippets import EXAMPLES
 
 FOLDER = EXAMPLES / "use_chat"
+CHAT = "a-random-id-of-a-chat"
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ async def test_the_transport_of_use_chat_reads_the_answer(server, node, emulator
     emulator.reply("Light scatters.", reasoning="Think of light.")
 
     async with server as host:
-        read = await node("read.mjs", f"http://{host}/chat")
+        read = await node("read.mjs", f"http://{host}/chat", CHAT)
 
     texts = [part["text"] for part in read["message"]["parts"][1:]]
     assert texts == ["Think of light.", "Light scatters."]
@@ -48,7 +49,7 @@ async def test_the_model_gets_the_texts_of_the_conversation_only(server, emulato
     ]
 
     async with server as host, aiohttp.ClientSession() as client:
-        body = {"id": "c", "trigger": "submit-message", "messages": messages}
+        body = {"id": CHAT, "trigger": "submit-message", "messages": messages}
         async with client.post(f"http://{host}/chat", json=body) as response:
             await response.read()
 
@@ -76,7 +77,7 @@ async def test_a_conversation_that_the_page_may_not_send_is_refused(server, emul
     async with (
         server as host,
         aiohttp.ClientSession() as client,
-        client.post(f"http://{host}/chat", json={"messages": turns}) as response,
+        client.post(f"http://{host}/chat", json={"id": CHAT, "messages": turns}) as response,
     ):
         assert response.status == 422
 

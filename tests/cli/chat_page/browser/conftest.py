@@ -5,7 +5,6 @@ import json
 import os
 import queue
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -13,7 +12,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -21,30 +19,6 @@ from selenium.webdriver.support.ui import WebDriverWait
 SOURCES = str(Path(__file__).parents[4])
 # Seconds; only a test that hangs waits so long.
 PATIENCE = 60
-
-
-def find_program(*names):
-    """Return the path of a program. Without it skip the test, but fail on a build server."""
-    path = next(filter(None, map(shutil.which, names)), None)
-    if path is None:
-        reason = f"{names[0]} is not installed"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    return path
-
-
-@pytest.fixture(scope="session")
-def driver():
-    options = webdriver.ChromeOptions()
-    options.binary_location = find_program("chromium", "chromium-browser", "google-chrome")
-    # A container has no sandbox and little shared memory.
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(find_program("chromedriver"))
-    driver = webdriver.Chrome(options=options, service=service)
-    driver.set_window_size(1000, 800)
-    yield driver
-    driver.quit()
 
 
 class ServeProcess:
