@@ -187,13 +187,13 @@ async def test_a_process_that_was_taken_for_dead_ends_its_answer(
     answer = await one.start("chat", stalling_session.stream("Go"))
     following = asyncio.create_task(answer.relay(page))
     await page.has_received("One")
-    connection = answer._sink._connection
+    connection = answer._store._connection
     connection.run, go_on = wait_first(connection.run)  # the process is paused
-    await redis_client.delete(answer._sink.keys.lease)
+    await redis_client.delete(answer._store.keys.lease)
     with pytest.raises(BroadcastInterruptedError):
         await (await two.follow("chat")).relay(other_page)
     go_on.set()
-    answer._sink._changed.set()  # it writes, or renews its lease
+    answer._store._changed.set()  # it writes, or renews its lease
     await following
 
     assert last_type(page) == last_type(other_page) == "error"
@@ -283,7 +283,7 @@ async def test_a_command_whose_reply_was_lost_is_repeated_without_a_double(
     await answer.relay(page)
 
     assert last_type(page) == "finish"
-    assert await redis_client.xlen(answer._sink.keys.stream) == page.frames[-1]["number"]
+    assert await redis_client.xlen(answer._store.keys.stream) == page.frames[-1]["number"]
 
 
 @pytest.mark.parametrize("options", [{"decode_responses": True}, {"protocol": 3}, {}])
@@ -343,7 +343,7 @@ async def test_an_answer_that_redis_has_lost_ends_with_an_error(
     following = asyncio.create_task(answer.relay(page))
     await page.has_received("One")
     await redis_client.flushall()
-    answer._sink._changed.set()  # the lease is renewed
+    answer._store._changed.set()  # the lease is renewed
     await following
 
     assert last_type(page) == "error"
