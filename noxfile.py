@@ -19,8 +19,9 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 SESSION_TESTS = ("tests/session", "tests/client")
 PEERS = {
-    "openai": ("openai[aiohttp]", ("openai", "openai-aiohttp")),
-    "litellm": ("litellm", ("litellm",)),  # it pins an old openai
+    # msgspec is for the server of pages that uses openai's client.
+    "openai": (("openai[aiohttp]", "msgspec"), ("openai", "openai-aiohttp")),
+    "litellm": (("litellm",), ("litellm",)),  # it pins an old openai
 }
 
 
@@ -151,11 +152,11 @@ def bench(session: nox.Session) -> None:
     """Measure against hand-written loops and against other SDKs, each in its own environment."""
     session.install(".[speed]")
     options = []
-    for folder, (package, names) in PEERS.items():
+    for folder, (packages, names) in PEERS.items():
         environment = Path(session.create_tmp(), folder).resolve()
         session.run("python", "-m", "venv", str(environment))
         python = str(environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
-        session.run(python, "-m", "pip", "install", "--quiet", package, external=True)
+        session.run(python, "-m", "pip", "install", "--quiet", *packages, external=True)
         options += [f"--peer={name}={python}" for name in names]
     session.run("python", "tests/benchmarks/run.py", *options, *session.posargs)
 
