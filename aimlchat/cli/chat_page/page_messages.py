@@ -13,12 +13,29 @@ __all__ = ["AskMessage", "FollowMessage", "PageMessage", "StopMessage", "decode_
 # Chosen by the page at random, so that no two pages choose the same.
 _AnswerId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
+# An assistant message at the end, for the model to go on with, would join without a seam. But most
+# models answer it with a new message, and the others refuse it: Claude since 4.6, any Claude that
+# thinks, the newest Gemini. Each model understands a request; the page removes the repeated words.
+_CONTINUE = (
+    "Your answer was cut off. Write the rest of it. Begin by repeating its last words exactly as they"
+    " are below, so that both parts can be joined, and go on from there, even in the middle of a"
+    " word, a table or a code block. Write nothing else before them, no remark and no code fence."
+    "\n\nThe last words:\n\n"
+)
+
 
 class Turn(msgspec.Struct, frozen=True):
     """An earlier question and its answer; ``answer`` is ``""`` if it failed or was stopped."""
 
     question: str
     answer: str
+
+
+class CutAnswer(msgspec.Struct, frozen=True):
+    """An answer to go on with: what there is of it, and its last words."""
+
+    answer: str
+    last_words: str
 
 
 class AskMessage(msgspec.Struct, frozen=True, tag_field="type", tag="ask"):
@@ -28,7 +45,8 @@ class AskMessage(msgspec.Struct, frozen=True, tag_field="type", tag="ask"):
     message again.
 
     ``model`` None is the default model. ``thinking`` is the budget in tokens, None for no thinking.
-    ``turns`` is the conversation so far, oldest first.
+    ``turns`` is the conversation so far, oldest first. ``cut`` is the answer to this question whose
+    rest is wanted, None for an answer from the start.
     """
 
     answer_id: _AnswerId
@@ -36,6 +54,7 @@ class AskMessage(msgspec.Struct, frozen=True, tag_field="type", tag="ask"):
     question: str
     thinking: int | None = None
     turns: tuple[Turn, ...] = ()
+    cut: CutAnswer | None = None
 
     def to_request(self) -> ChatRequest:
         """Return the request to send upstream.
@@ -47,7 +66,10 @@ class AskMessage(msgspec.Struct, frozen=True, tag_field="type", tag="ask"):
         for turn in self.turns:
             if turn.answer:
                 request = request.user(turn.question).assistant(turn.answer)
-        return request.user(self.question)
+        request = request.user(self.question)
+        if self.cut is None:
+            return request
+        return request.assistant(self.cut.answer).user(_CONTINUE + self.cut.last_words)
 
 
 class FollowMessage(msgspec.Struct, frozen=True, tag_field="type", tag="follow"):

@@ -3,14 +3,21 @@
 // the page and sent to the server with each question.
 
 const $ = id => document.getElementById(id);
-const CONVERSATION_KEY = 'aimlchat.conversation'; // in the session storage of this tab
-const CHOICES_KEY = 'aimlchat.choices'; // in the local storage that all tabs share
 const MAX_ANNOUNCED_LENGTH = 1000;
 
 let turns = [];
 let isStopping = false;
 let models = [];
 let hasLoadedModels = false;
+
+const pageEnd = new EndFollower(document.scrollingElement, updateLatest);
+const trackPage = change => pageEnd.track(change);
+const undoNotice = new Notice($('undo-notice'));
+const storageNotice = new Notice($('storage-notice'));
+const storage = new PageStorage(problem => {
+  if (problem) storageNotice.show(STORAGE_PROBLEMS[problem]);
+  else storageNotice.hide();
+});
 
 const activeTurn = () => (turns.length && !turns.at(-1).hasEnded ? turns.at(-1) : null);
 
@@ -36,8 +43,7 @@ const connection = new ServerConnection('chat', {
   },
   onLoss: () => {
     if ($('disconnected').hidden) announce($('disconnected').textContent);
-    $('disconnected').hidden = false;
-    scrollToEnd();
+    trackPage(() => { $('disconnected').hidden = false; });
   },
   isFrameExpected: () => activeTurn() !== null,
 });
@@ -45,28 +51,56 @@ const connection = new ServerConnection('chat', {
 // --- asking and stopping -------------------------------------------------------------------------
 
 function ask(question) {
-  const turn = new Turn(scrollToEnd, {
+  const turn = new Turn(trackPage, { question, ...readChoices() });
+  addTurn(turn);
+  startAnswer(turn);
+}
+
+// What the user chose for the next answer, and its id.
+function readChoices() {
+  return {
     answerId: crypto.randomUUID(),
-    question,
     model: $('model').value || null,
     thinking: $('thinking').disabled ? null : Number($('thinking').value) || null,
-  });
+  };
+}
+
+function startAnswer(turn) {
   // Until the first frame, the server may not have received the question, so a new connection
   // sends it again.
   turn.isUnconfirmed = true;
-  addTurn(turn);
+  turn.render();
   connection.send(buildAskMessage(turn));
   updatePage(turn);
-  startFollowing();
+  pageEnd.start();
 }
 
 function buildAskMessage({ data }) {
-  const { answerId, question, model, thinking } = data;
+  const { answerId, question, model, thinking, before } = data;
   const earlierTurns = turns.slice(0, -1).map(turn => ({
     question: turn.data.question,
     answer: turn.data.answer,
   }));
-  return { type: 'ask', answer_id: answerId, question, model, thinking, turns: earlierTurns };
+  const cut = before && {
+    answer: before.texts.answer, last_words: findLastWords(before.texts.answer),
+  };
+  return { type: 'ask', answer_id: answerId, question, model, thinking, turns: earlierTurns, cut };
+}
+
+// Asks for another answer to the last question.
+function regenerate(turn) {
+  if (activeTurn() || turn !== turns.at(-1)) return;
+  beginAnotherAnswer(turn.data, readChoices());
+  startAnswer(turn);
+  $('question').focus();
+}
+
+// Asks for the rest of the last answer.
+function continueAnswer(turn) {
+  if (activeTurn() || turn !== turns.at(-1)) return;
+  beginRest(turn.data, crypto.randomUUID());
+  startAnswer(turn);
+  $('question').focus();
 }
 
 function stop() {
@@ -77,26 +111,71 @@ function stop() {
   connection.send({ type: 'stop' });
 }
 
-function retry(turn) {
-  if (activeTurn()) return;
-  turns.splice(turns.indexOf(turn), 1);
-  turn.element.remove();
-  ask(turn.data.question);
-  $('question').focus();
-}
-
 function addTurn(turn) {
   turns.push(turn);
-  turn.find('.retry').addEventListener('click', () => retry(turn));
-  $('turns').append(turn.element);
+  const onClick = (selector, handler) => turn.find(selector).addEventListener('click', handler);
+  const show = step => showAnswer(turn.data, listAnswers(turn.data), turn.data.answerIndex + step);
+  const showOther = step => {
+    show(step);
+    turn.render();
+    updatePage(null);
+  };
+  onClick('.retry', () => regenerate(turn));
+  onClick('.regenerate', () => regenerate(turn));
+  onClick('.continue', () => continueAnswer(turn));
+  onClick('.earlier', () => showOther(-1));
+  onClick('.later', () => showOther(1));
+  onClick('.edit', () => editQuestion(turn, question => askInstead(turn, question)));
+  trackPage(() => $('turns').append(turn.element));
+}
+
+// --- what can be undone --------------------------------------------------------------------------
+
+let undo = null; // plain data that survives a reload: {sentence, turns}
+
+function offerUndo(offer) {
+  undo = offer;
+  if (!undo) undoNotice.hide();
+  else {
+    const forget = () => { offerUndo(null); saveConversation(); };
+    undoNotice.show(undo.sentence, { label: 'Undo', onAction: applyUndo, onDismiss: forget });
+  }
+}
+
+// Shows other turns; `sentence` says what has happened to those that the page shows now.
+function replaceTurns(replacement, sentence) {
+  if (activeTurn()) {
+    Object.assign(activeTurn().data, { state: 'stopped', note: 'Stopped.' });
+    connection.reopen();
+  }
+  const before = turns.map(storedDataOf);
+  turns = [];
+  $('turns').replaceChildren();
+  replacement.forEach(restoreAndAdd);
+  offerUndo(before.length ? { sentence, turns: before } : null);
+  updatePage(null);
 }
 
 function startNewChat() {
-  turns = [];
-  connection.reopen();
-  $('turns').replaceChildren();
-  updatePage(null);
+  replaceTurns([], 'This is a new chat.');
   $('question').focus();
+}
+
+// Asks an edited question; it replaces the turn, and those behind it go.
+function askInstead(turn, question) {
+  const index = turns.indexOf(turn);
+  const count = turns.length - index - 1;
+  const gone = ['', 'The turn behind it is gone.'][count] ?? `The ${count} turns behind it are gone.`;
+  replaceTurns(turns.slice(0, index).map(storedDataOf), `The question was edited. ${gone}`.trim());
+  ask(question);
+  $('question').focus();
+}
+
+function applyUndo() {
+  replaceTurns(undo.turns, 'The chat is back as it was before.');
+  pageEnd.start();
+  $('question').focus();
+  announce('Undone.');
 }
 
 // --- states --------------------------------------------------------------------------------------
@@ -111,6 +190,9 @@ function updatePage(turn) {
   $('send').hidden = isBusy;
   $('stop').hidden = !isBusy;
   $('stop').disabled = isStopping;
+  $('chat-summary').hidden = isBusy || turns.length === 0;
+  $('totals').textContent = formatTotals(sumUp(turns.map(turn => turn.data)));
+  for (const button of document.querySelectorAll('.edit')) button.disabled = isBusy;
   if (hadFocus) $('question').focus(); // a button that is hidden loses the focus
   if (turn) announceState(turn);
   saveConversation();
@@ -137,28 +219,11 @@ function announce(text) {
   $('announcement').textContent = text;
 }
 
-// --- scrolling: the page follows the answer until the user scrolls up ----------------------------
+// --- scrolling -----------------------------------------------------------------------------------
 
-let isFollowing = true;
-let lastScrollY = 0;
-
-function scrollToEnd() {
-  if (isFollowing) scrollTo(0, document.documentElement.scrollHeight);
-  $('latest').hidden = isFollowing || !activeTurn();
+function updateLatest() {
+  $('latest').hidden = pageEnd.isFollowing || !activeTurn();
 }
-
-function startFollowing() {
-  isFollowing = true;
-  scrollToEnd();
-}
-
-addEventListener('scroll', () => {
-  const distanceToEnd = document.documentElement.scrollHeight - innerHeight - scrollY;
-  if (distanceToEnd < 60) isFollowing = true;
-  else if (scrollY < lastScrollY) isFollowing = false; // only a user scrolls up
-  lastScrollY = scrollY;
-  $('latest').hidden = isFollowing || !activeTurn();
-}, { passive: true });
 
 setInterval(() => {
   if (activeTurn()?.data.state === 'thinking') activeTurn().renderThinkingTime();
@@ -176,7 +241,8 @@ function submit() {
   const question = $('question').value.trim();
   if (!question || activeTurn()) return;
   $('question').value = '';
-  fitQuestionHeight();
+  trackPage(fitQuestionHeight);
+  offerUndo(null);
   ask(question);
 }
 
@@ -184,7 +250,7 @@ $('composer').addEventListener('submit', event => {
   event.preventDefault();
   submit();
 });
-$('question').addEventListener('input', fitQuestionHeight);
+$('question').addEventListener('input', () => trackPage(fitQuestionHeight));
 $('question').addEventListener('keydown', event => {
   // In an input method for Chinese or Japanese, Enter ends a word and must not send.
   if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
@@ -197,9 +263,18 @@ addEventListener('keydown', event => {
 $('stop').addEventListener('click', stop);
 $('new').addEventListener('click', startNewChat);
 $('latest').addEventListener('click', () => {
-  startFollowing();
+  pageEnd.start();
   $('question').focus();
 });
+for (const [id, build, type, extension] of [
+  ['export-markdown', exportMarkdown, 'text/markdown', 'md'],
+  ['export-json', exportJson, 'application/json', 'json'],
+]) {
+  $(id).addEventListener('click', () => {
+    const now = new Date();
+    saveFile(build(turns.map(turn => turn.data), now), type, extension, now);
+  });
+}
 
 // --- models --------------------------------------------------------------------------------------
 
@@ -207,7 +282,7 @@ async function loadModels() {
   const response = await fetch('models');
   const { models: listed, default_model: defaultModel, emulator, error } = await response.json();
   hasLoadedModels = !error;
-  const selected = $('model').value || loadChoices().model || defaultModel;
+  const selected = $('model').value || storage.loadChoices().model || defaultModel;
   const unlisted = { id: selected, developer: error ?? 'Others', takes_budget: true };
   models = listed.some(({ id }) => id === selected) ? listed : [unlisted, ...listed];
   const developers = [...new Set(models.map(({ developer }) => developer))];
@@ -232,14 +307,9 @@ function updateThinkingChoice() {
   $('thinking').title = $('thinking').disabled ? 'This model takes no thinking budget.' : '';
 }
 
-function loadChoices() {
-  return JSON.parse(localStorage.getItem(CHOICES_KEY) ?? '{}');
-}
-
 function saveChoices() {
   updateThinkingChoice();
-  const choices = { model: $('model').value, thinking: $('thinking').value };
-  localStorage.setItem(CHOICES_KEY, JSON.stringify(choices));
+  storage.saveChoices({ model: $('model').value, thinking: $('thinking').value });
 }
 
 $('model').addEventListener('change', saveChoices);
@@ -247,25 +317,29 @@ $('thinking').addEventListener('change', saveChoices);
 
 // --- reloads -------------------------------------------------------------------------------------
 
+let isRestored = false; // before that, saving would overwrite what is stored
+
 function saveConversation() {
-  const conversation = { draft: $('question').value, turns: turns.map(turn => turn.data) };
-  try {
-    sessionStorage.setItem(CONVERSATION_KEY, JSON.stringify(conversation));
-  } catch (error) {
-    console.warn('The conversation is too long to survive a reload.', error);
-  }
+  if (!isRestored) return;
+  storage.saveConversation({ draft: $('question').value, turns: turns.map(storedDataOf), undo });
 }
 
 function restoreConversation() {
-  const saved = JSON.parse(sessionStorage.getItem(CONVERSATION_KEY) ?? '{}');
-  for (const data of saved.turns ?? []) addTurn(new Turn(scrollToEnd, data));
+  const saved = storage.loadConversation();
+  saved.turns.forEach(restoreAndAdd);
   // An answer that still streams is requested from its first frame.
   if (activeTurn()) activeTurn().data.lastFrame = 0;
-  $('question').value = saved.draft ?? '';
-  $('thinking').value = loadChoices().thinking ?? $('thinking').value;
+  $('question').value = saved.draft;
+  $('thinking').value = storage.loadChoices().thinking ?? $('thinking').value;
   fitQuestionHeight();
+  isRestored = true;
+  offerUndo(saved.undo);
   updatePage(null);
-  scrollToEnd();
+  pageEnd.start();
+}
+
+function restoreAndAdd(data, index, all) {
+  addTurn(restoreTurn(trackPage, data, index === all.length - 1));
 }
 
 addEventListener('pagehide', saveConversation);
