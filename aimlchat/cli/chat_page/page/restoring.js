@@ -30,4 +30,4 @@ function restoreTurn(track, stored, isLast) {
 }
 
 // Returns what to store of a turn.
-const storedDataOf = turn => turn.stored ?? turn.data;
+const storedDataOf = turn => (turn.stored === undefined ? turn.data : turn.stored);
