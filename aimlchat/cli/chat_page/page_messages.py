@@ -17,10 +17,10 @@ _AnswerId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 # models answer it with a new message, and the others refuse it: Claude since 4.6, any Claude that
 # thinks, the newest Gemini. Each model understands a request; the page removes the repeated words.
 _CONTINUE = (
-    "Your answer was cut off. Write the rest of it. Begin by repeating its last words exactly as they"
-    " are below, so that both parts can be joined, and go on from there, even in the middle of a"
-    " word, a table or a code block. Write nothing else before them, no remark and no code fence."
-    "\n\nThe last words:\n\n"
+    "Your answer was cut off. Write the rest of it. Begin by repeating its last words exactly as"
+    " they are below, so that both parts can be joined, and go on from there, even in the middle of"
+    " a word, a table or a code block. Write nothing else before them, no remark and no code"
+    " fence.\n\nThe last words:\n\n"
 )
 
 

@@ -44,6 +44,23 @@ async def test_earlier_turns_with_an_answer_are_sent_upstream_as_messages(browse
     ]
 
 
+@pytest.mark.parametrize("thinking", [None, 2048])
+async def test_the_rest_of_a_cut_answer_is_asked_for_in_a_message_behind_it(
+    browser, emulator, thinking
+):
+    cut = {"answer": "Because light scat", "last_words": "light scat"}
+
+    async with browser.open_page() as page:
+        await page.ask("Why?", turns=[("Hello", "Hi.")], cut=cut, thinking=thinking)
+        await page.read_to_end()
+
+    *earlier, question, answer, wish = emulator.requests[0].body["messages"]
+    assert len(earlier) == 2
+    assert (question["role"], answer["role"], wish["role"]) == ("user", "assistant", "user")
+    assert "Because light scat" in json.dumps(answer["content"])
+    assert "last words:\\n\\nlight scat" in json.dumps(wish["content"])
+
+
 async def test_the_thinking_budget_is_sent_upstream(browser, emulator):
     async with browser.open_page() as page:
         await page.ask("Why?", thinking=4096)

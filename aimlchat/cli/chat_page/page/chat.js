@@ -15,8 +15,10 @@ const trackPage = change => pageEnd.track(change);
 const undoNotice = new Notice($('undo-notice'));
 const storageNotice = new Notice($('storage-notice'));
 const storage = new PageStorage(problem => {
-  if (problem) storageNotice.show(STORAGE_PROBLEMS[problem]);
-  else storageNotice.hide();
+  if (problem) {
+    storageNotice.show(STORAGE_PROBLEMS[problem]);
+    announce(STORAGE_PROBLEMS[problem]);
+  } else storageNotice.hide();
 });
 
 const activeTurn = () => (turns.length && !turns.at(-1).hasEnded ? turns.at(-1) : null);
@@ -153,6 +155,7 @@ function replaceTurns(replacement, sentence) {
   $('turns').replaceChildren();
   replacement.forEach(restoreAndAdd);
   offerUndo(before.length ? { sentence, turns: before } : null);
+  announce(sentence);
   updatePage(null);
 }
 
@@ -175,7 +178,6 @@ function applyUndo() {
   replaceTurns(undo.turns, 'The chat is back as it was before.');
   pageEnd.start();
   $('question').focus();
-  announce('Undone.');
 }
 
 // --- states --------------------------------------------------------------------------------------

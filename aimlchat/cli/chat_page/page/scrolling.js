@@ -22,8 +22,10 @@ class EndFollower {
     listen('touchstart', event => this.onTouchStart(event));
     listen('touchmove', event => this.onTouchMove(event));
     target.addEventListener('keydown', event => this.onKey(event));
+    if (!this.isPage) return;
     // While the page is zoomed with two fingers, it scrolls inside of what is laid out.
-    if (this.isPage) visualViewport.addEventListener('scroll', () => this.noticeScroll());
+    visualViewport.addEventListener('scroll', () => this.noticeScroll());
+    addEventListener('resize', () => this.onResize());
   }
 
   measure() {
@@ -59,6 +61,12 @@ class EndFollower {
     this.element.scrollTop = this.isFollowing ? this.element.scrollHeight : scrollTop;
     this.remember();
     this.onChange();
+  }
+
+  // A phone that was turned, or its keyboard that opens, makes lines shorter and moves the end.
+  onResize() {
+    if (this.isFollowing) this.element.scrollTop = this.element.scrollHeight;
+    this.remember();
   }
 
   start() {

@@ -112,11 +112,11 @@ class Turn {
     this.element.dataset.state = data.state;
     this.find('.model-name').textContent = data.model ?? 'Model';
     this.find('.waiting').hidden = data.state !== 'waiting';
+    this.placeWaiting();
     this.renderReasoning();
     this.answerView.show(data.answer);
     this.find('.error').hidden = data.state !== 'failed';
     this.find('.error p').textContent = data.note;
-    this.find('footer').hidden = !this.hasEnded;
     const shownAsError = data.state === 'failed' ? { note: '' } : {};
     this.find('.turn-summary').textContent = formatSummary({ ...data, ...shownAsError });
     this.find('.copy').hidden = !data.answer;
@@ -132,6 +132,16 @@ class Turn {
     this.find('.earlier').disabled = data.answerIndex === 0;
     this.find('.later').disabled = data.answerIndex === count - 1;
     this.find('.continue').hidden = !isCut(data);
+    const hasFailed = data.state === 'failed'; // then there is a button beside the error
+    this.find('.regenerate').hidden = hasFailed;
+    this.find('footer').hidden = !this.hasEnded || (hasFailed && !data.answer && count === 1);
+  }
+
+  // The rest of an answer that was cut is awaited at the end of its first part.
+  placeWaiting() {
+    const waiting = this.find('.waiting');
+    const before = this.find(this.data.before ? '.answer' : '.model-name');
+    if (before.nextElementSibling !== waiting) before.after(waiting);
   }
 
   renderReasoning() {

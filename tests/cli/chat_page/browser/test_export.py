@@ -6,7 +6,6 @@ import re
 import pytest
 
 
-
 @pytest.fixture
 def downloads(driver, tmp_path):
     """The folder into which the browser saves files."""

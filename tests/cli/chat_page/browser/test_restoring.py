@@ -117,9 +117,7 @@ def test_a_turn_that_cannot_be_rendered_takes_no_other_with_it(three_turns, run_
     assert read_stored(three_turns)["turns"] == before
 
 
-def test_a_deeply_nested_answer_survives_a_reload_with_the_turns_behind_it(
-    chat, aimlchat_emulator
-):
+def test_a_deeply_nested_answer_survives_a_reload_with_the_turns_behind_it(chat, aimlchat_emulator):
     aimlchat_emulator.reply("> " * 5000 + "deep")
     aimlchat_emulator.reply("Flat.")
     for question in ("Deep?", "Flat?"):
@@ -164,7 +162,9 @@ def test_without_any_storage_the_page_works_and_says_so_once(chat, run_first, ai
 
 
 def test_a_storage_without_room_counts_as_denied_when_it_is_empty(chat, run_first):
-    chat.run_script("sessionStorage.clear(); localStorage.clear(); Storage.prototype.setItem = null")
+    chat.run_script(
+        "sessionStorage.clear(); localStorage.clear(); Storage.prototype.setItem = null"
+    )
     run_first(NO_ROOM)
 
     chat.open()
