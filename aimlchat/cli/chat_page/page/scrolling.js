@@ -3,6 +3,7 @@
 
 const SCROLL_UP_KEYS = ['ArrowUp', 'PageUp', 'Home'];
 const TAP_JITTER = 10; // how far a finger may move, in px, without meaning to scroll
+const SMOOTH_SCROLL = 400; // how long a browser scrolls smoothly, at most, in ms
 const LINE_HEIGHT = 16; // of a wheel that counts in lines, in px
 
 // Keeps a scrolling element at its end while its content grows, until the user scrolls up by
@@ -14,6 +15,7 @@ class EndFollower {
     this.onChange = onChange;
     this.isPage = element === document.scrollingElement;
     this.isFollowing = true;
+    this.reachesUntil = 0;
     this.remember();
     const target = this.isPage ? window : element;
     const listen = (type, handler) => target.addEventListener(type, handler, { passive: true });
@@ -49,7 +51,8 @@ class EndFollower {
     const last = this.top;
     this.remember();
     if (hasZoomed) return;
-    if (top < last && distance >= 1) this.setFollowing(false);
+    const isReaching = performance.now() < this.reachesUntil;
+    if (top < last && distance >= 1 && !isReaching) this.setFollowing(false);
     else if (top > last && distance < 2) this.setFollowing(true);
   }
 
@@ -58,7 +61,9 @@ class EndFollower {
     this.noticeScroll(); // the event of a scroll may be still to come
     const { scrollTop } = this.element;
     change();
-    this.element.scrollTop = this.isFollowing ? this.element.scrollHeight : scrollTop;
+    // Setting the position ends a smooth scroll of the user, so it is not set to what it is.
+    if (this.isFollowing) this.element.scrollTop = this.element.scrollHeight;
+    else if (this.element.scrollTop !== scrollTop) this.element.scrollTop = scrollTop;
     this.remember();
     this.onChange();
   }
@@ -67,6 +72,13 @@ class EndFollower {
   onResize() {
     if (this.isFollowing) this.element.scrollTop = this.element.scrollHeight;
     this.remember();
+  }
+
+  // Follows again, because the user is about to reach the end. A smooth scroll that the browser has
+  // begun may still go back to where the end was.
+  reach() {
+    this.reachesUntil = performance.now() + SMOOTH_SCROLL;
+    this.start();
   }
 
   start() {
@@ -84,6 +96,7 @@ class EndFollower {
 
   leave(event) {
     if (this.element.scrollTop > 0 && !this.findInnerScroller(event.target, -1)) {
+      this.reachesUntil = 0;
       this.setFollowing(false);
     }
   }
@@ -95,7 +108,7 @@ class EndFollower {
     const unit = [1, LINE_HEIGHT, this.element.clientHeight][event.deltaMode];
     // The end may move on while the browser scrolls smoothly to where it is now.
     const isEnough = this.measure().distance <= event.deltaY * unit;
-    if (isEnough && !this.findInnerScroller(event.target, 1)) this.start();
+    if (isEnough && !this.findInnerScroller(event.target, 1)) this.reach();
   }
 
   onTouchStart({ touches }) {
@@ -111,10 +124,14 @@ class EndFollower {
 
   onKey(event) {
     const { key, shiftKey, altKey, target } = event;
-    if (event.defaultPrevented || altKey || target.matches?.('input, textarea, select')) return;
+    if (event.defaultPrevented || altKey) return;
+    if (target.matches?.('input, textarea, select')) {
+      if (key === 'PageUp' && !target.value) this.leave(event); // an empty field lets it through
+      return;
+    }
     const isSpace = key === ' ' && !target.matches?.('button, summary, a');
     if (SCROLL_UP_KEYS.includes(key) || (isSpace && shiftKey)) this.leave(event);
-    else if (key === 'End' && !this.findInnerScroller(target, 1)) this.start();
+    else if (key === 'End' && !this.findInnerScroller(target, 1)) this.reach();
   }
 
   // Returns the element inside of this one that scrolls instead of it: up for -1, down for 1.

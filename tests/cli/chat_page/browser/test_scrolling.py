@@ -154,6 +154,14 @@ def test_a_key_ends_following(growing):
         follow_again(growing)
 
 
+def test_page_up_in_the_empty_composer_ends_following(growing):
+    assert growing.focused_id() == "question"
+
+    press_key(growing, "PageUp", 33)
+
+    assert check_not_following(growing) < position(growing)["length"] - 1000
+
+
 def test_a_jump_upward_without_an_input_event_ends_following(growing):
     growing.run_script("document.querySelector('.edit').disabled = false")
     for way in WAYS_UP:
@@ -163,12 +171,16 @@ def test_a_jump_upward_without_an_input_event_ends_following(growing):
 
 
 def test_a_selection_that_is_dragged_beyond_the_top_ends_following(growing):
-    dispatch(growing, "Mouse", type="mousePressed", x=300, y=300, button="left", clickCount=1)
-    for y in (200, 100, 10, 1, -20, -40):
-        dispatch(growing, "Mouse", type="mouseMoved", x=310, y=y, button="left", buttons=1)
+    mouse = {"x": 160, "button": "left"}
+    dispatch(growing, "Mouse", type="mousePressed", y=300, clickCount=1, **mouse)
 
-    growing.wait_until(lambda: growing.find("#latest").is_displayed())
-    dispatch(growing, "Mouse", type="mouseReleased", x=310, y=-40, button="left", clickCount=1)
+    def drag_upward():
+        for y in (200, 5, -20, -40):
+            dispatch(growing, "Mouse", type="mouseMoved", y=y, buttons=1, **mouse)
+        return growing.find("#latest").is_displayed()
+
+    growing.wait_until(drag_upward)
+    dispatch(growing, "Mouse", type="mouseReleased", y=-40, clickCount=1, **mouse)
     check_not_following(growing)
 
 
@@ -214,6 +226,7 @@ def test_a_wheel_over_code_or_reasoning_scrolls_the_page_or_the_box(
 
 def test_who_reaches_the_end_again_follows_again(growing):
     leave_focus(growing)
+    growing.typist.pause = 0.1  # 50 paragraphs a second are faster than a wheel
     for way in ("wheel", "key", "button"):
         wheel(growing, -120)
         check_not_following(growing)
