@@ -56,7 +56,7 @@ class _RequestOptions(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None
     system: str | None = None
     max_tokens: int | None = None
-    temperature: float | None = None
+    temperature: int | float | None = None
     thinking: int | bool | Literal["adaptive"] | None = None
     reasoning_effort: str | None = None
 

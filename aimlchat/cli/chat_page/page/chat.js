@@ -1,16 +1,11 @@
 'use strict';
-// The page: the conversation, the composer and the choice of a model. The conversation is kept in
-// the page and sent to the server with each question.
+// The page: the conversation, which is kept in the page and sent to the server with each question.
 
-const $ = id => document.getElementById(id);
 const CONVERSATION_KEY = 'aimlchat.conversation'; // in the session storage of this tab
-const CHOICES_KEY = 'aimlchat.choices'; // in the local storage that all tabs share
 const MAX_ANNOUNCED_LENGTH = 1000;
 
 let turns = [];
 let isStopping = false;
-let models = [];
-let hasLoadedModels = false;
 
 const activeTurn = () => (turns.length && !turns.at(-1).hasEnded ? turns.at(-1) : null);
 
@@ -44,13 +39,11 @@ const connection = new ServerConnection('chat', {
 
 // --- asking and stopping -------------------------------------------------------------------------
 
-function ask(question) {
-  const turn = new Turn(scrollToEnd, {
-    answerId: crypto.randomUUID(),
-    question,
-    model: $('model').value || null,
-    thinking: $('thinking').disabled ? null : Number($('thinking').value) || null,
-  });
+function ask(question, files = []) {
+  const options = requestOptions();
+  const answerId = crypto.randomUUID();
+  const turn = new Turn(scrollToEnd, { answerId, question, files, model: options.model });
+  turn.options = options;
   // Until the first frame, the server may not have received the question, so a new connection
   // sends it again.
   turn.isUnconfirmed = true;
@@ -60,13 +53,16 @@ function ask(question) {
   startFollowing();
 }
 
-function buildAskMessage({ data }) {
-  const { answerId, question, model, thinking } = data;
+function buildAskMessage({ data, options }) {
+  const { answerId, question, files } = data;
   const earlierTurns = turns.slice(0, -1).map(turn => ({
     question: turn.data.question,
     answer: turn.data.answer,
+    files: turn.data.answer ? packFiles(turn.data.files) : [],
   }));
-  return { type: 'ask', answer_id: answerId, question, model, thinking, turns: earlierTurns };
+  return {
+    type: 'ask', answer_id: answerId, question, files: packFiles(files), ...options, turns: earlierTurns,
+  };
 }
 
 function stop() {
@@ -81,7 +77,7 @@ function retry(turn) {
   if (activeTurn()) return;
   turns.splice(turns.indexOf(turn), 1);
   turn.element.remove();
-  ask(turn.data.question);
+  ask(turn.data.question, turn.data.files);
   $('question').focus();
 }
 
@@ -96,6 +92,7 @@ function startNewChat() {
   connection.reopen();
   $('turns').replaceChildren();
   updatePage(null);
+  checkRequest();
   $('question').focus();
 }
 
@@ -164,35 +161,17 @@ setInterval(() => {
   if (activeTurn()?.data.state === 'thinking') activeTurn().renderThinkingTime();
 }, 1000);
 
-// --- the composer --------------------------------------------------------------------------------
+// --- keys and buttons ----------------------------------------------------------------------------
 
-function fitQuestionHeight() {
-  const box = $('question');
-  box.style.height = 'auto';
-  box.style.height = `${box.scrollHeight}px`;
-}
-
-function submit() {
-  const question = $('question').value.trim();
-  if (!question || activeTurn()) return;
-  $('question').value = '';
-  fitQuestionHeight();
-  ask(question);
-}
-
-$('composer').addEventListener('submit', event => {
-  event.preventDefault();
-  submit();
-});
-$('question').addEventListener('input', fitQuestionHeight);
-$('question').addEventListener('keydown', event => {
+addEventListener('keydown', event => {
   // In an input method for Chinese or Japanese, Enter ends a word and must not send.
   if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
   event.preventDefault();
   submit();
 });
 addEventListener('keydown', event => {
-  if (event.key === 'Escape' && !event.isComposing && event.target.tagName !== 'SELECT') stop();
+  const isForPage = !isComposing(event) && event.target.tagName !== 'SELECT' && !$('settings').open;
+  if (event.key === 'Escape' && isForPage) stop();
 });
 $('stop').addEventListener('click', stop);
 $('new').addEventListener('click', startNewChat);
@@ -201,54 +180,11 @@ $('latest').addEventListener('click', () => {
   $('question').focus();
 });
 
-// --- models --------------------------------------------------------------------------------------
-
-async function loadModels() {
-  const response = await fetch('models');
-  const { models: listed, default_model: defaultModel, emulator, error } = await response.json();
-  hasLoadedModels = !error;
-  const selected = $('model').value || loadChoices().model || defaultModel;
-  const unlisted = { id: selected, developer: error ?? 'Others', takes_budget: true };
-  models = listed.some(({ id }) => id === selected) ? listed : [unlisted, ...listed];
-  const developers = [...new Set(models.map(({ developer }) => developer))];
-  $('model').replaceChildren(...developers.map(createModelGroup));
-  $('model').value = selected;
-  $('emulator').hidden = !emulator;
-  updateThinkingChoice();
-}
-
-function createModelGroup(developer) {
-  const group = document.createElement('optgroup');
-  group.label = developer || 'Others';
-  for (const model of models) {
-    if (model.developer === developer) group.append(new Option(model.id));
-  }
-  return group;
-}
-
-function updateThinkingChoice() {
-  const model = models.find(({ id }) => id === $('model').value);
-  $('thinking').disabled = !model?.takes_budget;
-  $('thinking').title = $('thinking').disabled ? 'This model takes no thinking budget.' : '';
-}
-
-function loadChoices() {
-  return JSON.parse(localStorage.getItem(CHOICES_KEY) ?? '{}');
-}
-
-function saveChoices() {
-  updateThinkingChoice();
-  const choices = { model: $('model').value, thinking: $('thinking').value };
-  localStorage.setItem(CHOICES_KEY, JSON.stringify(choices));
-}
-
-$('model').addEventListener('change', saveChoices);
-$('thinking').addEventListener('change', saveChoices);
-
 // --- reloads -------------------------------------------------------------------------------------
 
 function saveConversation() {
-  const conversation = { draft: $('question').value, turns: turns.map(turn => turn.data) };
+  const { files } = composerFiles;
+  const conversation = { draft: $('question').value, files, turns: turns.map(turn => turn.data) };
   try {
     sessionStorage.setItem(CONVERSATION_KEY, JSON.stringify(conversation));
   } catch (error) {
@@ -262,10 +198,19 @@ function restoreConversation() {
   // An answer that still streams is requested from its first frame.
   if (activeTurn()) activeTurn().data.lastFrame = 0;
   $('question').value = saved.draft ?? '';
-  $('thinking').value = loadChoices().thinking ?? $('thinking').value;
+  composerFiles.set(saved.files ?? []);
+  restoreFiles();
   fitQuestionHeight();
   updatePage(null);
   scrollToEnd();
+}
+
+async function restoreFiles() {
+  const files = [...turns.flatMap(turn => turn.data.files), ...composerFiles.files];
+  await fileStore.restore(files.map(file => file.id));
+  // Shows which of them are lost.
+  for (const turn of turns) renderFiles(turn.find('.files'), turn.data.files);
+  composerFiles.set(composerFiles.files);
 }
 
 addEventListener('pagehide', saveConversation);

@@ -11,7 +11,7 @@ const numberFormat = new Intl.NumberFormat('en');
 class Turn {
   // `data` is plain data that survives a reload:
   //   answerId                            the id under which the server knows the answer
-  //   question, model, thinking           what was sent
+  //   question, files, model              what was sent
   //   reasoning, answer                   the text so far
   //   state                               waiting, thinking, answering, done, stopped or failed
   //   lastFrame                           the number of the last frame
@@ -23,11 +23,13 @@ class Turn {
   constructor(onRender, data) {
     this.onRender = onRender;
     this.data = {
-      reasoning: '', answer: '', state: 'waiting', lastFrame: 0, startedAt: Date.now(),
+      files: [], reasoning: '', answer: '', state: 'waiting', lastFrame: 0, startedAt: Date.now(),
       thinkingSeconds: null, note: '', metadata: null, ...data,
     };
     this.element = document.getElementById('turn').content.cloneNode(true).firstElementChild;
     this.find('.question').textContent = this.data.question;
+    this.find('.question').hidden = !this.data.question;
+    renderFiles(this.find('.files'), this.data.files);
     this.find('.model-name').textContent = this.data.model ?? 'Model';
     this.reasoningView = new MarkdownView(this.find('.reasoning .prose'));
     this.answerView = new MarkdownView(this.find('.answer'));

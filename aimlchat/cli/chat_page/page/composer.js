@@ -1,0 +1,86 @@
+'use strict';
+// The box in which a question is written: its keys, and files by paste, drop and button.
+
+// A browser without `field-sizing` measures the text, unless that is so long that it fills the box.
+const MAX_MEASURED_LENGTH = 10000;
+const NEEDS_MEASURING = !CSS.supports('field-sizing', 'content');
+
+let isSubmitting = false;
+
+function fitQuestionHeight() {
+  if (!NEEDS_MEASURING) return;
+  const box = $('question');
+  box.style.height = box.value.length > MAX_MEASURED_LENGTH ? '100vh' : 'auto'; // CSS has a maximum
+  if (box.style.height === 'auto') box.style.height = `${box.scrollHeight}px`;
+}
+
+async function submit() {
+  const hasContent = () => $('question').value.trim() || composerFiles.files.length;
+  if (!hasContent() || activeTurn() || isSubmitting) return;
+  if (pendingCheck) {
+    isSubmitting = true;
+    const isValid = await isRequestValid();
+    isSubmitting = false;
+    if (isValid && (!hasContent() || activeTurn())) return;
+  }
+  const found = findProblem();
+  if (found) showProblem(found);
+  if (problem) return goToProblem();
+  const question = $('question').value.trim();
+  const { files } = composerFiles;
+  $('question').value = '';
+  fitQuestionHeight();
+  composerFiles.set([]);
+  $('file-error').hidden = true;
+  ask(question, files);
+}
+
+$('composer').addEventListener('submit', event => {
+  event.preventDefault();
+  submit();
+});
+$('question').addEventListener('input', fitQuestionHeight);
+$('question').addEventListener('keydown', event => {
+  if (event.key !== 'Enter' || event.shiftKey || isComposing(event)) return;
+  event.preventDefault();
+  submit();
+});
+
+// --- files ----------------------------------------------------------------------------------------
+
+$('attach').addEventListener('click', () => $('file-input').click());
+$('file-input').addEventListener('change', () => {
+  composerFiles.add([...$('file-input').files]);
+  $('file-input').value = ''; // so that the same file can be chosen again
+});
+
+document.addEventListener('paste', event => {
+  const { files, types } = event.clipboardData;
+  // An office program copies its text with a picture of it.
+  const isRichText = types.includes('text/plain') && types.includes('text/html');
+  if (!files.length || isRichText) return;
+  event.preventDefault();
+  composerFiles.add([...files]);
+});
+
+// A file that is dropped beside the box would open in place of the page, and so would a link.
+const isFileDrag = event => event.dataTransfer.types.includes('Files');
+const isDropOfText = event => !isFileDrag(event) && event.target.matches?.('textarea, input');
+
+for (const type of ['dragenter', 'dragover']) {
+  addEventListener(type, event => {
+    if (isDropOfText(event)) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = isFileDrag(event) ? 'copy' : 'none';
+    document.body.classList.toggle('is-dropping', isFileDrag(event));
+  });
+}
+addEventListener('dragleave', event => {
+  if (!event.relatedTarget) document.body.classList.remove('is-dropping'); // left the window
+});
+addEventListener('drop', event => {
+  document.body.classList.remove('is-dropping');
+  if (isDropOfText(event)) return;
+  event.preventDefault();
+  if (isFileDrag(event)) composerFiles.add([...event.dataTransfer.files]);
+});
