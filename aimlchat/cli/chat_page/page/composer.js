@@ -1,17 +1,25 @@
 'use strict';
 // The box in which a question is written: its keys, and files by paste, drop and button.
 
-// A browser without `field-sizing` measures the text, unless that is so long that it fills the box.
-const MAX_MEASURED_LENGTH = 10000;
+const MAX_SHORT_LENGTH = 10000; // of a text that the browser may measure at each change
 const NEEDS_MEASURING = !CSS.supports('field-sizing', 'content');
+const RIGHT_TO_LEFT = /[\p{sc=Adlm}\p{sc=Arab}\p{sc=Hebr}\p{sc=Mand}\p{sc=Nkoo}\p{sc=Rohg}\p{sc=Samr}\p{sc=Syrc}\p{sc=Thaa}]/u;
 
 let isSubmitting = false;
 
 function fitQuestionHeight() {
-  if (!NEEDS_MEASURING) return;
   const box = $('question');
-  box.style.height = box.value.length > MAX_MEASURED_LENGTH ? '100vh' : 'auto'; // CSS has a maximum
+  setDirection(box, box.value);
+  if (!NEEDS_MEASURING) return;
+  box.style.height = box.value.length > MAX_SHORT_LENGTH ? '100vh' : 'auto'; // CSS has a maximum
   if (box.style.height === 'auto') box.style.height = `${box.scrollHeight}px`;
+}
+
+// With dir="auto" Chromium takes seconds for a megabyte, so a long text goes by its first letter.
+function setDirection(box, text) {
+  const letter = /\p{L}/u.exec(text.slice(0, MAX_SHORT_LENGTH))?.[0] ?? '';
+  const direction = RIGHT_TO_LEFT.test(letter) ? 'rtl' : 'ltr';
+  box.dir = text.length > MAX_SHORT_LENGTH ? direction : 'auto';
 }
 
 async function submit() {
@@ -40,6 +48,10 @@ $('composer').addEventListener('submit', event => {
   submit();
 });
 $('question').addEventListener('input', fitQuestionHeight);
+$('question').addEventListener('beforeinput', event => {
+  const added = event.data ?? event.dataTransfer?.getData('text/plain') ?? '';
+  if (added.length > MAX_SHORT_LENGTH) setDirection(event.target, event.target.value + added);
+});
 $('question').addEventListener('keydown', event => {
   if (event.key !== 'Enter' || event.shiftKey || isComposing(event)) return;
   event.preventDefault();
