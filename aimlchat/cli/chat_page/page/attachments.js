@@ -133,6 +133,7 @@ const composerFiles = {
 
   async add(blobs) {
     const errors = [];
+    $('question').focus();
     for (const blob of blobs) {
       try {
         const file = await readFile(blob, MAX_FILES_SIZE - this.totalSize());
@@ -143,8 +144,8 @@ const composerFiles = {
     }
     $('file-error').textContent = errors.join(' ');
     $('file-error').hidden = !errors.length;
-    if (errors.length < blobs.length) announce(blobs.length - errors.length === 1 ? 'File attached.' : 'Files attached.');
-    $('question').focus();
+    const count = blobs.length - errors.length;
+    if (count) announce(count === 1 ? 'File attached.' : `${count} files attached.`);
   },
 
   remove(file) {

@@ -164,12 +164,6 @@ setInterval(() => {
 // --- keys and buttons ----------------------------------------------------------------------------
 
 addEventListener('keydown', event => {
-  // In an input method for Chinese or Japanese, Enter ends a word and must not send.
-  if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
-  event.preventDefault();
-  submit();
-});
-addEventListener('keydown', event => {
   const isForPage = !isComposing(event) && event.target.tagName !== 'SELECT' && !$('settings').open;
   if (event.key === 'Escape' && isForPage) stop();
 });
@@ -208,7 +202,7 @@ function restoreConversation() {
 async function restoreFiles() {
   const files = [...turns.flatMap(turn => turn.data.files), ...composerFiles.files];
   await fileStore.restore(files.map(file => file.id));
-  // Shows which of them are lost.
+  if (!files.some(file => fileStore.isLost(file.id))) return;
   for (const turn of turns) renderFiles(turn.find('.files'), turn.data.files);
   composerFiles.set(composerFiles.files);
 }

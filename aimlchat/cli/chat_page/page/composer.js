@@ -25,12 +25,10 @@ function setDirection(box, text) {
 async function submit() {
   const hasContent = () => $('question').value.trim() || composerFiles.files.length;
   if (!hasContent() || activeTurn() || isSubmitting) return;
-  if (pendingCheck) {
-    isSubmitting = true;
-    const isValid = await isRequestValid();
-    isSubmitting = false;
-    if (isValid && (!hasContent() || activeTurn())) return;
-  }
+  isSubmitting = true;
+  await waitForCheck();
+  isSubmitting = false;
+  if (!hasContent() || activeTurn()) return;
   const found = findProblem();
   if (found) showProblem(found);
   if (problem) return goToProblem();

@@ -75,6 +75,7 @@ function checkRequest() {
     showProblem(found);
     return;
   }
+  if (problem?.isLocal) showProblem(null);
   const isCurrent = () => number === checkNumber;
   pendingCheck = new Promise(resolve => setTimeout(resolve, CHECK_DELAY)).then(async () => {
     await fileStore.ready;
@@ -96,19 +97,19 @@ async function askServer() {
   }
 }
 
-// Waits until the last change has been checked; returns whether the request can be sent.
-async function isRequestValid() {
+// Waits until the last change has been checked.
+async function waitForCheck() {
   let check;
   while (check !== pendingCheck) {
     check = pendingCheck;
     await check;
   }
-  return !problem;
 }
 
 // Finds what the page itself can tell.
 function findProblem() {
-  return findWrongNumber() ?? findLostFile() ?? findUnwantedFile();
+  const found = findWrongNumber() ?? findLostFile() ?? findUnwantedFile();
+  return found && { ...found, isLocal: true };
 }
 
 function findWrongNumber() {
