@@ -14,7 +14,13 @@ class Combobox {
     this.shown = [];
     this.picked = '';
     field.addEventListener('input', () => this.filter());
-    field.addEventListener('click', () => this.isOpen || this.open());
+    field.addEventListener('mousedown', event => {
+      if (this.isOpen || event.button) return;
+      event.preventDefault(); // would put the caret where the pointer is, after all text is selected
+      field.focus();
+      this.open();
+    });
+    field.addEventListener('click', () => this.isOpen || this.open()); // by a screen reader
     field.addEventListener('focus', () => field.select());
     field.addEventListener('blur', () => this.leave());
     field.addEventListener('keydown', event => this.handleKey(event));
