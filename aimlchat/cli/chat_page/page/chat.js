@@ -40,10 +40,7 @@ const connection = new ServerConnection('chat', {
 // --- asking and stopping -------------------------------------------------------------------------
 
 function ask(question, files = []) {
-  const options = requestOptions();
-  const answerId = crypto.randomUUID();
-  const turn = new Turn(scrollToEnd, { answerId, question, files, model: options.model });
-  turn.options = options;
+  const turn = new Turn(scrollToEnd, { question, files, ...readChoices() });
   // Until the first frame, the server may not have received the question, so a new connection
   // sends it again.
   turn.isUnconfirmed = true;
@@ -53,15 +50,22 @@ function ask(question, files = []) {
   startFollowing();
 }
 
-function buildAskMessage({ data, options }) {
-  const { answerId, question, files } = data;
+// What the user chose for the next answer, and its id.
+function readChoices() {
+  const { model, ...options } = requestOptions();
+  return { answerId: crypto.randomUUID(), model, options };
+}
+
+function buildAskMessage({ data }) {
+  const { answerId, question, files, model, options } = data;
   const earlierTurns = turns.slice(0, -1).map(turn => ({
     question: turn.data.question,
     answer: turn.data.answer,
     files: turn.data.answer ? packFiles(turn.data.files) : [],
   }));
+  const packed = packFiles(files);
   return {
-    type: 'ask', answer_id: answerId, question, files: packFiles(files), ...options, turns: earlierTurns,
+    type: 'ask', answer_id: answerId, question, files: packed, model, ...options, turns: earlierTurns,
   };
 }
 

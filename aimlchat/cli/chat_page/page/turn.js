@@ -11,7 +11,7 @@ const numberFormat = new Intl.NumberFormat('en');
 class Turn {
   // `data` is plain data that survives a reload:
   //   answerId                            the id under which the server knows the answer
-  //   question, files, model              what was sent
+  //   question, files, model, options     what was sent (requestOptions in settings.js)
   //   reasoning, answer                   the text so far
   //   state                               waiting, thinking, answering, done, stopped or failed
   //   lastFrame                           the number of the last frame
