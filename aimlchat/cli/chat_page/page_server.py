@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from aiohttp import WSCloseCode, web
 
-from aimlchat.errors import AIMLChatError
+from aimlchat.completions import Model
+from aimlchat.errors import AIMLChatError, InvalidRequestError
 
 from .answer_registry import AnswerRegistry
-from .model_choices import list_model_choices
+from .model_choices import describe_model, list_model_choices
 from .origin_guard import add_security_headers, reject_other_sites
 from .page_connection import PageConnection
 from .page_html import build_page_html
+from .page_messages import decode_check
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,12 +81,13 @@ class PageServer:
 
     async def start(self) -> None:
         """Start to listen. Raises `OSError` if the port is not available."""
-        app = web.Application(middlewares=[reject_other_sites])
+        app = web.Application(middlewares=[reject_other_sites], client_max_size=_MAX_MESSAGE_BYTES)
         app.on_response_prepare.append(add_security_headers)
         app.add_routes(
             [
                 web.get("/", self._serve_page),
                 web.get("/models", self._serve_models),
+                web.post("/check", _serve_check),
                 web.get("/chat", self._serve_websocket),
             ]
         )
@@ -123,17 +127,24 @@ class PageServer:
             headers={"Content-Security-Policy": page.policy},
         )
 
-    async def _serve_models(self, _: web.Request) -> web.Response:
+    async def _serve_models(self, request: web.Request) -> web.Response:
+        """List the models, with those of the query's ``id`` and the default model among them."""
         error_sentence = None
         if not self._model_choices:
             try:
-                self._model_choices = list_model_choices(await self._session.models())
+                models = await self._session.models(
+                    include=["pricing", "modalities", "capabilities"]
+                )
+                self._model_choices = list_model_choices(models)
             except AIMLChatError as error:
                 self._on_error(error)
                 error_sentence = "The list of models is not available at the moment."
+        listed = {choice["id"] for choice in self._model_choices}
+        wanted = dict.fromkeys([self._session.model, *request.query.getall("id", [])])
+        unlisted = [describe_model(Model(id=id_)) for id_ in wanted if id_ and id_ not in listed]
         return web.json_response(
             {
-                "models": self._model_choices,
+                "models": [*unlisted, *self._model_choices],
                 "default_model": self._session.model,
                 "emulator": self._emulator,
                 "error": error_sentence,
@@ -156,3 +167,14 @@ class PageServer:
             self._websockets.discard(websocket)
             await connection.abandon_answer(self._last_page_load)
         return websocket
+
+
+async def _serve_check(request: web.Request) -> web.Response:
+    """Tell the page what is wrong with the options of its next question, before it is sent."""
+    try:
+        decode_check(await request.read()).to_request().payload(stream=True)
+    except msgspec.DecodeError as error:
+        raise web.HTTPBadRequest(text=f"{error}\n") from error
+    except InvalidRequestError as error:
+        return web.json_response({"error": {"field": error.field, "message": str(error.args[0])}})
+    return web.json_response({"error": None})

@@ -1,14 +1,10 @@
 'use strict';
-// The page: the conversation, the composer and the choice of a model. The conversation is kept in
-// the page and sent to the server with each question.
+// The page: the conversation, which is kept in the page and sent to the server with each question.
 
-const $ = id => document.getElementById(id);
 const MAX_ANNOUNCED_LENGTH = 1000;
 
 let turns = [];
 let isStopping = false;
-let models = [];
-let hasLoadedModels = false;
 
 const pageEnd = new EndFollower(document.scrollingElement, updateLatest);
 const trackPage = change => pageEnd.track(change);
@@ -52,19 +48,10 @@ const connection = new ServerConnection('chat', {
 
 // --- asking and stopping -------------------------------------------------------------------------
 
-function ask(question) {
-  const turn = new Turn(trackPage, { question, ...readChoices() });
+function ask(question, files = []) {
+  const turn = new Turn(trackPage, { question, files, ...readChoices() });
   addTurn(turn);
   startAnswer(turn);
-}
-
-// What the user chose for the next answer, and its id.
-function readChoices() {
-  return {
-    answerId: crypto.randomUUID(),
-    model: $('model').value || null,
-    thinking: $('thinking').disabled ? null : Number($('thinking').value) || null,
-  };
 }
 
 function startAnswer(turn) {
@@ -77,16 +64,27 @@ function startAnswer(turn) {
   pageEnd.start();
 }
 
+// What the user chose for the next answer, and its id.
+function readChoices() {
+  const { model, ...options } = requestOptions();
+  return { answerId: crypto.randomUUID(), model, options };
+}
+
 function buildAskMessage({ data }) {
-  const { answerId, question, model, thinking, before } = data;
+  const { answerId, question, files, model, options, before } = data;
   const earlierTurns = turns.slice(0, -1).map(turn => ({
     question: turn.data.question,
     answer: turn.data.answer,
+    files: turn.data.answer ? packFiles(turn.data.files) : [],
   }));
   const cut = before && {
     answer: before.texts.answer, last_words: findLastWords(before.texts.answer),
   };
-  return { type: 'ask', answer_id: answerId, question, model, thinking, turns: earlierTurns, cut };
+  const packed = packFiles(files);
+  return {
+    type: 'ask', answer_id: answerId, question, files: packed, model, ...options, cut,
+    turns: earlierTurns,
+  };
 }
 
 // Asks for another answer to the last question.
@@ -157,6 +155,7 @@ function replaceTurns(replacement, sentence) {
   offerUndo(before.length ? { sentence, turns: before } : null);
   announce(sentence);
   updatePage(null);
+  checkRequest();
 }
 
 function startNewChat() {
@@ -170,7 +169,7 @@ function askInstead(turn, question) {
   const count = turns.length - index - 1;
   const gone = ['', 'The turn behind it is gone.'][count] ?? `The ${count} turns behind it are gone.`;
   replaceTurns(turns.slice(0, index).map(storedDataOf), `The question was edited. ${gone}`.trim());
-  ask(question);
+  ask(question, turn.data.files);
   $('question').focus();
 }
 
@@ -231,36 +230,11 @@ setInterval(() => {
   if (activeTurn()?.data.state === 'thinking') activeTurn().renderThinkingTime();
 }, 1000);
 
-// --- the composer --------------------------------------------------------------------------------
+// --- keys and buttons ----------------------------------------------------------------------------
 
-function fitQuestionHeight() {
-  const box = $('question');
-  box.style.height = 'auto';
-  box.style.height = `${box.scrollHeight}px`;
-}
-
-function submit() {
-  const question = $('question').value.trim();
-  if (!question || activeTurn()) return;
-  $('question').value = '';
-  trackPage(fitQuestionHeight);
-  offerUndo(null);
-  ask(question);
-}
-
-$('composer').addEventListener('submit', event => {
-  event.preventDefault();
-  submit();
-});
-$('question').addEventListener('input', () => trackPage(fitQuestionHeight));
-$('question').addEventListener('keydown', event => {
-  // In an input method for Chinese or Japanese, Enter ends a word and must not send.
-  if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
-  event.preventDefault();
-  submit();
-});
 addEventListener('keydown', event => {
-  if (event.key === 'Escape' && !event.isComposing && event.target.tagName !== 'SELECT') stop();
+  const isForPage = !isComposing(event) && event.target.tagName !== 'SELECT' && !$('settings').open;
+  if (event.key === 'Escape' && isForPage) stop();
 });
 $('stop').addEventListener('click', stop);
 $('new').addEventListener('click', startNewChat);
@@ -278,52 +252,15 @@ for (const [id, build, type, extension] of [
   });
 }
 
-// --- models --------------------------------------------------------------------------------------
-
-async function loadModels() {
-  const response = await fetch('models');
-  const { models: listed, default_model: defaultModel, emulator, error } = await response.json();
-  hasLoadedModels = !error;
-  const selected = $('model').value || storage.loadChoices().model || defaultModel;
-  const unlisted = { id: selected, developer: error ?? 'Others', takes_budget: true };
-  models = listed.some(({ id }) => id === selected) ? listed : [unlisted, ...listed];
-  const developers = [...new Set(models.map(({ developer }) => developer))];
-  $('model').replaceChildren(...developers.map(createModelGroup));
-  $('model').value = selected;
-  $('emulator').hidden = !emulator;
-  updateThinkingChoice();
-}
-
-function createModelGroup(developer) {
-  const group = document.createElement('optgroup');
-  group.label = developer || 'Others';
-  for (const model of models) {
-    if (model.developer === developer) group.append(new Option(model.id));
-  }
-  return group;
-}
-
-function updateThinkingChoice() {
-  const model = models.find(({ id }) => id === $('model').value);
-  $('thinking').disabled = !model?.takes_budget;
-  $('thinking').title = $('thinking').disabled ? 'This model takes no thinking budget.' : '';
-}
-
-function saveChoices() {
-  updateThinkingChoice();
-  storage.saveChoices({ model: $('model').value, thinking: $('thinking').value });
-}
-
-$('model').addEventListener('change', saveChoices);
-$('thinking').addEventListener('change', saveChoices);
-
 // --- reloads -------------------------------------------------------------------------------------
 
 let isRestored = false; // before that, saving would overwrite what is stored
 
 function saveConversation() {
   if (!isRestored) return;
-  storage.saveConversation({ draft: $('question').value, turns: turns.map(storedDataOf), undo });
+  const { files } = composerFiles;
+  const draft = $('question').value;
+  storage.saveConversation({ draft, files, turns: turns.map(storedDataOf), undo });
 }
 
 function restoreConversation() {
@@ -332,16 +269,26 @@ function restoreConversation() {
   // An answer that still streams is requested from its first frame.
   if (activeTurn()) activeTurn().data.lastFrame = 0;
   $('question').value = saved.draft;
-  $('thinking').value = storage.loadChoices().thinking ?? $('thinking').value;
+  composerFiles.set(saved.files);
   fitQuestionHeight();
   isRestored = true;
   offerUndo(saved.undo);
+  restoreFiles();
   updatePage(null);
   pageEnd.start();
 }
 
 function restoreAndAdd(data, index, all) {
   addTurn(restoreTurn(trackPage, data, index === all.length - 1));
+}
+
+async function restoreFiles() {
+  const ofTurns = [...turns.map(turn => turn.data), ...undo?.turns ?? []];
+  const files = [...ofTurns.flatMap(data => data?.files ?? []), ...composerFiles.files];
+  await fileStore.restore(files.map(file => file.id));
+  if (!files.some(file => fileStore.isLost(file.id))) return;
+  for (const turn of turns) renderFiles(turn.find('.files'), turn.data.files);
+  composerFiles.set(composerFiles.files);
 }
 
 addEventListener('pagehide', saveConversation);

@@ -13,7 +13,7 @@ function editQuestion(turn, onSave) {
   };
   const close = () => {
     form.remove();
-    question.hidden = false;
+    question.hidden = !turn.data.question;
     turn.find('.edit').hidden = false;
     turn.find('.edit').focus();
   };
@@ -33,7 +33,7 @@ function editQuestion(turn, onSave) {
   form.addEventListener('submit', event => {
     event.preventDefault();
     const text = box.value.trim();
-    if (text) onSave(text);
+    if (text || turn.data.files.length) onSave(text);
   });
   question.hidden = true;
   turn.find('.edit').hidden = true;

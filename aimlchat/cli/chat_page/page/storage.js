@@ -3,7 +3,6 @@
 
 const CONVERSATION_KEY = 'aimlchat.conversation'; // in the session storage of this tab
 const UNREADABLE_KEY = 'aimlchat.unreadable'; // what was stored there and is not JSON
-const CHOICES_KEY = 'aimlchat.choices'; // in the local storage that all tabs share
 
 const STORAGE_PROBLEMS = {
   denied: 'This browser lets the page store nothing: a reload will lose the conversation.',
@@ -52,28 +51,16 @@ class PageStorage {
     this.onProblem(problem);
   }
 
-  loadChoices() {
-    try {
-      return JSON.parse(this.read('localStorage', CHOICES_KEY)) ?? {};
-    } catch {
-      return {}; // the next choice replaces what cannot be read
-    }
-  }
-
-  saveChoices(choices) {
-    this.write('localStorage', CHOICES_KEY, JSON.stringify(choices));
-  }
-
   // Returns what saveConversation was given. What cannot be read is not overwritten but set aside.
   loadConversation() {
     const text = this.read('sessionStorage', CONVERSATION_KEY);
     try {
-      const { draft, turns, undo } = JSON.parse(text) ?? {};
+      const { draft, files, turns, undo } = JSON.parse(text) ?? {};
       if (turns && !Array.isArray(turns)) throw new TypeError('The turns are no list.');
-      return { draft: String(draft ?? ''), turns: turns ?? [], undo: undo ?? null };
+      return { draft: String(draft ?? ''), files: files ?? [], turns: turns ?? [], undo: undo ?? null };
     } catch {
       if (this.write('sessionStorage', UNREADABLE_KEY, text)) this.report('unreadable');
-      return { draft: '', turns: [], undo: null };
+      return { draft: '', files: [], turns: [], undo: null };
     }
   }
 

@@ -16,11 +16,11 @@ const NEW_ANSWER = {
 
 class Turn {
   // `data` is plain data that survives a reload:
-  //   question                            what was asked
+  //   question, files                     what was asked
   //   otherAnswers, answerIndex           earlier answers to it (answers.js)
   // and of the answer that is shown:
   //   answerId                            the id under which the server knows the answer
-  //   model, thinking                     what was sent
+  //   model, options                      what was sent (requestOptions in settings.js)
   //   reasoning, answer                   the text so far
   //   before, addition                    of an answer that continues after a cut: what its part
   //                                       before the cut was, and the text that came since
@@ -33,9 +33,13 @@ class Turn {
   // `track` is called with each function that changes the turn's elements, and calls it.
   constructor(track, data) {
     this.track = track;
-    this.data = { ...NEW_ANSWER, otherAnswers: [], answerIndex: 0, startedAt: Date.now(), ...data };
+    this.data = {
+      ...NEW_ANSWER, files: [], otherAnswers: [], answerIndex: 0, startedAt: Date.now(), ...data,
+    };
     this.element = document.getElementById('turn').content.cloneNode(true).firstElementChild;
     this.find('.question').textContent = this.data.question;
+    this.find('.question').hidden = !this.data.question;
+    renderFiles(this.find('.files'), this.data.files);
     this.reasoningView = new MarkdownView(this.find('.reasoning .prose'));
     this.reasoningEnd = new EndFollower(this.reasoningView.element);
     this.answerView = new MarkdownView(this.find('.answer'));
