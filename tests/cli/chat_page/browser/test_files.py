@@ -60,7 +60,9 @@ def give_file(chat):
 
 
 def names(chat, within="#files"):
-    return chat.texts(f"{within} .file-name")
+    # In one step, because each file that is added draws the list anew.
+    script = "return [...document.querySelectorAll(arguments[0])].map(name => name.textContent)"
+    return chat.run_script(script, f"{within} .file-name")
 
 
 def sent_messages(emulator):
