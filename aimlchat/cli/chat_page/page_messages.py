@@ -8,7 +8,15 @@ import msgspec
 
 from aimlchat.request import ChatRequest
 
-__all__ = ["AskMessage", "FollowMessage", "PageMessage", "StopMessage", "decode_message"]
+__all__ = [
+    "AskMessage",
+    "FollowMessage",
+    "HelloMessage",
+    "LeavingMessage",
+    "PageMessage",
+    "StopMessage",
+    "decode_message",
+]
 
 # Chosen by the page at random, so that no two pages choose the same.
 _AnswerId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -64,7 +72,28 @@ class StopMessage(msgspec.Struct, frozen=True, tag_field="type", tag="stop"):
     """
 
 
-PageMessage = AskMessage | FollowMessage | StopMessage
+class HelloMessage(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
+    """The first message of each connection.
+
+    ``page_id`` is the id that the server gave to this load of the page. ``answer_id`` is the
+    unfinished answer that the page shows, which it will ask to follow.
+    """
+
+    page_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    answer_id: _AnswerId | None = None
+
+
+class LeavingMessage(msgspec.Struct, frozen=True, tag_field="type", tag="leaving"):
+    """The page is about to be left.
+
+    ``may_return`` is whether that can be a reload: then the browser has not requested the new page
+    yet.
+    """
+
+    may_return: bool
+
+
+PageMessage = AskMessage | FollowMessage | StopMessage | HelloMessage | LeavingMessage
 _DECODER: msgspec.json.Decoder[PageMessage] = msgspec.json.Decoder(PageMessage)
 
 

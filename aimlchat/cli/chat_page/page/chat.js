@@ -10,7 +10,7 @@ const MAX_ANNOUNCED_LENGTH = 1000;
 let turns = [];
 let isStopping = false;
 let models = [];
-let hasLoadedModels = false;
+const modelList = new RepeatedLoad(loadModels);
 
 const activeTurn = () => (turns.length && !turns.at(-1).hasEnded ? turns.at(-1) : null);
 
@@ -18,8 +18,9 @@ const connection = new ServerConnection('chat', {
   onOpen: () => {
     if (!$('disconnected').hidden) announce('Reconnected.');
     $('disconnected').hidden = true;
-    if (!hasLoadedModels) loadModels();
+    modelList.start();
     const turn = activeTurn();
+    connection.send(helloMessage(turn && turn.data.answerId));
     if (!turn) return;
     const { answerId, lastFrame } = turn.data;
     const follow = { type: 'follow', answer_id: answerId, after: lastFrame };
@@ -33,6 +34,7 @@ const connection = new ServerConnection('chat', {
     turn.isUnconfirmed = false;
     turn.apply(frame);
     if (turn.data.state !== before) updatePage(turn);
+    else if (frame.type === 'data-retry') announce(describeNotice(turn.waitingView.notice));
   },
   onLoss: () => {
     if ($('disconnected').hidden) announce($('disconnected').textContent);
@@ -160,9 +162,7 @@ addEventListener('scroll', () => {
   $('latest').hidden = isFollowing || !activeTurn();
 }, { passive: true });
 
-setInterval(() => {
-  if (activeTurn()?.data.state === 'thinking') activeTurn().renderThinkingTime();
-}, 1000);
+setInterval(() => activeTurn()?.renderTimes(), 1000);
 
 // --- the composer --------------------------------------------------------------------------------
 
@@ -204,17 +204,25 @@ $('latest').addEventListener('click', () => {
 // --- models --------------------------------------------------------------------------------------
 
 async function loadModels() {
-  const response = await fetch('models');
-  const { models: listed, default_model: defaultModel, emulator, error } = await response.json();
-  hasLoadedModels = !error;
+  const reply = await fetchJson('models');
+  const { models: listed, default_model: defaultModel, emulator, error } = reply;
+  showModelsProblem(error);
+  if (!listed) return false;
   const selected = $('model').value || loadChoices().model || defaultModel;
-  const unlisted = { id: selected, developer: error ?? 'Others', takes_budget: true };
+  const unlisted = { id: selected, developer: 'Others', takes_budget: true };
   models = listed.some(({ id }) => id === selected) ? listed : [unlisted, ...listed];
   const developers = [...new Set(models.map(({ developer }) => developer))];
   $('model').replaceChildren(...developers.map(createModelGroup));
   $('model').value = selected;
   $('emulator').hidden = !emulator;
   updateThinkingChoice();
+  return !error;
+}
+
+function showModelsProblem(error) {
+  const sentence = error ? `The list of models is missing. ${error} This page tries again by itself.` : '';
+  if (sentence && $('models-problem').hidden) announce(sentence);
+  setOptionalText($('models-problem'), sentence);
 }
 
 function createModelGroup(developer) {
@@ -269,6 +277,7 @@ function restoreConversation() {
 }
 
 addEventListener('pagehide', saveConversation);
+reportLeaving(connection);
 
 restoreConversation();
 if (matchMedia('(hover: hover)').matches) $('question').focus();

@@ -18,17 +18,19 @@ class Turn {
   //   startedAt                           when the question was sent, in ms since the epoch
   //   thinkingSeconds                     for how long the model thought, null until it answers
   //   note                                a sentence about the end: a cut, a stop or an error
+  //   errorDetail                         the server's words about a failure, facts and advice
   //   metadata                            model, usage, cost and seconds of a finished answer
   // `onRender` is called after each change of the turn's elements.
   constructor(onRender, data) {
     this.onRender = onRender;
     this.data = {
       reasoning: '', answer: '', state: 'waiting', lastFrame: 0, startedAt: Date.now(),
-      thinkingSeconds: null, note: '', metadata: null, ...data,
+      thinkingSeconds: null, note: '', errorDetail: null, metadata: null, ...data,
     };
     this.element = document.getElementById('turn').content.cloneNode(true).firstElementChild;
     this.find('.question').textContent = this.data.question;
     this.find('.model-name').textContent = this.data.model ?? 'Model';
+    this.waitingView = new WaitingView(this.element);
     this.reasoningView = new MarkdownView(this.find('.reasoning .prose'));
     this.answerView = new MarkdownView(this.find('.answer'));
     this.find('.copy').addEventListener('click', event => copyText(this.data.answer, event.target));
@@ -48,9 +50,10 @@ class Turn {
   apply(frame) {
     const { data } = this;
     data.lastFrame = frame.number ?? data.lastFrame;
+    this.waitingView.apply(frame);
     switch (frame.type) {
       case 'start': // a page that was reloaded gets the whole answer again
-        Object.assign(data, { reasoning: '', answer: '', state: 'waiting', note: '' });
+        Object.assign(data, { reasoning: '', answer: '', state: 'waiting', note: '', errorDetail: null });
         break;
       case 'reasoning-delta':
         data.reasoning += frame.delta;
@@ -67,13 +70,14 @@ class Turn {
         this.enter('done');
         break;
       case 'abort':
-        data.note = 'Stopped.';
+        data.note = frame.reason === 'left' ? 'Stopped, because this page was left.' : 'Stopped.';
         this.enter('stopped');
         break;
+      case 'data-error-detail': // followed by `error`
+        data.errorDetail = frame.data;
+        break;
       case 'error':
-        data.note = frame.errorText;
-        // Only errors of the API have a frame number, and only those are printed by the server.
-        if (frame.number) data.note += ' The terminal that runs aimlchat serve shows the details.';
+        data.note = data.errorDetail?.message ?? frame.errorText;
         this.enter('failed');
     }
     if (this.hasEnded) this.render();
@@ -95,11 +99,10 @@ class Turn {
   render() {
     const { data } = this;
     this.element.dataset.state = data.state;
-    this.find('.waiting').hidden = data.state !== 'waiting';
+    this.waitingView.render(data);
     this.renderReasoning();
     this.answerView.show(data.answer);
-    this.find('.error').hidden = data.state !== 'failed';
-    this.find('.error p').textContent = data.note;
+    showError(this.element, data);
     const summary = this.formatSummary();
     this.find('footer').hidden = !this.hasEnded || !(summary || data.answer);
     this.find('.turn-summary').textContent = summary;
@@ -115,6 +118,12 @@ class Turn {
     const isAtEnd = prose.scrollHeight - prose.scrollTop - prose.clientHeight < 30;
     this.reasoningView.show(data.reasoning);
     if (data.state === 'thinking' && isAtEnd) prose.scrollTop = prose.scrollHeight;
+  }
+
+  // Updates what changes with time only.
+  renderTimes() {
+    this.waitingView.render(this.data);
+    this.renderThinkingTime();
   }
 
   renderThinkingTime() {
