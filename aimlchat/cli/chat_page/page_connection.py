@@ -18,6 +18,7 @@ from .page_messages import (
     FollowMessage,
     HelloMessage,
     LeavingMessage,
+    LeftMessage,
     decode_message,
 )
 from .wait_notices import WaitNotice
@@ -35,7 +36,7 @@ __all__ = ["PageConnection"]
 
 # A page says that it is left before its browser requests the page again, but on another connection,
 # and a busy server may read that one first. Seconds.
-_READING_DELAY = 0.02
+_READING_DELAY = 0.005
 
 # What may wait while an answer is being sent. Our script sends one question at most.
 _MAX_UNREAD_MESSAGES = 4
@@ -69,8 +70,10 @@ class PageConnection:
         self._closing: asyncio.Task[bool] | None = None
         self._answer_id = ""
         self._page_id = secrets.token_hex(8)  # until the page says its own
-        # A page that is loaded after this time may be a reload of this one.
+        # Another page that is loaded between these times may be a reload of this one.
         self._may_reload_since = asyncio.get_running_loop().time()
+        self._may_reload_until = float("inf")
+        self._is_leaving = False
 
     async def serve(self) -> None:
         """Serve the page until it disconnects."""
@@ -97,7 +100,10 @@ class PageConnection:
         code = self._websocket.close_code
         if code == WSCloseCode.GOING_AWAY:
             if await self._loads.include_reload(
-                self._page_id, self._answer_id, since=self._may_reload_since
+                self._page_id,
+                self._answer_id,
+                since=self._may_reload_since,
+                until=self._may_reload_until,
             ):
                 return
         elif code != WSCloseCode.OK:
@@ -122,8 +128,12 @@ class PageConnection:
             self._page_id = message.page_id
             self._loads.say_hello(message.page_id, message.answer_id)
         elif isinstance(message, LeavingMessage):
-            now = asyncio.get_running_loop().time()
-            self._may_reload_since = now - _READING_DELAY if message.may_return else float("inf")
+            self._may_reload_since = asyncio.get_running_loop().time() - _READING_DELAY
+            self._is_leaving = True
+        elif isinstance(message, LeftMessage):
+            self._may_reload_until = asyncio.get_running_loop().time()
+            if not self._is_leaving:
+                self._may_reload_until = float("-inf")
         else:
             return False
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 
 import attrs
@@ -49,35 +50,33 @@ class PageLoads:
             self._report_change()
 
     def clear(self) -> None:
-        """Forget all loads; those who wait for them stop to wait."""
+        """Forget all loads, and expect no hello of any of them."""
+        for load in self._loads.values():
+            load.has_said_hello = True
         self._loads.clear()
         self._report_change()
 
-    async def include_reload(self, page_id: str, answer_id: str, *, since: float) -> bool:
-        """Return whether another page, loaded after ``since``, goes on to show an answer.
+    async def include_reload(
+        self, page_id: str, answer_id: str, *, since: float, until: float
+    ) -> bool:
+        """Return whether another page, loaded between two times, goes on to show an answer.
 
         Waits until each of them has said hello, but no longer than a load takes. Cancelling is
         safe.
         """
-        loop = asyncio.get_running_loop()
-        since = max(since, loop.time() - _LOAD_TIME)
-        while True:
-            loads = [
-                load
-                for other_id, load in self._loads.items()
-                if load.time >= since and other_id != page_id
-            ]
-            if any(load.answer_id == answer_id for load in loads):
-                return True
-            silent = [load.time for load in loads if not load.has_said_hello]
-            deadline = max(silent, default=0.0) + _LOAD_TIME
-            if not silent or deadline <= loop.time():
-                return False
-            try:
-                async with asyncio.timeout_at(deadline):
+        since = max(since, asyncio.get_running_loop().time() - _LOAD_TIME)
+        loads = [
+            load
+            for other_id, load in self._loads.items()
+            if since <= load.time <= until and other_id != page_id
+        ]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(
+                max((load.time for load in loads), default=0) + _LOAD_TIME
+            ):
+                while not all(load.has_said_hello for load in loads):
                     await self._changed.wait()
-            except TimeoutError:
-                return False
+        return any(load.answer_id == answer_id for load in loads)
 
     def _report_change(self) -> None:
         # Each change gets an event of its own, so one who waits again waits for the next change.

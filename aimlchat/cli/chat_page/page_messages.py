@@ -13,6 +13,7 @@ __all__ = [
     "FollowMessage",
     "HelloMessage",
     "LeavingMessage",
+    "LeftMessage",
     "PageMessage",
     "StopMessage",
     "decode_message",
@@ -84,16 +85,20 @@ class HelloMessage(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
 
 
 class LeavingMessage(msgspec.Struct, frozen=True, tag_field="type", tag="leaving"):
-    """The page is about to be left.
+    """The browser is about to load another page in this tab, maybe this one anew, or to close it.
 
-    ``may_return`` is whether that can be a reload: then the browser has not requested the new page
-    yet.
+    A browser sends no request for the new page before this message.
     """
 
-    may_return: bool
+
+class LeftMessage(msgspec.Struct, frozen=True, tag_field="type", tag="left"):
+    """The page has been left: a browser that loads it anew has requested it before this message.
+
+    Without an earlier `LeavingMessage`, the tab is being closed.
+    """
 
 
-PageMessage = AskMessage | FollowMessage | StopMessage | HelloMessage | LeavingMessage
+PageMessage = AskMessage | FollowMessage | StopMessage | HelloMessage | LeavingMessage | LeftMessage
 _DECODER: msgspec.json.Decoder[PageMessage] = msgspec.json.Decoder(PageMessage)
 
 

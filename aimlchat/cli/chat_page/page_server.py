@@ -62,6 +62,7 @@ class PageServer:
         self._emulator = emulator
         self._on_error = on_error
         self._answers = AnswerRegistry(grace)
+        self._models_error = ""
         self._model_choices: list[dict[str, Any]] = []
         self._websockets: set[web.WebSocketResponse] = set()
         self._loads = PageLoads()
@@ -128,10 +129,12 @@ class PageServer:
             raise RuntimeError(msg)
         return f"http://{_HOST}:{self._runner.addresses[0][1]}/"
 
-    async def _serve_page(self, _: web.Request) -> web.Response:
+    async def _serve_page(self, request: web.Request) -> web.Response:
         page = build_page_html()
+        # The frames of other sites, which the policy keeps empty, never say hello.
+        is_tab = request.headers.get("Sec-Fetch-Dest", "document") == "document"
         return web.Response(
-            text=page.with_id(self._loads.add()),
+            text=page.with_id(self._loads.add()) if is_tab else page.html,
             content_type="text/html",
             headers={"Content-Security-Policy": page.policy},
         )
@@ -142,7 +145,9 @@ class PageServer:
             try:
                 self._model_choices = list_model_choices(await self._session.models())
             except AIMLChatError as error:
-                self._on_error(error)
+                if str(error) != self._models_error:  # the page asks again and again
+                    self._on_error(error)
+                self._models_error = str(error)
                 detail = describe_error(error)
                 error_sentence = f"{detail['message'].rstrip('.')}. {detail['advice']}".rstrip()
         return web.json_response(

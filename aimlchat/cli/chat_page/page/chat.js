@@ -220,10 +220,14 @@ async function loadModels() {
 }
 
 function showModelsProblem(error) {
-  const sentence = error ? `The list of models is missing. ${error} This page tries again by itself.` : '';
-  if (sentence && $('models-problem').hidden) announce(sentence);
-  setOptionalText($('models-problem'), sentence);
+  const box = $('models-problem');
+  const sentence = error ? `The list of models is missing. ${error}` : '';
+  if (sentence && box.hidden) announce(sentence);
+  box.querySelector('p').textContent = sentence;
+  box.hidden = !sentence;
 }
+
+$('models-problem').querySelector('button').addEventListener('click', () => modelList.start());
 
 function createModelGroup(developer) {
   const group = document.createElement('optgroup');

@@ -6,6 +6,7 @@ function showError(turnElement, { state, note, errorDetail }) {
   box.hidden = state !== 'failed';
   if (box.hidden) return;
   box.querySelector('.error-message').textContent = note;
-  setOptionalText(box.querySelector('.error-facts'), (errorDetail?.facts ?? []).join(' · '));
   setOptionalText(box.querySelector('.error-advice'), errorDetail?.advice ?? '');
+  const facts = (errorDetail?.facts ?? []).join(' · ');
+  setOptionalText(box.querySelector('.error-facts'), facts.charAt(0).toUpperCase() + facts.slice(1));
 }

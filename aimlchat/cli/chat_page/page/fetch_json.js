@@ -3,7 +3,7 @@
 
 const FETCH_TIMEOUT = 60000;
 const FIRST_RETRY_DELAY = 1000;
-const MAX_RETRY_DELAY = 30000;
+const MAX_RETRY_DELAY = 16000;
 
 // Returns the JSON of a response, or an object whose `error` is a sentence about what failed. Never
 // rejects.
@@ -21,25 +21,30 @@ async function fetchJson(path, options = {}) {
   }
 }
 
-// Repeats a load until it is good, with growing pauses.
+// Repeats a load until it is good, with growing pauses. It gives up after the longest of them, until
+// it is started again.
 class RepeatedLoad {
   // `load` is an asynchronous function that returns whether the load was good; it never rejects.
   constructor(load) {
     this.load = load;
-    this.delay = FIRST_RETRY_DELAY;
     this.isGood = false;
     this.isBusy = false;
   }
 
   // Loads at once, unless a load is in progress, or was good.
-  async start() {
+  start() {
+    this.delay = FIRST_RETRY_DELAY;
+    return this.attempt();
+  }
+
+  async attempt() {
     if (this.isGood || this.isBusy) return;
     clearTimeout(this.timer);
     this.isBusy = true;
     this.isGood = await this.load();
     this.isBusy = false;
-    if (this.isGood) return;
-    this.timer = setTimeout(() => this.start(), this.delay);
-    this.delay = Math.min(this.delay * 2, MAX_RETRY_DELAY);
+    if (this.isGood || this.delay > MAX_RETRY_DELAY) return;
+    this.timer = setTimeout(() => this.attempt(), this.delay);
+    this.delay *= 2;
   }
 }

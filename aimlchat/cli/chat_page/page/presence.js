@@ -12,21 +12,14 @@ function helloMessage(answerId) {
   return { type: 'hello', page_id: PAGE_ID, answer_id: answerId };
 }
 
-// A browser fires `beforeunload` before it requests the page again. Where it fires only `pagehide`,
-// the tab is closed.
+// A browser fires `beforeunload` before it requests the page again, and `pagehide` when it has the
+// response. Where it fires only `pagehide`, the tab is being closed.
 function reportLeaving(connection) {
-  let mayReturn = false;
-  addEventListener('beforeunload', () => {
-    mayReturn = true;
-    connection.send({ type: 'leaving', may_return: true });
-  });
+  addEventListener('beforeunload', () => connection.send({ type: 'leaving' }));
   addEventListener('pagehide', event => {
     // A page that the browser keeps for the back button needs no answer until it is shown again.
     if (event.persisted) connection.suspend();
-    else if (!mayReturn && FIRES_BEFOREUNLOAD) {
-      connection.send({ type: 'leaving', may_return: false });
-    }
-    mayReturn = false;
+    else if (FIRES_BEFOREUNLOAD) connection.send({ type: 'left' });
   });
   addEventListener('pageshow', event => {
     if (event.persisted) connection.open();

@@ -36,7 +36,7 @@ class WaitingView {
     this.clock.textContent = `Waiting for the model, ${formatSeconds(Date.now() - startedAt)}`;
     const { notice } = this;
     const sentence = notice ? describeNotice(notice) : '';
-    const cause = notice?.error ? `Attempt ${notice.attempt - 1} failed: ${describeCause(notice.error)}` : '';
+    const cause = notice?.error ? describeCause(notice.attempt - 1, notice.error) : '';
     setOptionalText(this.retry, sentence);
     setOptionalText(this.cause, cause);
   }
@@ -52,7 +52,7 @@ function describeNotice(notice) {
   const left = notice.until - Date.now();
   const again = `in ${formatSeconds(Math.max(left, 1000))}`;
   if (notice.kind === 'data-queue') {
-    return left > 0 ? `The server asked to wait with questions to this model: sending ${again}.` : '';
+    return left > 0 ? `The server asked to wait before more questions to this model: sending ${again}.` : '';
   }
   const attempt = `attempt ${notice.attempt} of ${notice.attempts}`;
   if (left <= 0) return `This is ${attempt}.`;
@@ -62,9 +62,9 @@ function describeNotice(notice) {
   return `${reason}: trying again ${again}, ${attempt}.`;
 }
 
-function describeCause({ message, facts }) {
-  const [status] = facts.filter(fact => fact.startsWith('status'));
-  return status ? `${message} (${status})` : message;
+function describeCause(attempt, { message, facts }) {
+  const status = facts.find(fact => fact.startsWith('status'));
+  return `Attempt ${attempt} failed${status ? ` (${status})` : ''}: ${message}`;
 }
 
 function formatSeconds(milliseconds) {
