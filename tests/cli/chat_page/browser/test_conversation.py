@@ -121,21 +121,6 @@ def test_the_chosen_model_and_thinking_budget_are_sent_and_remembered(chat, aiml
     assert chat.find("#thinking").get_attribute("value") == "4096"
 
 
-def test_a_failed_question_shows_the_error_and_can_be_retried(chat, aimlchat_emulator):
-    aimlchat_emulator.fail(status=401, message="Something with a key.")
-    aimlchat_emulator.reply("Now it works.")
-
-    chat.ask("Why?")
-    chat.wait_for_state("failed")
-    assert "cannot sign in" in chat.find(".error").text
-    assert "Something with a key" not in chat.driver.page_source
-    chat.find(".retry").click()
-    chat.wait_for_answer("Now it works.")
-
-    assert chat.texts(".question") == ["Why?"]
-    assert chat.focused_id() == "question"
-
-
 def test_enter_sends_and_shift_enter_starts_a_new_line(chat, aimlchat_emulator):
     aimlchat_emulator.reply("Yes.")
 
