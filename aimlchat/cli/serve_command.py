@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import click
@@ -54,6 +55,8 @@ def command(*, port: int, chaos: float | None, base_url: str | None, emulator: b
 
 async def _serve(upstream: Upstream, port: int) -> None:
     stopped = listen_for_sigterm()
+    # Its warnings are about answers that failed, which `on_error` prints in detail.
+    logging.getLogger("aimlchat").setLevel(logging.ERROR)
 
     def report_retry(record: RetryRecord) -> None:
         server.report_retry(record)  # only a call has retries, and by then there is a server

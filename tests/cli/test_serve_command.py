@@ -116,6 +116,7 @@ async def test_errors_of_the_api_are_printed_without_the_key(start_serve, emulat
     process.interrupt()
     _, _, err = await process.wait()
 
+    assert err.count("\n") == 2
     assert "is not known" in err
     assert "Check the key in AIMLAPI_API_KEY" in err
     assert KEY not in err

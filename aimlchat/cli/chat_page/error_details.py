@@ -9,8 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aimlchat._printable import join_lines
-from aimlchat.cli.errors import to_command_error
-from aimlchat.errors import AIMLChatError, APIError
+from aimlchat.cli.errors import join_notes, to_command_error
+from aimlchat.errors import (
+    AIMLChatError,
+    APIError,
+    ProtocolError,
+    StreamInterruptedError,
+    TransportError,
+)
+from aimlchat.relay.errors import describe_error as general_description
 from aimlchat.relay.store import MemoryStore
 
 if TYPE_CHECKING:
@@ -46,8 +53,9 @@ class AnswerStore(MemoryStore):
 
 def describe_error(error: AIMLChatError) -> dict[str, Any]:
     """Return the message of an error, facts that help to look it up, and what to do about it."""
-    facts: list[str] = []
-    message = str(error)
+    advice = to_command_error(error).advice
+    if isinstance(error, StreamInterruptedError):
+        advice = join_notes(error)  # the message below says the rest
     if isinstance(error, APIError):
         message = join_lines(error.message) or type(error).__name__
         facts = [f"status {error.status}"] if error.status else []
@@ -57,10 +65,14 @@ def describe_error(error: AIMLChatError) -> dict[str, Any]:
             facts.append(f"request {error.request_id}")
         if error.inference_id:
             facts.append(f"inference {error.inference_id}")
+    elif isinstance(error, TransportError | ProtocolError):
+        # No server said anything, and the library's own words are for programmers.
+        message = general_description(error).sentence
+        if advice:
+            message = message.removesuffix(" Try again.")
+        facts = [str(error)]
+    else:
+        message, facts = str(error), []
     if len(error.attempts) > 1:
         facts.append(f"{len(error.attempts)} attempts")
-    return {
-        "message": message,
-        "facts": [join_lines(fact) for fact in facts],
-        "advice": to_command_error(error).advice,
-    }
+    return {"message": message, "facts": [join_lines(fact) for fact in facts], "advice": advice}

@@ -69,8 +69,16 @@ async def test_the_number_of_attempts_and_the_wait_that_the_server_asked_for_are
     assert "2 attempts" in detail["facts"]
 
 
-@pytest.mark.parametrize("ending", ["cut", "refused"])
-async def test_failures_of_the_connection_are_described(open_browser, ending):
+@pytest.mark.parametrize(
+    ("ending", "message", "fact"),
+    [
+        ("cut", "The answer was cut off before its end. Try again.", "the response was cut off"),
+        ("refused", "The model's provider cannot be reached.", "127.0.0.1:9"),
+    ],
+)
+async def test_failures_without_a_word_of_the_server_are_described(
+    open_browser, ending, message, fact
+):
     async def cut(reader, writer):
         writer.write(CHUNKED + http_chunk(content("One")))
         await writer.drain()
@@ -82,8 +90,9 @@ async def test_failures_of_the_connection_are_described(open_browser, ending):
             await page.ask("Why?")
             detail = (await page.read_until("data-error-detail"))["data"]
 
-    assert "try again" in detail["advice"] or "Check the network" in detail["advice"]
-    assert detail["message"]
+    assert detail["message"] == message
+    assert fact in detail["facts"][0]
+    assert ("network" in detail["advice"]) == (ending == "refused")
 
 
 async def test_an_answer_that_was_stopped_has_no_details(browser, reply_and_hang):

@@ -63,8 +63,11 @@ function describeNotice(notice) {
 }
 
 function describeCause(attempt, { message, facts }) {
-  const status = facts.find(fact => fact.startsWith('status'));
-  return `Attempt ${attempt} failed${status ? ` (${status})` : ''}: ${message}`;
+  const [fact] = facts; // the status, or what happened if no server said anything
+  const hasStatus = fact?.startsWith('status');
+  return hasStatus
+    ? `Attempt ${attempt} failed (${fact}): ${message}`
+    : `Attempt ${attempt} failed: ${fact ?? message}`;
 }
 
 function formatSeconds(milliseconds) {
