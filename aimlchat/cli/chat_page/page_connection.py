@@ -36,7 +36,7 @@ __all__ = ["PageConnection"]
 
 # A page says that it is left before its browser requests the page again, but on another connection,
 # and a busy server may read that one first. Seconds.
-_READING_DELAY = 0.005
+_READING_DELAY = 0.01
 
 # What may wait while an answer is being sent. Our script sends one question at most.
 _MAX_UNREAD_MESSAGES = 4
@@ -126,6 +126,7 @@ class PageConnection:
         """Handle a message that needs no response; return whether it was one."""
         if isinstance(message, HelloMessage):
             self._page_id = message.page_id
+            self._answer_id = message.answer_id or self._answer_id
             self._loads.say_hello(message.page_id, message.answer_id)
         elif isinstance(message, LeavingMessage):
             self._may_reload_since = asyncio.get_running_loop().time() - _READING_DELAY

@@ -121,3 +121,15 @@ async def test_a_dead_connection_of_the_same_page_does_not_keep_its_answer(
         await page.read_until("text-delta")
         await leave(page, "by its button")
         await wait_until_left(emulator)
+
+
+async def test_a_reloaded_page_that_is_closed_at_once_ends_the_answer(browser, emulator, answering):
+    page, _, answer_id = answering
+    await page.send(type="leaving")
+    new_id = await browser.load()
+    await page.send(type="left")
+    await page.close()
+    async with browser.open_page() as page:
+        await page.say_hello(new_id, answer_id)
+        await leave(page, "by its button")
+        await wait_until_left(emulator)

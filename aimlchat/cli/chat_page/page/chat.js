@@ -10,7 +10,6 @@ const MAX_ANNOUNCED_LENGTH = 1000;
 let turns = [];
 let isStopping = false;
 let models = [];
-const modelList = new RepeatedLoad(loadModels);
 
 const activeTurn = () => (turns.length && !turns.at(-1).hasEnded ? turns.at(-1) : null);
 
@@ -34,7 +33,7 @@ const connection = new ServerConnection('chat', {
     turn.isUnconfirmed = false;
     turn.apply(frame);
     if (turn.data.state !== before) updatePage(turn);
-    else if (frame.type === 'data-retry') announce(describeNotice(turn.waitingView.notice));
+    else if (isWaitNotice(frame)) announce(describeNotice(turn.waitingView.notice));
   },
   onLoss: () => {
     if ($('disconnected').hidden) announce($('disconnected').textContent);
@@ -218,16 +217,6 @@ async function loadModels() {
   updateThinkingChoice();
   return !error;
 }
-
-function showModelsProblem(error) {
-  const box = $('models-problem');
-  const sentence = error ? `The list of models is missing. ${error}` : '';
-  if (sentence && box.hidden) announce(sentence);
-  box.querySelector('p').textContent = sentence;
-  box.hidden = !sentence;
-}
-
-$('models-problem').querySelector('button').addEventListener('click', () => modelList.start());
 
 function createModelGroup(developer) {
   const group = document.createElement('optgroup');

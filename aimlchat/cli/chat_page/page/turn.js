@@ -124,6 +124,7 @@ class Turn {
   renderTimes() {
     this.waitingView.render(this.data);
     this.renderThinkingTime();
+    this.onRender();
   }
 
   renderThinkingTime() {

@@ -17,15 +17,12 @@ class WaitingView {
     this.lastTextAt = Date.now();
   }
 
-  // Applies a frame that says why the answer does not begin, or notes that text has arrived.
-  // Returns whether there is a new notice.
+  // Applies a frame that says why the answer does not begin, or notes that something has arrived.
   apply(frame) {
-    if (frame.type === 'data-retry' || frame.type === 'data-queue') {
-      this.notice = { ...frame.data, kind: frame.type, until: Date.now() + frame.data.seconds * 1000 };
-      return true;
-    }
-    if (frame.type !== 'data-heartbeat') this.lastTextAt = Date.now();
-    return false;
+    const now = Date.now();
+    if (isWaitNotice(frame)) {
+      this.notice = { ...frame.data, kind: frame.type, until: now + frame.data.seconds * 1000 };
+    } else if (frame.type !== 'data-heartbeat') this.lastTextAt = now;
   }
 
   render({ state, startedAt }) {
@@ -46,6 +43,10 @@ class WaitingView {
     const isSilent = ['thinking', 'answering'].includes(state) && duration >= SILENCE_SHOWN_AFTER;
     setOptionalText(this.silence, isSilent ? `Nothing new for ${formatSeconds(duration)}.` : '');
   }
+}
+
+function isWaitNotice({ type }) {
+  return type === 'data-retry' || type === 'data-queue';
 }
 
 function describeNotice(notice) {

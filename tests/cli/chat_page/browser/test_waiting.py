@@ -47,6 +47,19 @@ def test_an_attempt_that_follows_a_failure_is_numbered(chat, aimlchat_emulator, 
     assert "Attempt 1 failed (status 503): Overloaded." in chat.find(".waiting").text
 
 
+def test_a_silence_in_the_middle_of_an_answer_is_counted(chat, reply_and_hang):
+    reply_and_hang("One two")
+    chat.ask("Why?")
+    chat.wait_for_answer("One two")
+    assert not chat.find(".silence").is_displayed()
+    chat.run_script("activeTurn().waitingView.lastTextAt -= 75000")
+    chat.wait_until(lambda: chat.find(".silence").text.startswith("Nothing new for 1 min 1"))
+
+    chat.find("#stop").click()
+    chat.wait_for_state("stopped")
+    assert not chat.find(".silence").is_displayed()
+
+
 def test_a_failed_question_shows_the_words_of_the_server_and_can_be_retried(
     chat, aimlchat_emulator, key
 ):
