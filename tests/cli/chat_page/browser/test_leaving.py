@@ -57,8 +57,14 @@ def crash(driver):
         driver.execute_cdp_cmd("Page.crash", {})
 
 
-@pytest.mark.parametrize("how", ["by a program", "by its button", "navigated away"])
-@pytest.mark.parametrize("other", ["reloads", "opens a third tab"])
+@pytest.mark.parametrize(
+    ("how", "other"),
+    [
+        ("by a program", "reloads"),
+        ("by its button", "opens a third tab"),
+        ("navigated away", "reloads"),
+    ],
+)
 def test_a_closed_tab_ends_its_answer_while_another_tab(
     chat, open_answering_tab, assert_left, how, other
 ):
