@@ -16,6 +16,8 @@ _FOLDER = resources.files(__package__) / "page"
 _STYLE = re.compile(r'<link rel="stylesheet" href="([\w./]+)">')
 _SCRIPT = re.compile(r'<script src="([\w./]+)"></script>')
 
+_NO_PAGE_ID = '<meta name="page-id" content="">'
+
 
 @attrs.frozen
 class PageHtml:
@@ -23,6 +25,10 @@ class PageHtml:
 
     html: str
     policy: str
+
+    def with_id(self, page_id: str) -> str:
+        """Return the HTML for one load of the page, which finds its id there."""
+        return self.html.replace(_NO_PAGE_ID, _NO_PAGE_ID.replace('""', f'"{page_id}"'), 1)
 
 
 @functools.cache

@@ -19,6 +19,9 @@ __all__ = [
     "AskMessage",
     "CheckMessage",
     "FollowMessage",
+    "HelloMessage",
+    "LeavingMessage",
+    "LeftMessage",
     "PageMessage",
     "StopMessage",
     "decode_check",
@@ -151,7 +154,32 @@ class StopMessage(msgspec.Struct, frozen=True, tag_field="type", tag="stop"):
     """
 
 
-PageMessage = AskMessage | FollowMessage | StopMessage
+class HelloMessage(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
+    """The first message of each connection.
+
+    ``page_id`` is the id that the server gave to this load of the page. ``answer_id`` is the
+    unfinished answer that the page shows, which it will ask to follow.
+    """
+
+    page_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    answer_id: _AnswerId | None = None
+
+
+class LeavingMessage(msgspec.Struct, frozen=True, tag_field="type", tag="leaving"):
+    """The browser is about to load another page in this tab, maybe this one anew, or to close it.
+
+    A browser sends no request for the new page before this message.
+    """
+
+
+class LeftMessage(msgspec.Struct, frozen=True, tag_field="type", tag="left"):
+    """The page has been left: a browser that loads it anew has requested it before this message.
+
+    Without an earlier `LeavingMessage`, the tab is being closed.
+    """
+
+
+PageMessage = AskMessage | FollowMessage | StopMessage | HelloMessage | LeavingMessage | LeftMessage
 _CHECK_DECODER = msgspec.json.Decoder(CheckMessage)
 _DECODER: msgspec.json.Decoder[PageMessage] = msgspec.json.Decoder(PageMessage)
 

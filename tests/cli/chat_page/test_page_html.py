@@ -12,6 +12,11 @@ from aimlchat.cli.chat_page.page_html import build_page_html
 VENDOR = resources.files("aimlchat.cli.chat_page") / "page" / "vendor"
 
 
+def count_files(tag):
+    source = resources.files("aimlchat.cli.chat_page").joinpath("page", "index.html").read_text()
+    return source.count({"script": "<script src=", "style": '<link rel="stylesheet"'}[tag])
+
+
 def hash_inlined(tag):
     inlined = re.findall(rf"<{tag}>(.*?)</{tag}>", build_page_html().html, re.DOTALL)
     digests = (hashlib.sha256(text.encode()).digest() for text in inlined)
@@ -26,9 +31,7 @@ def parse_policy():
 @pytest.mark.parametrize("tag", ["script", "style"])
 def test_the_policy_allows_each_script_and_style_by_its_hash(tag):
     assert parse_policy()[f"{tag}-src"] == hash_inlined(tag)
-    linked = {"script": r"<script src=", "style": r'<link rel="stylesheet"'}[tag]
-    index = (VENDOR.parent / "index.html").read_text(encoding="utf-8")
-    assert len(hash_inlined(tag)) == len(re.findall(linked, index)) > 0
+    assert len(hash_inlined(tag)) == count_files(tag) > 0
 
 
 def test_the_policy_allows_nothing_from_elsewhere():
@@ -75,8 +78,14 @@ def test_vendored_packages_have_their_license_and_the_version_in_the_readme(
     assert license_text in VENDOR.joinpath(f"LICENSE-{package}").read_text(encoding="utf-8")
 
 
-async def test_the_page_is_served_with_its_policy(browser):
-    async with browser.get() as response:
-        assert response.headers["Content-Type"] == "text/html; charset=utf-8"
-        assert response.headers["Content-Security-Policy"] == build_page_html().policy
-        assert await response.text() == build_page_html().html
+async def test_the_page_is_served_with_its_policy_and_an_id_for_each_load(browser):
+    page_ids = set()
+    for _ in range(2):
+        async with browser.get() as response:
+            assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+            assert response.headers["Content-Security-Policy"] == build_page_html().policy
+            html = await response.text()
+        page_id = re.search(r'<meta name="page-id" content="(\w{16})">', html)[1]
+        assert html.replace(page_id, "") == build_page_html().html
+        page_ids.add(page_id)
+    assert len(page_ids) == 2

@@ -23,8 +23,9 @@ const connection = new ServerConnection('chat', {
   onOpen: () => {
     if (!$('disconnected').hidden) announce('Reconnected.');
     $('disconnected').hidden = true;
-    if (!hasLoadedModels) loadModels();
+    modelList.start();
     const turn = activeTurn();
+    connection.send(helloMessage(turn && turn.data.answerId));
     if (!turn) return;
     const { answerId, lastFrame } = turn.data;
     const follow = { type: 'follow', answer_id: answerId, after: lastFrame };
@@ -38,6 +39,7 @@ const connection = new ServerConnection('chat', {
     turn.isUnconfirmed = false;
     turn.apply(frame);
     if (turn.data.state !== before) updatePage(turn);
+    else if (isWaitNotice(frame)) announce(describeNotice(turn.waitingView.notice));
   },
   onLoss: () => {
     if ($('disconnected').hidden) announce($('disconnected').textContent);
@@ -58,6 +60,7 @@ function startAnswer(turn) {
   // Until the first frame, the server may not have received the question, so a new connection
   // sends it again.
   turn.isUnconfirmed = true;
+  turn.waitingView.begin();
   turn.render();
   connection.send(buildAskMessage(turn));
   updatePage(turn);
@@ -226,9 +229,7 @@ function updateLatest() {
   $('latest').hidden = pageEnd.isFollowing || !activeTurn();
 }
 
-setInterval(() => {
-  if (activeTurn()?.data.state === 'thinking') activeTurn().renderThinkingTime();
-}, 1000);
+setInterval(() => activeTurn()?.renderTimes(), 1000);
 
 // --- keys and buttons ----------------------------------------------------------------------------
 
@@ -264,6 +265,7 @@ function saveConversation() {
 }
 
 function restoreConversation() {
+  restoreSettings();
   const saved = storage.loadConversation();
   saved.turns.forEach(restoreAndAdd);
   // An answer that still streams is requested from its first frame.
@@ -292,6 +294,7 @@ async function restoreFiles() {
 }
 
 addEventListener('pagehide', saveConversation);
+reportLeaving(connection);
 
 restoreConversation();
 if (matchMedia('(hover: hover)').matches) $('question').focus();

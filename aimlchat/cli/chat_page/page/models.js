@@ -3,10 +3,8 @@
 
 const BUDGETS = [1024, 2048, 4096, 8192, 16384, 32768]; // in tokens
 const DEFAULT_BUDGET = '2048';
-const CHOICES_KEY = 'aimlchat.choices'; // in the local storage that all tabs share
 
 let models = [];
-let hasLoadedModels = false;
 
 const modelPicker = new Combobox({
   field: $('model'),
@@ -23,11 +21,13 @@ const modelPicker = new Combobox({
 
 const selectedModel = () => models.find(({ id }) => id === modelPicker.value);
 
+// Returns whether the list has come.
 async function loadModels() {
   const wanted = modelPicker.value || loadChoices().model || '';
-  const response = await fetch(`models?${new URLSearchParams({ id: wanted })}`);
-  const { models: listed, default_model: defaultModel, emulator, error } = await response.json();
-  hasLoadedModels = !error;
+  const reply = await fetchJson(`models?${new URLSearchParams({ id: wanted })}`);
+  const { models: listed, default_model: defaultModel, emulator, error } = reply;
+  showModelsProblem(error);
+  if (!listed) return false;
   models = listed;
   modelPicker.setOptions(models.map(model => ({
     value: model.id,
@@ -35,10 +35,12 @@ async function loadModels() {
     facts: describeFacts(model),
     names: [model.name, model.developer, ...model.aliases],
   })));
-  $('model-note').textContent = error ?? 'Prices in US dollars for a million tokens';
+  $('model-note').textContent = error ? 'Without the list, type the id of a model.' : 'Prices in US dollars for a million tokens';
   $('emulator').hidden = !emulator;
-  modelPicker.value = wanted || defaultModel;
+  // A model may have been picked meanwhile.
+  modelPicker.value ||= wanted || defaultModel;
   updateModel();
+  return !error;
 }
 
 function describeFacts({ input_price: input, output_price: output, context_length: context, has_vision: hasVision }) {
@@ -111,21 +113,12 @@ $('thinking').addEventListener('change', () => {
   updateSettings();
 });
 
-function loadChoices() {
-  try {
-    return JSON.parse(localStorage.getItem(CHOICES_KEY) ?? '{}');
-  } catch {
-    return unsavedChoices; // the browser denies the storage
-  }
-}
+// What the page remembers of the choices; where the browser denies the storage, until it is left.
+const loadChoices = () => ({ ...storage.loadChoices(), ...changedChoices });
 
-let unsavedChoices = {};
+let changedChoices = {};
 
 function saveChoices(changes) {
-  unsavedChoices = { ...loadChoices(), ...changes };
-  try {
-    localStorage.setItem(CHOICES_KEY, JSON.stringify(unsavedChoices));
-  } catch (error) {
-    console.warn('The choices hold for this page only.', error);
-  }
+  changedChoices = { ...changedChoices, ...changes };
+  storage.saveChoices(loadChoices());
 }

@@ -191,4 +191,3 @@ $('settings').addEventListener('click', event => {
   if (event.target === $('settings')) $('settings').close();
 });
 $('settings').addEventListener('close', () => $('question').focus());
-restoreSettings();

@@ -2,6 +2,7 @@
 // The storage of the browser, which may be denied or full, and what the page keeps in it.
 
 const CONVERSATION_KEY = 'aimlchat.conversation'; // in the session storage of this tab
+const CHOICES_KEY = 'aimlchat.choices'; // in the local storage that all tabs share
 const UNREADABLE_KEY = 'aimlchat.unreadable'; // what was stored there and is not JSON
 
 const STORAGE_PROBLEMS = {
@@ -49,6 +50,18 @@ class PageStorage {
     if (problem === this.problem) return;
     this.problem = problem;
     this.onProblem(problem);
+  }
+
+  loadChoices() {
+    try {
+      return JSON.parse(this.read('localStorage', CHOICES_KEY)) ?? {};
+    } catch {
+      return {}; // the next choice replaces what cannot be read
+    }
+  }
+
+  saveChoices(choices) {
+    this.write('localStorage', CHOICES_KEY, JSON.stringify(choices));
   }
 
   // Returns what saveConversation was given. What cannot be read is not overwritten but set aside.

@@ -11,7 +11,7 @@ const numberFormat = new Intl.NumberFormat('en');
 // What a new answer begins with.
 const NEW_ANSWER = {
   reasoning: '', answer: '', addition: '', before: null, state: 'waiting', lastFrame: 0,
-  thinkingSeconds: null, note: '', metadata: null,
+  thinkingSeconds: null, note: '', errorDetail: null, metadata: null,
 };
 
 class Turn {
@@ -29,6 +29,7 @@ class Turn {
   //   startedAt                           when the question was sent, in ms since the epoch
   //   thinkingSeconds                     for how long the model thought, null until it answers
   //   note                                a sentence about the end: a cut, a stop or an error
+  //   errorDetail                         the server's words about a failure, facts and advice
   //   metadata                            model, usage, cost and seconds of a finished answer
   // `track` is called with each function that changes the turn's elements, and calls it.
   constructor(track, data) {
@@ -40,6 +41,7 @@ class Turn {
     this.find('.question').textContent = this.data.question;
     this.find('.question').hidden = !this.data.question;
     renderFiles(this.find('.files'), this.data.files);
+    this.waitingView = new WaitingView(this.element);
     this.reasoningView = new MarkdownView(this.find('.reasoning .prose'));
     this.reasoningEnd = new EndFollower(this.reasoningView.element);
     this.answerView = new MarkdownView(this.find('.answer'));
@@ -60,9 +62,10 @@ class Turn {
   apply(frame) {
     const { data } = this;
     data.lastFrame = frame.number ?? data.lastFrame;
+    this.waitingView.apply(frame);
     switch (frame.type) {
       case 'start': // a page that was reloaded gets the whole answer again
-        Object.assign(data, { addition: '', state: 'waiting', note: '' });
+        Object.assign(data, { addition: '', state: 'waiting', note: '', errorDetail: null });
         Object.assign(data, { reasoning: '', answer: '', ...data.before?.texts });
         break;
       case 'reasoning-delta':
@@ -82,13 +85,14 @@ class Turn {
         this.enter('done');
         break;
       case 'abort':
-        data.note = 'Stopped.';
+        data.note = frame.reason === 'left' ? 'Stopped, because this page was left.' : 'Stopped.';
         this.enter('stopped');
         break;
+      case 'data-error-detail': // followed by `error`
+        data.errorDetail = frame.data;
+        break;
       case 'error':
-        data.note = frame.errorText;
-        // Only errors of the API have a frame number, and only those are printed by the server.
-        if (frame.number) data.note += ' The terminal that runs aimlchat serve shows the details.';
+        data.note = data.errorDetail?.message ?? frame.errorText;
         this.enter('failed');
     }
     if (this.hasEnded) this.render();
@@ -115,12 +119,11 @@ class Turn {
     const { data } = this;
     this.element.dataset.state = data.state;
     this.find('.model-name').textContent = data.model ?? 'Model';
-    this.find('.waiting').hidden = data.state !== 'waiting';
     this.placeWaiting();
+    this.waitingView.render(data);
     this.renderReasoning();
     this.answerView.show(data.answer);
-    this.find('.error').hidden = data.state !== 'failed';
-    this.find('.error p').textContent = data.note;
+    showError(this.element, data);
     const shownAsError = data.state === 'failed' ? { note: '' } : {};
     this.find('.turn-summary').textContent = formatSummary({ ...data, ...shownAsError });
     this.find('.copy').hidden = !data.answer;
@@ -153,6 +156,14 @@ class Turn {
     this.find('.reasoning').hidden = !data.reasoning;
     this.renderThinkingTime();
     this.reasoningEnd.track(() => this.reasoningView.show(data.reasoning));
+  }
+
+  // Updates what changes with time only.
+  renderTimes() {
+    this.track(() => {
+      this.waitingView.render(this.data);
+      this.renderThinkingTime();
+    });
   }
 
   renderThinkingTime() {

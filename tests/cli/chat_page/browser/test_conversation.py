@@ -98,19 +98,6 @@ def test_the_page_follows_the_answer_until_the_user_scrolls_up(chat, reply_and_h
     assert not chat.find("#latest").is_displayed()
 
 
-def test_a_failed_question_shows_the_error_and_can_be_retried(chat, aimlchat_emulator):
-    aimlchat_emulator.fail(status=401, message="Something with a key.")
-    aimlchat_emulator.reply("Now it works.")
-
-    chat.ask("Why?")
-    chat.wait_for_state("failed")
-    assert "cannot sign in" in chat.find(".error").text
-    assert "Something with a key" not in chat.driver.page_source
-    chat.find(".retry").click()
-    chat.wait_for_answer("Now it works.")
-
-    assert chat.texts(".question") == ["Why?"]
-    assert chat.focused_id() == "question"
 
 
 def test_enter_sends_and_shift_enter_starts_a_new_line(chat, aimlchat_emulator):
