@@ -97,7 +97,7 @@ class Turn {
     this.element.dataset.state = data.state;
     this.find('.waiting').hidden = data.state !== 'waiting';
     this.renderReasoning();
-    this.answerView.show(data.answer);
+    this.answerView.show(data.answer, !this.hasEnded);
     this.find('.error').hidden = data.state !== 'failed';
     this.find('.error p').textContent = data.note;
     const summary = this.formatSummary();
@@ -113,7 +113,7 @@ class Turn {
     this.renderThinkingTime();
     const prose = this.reasoningView.element;
     const isAtEnd = prose.scrollHeight - prose.scrollTop - prose.clientHeight < 30;
-    this.reasoningView.show(data.reasoning);
+    this.reasoningView.show(data.reasoning, !this.hasEnded && !data.answer);
     if (data.state === 'thinking' && isAtEnd) prose.scrollTop = prose.scrollHeight;
   }
 
