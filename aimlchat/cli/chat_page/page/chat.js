@@ -204,9 +204,7 @@ function updatePage(turn) {
 
 // Lets a screen reader announce each state once, and the answer when it is complete.
 function announceState({ data, answerView }) {
-  const answer = answerView.element.cloneNode(true);
-  for (const bar of answer.querySelectorAll('.code-bar')) bar.remove();
-  const text = answer.textContent;
+  const text = readRenderedText(answerView.element);
   const rest = text.length > MAX_ANNOUNCED_LENGTH ? 'The rest is on the page.' : '';
   const announcements = {
     waiting: 'Sent.',

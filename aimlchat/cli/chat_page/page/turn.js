@@ -122,7 +122,7 @@ class Turn {
     this.placeWaiting();
     this.waitingView.render(data);
     this.renderReasoning();
-    this.answerView.show(data.answer);
+    this.answerView.show(data.answer, !this.hasEnded);
     showError(this.element, data);
     const shownAsError = data.state === 'failed' ? { note: '' } : {};
     this.find('.turn-summary').textContent = formatSummary({ ...data, ...shownAsError });
@@ -155,7 +155,8 @@ class Turn {
     const { data } = this;
     this.find('.reasoning').hidden = !data.reasoning;
     this.renderThinkingTime();
-    this.reasoningEnd.track(() => this.reasoningView.show(data.reasoning));
+    const isGrowing = !this.hasEnded && !data.answer;
+    this.reasoningEnd.track(() => this.reasoningView.show(data.reasoning, isGrowing));
   }
 
   // Updates what changes with time only.
