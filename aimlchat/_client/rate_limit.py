@@ -179,7 +179,11 @@ class RateLimiter:
 
     def is_paused(self, model: str) -> bool:
         """Whether no attempt of this model may start now, because it is in a cooldown."""
-        return bool(self._cooldowns) and self._cooldown_left(model, 0.0) > 0
+        return self.cooldown_left(model) > 0
+
+    def cooldown_left(self, model: str) -> float:
+        """Return for how many seconds no attempt of this model may start; 0 without a cooldown."""
+        return self._cooldown_left(model, 0.0) if self._cooldowns else 0.0
 
     def cool_down(self, model: str, seconds: float) -> None:
         """Start no attempt of this model for so many seconds, and then spread them over a ramp.

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+from typing import TYPE_CHECKING
+
 import click
 
 from .chat_page import PageServer
 from .errors import CommandError, describe_listen_error, to_command_error
 from .interrupts import listen_for_sigterm, run_interruptible
 from .upstream import Upstream, upstream_options
+
+if TYPE_CHECKING:
+    from aimlchat.records import RetryRecord
 
 __all__ = ["command"]
 
@@ -20,21 +26,42 @@ __all__ = ["command"]
     show_default=True,
     help="The port to listen on; 0 takes a free one.",
 )
+@click.option(
+    "--chaos",
+    type=float,
+    metavar="SHARE",
+    help="The share of questions, from 0 to 1, that get a fault; only with --emulator.",
+)
 @upstream_options
-def command(*, port: int, base_url: str | None, emulator: bool) -> None:
+def command(*, port: int, chaos: float | None, base_url: str | None, emulator: bool) -> None:
     """Serve a chat page on this machine only, until Ctrl-C.
 
     Open the printed URL in a browser. The API key stays in this process; the page never gets it.
-    Errors of the API are printed here in more detail than the page shows.
+    Errors of the API are printed here, too.
     """
-    upstream = Upstream(base_url, emulator)
+    if chaos is not None:
+        if not emulator:
+            msg = "--chaos needs --emulator: only the emulator fails on purpose."
+            raise click.UsageError(msg)
+        if not 0 <= chaos <= 1:
+            msg = (
+                f"--chaos is {chaos:g}; it takes the share of questions with a fault, from 0 to 1."
+            )
+            raise click.UsageError(msg)
+    upstream = Upstream(base_url, emulator, chaos or 0.0)
     upstream.require_key()
     run_interruptible(_serve(upstream, port))
 
 
 async def _serve(upstream: Upstream, port: int) -> None:
     stopped = listen_for_sigterm()
-    async with upstream.open_session() as session:
+    # Its warnings are about answers that failed, which `on_error` prints in detail.
+    logging.getLogger("aimlchat").setLevel(logging.ERROR)
+
+    def report_retry(record: RetryRecord) -> None:
+        server.report_retry(record)  # only a call has retries, and by then there is a server
+
+    async with upstream.open_session(on_retry=report_retry) as session:
         server = PageServer(
             session,
             port=port,
@@ -49,6 +76,8 @@ async def _serve(upstream: Upstream, port: int) -> None:
             click.echo(f"The chat page is at {server.url}; Ctrl-C stops it.")
             if upstream.emulator:
                 click.echo("The emulator makes up the answers; nothing is charged.")
+            if upstream.chaos:
+                click.echo(f"It responds with a fault to {upstream.chaos:.0%} of the questions.")
             await stopped.wait()
         finally:
             await server.close()

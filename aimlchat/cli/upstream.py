@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from aimlchat.policies import Limits
+    from aimlchat.records import RetryRecord
 
 __all__ = ["Upstream", "upstream_options"]
 
@@ -50,11 +51,14 @@ def upstream_options(command: C) -> C:
 class Upstream:
     """The server that answers the requests of a command.
 
+    ``chaos`` is the share of requests to which the emulator responds with a fault, from 0 to 1.
+
     Raises `click.UsageError` if both a base URL and the emulator are given.
     """
 
     base_url: str | None
     emulator: bool
+    chaos: float = 0.0
 
     def __attrs_post_init__(self) -> None:
         if self.emulator and self.base_url is not None:
@@ -72,17 +76,28 @@ class Upstream:
 
     @asynccontextmanager
     async def open_session(
-        self, *, with_key: bool = True, limits: Limits | None = None
+        self,
+        *,
+        with_key: bool = True,
+        limits: Limits | None = None,
+        on_retry: Callable[[RetryRecord], object] | None = None,
     ) -> AsyncIterator[ChatSession]:
         """Open a session to this server; ``with_key=False`` is for endpoints that need no key."""
         if not self.emulator:
             key = None if with_key else _PLACEHOLDER_KEY
-            async with ChatSession(key, base_url=self.base_url, limits=limits) as session:
+            async with ChatSession(
+                key, base_url=self.base_url, limits=limits, on_retry=on_retry
+            ) as session:
                 yield session
             return
         async with (
-            Emulator(pace=_EMULATOR_PACE) as emulator,
-            # A proxy from the environment cannot reach the loopback address of this machine.
-            ChatSession(_EMULATOR_KEY, base_url=emulator.base_url, trust_env=False) as session,
+            Emulator(pace=_EMULATOR_PACE, chaos=self.chaos) as emulator,
+            ChatSession(
+                _EMULATOR_KEY,
+                base_url=emulator.base_url,
+                # A proxy from the environment cannot reach the loopback address of this machine.
+                trust_env=False,
+                on_retry=on_retry,
+            ) as session,
         ):
             yield session

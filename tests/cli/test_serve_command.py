@@ -57,6 +57,33 @@ async def test_the_server_ends_cleanly_while_an_answer_streams(start_serve, sign
     assert (ended, err) == (status, "")
 
 
+async def test_chaos_lets_the_emulator_fail(start_serve):
+    process, url = await start_serve("--emulator", "--chaos", "1")
+
+    assert "a fault to 100% of the questions" in await process.read_until("questions.\n")
+    async with asking(url, "Why is the sky blue?") as page:
+        types = [(await page.receive_json())["type"] for _ in range(2)]
+    assert types == ["start", "start-step"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("--chaos", "0.1"), "--chaos needs --emulator"),
+        (("--emulator", "--chaos", "2"), "from 0 to 1"),
+        (("--emulator", "--chaos", "nan"), "from 0 to 1"),
+        (("--emulator", "--chaos", "x"), "--chaos"),
+    ],
+)
+async def test_chaos_without_the_emulator_or_beyond_its_limits_is_a_usage_error(
+    invoke, arguments, text
+):
+    result = await invoke("serve", *arguments)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert text in result.stderr
+
+
 async def test_a_missing_key_is_explained_in_two_lines(start_process):
     status, out, err = await (await start_process("serve", "--port", "0")).wait()
 
@@ -89,6 +116,7 @@ async def test_errors_of_the_api_are_printed_without_the_key(start_serve, emulat
     process.interrupt()
     _, _, err = await process.wait()
 
+    assert err.count("\n") == 2
     assert "is not known" in err
     assert "Check the key in AIMLAPI_API_KEY" in err
     assert KEY not in err

@@ -56,6 +56,13 @@ SNIPPETS = [
     "<style>@import 'THERE/i.css';</style>",
     "<p style='background:url(THERE/p.png)'>p</p>",
     "<b class='error waiting' hidden>b</b>",
+    # formulas and code
+    r"\(\href{javascript:window.hacked=1}{x} \url{javascript:window.hacked=1}\)",
+    r"$\includegraphics{THERE/g.png} \style{background:url(THERE/t.png)}{x}$",
+    r"$$\text{<img src=x onerror=window.hacked=1>} \class{x' onclick='window.hacked=1}{y}$$",
+    r"\[\htmlId{turns}{x} \color{url(THERE/c.png)} \def\x{\x\x}\x\]",
+    "```html' onmouseover='window.hacked=1\n<script>window.hacked=1</script>\n```",
+    "```constructor\n<img src=x onerror=window.hacked=1>\n```",
     # URLs
     "[l](javascript:window.hacked=1)",
     "[l](JaVaScRiPt:window.hacked=1 'title')",

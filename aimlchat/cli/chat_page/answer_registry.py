@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections import deque
 from typing import TYPE_CHECKING
 
 import attrs
 
 from aimlchat.relay import Broadcast
 
+from .error_details import AnswerStore
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aimlchat.relay.adapters import WebSocket
+    from aiohttp import web
+
     from aimlchat.stream import DeltaStream
+
+    from .wait_notices import WaitNotice
 
 __all__ = ["AnswerRegistry"]
 
@@ -21,10 +29,18 @@ __all__ = ["AnswerRegistry"]
 _HEARTBEAT = 10.0
 
 
+# How many abandoned answers are remembered, for pages that come back.
+_MAX_ABANDONED = 1000
+
+
 @attrs.define
 class _RegisteredAnswer:
     broadcast: Broadcast
-    pages: int = 0  # how many follow it now
+    request_id: str
+    notice: WaitNotice | None
+    # The connections that follow it now, each with the id of its page. While a page reconnects, it
+    # may have two.
+    followers: dict[web.WebSocketResponse, str] = attrs.field(factory=dict)
 
 
 class AnswerRegistry:
@@ -33,22 +49,56 @@ class AnswerRegistry:
     def __init__(self, grace: float) -> None:
         self._grace = grace
         self._answers: dict[str, _RegisteredAnswer] = {}
+        self._abandoned: deque[str] = deque(maxlen=_MAX_ABANDONED)
+        self._sending: set[asyncio.Task[None]] = set()
 
     def __contains__(self, answer_id: str) -> bool:
         return answer_id in self._answers
 
-    def add(self, answer_id: str, stream: DeltaStream) -> None:
-        """Register a new answer. Its request is sent when the first page follows it."""
+    def add(
+        self,
+        answer_id: str,
+        stream: DeltaStream,
+        *,
+        request_id: str,
+        notice: WaitNotice | None = None,
+    ) -> None:
+        """Register a new answer. Its request is sent when the first page follows it.
+
+        ``request_id`` is the ``client_request_id`` of the request. ``notice`` says why the request
+        is held back, if it is.
+        """
         broadcast = Broadcast(
-            stream, grace=self._grace, on_over=lambda: self._answers.pop(answer_id, None)
+            stream,
+            grace=self._grace,
+            store=AnswerStore(stream),
+            on_over=lambda: self._answers.pop(answer_id, None),
         )
-        self._answers[answer_id] = _RegisteredAnswer(broadcast)
+        self._answers[answer_id] = _RegisteredAnswer(broadcast, request_id, notice)
+
+    def was_abandoned(self, answer_id: str) -> bool:
+        """Return whether an answer was ended because its last page had been left."""
+        return answer_id in self._abandoned
+
+    def report_wait(self, request_id: str, notice: WaitNotice) -> None:
+        """Tell the pages of an answer why it has not begun yet; those that join later, too.
+
+        Does nothing if the request belongs to no answer.
+        """
+        for answer in self._answers.values():
+            if answer.request_id == request_id:
+                answer.notice = notice
+                for websocket in answer.followers:
+                    task = asyncio.create_task(_send_notice(websocket, notice))
+                    self._sending.add(task)
+                    task.add_done_callback(self._sending.discard)
 
     async def relay(
         self,
         answer_id: str,
-        websocket: WebSocket,
+        websocket: web.WebSocketResponse,
         *,
+        page_id: str,
         after: int,
         on_message: Callable[[str | bytes], object],
     ) -> None:
@@ -56,7 +106,8 @@ class AnswerRegistry:
 
         Args:
             answer_id: the id under which the answer was added.
-            websocket: the page's connection.
+            websocket: a connection of the page.
+            page_id: the id of the page.
             after: the number of the last frame that the page has, 0 for none.
             on_message: called with each message of the page other than a stop.
 
@@ -65,8 +116,13 @@ class AnswerRegistry:
             AIMLChatError: the answer failed; the page has been sent the error by then.
         """
         answer = self._answers[answer_id]
-        answer.pages += 1
+        answer.followers[websocket] = page_id
         try:
+            if answer.notice is not None:
+                if answer.broadcast.partial.choices:
+                    answer.notice = None  # the answer has begun
+                else:
+                    await _send_notice(websocket, answer.notice)
             await answer.broadcast.relay(
                 websocket,
                 after=after,
@@ -77,15 +133,23 @@ class AnswerRegistry:
                 patience=None,
             )
         finally:
-            answer.pages -= 1
+            del answer.followers[websocket]
 
-    async def abandon(self, answer_id: str) -> None:
-        """Close the upstream connection of an answer, unless a page still follows it."""
+    async def abandon(self, answer_id: str, page_id: str) -> None:
+        """Close the upstream connection of an answer, unless a page other than this follows it."""
         answer = self._answers.get(answer_id)
-        if answer is not None and not answer.pages and answer.broadcast.is_live:
+        if answer is None or not answer.broadcast.is_live:
+            return
+        if all(follower == page_id for follower in answer.followers.values()):
+            self._abandoned.append(answer_id)
             await answer.broadcast.aclose()
 
     async def close(self) -> None:
         """End all answers."""
         for answer in list(self._answers.values()):
             await answer.broadcast.aclose()
+
+
+async def _send_notice(websocket: web.WebSocketResponse, notice: WaitNotice) -> None:
+    with contextlib.suppress(OSError):  # the page has disconnected, which its reader reports
+        await websocket.send_json(notice.to_frame())

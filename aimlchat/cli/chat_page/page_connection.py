@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import secrets
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,15 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from aimlchat.errors import AIMLChatError, InvalidRequestError
 
-from .page_messages import AskMessage, FollowMessage, decode_message
+from .page_messages import (
+    AskMessage,
+    FollowMessage,
+    HelloMessage,
+    LeavingMessage,
+    LeftMessage,
+    decode_message,
+)
+from .wait_notices import WaitNotice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,15 +29,14 @@ if TYPE_CHECKING:
     from aimlchat.session import ChatSession
 
     from .answer_registry import AnswerRegistry
+    from .page_loads import PageLoads
+    from .page_messages import PageMessage
 
 __all__ = ["PageConnection"]
 
-# RFC 6455 section 7.4.1: a browser sends 1001 when a tab is closed or navigates away, and our
-# script sends 1000. A lost connection has neither.
-_DELIBERATE_CLOSE_CODES = (1000, 1001)
-# A reload closes the web socket deliberately, too. The browser requests the new page before it
-# closes the old one, and this many seconds are ample for that.
-_RELOAD_WINDOW = 5.0
+# A page says that it is left before its browser requests the page again, but on another connection,
+# and a busy server may read that one first. Seconds.
+_READING_DELAY = 0.01
 
 # What may wait while an answer is being sent. Our script sends one question at most.
 _MAX_UNREAD_MESSAGES = 4
@@ -48,17 +57,23 @@ class PageConnection:
         websocket: web.WebSocketResponse,
         session: ChatSession,
         answers: AnswerRegistry,
+        loads: PageLoads,
         on_error: Callable[[AIMLChatError], object],
     ) -> None:
         self._websocket = websocket
         self._session = session
         self._answers = answers
+        self._loads = loads
         self._on_error = on_error
         # Messages that arrived while an answer was being sent.
         self._unread: deque[str | bytes] = deque()
         self._closing: asyncio.Task[bool] | None = None
-        self._opened_at = asyncio.get_running_loop().time()
         self._answer_id = ""
+        self._page_id = secrets.token_hex(8)  # until the page says its own
+        # Another page that is loaded between these times may be a reload of this one.
+        self._may_reload_since = asyncio.get_running_loop().time()
+        self._may_reload_until = float("inf")
+        self._is_leaving = False
 
     async def serve(self) -> None:
         """Serve the page until it disconnects."""
@@ -72,19 +87,33 @@ class PageConnection:
                 await self._ask(message)
             elif isinstance(message, FollowMessage):
                 await self._follow(message)
+            else:
+                self._note(message)
 
-    async def abandon_answer(self, last_page_load: float) -> None:
+    async def abandon_answer(self) -> None:
         """End the answer at once if its page was closed, and neither reloaded nor disconnected.
 
-        ``last_page_load`` is when the page was last requested, on the clock of the event loop.
+        RFC 6455 section 7.4.1: a browser sends 1001 when a tab is closed, reloaded or navigates
+        away. Our script sends 1000 when it wants no more of the answer. A lost connection has
+        neither.
         """
-        now = asyncio.get_running_loop().time()
-        is_reload = last_page_load > max(self._opened_at, now - _RELOAD_WINDOW)
-        if self._websocket.close_code in _DELIBERATE_CLOSE_CODES and not is_reload:
-            await self._answers.abandon(self._answer_id)
+        code = self._websocket.close_code
+        if code == WSCloseCode.GOING_AWAY:
+            if await self._loads.include_reload(
+                self._page_id,
+                self._answer_id,
+                since=self._may_reload_since,
+                until=self._may_reload_until,
+            ):
+                return
+        elif code != WSCloseCode.OK:
+            return
+        await self._answers.abandon(self._answer_id, self._page_id)
 
     async def _receive(self) -> str | bytes | None:
         """Return the next message, or None once the page has disconnected."""
+        if self._websocket.close_code is not None:
+            return None  # it wants no answer to what it sent before
         if self._unread:
             return self._unread.popleft()
         message = await self._websocket.receive()
@@ -93,10 +122,30 @@ class PageConnection:
             return data
         return None
 
-    def _keep_unread(self, data: str | bytes) -> None:
+    def _note(self, message: PageMessage) -> bool:
+        """Handle a message that needs no response; return whether it was one."""
+        if isinstance(message, HelloMessage):
+            self._page_id = message.page_id
+            self._answer_id = message.answer_id or self._answer_id
+            self._loads.say_hello(message.page_id, message.answer_id)
+        elif isinstance(message, LeavingMessage):
+            self._may_reload_since = asyncio.get_running_loop().time() - _READING_DELAY
+            self._is_leaving = True
+        elif isinstance(message, LeftMessage):
+            self._may_reload_until = asyncio.get_running_loop().time()
+            if not self._is_leaving:
+                self._may_reload_until = float("-inf")
+        else:
+            return False
+        return True
+
+    def _receive_during_answer(self, data: str | bytes) -> None:
         """Keep a message until the answer has been sent; disconnect a page that sends too many."""
         if self._closing is not None:
             return
+        with contextlib.suppress(msgspec.DecodeError):  # reported once the answer has been sent
+            if self._note(decode_message(data)):
+                return
         self._unread.append(data)
         size = sum(map(len, self._unread))
         if len(self._unread) > _MAX_UNREAD_MESSAGES or size > _MAX_UNREAD_SIZE:
@@ -110,37 +159,57 @@ class PageConnection:
     async def _ask(self, message: AskMessage) -> None:
         if message.answer_id not in self._answers:
             try:
-                request = message.to_request()
+                request_id = secrets.token_hex(16)
+                request = message.to_request().options(client_request_id=request_id)
                 request.payload(stream=True)
             except InvalidRequestError as error:
                 # The page may show this error: it names only what the page sent, and what to
                 # change.
                 await self._send_error("bad_request", f"This cannot be sent: {error}")
                 return
-            self._answers.add(message.answer_id, self._session.stream(request))
+            self._answers.add(
+                message.answer_id,
+                self._session.stream(request),
+                request_id=request_id,
+                notice=self._find_cooldown(request.model),
+            )
         await self._relay(message.answer_id, after=0)
 
     async def _follow(self, message: FollowMessage) -> None:
         if message.answer_id in self._answers:
             await self._relay(message.answer_id, after=message.after)
+        elif self._answers.was_abandoned(message.answer_id):
+            await self._send({"type": "abort", "reason": "left"})
         else:
             await self._send_error("gone", _ANSWER_GONE)
+
+    def _find_cooldown(self, model: str | None) -> WaitNotice | None:
+        """Return a notice if the server has asked other questions to this model to wait."""
+        limiter = self._session._context.limiter  # noqa: SLF001 - hidden from users
+        seconds = limiter.cooldown_left(model or self._session.model)
+        return WaitNotice.of_queue(seconds) if seconds else None
 
     async def _relay(self, answer_id: str, *, after: int) -> None:
         self._answer_id = answer_id
         try:
             await self._answers.relay(
-                answer_id, self._websocket, after=after, on_message=self._keep_unread
+                answer_id,
+                self._websocket,
+                page_id=self._page_id,
+                after=after,
+                on_message=self._receive_during_answer,
             )
         except AIMLChatError as error:
             self._on_error(error)
 
     async def _send_error(self, code: str, sentence: str) -> None:
         """Send the two frames with which the relay reports an error."""
-        frames: tuple[dict[str, Any], ...] = (
+        await self._send(
             {"type": "data-error", "data": {"code": code}, "transient": True},
             {"type": "error", "errorText": sentence},
         )
+
+    async def _send(self, *frames: dict[str, Any]) -> None:
         try:
             for frame in frames:
                 await self._websocket.send_json(frame)

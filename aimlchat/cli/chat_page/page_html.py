@@ -13,8 +13,13 @@ import attrs
 __all__ = ["PageHtml", "build_page_html"]
 
 _FOLDER = resources.files(__package__) / "page"
-_STYLE = re.compile(r'<link rel="stylesheet" href="([\w./]+)">')
-_SCRIPT = re.compile(r'<script src="([\w./]+)"></script>')
+_STYLE = re.compile(r'<link rel="stylesheet" href="([\w./-]+)">')
+_SCRIPT = re.compile(r'<script src="([\w./-]+)"></script>')
+# What changes how HTML reads the rest of an inline script. The highlighter has it in regular
+# expressions, where \x3c means the same as <.
+_SCRIPT_MARKUP = re.compile(r"<(?=/?script|!--)", re.IGNORECASE)
+
+_NO_PAGE_ID = '<meta name="page-id" content="">'
 
 
 @attrs.frozen
@@ -23,6 +28,10 @@ class PageHtml:
 
     html: str
     policy: str
+
+    def with_id(self, page_id: str) -> str:
+        """Return the HTML for one load of the page, which finds its id there."""
+        return self.html.replace(_NO_PAGE_ID, _NO_PAGE_ID.replace('""', f'"{page_id}"'), 1)
 
 
 @functools.cache
@@ -56,6 +65,8 @@ def build_page_html() -> PageHtml:
 def _inline(tag: str, path: str, hashes: list[str]) -> str:
     """Return a file as an inline element, and append its hash to ``hashes``."""
     text = _read_file(path)
+    if tag == "script":
+        text = _SCRIPT_MARKUP.sub(r"\\x3c", text)
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     hashes.append(f"'sha256-{digest}'")
     return f"<{tag}>{text}</{tag}>"

@@ -2,16 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
+from aimlchat.cli.attachments import build_attachment
+from aimlchat.content import Text
 from aimlchat.request import ChatRequest
 
-__all__ = ["AskMessage", "FollowMessage", "PageMessage", "StopMessage", "decode_message"]
+from .model_choices import SAMPLE_FILES
+
+if TYPE_CHECKING:
+    from aimlchat.content import Audio, Document, Image
+
+__all__ = [
+    "AskMessage",
+    "CheckMessage",
+    "FollowMessage",
+    "HelloMessage",
+    "LeavingMessage",
+    "LeftMessage",
+    "PageMessage",
+    "StopMessage",
+    "decode_check",
+    "decode_message",
+]
 
 # Chosen by the page at random, so that no two pages choose the same.
 _AnswerId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+# An assistant message at the end, for the model to go on with, would join without a seam. But most
+# models answer it with a new message, and the others refuse it: Claude since 4.6, any Claude that
+# thinks, the newest Gemini. Each model understands a request; the page removes the repeated words.
+_CONTINUE = (
+    "Your answer was cut off. Write the rest of it. Begin by repeating its last words exactly as"
+    " they are below, so that both parts can be joined, and go on from there, even in the middle of"
+    " a word, a table or a code block. Write nothing else before them, no remark and no code"
+    " fence.\n\nThe last words:\n\n"
+)
+
+
+class AttachedFile(msgspec.Struct, frozen=True):
+    """A file of a question; JSON has its ``data`` as base64."""
+
+    name: str
+    data: bytes
+
+    def to_part(self) -> Image | Document | Audio | Text:
+        return build_attachment(self.name, self.data)
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -19,35 +57,87 @@ class Turn(msgspec.Struct, frozen=True):
 
     question: str
     answer: str
+    files: tuple[AttachedFile, ...] = ()
 
 
-class AskMessage(msgspec.Struct, frozen=True, tag_field="type", tag="ask"):
+class CutAnswer(msgspec.Struct, frozen=True):
+    """An answer to go on with: what there is of it, and its last words."""
+
+    answer: str
+    last_words: str
+
+
+class _RequestOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the user chose besides the question, named as the fields of `ChatRequest`.
+
+    ``model`` None is the default model.
+    """
+
+    model: str | None
+    system: str | None = None
+    max_tokens: int | None = None
+    temperature: int | float | None = None
+    thinking: int | bool | Literal["adaptive"] | None = None
+    reasoning_effort: str | None = None
+
+    def start_request(self) -> ChatRequest:
+        """Return a request without messages."""
+        return ChatRequest(
+            **{name: getattr(self, name) for name in _RequestOptions.__struct_fields__}
+        )
+
+
+class AskMessage(_RequestOptions, frozen=True, kw_only=True, tag_field="type", tag="ask"):
     """Start an answer, or follow it from its start if its id is known already.
 
     The second meaning lets a page that lost its connection before the first frame simply send its
-    message again.
-
-    ``model`` None is the default model. ``thinking`` is the budget in tokens, None for no thinking.
-    ``turns`` is the conversation so far, oldest first.
+    message again. ``turns`` is the conversation so far, oldest first. ``cut`` is the
+    answer to this question whose rest is wanted, None for an answer from the start.
     """
 
     answer_id: _AnswerId
-    model: str | None
     question: str
-    thinking: int | None = None
+    files: tuple[AttachedFile, ...] = ()
     turns: tuple[Turn, ...] = ()
+    cut: CutAnswer | None = None
 
     def to_request(self) -> ChatRequest:
         """Return the request to send upstream.
 
         It leaves out turns that have no answer: with two user messages in a row the model would
         read the earlier question as part of the later one.
+
+        Raises `InvalidRequestError` for a file of a format that no model accepts.
         """
-        request = ChatRequest(self.model, thinking=self.thinking)
+        request = self.start_request()
         for turn in self.turns:
             if turn.answer:
-                request = request.user(turn.question).assistant(turn.answer)
-        return request.user(self.question)
+                request = _add_question(request, turn).assistant(turn.answer)
+        request = _add_question(request, self)
+        if self.cut is None:
+            return request
+        return request.assistant(self.cut.answer).user(_CONTINUE + self.cut.last_words)
+
+
+def _add_question(request: ChatRequest, turn: AskMessage | Turn) -> ChatRequest:
+    files = [file.to_part() for file in turn.files]
+    # A file alone is a question, and a blank text beside it would be refused.
+    texts = [Text(turn.question)] if turn.question.strip() or not files else []
+    return request.user(*files, *texts)
+
+
+class CheckMessage(_RequestOptions, frozen=True, kw_only=True):
+    """Ask whether a model takes these options and these kinds of files, without sending anything.
+
+    The kinds are those of `SAMPLE_FILES`; text is sent as text, which every model takes.
+    """
+
+    files: tuple[Literal["image", "pdf", "audio"], ...] = ()
+
+    def to_request(self) -> ChatRequest:
+        """Return a request that is accepted exactly if that of the question would be."""
+        parts = [SAMPLE_FILES[kind] for kind in self.files]
+        return self.start_request().user(*parts, "?")
 
 
 class FollowMessage(msgspec.Struct, frozen=True, tag_field="type", tag="follow"):
@@ -64,10 +154,41 @@ class StopMessage(msgspec.Struct, frozen=True, tag_field="type", tag="stop"):
     """
 
 
-PageMessage = AskMessage | FollowMessage | StopMessage
+class HelloMessage(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
+    """The first message of each connection.
+
+    ``page_id`` is the id that the server gave to this load of the page. ``answer_id`` is the
+    unfinished answer that the page shows, which it will ask to follow.
+    """
+
+    page_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    answer_id: _AnswerId | None = None
+
+
+class LeavingMessage(msgspec.Struct, frozen=True, tag_field="type", tag="leaving"):
+    """The browser is about to load another page in this tab, maybe this one anew, or to close it.
+
+    A browser sends no request for the new page before this message.
+    """
+
+
+class LeftMessage(msgspec.Struct, frozen=True, tag_field="type", tag="left"):
+    """The page has been left: a browser that loads it anew has requested it before this message.
+
+    Without an earlier `LeavingMessage`, the tab is being closed.
+    """
+
+
+PageMessage = AskMessage | FollowMessage | StopMessage | HelloMessage | LeavingMessage | LeftMessage
+_CHECK_DECODER = msgspec.json.Decoder(CheckMessage)
 _DECODER: msgspec.json.Decoder[PageMessage] = msgspec.json.Decoder(PageMessage)
 
 
 def decode_message(data: str | bytes) -> PageMessage:
     """Decode a message. Raises `msgspec.DecodeError` if it is not valid."""
     return _DECODER.decode(data)
+
+
+def decode_check(data: bytes) -> CheckMessage:
+    """Decode a check. Raises `msgspec.DecodeError` if it is not valid."""
+    return _CHECK_DECODER.decode(data)

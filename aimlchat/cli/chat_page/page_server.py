@@ -5,21 +5,28 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from aiohttp import WSCloseCode, web
 
-from aimlchat.errors import AIMLChatError
+from aimlchat.completions import Model
+from aimlchat.errors import AIMLChatError, InvalidRequestError
 
 from .answer_registry import AnswerRegistry
-from .model_choices import list_model_choices
+from .error_details import describe_error
+from .model_choices import describe_model, list_model_choices
 from .origin_guard import add_security_headers, reject_other_sites
 from .page_connection import PageConnection
 from .page_html import build_page_html
+from .page_loads import PageLoads
+from .page_messages import decode_check
+from .wait_notices import WaitNotice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
+    from aimlchat.records import RetryRecord
     from aimlchat.session import ChatSession
 
 __all__ = ["PageServer"]
@@ -41,8 +48,7 @@ class PageServer:
         port: the port on 127.0.0.1; 0 takes a free one.
         emulator: whether the page says that its answers are made up.
         grace: seconds for which an answer continues, or is kept, without a connected page.
-        on_error: called with each error of the API. The page shows such an error in general terms,
-            because its message may quote the key; the operator of the server needs the details.
+        on_error: called with each error of the API; the page shows it, too.
     """
 
     def __init__(
@@ -59,9 +65,10 @@ class PageServer:
         self._emulator = emulator
         self._on_error = on_error
         self._answers = AnswerRegistry(grace)
+        self._models_error = ""
         self._model_choices: list[dict[str, Any]] = []
         self._websockets: set[web.WebSocketResponse] = set()
-        self._last_page_load = float("-inf")
+        self._loads = PageLoads()
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -78,12 +85,13 @@ class PageServer:
 
     async def start(self) -> None:
         """Start to listen. Raises `OSError` if the port is not available."""
-        app = web.Application(middlewares=[reject_other_sites])
+        app = web.Application(middlewares=[reject_other_sites], client_max_size=_MAX_MESSAGE_BYTES)
         app.on_response_prepare.append(add_security_headers)
         app.add_routes(
             [
                 web.get("/", self._serve_page),
                 web.get("/models", self._serve_models),
+                web.post("/check", _serve_check),
                 web.get("/chat", self._serve_websocket),
             ]
         )
@@ -104,7 +112,18 @@ class PageServer:
         closings = (socket.close(code=WSCloseCode.GOING_AWAY) for socket in set(self._websockets))
         await asyncio.gather(*closings)
         await self._answers.close()
+        self._loads.clear()
         await runner.cleanup()
+
+    def report_retry(self, record: RetryRecord) -> None:
+        """Tell the page whose question it is that another attempt follows.
+
+        For the ``on_retry`` of the session.
+        """
+        if record.delay:  # a dead connection is replaced at once
+            policy = self._session._retry  # noqa: SLF001 - hidden from users
+            notice = WaitNotice.of_retry(record, policy.attempts)
+            self._answers.report_wait(record.client_request_id, notice)
 
     @property
     def url(self) -> str:
@@ -114,26 +133,37 @@ class PageServer:
             raise RuntimeError(msg)
         return f"http://{_HOST}:{self._runner.addresses[0][1]}/"
 
-    async def _serve_page(self, _: web.Request) -> web.Response:
-        self._last_page_load = asyncio.get_running_loop().time()
+    async def _serve_page(self, request: web.Request) -> web.Response:
         page = build_page_html()
+        # The frames of other sites, which the policy keeps empty, never say hello.
+        is_tab = request.headers.get("Sec-Fetch-Dest", "document") == "document"
         return web.Response(
-            text=page.html,
+            text=page.with_id(self._loads.add()) if is_tab else page.html,
             content_type="text/html",
             headers={"Content-Security-Policy": page.policy},
         )
 
-    async def _serve_models(self, _: web.Request) -> web.Response:
+    async def _serve_models(self, request: web.Request) -> web.Response:
+        """List the models, with those of the query's ``id`` and the default model among them."""
         error_sentence = None
         if not self._model_choices:
             try:
-                self._model_choices = list_model_choices(await self._session.models())
+                models = await self._session.models(
+                    include=["pricing", "modalities", "capabilities"]
+                )
+                self._model_choices = list_model_choices(models)
             except AIMLChatError as error:
-                self._on_error(error)
-                error_sentence = "The list of models is not available at the moment."
+                if str(error) != self._models_error:  # the page asks again and again
+                    self._on_error(error)
+                self._models_error = str(error)
+                detail = describe_error(error)
+                error_sentence = f"{detail['message'].rstrip('.')}. {detail['advice']}".rstrip()
+        listed = {choice["id"] for choice in self._model_choices}
+        wanted = dict.fromkeys([self._session.model, *request.query.getall("id", [])])
+        unlisted = [describe_model(Model(id=id_)) for id_ in wanted if id_ and id_ not in listed]
         return web.json_response(
             {
-                "models": self._model_choices,
+                "models": [*unlisted, *self._model_choices],
                 "default_model": self._session.model,
                 "emulator": self._emulator,
                 "error": error_sentence,
@@ -149,10 +179,23 @@ class PageServer:
         )
         await websocket.prepare(request)
         self._websockets.add(websocket)
-        connection = PageConnection(websocket, self._session, self._answers, self._on_error)
+        connection = PageConnection(
+            websocket, self._session, self._answers, self._loads, self._on_error
+        )
         try:
             await connection.serve()
         finally:
             self._websockets.discard(websocket)
-            await connection.abandon_answer(self._last_page_load)
+            await connection.abandon_answer()
         return websocket
+
+
+async def _serve_check(request: web.Request) -> web.Response:
+    """Tell the page what is wrong with the options of its next question, before it is sent."""
+    try:
+        decode_check(await request.read()).to_request().payload(stream=True)
+    except msgspec.DecodeError as error:
+        raise web.HTTPBadRequest(text=f"{error}\n") from error
+    except InvalidRequestError as error:
+        return web.json_response({"error": {"field": error.field, "message": str(error.args[0])}})
+    return web.json_response({"error": None})

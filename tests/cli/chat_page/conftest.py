@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import re
 from socket import SHUT_RDWR
 
 import aiohttp
@@ -69,6 +70,10 @@ class Page:
         """Close the connection as a browser does when its tab is closed or reloaded."""
         await self.socket.close(code=aiohttp.WSCloseCode.GOING_AWAY)
 
+    async def say_hello(self, page_id, answer_id=None):
+        """Send what a page sends first: its own id, and the unfinished answer that it shows."""
+        await self.send(type="hello", page_id=page_id, answer_id=answer_id)
+
     def lose_connection(self):
         """Drop the connection without a closing handshake."""
         self.socket.get_extra_info("socket").shutdown(SHUT_RDWR)
@@ -86,6 +91,11 @@ class Browser:
     def get(self, path="", **headers):
         return self.http.get(self.url + path, headers=headers)
 
+    async def load(self):
+        """Load the page, and return the id that the server gave to it."""
+        async with self.get() as response:
+            return re.search(r'name="page-id" content="(\w+)"', await response.text())[1]
+
     @contextlib.asynccontextmanager
     async def open_page(self):
         async with self.http.ws_connect(f"{self.url}chat", origin=self.origin) as socket:
@@ -93,9 +103,12 @@ class Browser:
 
 
 @contextlib.asynccontextmanager
-async def browsing(base_url, **settings):
+async def browsing(base_url, *, retry=RetryPolicy(attempts=1), **settings):  # noqa: B008
+    def report_retry(record):
+        server.report_retry(record)
+
     async with (
-        ChatSession(KEY, base_url=base_url, retry=RetryPolicy(attempts=1)) as session,
+        ChatSession(KEY, base_url=base_url, retry=retry, on_retry=report_retry) as session,
         PageServer(session, **{"grace": LONG_GRACE} | settings) as server,
         aiohttp.ClientSession() as http,
     ):

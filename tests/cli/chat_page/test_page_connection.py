@@ -1,12 +1,9 @@
 """What the page asks over its web socket, and the frames that it gets."""
 
-import json
-
 import pytest
 from aiohttp import WSCloseCode, WSMsgType
 
 from aimlchat._payload.models import DEFAULT_MODEL
-from aimlchat.errors import AuthenticationError
 
 
 def join_text(frames, kind="text"):
@@ -42,6 +39,23 @@ async def test_earlier_turns_with_an_answer_are_sent_upstream_as_messages(browse
         {"role": "assistant", "content": "It is Ada."},
         {"role": "user", "content": "Are you sure?"},
     ]
+
+
+@pytest.mark.parametrize("thinking", [None, 2048])
+async def test_the_rest_of_a_cut_answer_is_asked_for_in_a_message_behind_it(
+    browser, emulator, thinking
+):
+    cut = {"answer": "Because light scat", "last_words": "light scat"}
+
+    async with browser.open_page() as page:
+        await page.ask("Why?", turns=[("Hello", "Hi.")], cut=cut, thinking=thinking)
+        await page.read_to_end()
+
+    *earlier, question, answer, wish = emulator.requests[0].body["messages"]
+    assert len(earlier) == 2
+    assert (question["role"], answer["role"], wish["role"]) == ("user", "assistant", "user")
+    assert "Because light scat" in json.dumps(answer["content"])
+    assert "last words:\\n\\nlight scat" in json.dumps(wish["content"])
 
 
 async def test_the_thinking_budget_is_sent_upstream(browser, emulator):
@@ -136,18 +150,3 @@ async def test_pages_have_separate_conversations(browser, reply_and_hang):
         await slow.read_until("text-delta")
         await quick.ask("Hello!", turns=[("Hi", "Hi.")])
         assert (await quick.read_to_end())[-1]["type"] == "finish"
-
-
-async def test_errors_of_the_api_reach_the_page_in_general_terms_and_the_server_in_full(
-    open_browser, emulator
-):
-    errors = []
-    emulator.fail(status=401, message="Bad key.")
-
-    async with open_browser(on_error=errors.append) as browser, browser.open_page() as page:
-        await page.ask("Why?")
-        frames = await page.read_to_end()
-
-    assert frames[-2]["data"]["code"] == "authentication"
-    assert "Bad key" not in json.dumps(frames)
-    assert isinstance(errors[0], AuthenticationError)

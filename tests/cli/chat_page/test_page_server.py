@@ -3,16 +3,32 @@
 from aimlchat._payload.models import DEFAULT_MODEL
 
 
-async def test_the_chat_models_are_listed_with_whether_they_take_a_budget(browser):
-    async with browser.get("models") as response:
-        listing = await response.json()
+async def fetch_listing(browser, path="models"):
+    async with browser.get(path) as response:
+        return await response.json()
 
-    takes_budget = {model["id"]: model["takes_budget"] for model in listing["models"]}
-    assert takes_budget["anthropic/claude-3.7-sonnet"] is True
-    assert takes_budget["openai/gpt-4o"] is False
+
+async def test_each_chat_model_is_listed_with_its_price_context_and_vision(browser):
+    listing = await fetch_listing(browser)
+
+    model = next(model for model in listing["models"] if model["id"] == DEFAULT_MODEL)
+    assert model["name"] == "Claude 3.7 Sonnet"
+    assert (model["input_price"], model["output_price"]) == (3.9, 19.5)
+    assert (model["context_length"], model["max_output"]) == (200_000, 64_000)
+    assert model["has_vision"] is True
     assert listing["default_model"] == DEFAULT_MODEL
     assert listing["error"] is None
     assert listing["emulator"] is False
+
+
+async def test_a_model_that_the_api_does_not_list_is_described_when_it_is_asked_for(browser):
+    listing = await fetch_listing(browser, "models?id=my/claude-sonnet-4.5&id=&id=openai/gpt-4o")
+
+    ids = [model["id"] for model in listing["models"]]
+    assert ids[0] == "my/claude-sonnet-4.5"
+    assert listing["models"][0]["thinking"] == ["budget"]
+    assert ids.count("openai/gpt-4o") == 1
+    assert "" not in ids
 
 
 async def test_the_default_model_of_the_page_is_that_of_the_environment(open_browser, monkeypatch):
@@ -27,13 +43,13 @@ async def test_the_list_of_models_is_fetched_once_and_again_after_a_failure(open
     emulator.fail(status=500)
 
     async with open_browser(on_error=errors.append, emulator=True) as browser:
-        async with browser.get("models") as response:
-            listing = await response.json()
-            assert (listing["models"], listing["emulator"]) == ([], True)
-            assert "not available" in listing["error"]
+        listing = await fetch_listing(browser)
+        # The page can ask the default model without the list.
+        assert [model["id"] for model in listing["models"]] == [DEFAULT_MODEL]
+        assert listing["emulator"] is True
+        assert "try again later" in listing["error"]
         for _ in range(2):
-            async with browser.get("models") as response:
-                assert (await response.json())["models"]
+            assert len((await fetch_listing(browser))["models"]) > 1
 
     assert len(errors) == 1
     assert len(emulator.requests) == 2

@@ -1,16 +1,21 @@
 'use strict';
-// The page: the conversation, the composer and the choice of a model. The conversation is kept in
-// the page and sent to the server with each question.
+// The page: the conversation, which is kept in the page and sent to the server with each question.
 
-const $ = id => document.getElementById(id);
-const CONVERSATION_KEY = 'aimlchat.conversation'; // in the session storage of this tab
-const CHOICES_KEY = 'aimlchat.choices'; // in the local storage that all tabs share
 const MAX_ANNOUNCED_LENGTH = 1000;
 
 let turns = [];
 let isStopping = false;
-let models = [];
-let hasLoadedModels = false;
+
+const pageEnd = new EndFollower(document.scrollingElement, updateLatest);
+const trackPage = change => pageEnd.track(change);
+const undoNotice = new Notice($('undo-notice'));
+const storageNotice = new Notice($('storage-notice'));
+const storage = new PageStorage(problem => {
+  if (problem) {
+    storageNotice.show(STORAGE_PROBLEMS[problem]);
+    announce(STORAGE_PROBLEMS[problem]);
+  } else storageNotice.hide();
+});
 
 const activeTurn = () => (turns.length && !turns.at(-1).hasEnded ? turns.at(-1) : null);
 
@@ -18,8 +23,9 @@ const connection = new ServerConnection('chat', {
   onOpen: () => {
     if (!$('disconnected').hidden) announce('Reconnected.');
     $('disconnected').hidden = true;
-    if (!hasLoadedModels) loadModels();
+    modelList.start();
     const turn = activeTurn();
+    connection.send(helloMessage(turn && turn.data.answerId));
     if (!turn) return;
     const { answerId, lastFrame } = turn.data;
     const follow = { type: 'follow', answer_id: answerId, after: lastFrame };
@@ -33,40 +39,71 @@ const connection = new ServerConnection('chat', {
     turn.isUnconfirmed = false;
     turn.apply(frame);
     if (turn.data.state !== before) updatePage(turn);
+    else if (isWaitNotice(frame)) announce(describeNotice(turn.waitingView.notice));
   },
   onLoss: () => {
     if ($('disconnected').hidden) announce($('disconnected').textContent);
-    $('disconnected').hidden = false;
-    scrollToEnd();
+    trackPage(() => { $('disconnected').hidden = false; });
   },
   isFrameExpected: () => activeTurn() !== null,
 });
 
 // --- asking and stopping -------------------------------------------------------------------------
 
-function ask(question) {
-  const turn = new Turn(scrollToEnd, {
-    answerId: crypto.randomUUID(),
-    question,
-    model: $('model').value || null,
-    thinking: $('thinking').disabled ? null : Number($('thinking').value) || null,
-  });
+function ask(question, files = []) {
+  const turn = new Turn(trackPage, { question, files, ...readChoices() });
+  addTurn(turn);
+  startAnswer(turn);
+}
+
+function startAnswer(turn) {
   // Until the first frame, the server may not have received the question, so a new connection
   // sends it again.
   turn.isUnconfirmed = true;
-  addTurn(turn);
+  turn.waitingView.begin();
+  turn.render();
   connection.send(buildAskMessage(turn));
   updatePage(turn);
-  startFollowing();
+  pageEnd.start();
+}
+
+// What the user chose for the next answer, and its id.
+function readChoices() {
+  const { model, ...options } = requestOptions();
+  return { answerId: crypto.randomUUID(), model, options };
 }
 
 function buildAskMessage({ data }) {
-  const { answerId, question, model, thinking } = data;
+  const { answerId, question, files, model, options, before } = data;
   const earlierTurns = turns.slice(0, -1).map(turn => ({
     question: turn.data.question,
     answer: turn.data.answer,
+    files: turn.data.answer ? packFiles(turn.data.files) : [],
   }));
-  return { type: 'ask', answer_id: answerId, question, model, thinking, turns: earlierTurns };
+  const cut = before && {
+    answer: before.texts.answer, last_words: findLastWords(before.texts.answer),
+  };
+  const packed = packFiles(files);
+  return {
+    type: 'ask', answer_id: answerId, question, files: packed, model, ...options, cut,
+    turns: earlierTurns,
+  };
+}
+
+// Asks for another answer to the last question.
+function regenerate(turn) {
+  if (activeTurn() || turn !== turns.at(-1)) return;
+  beginAnotherAnswer(turn.data, readChoices());
+  startAnswer(turn);
+  $('question').focus();
+}
+
+// Asks for the rest of the last answer.
+function continueAnswer(turn) {
+  if (activeTurn() || turn !== turns.at(-1)) return;
+  beginRest(turn.data, crypto.randomUUID());
+  startAnswer(turn);
+  $('question').focus();
 }
 
 function stop() {
@@ -77,25 +114,71 @@ function stop() {
   connection.send({ type: 'stop' });
 }
 
-function retry(turn) {
-  if (activeTurn()) return;
-  turns.splice(turns.indexOf(turn), 1);
-  turn.element.remove();
-  ask(turn.data.question);
-  $('question').focus();
-}
-
 function addTurn(turn) {
   turns.push(turn);
-  turn.find('.retry').addEventListener('click', () => retry(turn));
-  $('turns').append(turn.element);
+  const onClick = (selector, handler) => turn.find(selector).addEventListener('click', handler);
+  const show = step => showAnswer(turn.data, listAnswers(turn.data), turn.data.answerIndex + step);
+  const showOther = step => {
+    show(step);
+    turn.render();
+    updatePage(null);
+  };
+  onClick('.retry', () => regenerate(turn));
+  onClick('.regenerate', () => regenerate(turn));
+  onClick('.continue', () => continueAnswer(turn));
+  onClick('.earlier', () => showOther(-1));
+  onClick('.later', () => showOther(1));
+  onClick('.edit', () => editQuestion(turn, question => askInstead(turn, question)));
+  trackPage(() => $('turns').append(turn.element));
+}
+
+// --- what can be undone --------------------------------------------------------------------------
+
+let undo = null; // plain data that survives a reload: {sentence, turns}
+
+function offerUndo(offer) {
+  undo = offer;
+  if (!undo) undoNotice.hide();
+  else {
+    const forget = () => { offerUndo(null); saveConversation(); };
+    undoNotice.show(undo.sentence, { label: 'Undo', onAction: applyUndo, onDismiss: forget });
+  }
+}
+
+// Shows other turns; `sentence` says what has happened to those that the page shows now.
+function replaceTurns(replacement, sentence) {
+  if (activeTurn()) {
+    Object.assign(activeTurn().data, { state: 'stopped', note: 'Stopped.' });
+    connection.reopen();
+  }
+  const before = turns.map(storedDataOf);
+  turns = [];
+  $('turns').replaceChildren();
+  replacement.forEach(restoreAndAdd);
+  offerUndo(before.length ? { sentence, turns: before } : null);
+  announce(sentence);
+  updatePage(null);
+  checkRequest();
 }
 
 function startNewChat() {
-  turns = [];
-  connection.reopen();
-  $('turns').replaceChildren();
-  updatePage(null);
+  replaceTurns([], 'This is a new chat.');
+  $('question').focus();
+}
+
+// Asks an edited question; it replaces the turn, and those behind it go.
+function askInstead(turn, question) {
+  const index = turns.indexOf(turn);
+  const count = turns.length - index - 1;
+  const gone = ['', 'The turn behind it is gone.'][count] ?? `The ${count} turns behind it are gone.`;
+  replaceTurns(turns.slice(0, index).map(storedDataOf), `The question was edited. ${gone}`.trim());
+  ask(question, turn.data.files);
+  $('question').focus();
+}
+
+function applyUndo() {
+  replaceTurns(undo.turns, 'The chat is back as it was before.');
+  pageEnd.start();
   $('question').focus();
 }
 
@@ -111,6 +194,9 @@ function updatePage(turn) {
   $('send').hidden = isBusy;
   $('stop').hidden = !isBusy;
   $('stop').disabled = isStopping;
+  $('chat-summary').hidden = isBusy || turns.length === 0;
+  $('totals').textContent = formatTotals(sumUp(turns.map(turn => turn.data)));
+  for (const button of document.querySelectorAll('.edit')) button.disabled = isBusy;
   if (hadFocus) $('question').focus(); // a button that is hidden loses the focus
   if (turn) announceState(turn);
   saveConversation();
@@ -118,9 +204,7 @@ function updatePage(turn) {
 
 // Lets a screen reader announce each state once, and the answer when it is complete.
 function announceState({ data, answerView }) {
-  const answer = answerView.element.cloneNode(true);
-  for (const bar of answer.querySelectorAll('.code-bar')) bar.remove();
-  const text = answer.textContent;
+  const text = readRenderedText(answerView.element);
   const rest = text.length > MAX_ANNOUNCED_LENGTH ? 'The rest is on the page.' : '';
   const announcements = {
     waiting: 'Sent.',
@@ -137,138 +221,78 @@ function announce(text) {
   $('announcement').textContent = text;
 }
 
-// --- scrolling: the page follows the answer until the user scrolls up ----------------------------
+// --- scrolling -----------------------------------------------------------------------------------
 
-let isFollowing = true;
-let lastScrollY = 0;
-
-function scrollToEnd() {
-  if (isFollowing) scrollTo(0, document.documentElement.scrollHeight);
-  $('latest').hidden = isFollowing || !activeTurn();
+function updateLatest() {
+  $('latest').hidden = pageEnd.isFollowing || !activeTurn();
 }
 
-function startFollowing() {
-  isFollowing = true;
-  scrollToEnd();
-}
+setInterval(() => activeTurn()?.renderTimes(), 1000);
 
-addEventListener('scroll', () => {
-  const distanceToEnd = document.documentElement.scrollHeight - innerHeight - scrollY;
-  if (distanceToEnd < 60) isFollowing = true;
-  else if (scrollY < lastScrollY) isFollowing = false; // only a user scrolls up
-  lastScrollY = scrollY;
-  $('latest').hidden = isFollowing || !activeTurn();
-}, { passive: true });
+// --- keys and buttons ----------------------------------------------------------------------------
 
-setInterval(() => {
-  if (activeTurn()?.data.state === 'thinking') activeTurn().renderThinkingTime();
-}, 1000);
-
-// --- the composer --------------------------------------------------------------------------------
-
-function fitQuestionHeight() {
-  const box = $('question');
-  box.style.height = 'auto';
-  box.style.height = `${box.scrollHeight}px`;
-}
-
-function submit() {
-  const question = $('question').value.trim();
-  if (!question || activeTurn()) return;
-  $('question').value = '';
-  fitQuestionHeight();
-  ask(question);
-}
-
-$('composer').addEventListener('submit', event => {
-  event.preventDefault();
-  submit();
-});
-$('question').addEventListener('input', fitQuestionHeight);
-$('question').addEventListener('keydown', event => {
-  // In an input method for Chinese or Japanese, Enter ends a word and must not send.
-  if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
-  event.preventDefault();
-  submit();
-});
 addEventListener('keydown', event => {
-  if (event.key === 'Escape' && !event.isComposing && event.target.tagName !== 'SELECT') stop();
+  const isForPage = !isComposing(event) && event.target.tagName !== 'SELECT' && !$('settings').open;
+  if (event.key === 'Escape' && isForPage) stop();
 });
 $('stop').addEventListener('click', stop);
 $('new').addEventListener('click', startNewChat);
 $('latest').addEventListener('click', () => {
-  startFollowing();
+  pageEnd.start();
   $('question').focus();
 });
-
-// --- models --------------------------------------------------------------------------------------
-
-async function loadModels() {
-  const response = await fetch('models');
-  const { models: listed, default_model: defaultModel, emulator, error } = await response.json();
-  hasLoadedModels = !error;
-  const selected = $('model').value || loadChoices().model || defaultModel;
-  const unlisted = { id: selected, developer: error ?? 'Others', takes_budget: true };
-  models = listed.some(({ id }) => id === selected) ? listed : [unlisted, ...listed];
-  const developers = [...new Set(models.map(({ developer }) => developer))];
-  $('model').replaceChildren(...developers.map(createModelGroup));
-  $('model').value = selected;
-  $('emulator').hidden = !emulator;
-  updateThinkingChoice();
+for (const [id, build, type, extension] of [
+  ['export-markdown', exportMarkdown, 'text/markdown', 'md'],
+  ['export-json', exportJson, 'application/json', 'json'],
+]) {
+  $(id).addEventListener('click', () => {
+    const now = new Date();
+    saveFile(build(turns.map(turn => turn.data), now), type, extension, now);
+  });
 }
-
-function createModelGroup(developer) {
-  const group = document.createElement('optgroup');
-  group.label = developer || 'Others';
-  for (const model of models) {
-    if (model.developer === developer) group.append(new Option(model.id));
-  }
-  return group;
-}
-
-function updateThinkingChoice() {
-  const model = models.find(({ id }) => id === $('model').value);
-  $('thinking').disabled = !model?.takes_budget;
-  $('thinking').title = $('thinking').disabled ? 'This model takes no thinking budget.' : '';
-}
-
-function loadChoices() {
-  return JSON.parse(localStorage.getItem(CHOICES_KEY) ?? '{}');
-}
-
-function saveChoices() {
-  updateThinkingChoice();
-  const choices = { model: $('model').value, thinking: $('thinking').value };
-  localStorage.setItem(CHOICES_KEY, JSON.stringify(choices));
-}
-
-$('model').addEventListener('change', saveChoices);
-$('thinking').addEventListener('change', saveChoices);
 
 // --- reloads -------------------------------------------------------------------------------------
 
+let isRestored = false; // before that, saving would overwrite what is stored
+
 function saveConversation() {
-  const conversation = { draft: $('question').value, turns: turns.map(turn => turn.data) };
-  try {
-    sessionStorage.setItem(CONVERSATION_KEY, JSON.stringify(conversation));
-  } catch (error) {
-    console.warn('The conversation is too long to survive a reload.', error);
-  }
+  if (!isRestored) return;
+  const { files } = composerFiles;
+  const draft = $('question').value;
+  storage.saveConversation({ draft, files, turns: turns.map(storedDataOf), undo });
 }
 
 function restoreConversation() {
-  const saved = JSON.parse(sessionStorage.getItem(CONVERSATION_KEY) ?? '{}');
-  for (const data of saved.turns ?? []) addTurn(new Turn(scrollToEnd, data));
+  restoreSettings();
+  const saved = storage.loadConversation();
+  saved.turns.forEach(restoreAndAdd);
   // An answer that still streams is requested from its first frame.
   if (activeTurn()) activeTurn().data.lastFrame = 0;
-  $('question').value = saved.draft ?? '';
-  $('thinking').value = loadChoices().thinking ?? $('thinking').value;
+  $('question').value = saved.draft;
+  composerFiles.set(saved.files);
   fitQuestionHeight();
+  isRestored = true;
+  offerUndo(saved.undo);
+  restoreFiles();
   updatePage(null);
-  scrollToEnd();
+  pageEnd.start();
+}
+
+function restoreAndAdd(data, index, all) {
+  addTurn(restoreTurn(trackPage, data, index === all.length - 1));
+}
+
+async function restoreFiles() {
+  const ofTurns = [...turns.map(turn => turn.data), ...undo?.turns ?? []];
+  const files = [...ofTurns.flatMap(data => data?.files ?? []), ...composerFiles.files];
+  await fileStore.restore(files.map(file => file.id));
+  if (!files.some(file => fileStore.isLost(file.id))) return;
+  for (const turn of turns) renderFiles(turn.find('.files'), turn.data.files);
+  composerFiles.set(composerFiles.files);
 }
 
 addEventListener('pagehide', saveConversation);
+reportLeaving(connection);
 
 restoreConversation();
 if (matchMedia('(hover: hover)').matches) $('question').focus();

@@ -68,6 +68,13 @@ class ServerConnection {
     this.open();
   }
 
+  // Closes the connection deliberately; `open` opens another.
+  suspend() {
+    clearTimeout(this.reconnectTimer);
+    this.reconnectTimer = null;
+    this.abandonSocket(1000);
+  }
+
   // A dead connection takes long to close, and its late events must not be handled.
   abandonSocket(code) {
     clearTimeout(this.silenceTimer);

@@ -1,12 +1,12 @@
 'use strict';
-// Renders Markdown as elements. Nothing in the text of a model can run: the renderer shows HTML as
-// text, the sanitizer keeps only the elements of plain prose, and the content security policy runs
-// no script but those of the page.
+// Makes elements from the tokens of Markdown. Nothing in the text of a model can run: the renderer
+// shows HTML as text, the sanitizer keeps only the elements of plain prose, and the content
+// security policy runs no script but those of the page.
 
 // Tags without attributes that models use in Markdown, and that cannot do harm.
 const HARMLESS_TAG = /^<\/?(?:b|br|code|del|em|i|kbd|mark|s|strong|sub|sup|u)\s*\/?>$/i;
 const SANITIZER_OPTIONS = {
-  ALLOWED_TAGS: `a b blockquote br code del em h1 h2 h3 h4 h5 h6 hr i kbd li mark ol p pre s strong
+  ALLOWED_TAGS: `a b blockquote br code del em h3 h4 h5 h6 hr i kbd li mark ol p pre s span strong
     sub sup table tbody td th thead tr u ul`.split(/\s+/),
   ALLOWED_ATTR: ['align', 'class', 'href', 'start', 'title'],
   ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
@@ -15,21 +15,40 @@ const SANITIZER_OPTIONS = {
   ALLOW_DATA_ATTR: false,
   RETURN_DOM_FRAGMENT: true,
 };
+// The headings of the page have the levels 1 and 2.
+const FIRST_HEADING_LEVEL = 3;
 
 const escapeHtml = text => text.replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`);
 
+let headingLevel = FIRST_HEADING_LEVEL; // of the headings in the block that is rendered
+
 const markdown = new marked.Marked({
+  extensions: MATH_EXTENSIONS,
+  hooks: { emStrongMask: maskFormulas },
   renderer: {
     html: ({ text, block }) => {
       if (HARMLESS_TAG.test(text.trim())) return text;
       if (!block) return escapeHtml(text);
       return `<p>${escapeHtml(text.trim()).replaceAll('\n', '<br>')}</p>`;
     },
+    heading({ tokens, depth }) {
+      const name = `h${Math.min(6, headingLevel)}`;
+      return `<${name} class="depth-${depth}">${this.parser.parseInline(tokens)}</${name}>`;
+    },
     // A link, because loading an image would tell its server that the answer was read.
     image: ({ href, text }) => `<a href="${escapeHtml(href)}">${escapeHtml(text || href)}</a>`,
     checkbox: ({ checked }) => (checked ? '☑ ' : '☐ '),
   },
   tokenizer: {
+    // marked calls these two first at each position: the only places where it can be interrupted.
+    space() {
+      this.lexer.checkTime();
+      return false;
+    },
+    escape() {
+      this.lexer.checkTime();
+      return false;
+    },
     // Behind an open script, pre, code or kbd element, marked takes all text for HTML that is
     // escaped already. Returning false leaves the rest to marked.
     inlineText() {
@@ -46,43 +65,34 @@ DOMPurify.addHook('afterSanitizeAttributes', node => {
   }
 });
 
-// Shows a growing Markdown text in an element. Only blocks that have changed are rendered again,
-// so that finished paragraphs keep their selection and their scroll position.
-class MarkdownView {
-  constructor(element) {
-    this.element = element;
-    this.clear();
+// Returns the elements of some tokens; `level` is that of their headings.
+function renderTokens(tokens, level) {
+  headingLevel = level;
+  const fragment = DOMPurify.sanitize(markdown.parser(tokens), SANITIZER_OPTIONS);
+  for (const element of fragment.querySelectorAll('.math')) renderFormula(element);
+  for (const table of fragment.querySelectorAll('table')) {
+    wrapInScroller(table, 'Table').className = 'table';
   }
+  for (const pre of fragment.querySelectorAll('pre')) {
+    const language = /language-(\S+)/.exec(pre.firstElementChild?.className)?.[1] ?? '';
+    pre.replaceWith(createCodeFrame(highlight(pre.textContent, language), language));
+  }
+  setDirections(fragment);
+  return fragment;
+}
 
-  clear() {
-    this.blocks = [];
-    this.links = '';
-    this.element.replaceChildren();
-  }
+const RIGHT_TO_LEFT = /[\p{sc=Adlm}\p{sc=Arab}\p{sc=Hebr}\p{sc=Nkoo}\p{sc=Syrc}\p{sc=Thaa}]/u;
 
-  show(text) {
-    const tokens = markdown.lexer(text);
-    const links = JSON.stringify(tokens.links);
-    // A link definition at the end of a text changes the blocks before it.
-    if (links !== this.links) this.clear();
-    this.links = links;
-    const blocks = tokens.filter(token => token.type !== 'space' && token.type !== 'def');
-    let kept = 0;
-    while (kept < blocks.length && blocks[kept].raw === this.blocks[kept]) kept += 1;
-    while (this.element.children.length > kept) this.element.lastChild.remove();
-    for (const block of blocks.slice(kept)) this.element.append(this.renderBlock(block));
-    this.blocks = blocks.map(block => block.raw);
+// Each block has the direction of its own text. `dir=auto` ignores the text of blocks inside, so
+// blocks that contain blocks have the direction of their first letter.
+function setDirections(root) {
+  for (const block of root.querySelectorAll('p, h3, h4, h5, h6, li, td, th')) block.dir = 'auto';
+  for (const block of root.querySelectorAll('ul, ol, blockquote, table, li:has(> p)')) {
+    const letter = /\p{L}/u.exec(block.textContent)?.[0] ?? '';
+    block.dir = RIGHT_TO_LEFT.test(letter) ? 'rtl' : 'ltr';
+    if (block.nodeName === 'TABLE') block.parentElement.dir = block.dir; // the side that it is on
   }
-
-  renderBlock(token) {
-    const block = document.createElement('div');
-    block.append(DOMPurify.sanitize(markdown.parser([token]), SANITIZER_OPTIONS));
-    for (const table of block.querySelectorAll('table')) {
-      wrapInScroller(table, 'Table').className = 'table';
-    }
-    for (const pre of block.querySelectorAll('pre')) addCodeBar(pre);
-    return block;
-  }
+  for (const code of root.querySelectorAll('code, pre, .code')) code.dir = 'ltr';
 }
 
 // Wraps an element that may scroll sideways in a group that the keyboard can reach.
@@ -94,36 +104,24 @@ function wrapInScroller(element, label) {
   return scroller;
 }
 
-// Adds a bar with the language and a copy button above a code block.
-function addCodeBar(pre) {
-  const language = /language-(\S+)/.exec(pre.firstElementChild?.className)?.[1] ?? '';
-  const code = pre.textContent;
-  const bar = document.createElement('div');
-  bar.className = 'code-bar';
-  bar.append(document.createElement('span'), createCopyButton(code));
-  bar.firstChild.textContent = language;
+// Returns code with a bar above that has the language and a copy button.
+function createCodeFrame(content, language) {
   const frame = document.createElement('div');
+  const bar = document.createElement('div');
+  const name = document.createElement('span');
+  const button = document.createElement('button');
+  const pre = document.createElement('pre');
+  const code = document.createElement('code');
   frame.className = 'code';
-  pre.replaceWith(frame);
+  frame.dir = 'ltr';
+  bar.className = 'code-bar';
+  name.textContent = language;
+  Object.assign(button, { type: 'button', className: 'secondary copy-code', textContent: 'Copy' });
+  button.ariaLabel = 'Copy code';
+  code.append(content);
+  pre.append(code);
+  bar.append(name, button);
   frame.append(bar, pre);
   wrapInScroller(pre, `Code ${language}`.trim());
-}
-
-function createCopyButton(code) {
-  const button = document.createElement('button');
-  Object.assign(button, { type: 'button', className: 'secondary', textContent: 'Copy' });
-  button.ariaLabel = 'Copy code';
-  button.addEventListener('click', () => copyText(code, button));
-  return button;
-}
-
-// Copies a text, and shows in the button whether the browser allowed that.
-async function copyText(text, button) {
-  try {
-    await navigator.clipboard.writeText(text);
-    button.textContent = 'Copied';
-  } catch {
-    button.textContent = 'Not allowed';
-  }
-  setTimeout(() => { button.textContent = 'Copy'; }, 1500);
+  return frame;
 }

@@ -8,28 +8,42 @@ const FINISH_NOTES = {
 const FINAL_STATES = ['done', 'stopped', 'failed'];
 const numberFormat = new Intl.NumberFormat('en');
 
+// What a new answer begins with.
+const NEW_ANSWER = {
+  reasoning: '', answer: '', addition: '', before: null, state: 'waiting', lastFrame: 0,
+  thinkingSeconds: null, note: '', errorDetail: null, metadata: null,
+};
+
 class Turn {
   // `data` is plain data that survives a reload:
+  //   question, files                     what was asked
+  //   otherAnswers, answerIndex           earlier answers to it (answers.js)
+  // and of the answer that is shown:
   //   answerId                            the id under which the server knows the answer
-  //   question, model, thinking           what was sent
+  //   model, options                      what was sent (requestOptions in settings.js)
   //   reasoning, answer                   the text so far
+  //   before, addition                    of an answer that continues after a cut: what its part
+  //                                       before the cut was, and the text that came since
   //   state                               waiting, thinking, answering, done, stopped or failed
   //   lastFrame                           the number of the last frame
   //   startedAt                           when the question was sent, in ms since the epoch
   //   thinkingSeconds                     for how long the model thought, null until it answers
   //   note                                a sentence about the end: a cut, a stop or an error
+  //   errorDetail                         the server's words about a failure, facts and advice
   //   metadata                            model, usage, cost and seconds of a finished answer
-  // `onRender` is called after each change of the turn's elements.
-  constructor(onRender, data) {
-    this.onRender = onRender;
+  // `track` is called with each function that changes the turn's elements, and calls it.
+  constructor(track, data) {
+    this.track = track;
     this.data = {
-      reasoning: '', answer: '', state: 'waiting', lastFrame: 0, startedAt: Date.now(),
-      thinkingSeconds: null, note: '', metadata: null, ...data,
+      ...NEW_ANSWER, files: [], otherAnswers: [], answerIndex: 0, startedAt: Date.now(), ...data,
     };
     this.element = document.getElementById('turn').content.cloneNode(true).firstElementChild;
     this.find('.question').textContent = this.data.question;
-    this.find('.model-name').textContent = this.data.model ?? 'Model';
+    this.find('.question').hidden = !this.data.question;
+    renderFiles(this.find('.files'), this.data.files);
+    this.waitingView = new WaitingView(this.element);
     this.reasoningView = new MarkdownView(this.find('.reasoning .prose'));
+    this.reasoningEnd = new EndFollower(this.reasoningView.element);
     this.answerView = new MarkdownView(this.find('.answer'));
     this.find('.copy').addEventListener('click', event => copyText(this.data.answer, event.target));
     this.renderSoon = throttleRendering(() => this.render());
@@ -48,32 +62,37 @@ class Turn {
   apply(frame) {
     const { data } = this;
     data.lastFrame = frame.number ?? data.lastFrame;
+    this.waitingView.apply(frame);
     switch (frame.type) {
       case 'start': // a page that was reloaded gets the whole answer again
-        Object.assign(data, { reasoning: '', answer: '', state: 'waiting', note: '' });
+        Object.assign(data, { addition: '', state: 'waiting', note: '', errorDetail: null });
+        Object.assign(data, { reasoning: '', answer: '', ...data.before?.texts });
         break;
       case 'reasoning-delta':
-        data.reasoning += frame.delta;
+        addReasoning(data, frame.delta);
         if (data.state === 'waiting') this.enter('thinking');
         break;
       case 'text-delta':
-        data.answer += frame.delta;
+        addText(data, frame.delta);
         if (data.state !== 'answering') this.enter('answering');
         break;
       case 'finish':
-        data.metadata = { ...frame.messageMetadata, seconds: this.secondsSinceStart() };
+        data.metadata = addUp(data.before?.metadata, {
+          ...frame.messageMetadata, seconds: this.secondsSinceStart(),
+        });
         data.note = FINISH_NOTES[frame.finishReason] ?? '';
         if (!data.answer) data.note ||= 'The model gave no answer.';
         this.enter('done');
         break;
       case 'abort':
-        data.note = 'Stopped.';
+        data.note = frame.reason === 'left' ? 'Stopped, because this page was left.' : 'Stopped.';
         this.enter('stopped');
         break;
+      case 'data-error-detail': // followed by `error`
+        data.errorDetail = frame.data;
+        break;
       case 'error':
-        data.note = frame.errorText;
-        // Only errors of the API have a frame number, and only those are printed by the server.
-        if (frame.number) data.note += ' The terminal that runs aimlchat serve shows the details.';
+        data.note = data.errorDetail?.message ?? frame.errorText;
         this.enter('failed');
     }
     if (this.hasEnded) this.render();
@@ -93,48 +112,79 @@ class Turn {
   }
 
   render() {
+    this.track(() => this.renderParts());
+  }
+
+  renderParts() {
     const { data } = this;
     this.element.dataset.state = data.state;
-    this.find('.waiting').hidden = data.state !== 'waiting';
+    this.find('.model-name').textContent = data.model ?? 'Model';
+    this.placeWaiting();
+    this.waitingView.render(data);
     this.renderReasoning();
-    this.answerView.show(data.answer);
-    this.find('.error').hidden = data.state !== 'failed';
-    this.find('.error p').textContent = data.note;
-    const summary = this.formatSummary();
-    this.find('footer').hidden = !this.hasEnded || !(summary || data.answer);
-    this.find('.turn-summary').textContent = summary;
+    this.answerView.show(data.answer, !this.hasEnded);
+    showError(this.element, data);
+    const shownAsError = data.state === 'failed' ? { note: '' } : {};
+    this.find('.turn-summary').textContent = formatSummary({ ...data, ...shownAsError });
     this.find('.copy').hidden = !data.answer;
-    this.onRender();
+    this.renderChoices();
+  }
+
+  // Shows what can be done with an answer that has ended.
+  renderChoices() {
+    const { data } = this;
+    const count = countAnswers(data);
+    this.find('.versions').hidden = count === 1;
+    this.find('.version').textContent = `${data.answerIndex + 1}/${count}`;
+    this.find('.earlier').disabled = data.answerIndex === 0;
+    this.find('.later').disabled = data.answerIndex === count - 1;
+    this.find('.continue').hidden = !isCut(data);
+    const hasFailed = data.state === 'failed'; // then there is a button beside the error
+    this.find('.regenerate').hidden = hasFailed;
+    this.find('footer').hidden = !this.hasEnded || (hasFailed && !data.answer && count === 1);
+  }
+
+  // The rest of an answer that was cut is awaited at the end of its first part.
+  placeWaiting() {
+    const waiting = this.find('.waiting');
+    const before = this.find(this.data.before ? '.answer' : '.model-name');
+    if (before.nextElementSibling !== waiting) before.after(waiting);
   }
 
   renderReasoning() {
     const { data } = this;
     this.find('.reasoning').hidden = !data.reasoning;
     this.renderThinkingTime();
-    const prose = this.reasoningView.element;
-    const isAtEnd = prose.scrollHeight - prose.scrollTop - prose.clientHeight < 30;
-    this.reasoningView.show(data.reasoning);
-    if (data.state === 'thinking' && isAtEnd) prose.scrollTop = prose.scrollHeight;
+    const isGrowing = !this.hasEnded && !data.answer;
+    this.reasoningEnd.track(() => this.reasoningView.show(data.reasoning, isGrowing));
+  }
+
+  // Updates what changes with time only.
+  renderTimes() {
+    this.track(() => {
+      this.waitingView.render(this.data);
+      this.renderThinkingTime();
+    });
   }
 
   renderThinkingTime() {
-    const isThinking = this.data.state === 'thinking';
-    const elapsed = isThinking ? this.secondsSinceStart() : this.data.thinkingSeconds ?? 0;
+    const { data } = this;
+    const isThinking = data.state === 'thinking';
+    const elapsed = isThinking ? this.secondsSinceStart() : data.thinkingSeconds ?? data.before?.thinkingSeconds ?? 0;
     const seconds = Math.round(elapsed);
     const thought = seconds ? `Thought for ${seconds} s` : 'Thought';
     this.find('.reasoning summary').textContent = isThinking ? `Thinking, ${seconds} s` : thought;
   }
+}
 
-  formatSummary() {
-    const { state, note, metadata } = this.data;
-    const parts = state === 'failed' ? [] : [note];
-    if (metadata) {
-      const { model, usage, cost, seconds } = metadata;
-      parts.push(model, formatUsage(usage), cost && formatDollars(cost.usd));
-      parts.push(`${seconds.toFixed(1)} s`);
-    }
-    return parts.filter(Boolean).join(' · ');
+function formatSummary({ note, metadata }) {
+  const parts = [note];
+  if (metadata) {
+    const { model, usage, cost, seconds } = metadata;
+    parts.push(model, formatUsage(usage), cost && formatDollars(cost.usd));
+    parts.push(`${seconds.toFixed(1)} s`);
   }
+  return parts.filter(Boolean).join(' · ');
 }
 
 function formatUsage(usage) {

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 SOURCES = str(Path(__file__).parents[4])
 # Seconds; only a test that hangs waits so long.
@@ -101,6 +101,16 @@ class ChatPage:
 
     def ask(self, question):
         self.type(question, Keys.ENTER)
+
+    def choose_model(self, name):
+        """Type the name of a model into the picker, and take the first that it shows."""
+        self.find("#model").click()
+        self.find("#model").send_keys(name, Keys.ENTER)
+        return self.find("#model").get_attribute("value")
+
+    def choose(self, selector, value):
+        """Choose an option of a ``select`` element."""
+        Select(self.find(selector)).select_by_value(value)
 
     def states(self):
         return [turn.get_attribute("data-state") for turn in self.find_all(".turn")]

@@ -26,6 +26,23 @@ HOSTILE = """<script>window.hacked = 1</script>
 
 <details open ontoggle="window.hacked=16"><sub onclick="window.hacked=17">sub</sub>
 
+$</code><img src=x onerror=window.hacked=19>$ $$\\href{javascript:window.hacked=20}{x}$$
+\\(\\text{<img src=x onerror=window.hacked=21>}\\) $\\includegraphics{THERE/steal-6}$
+$\\style{background:url(THERE/steal-7)}{x}$ $\\class{x" onclick="window.hacked=22}{y}$
+$\\htmlData{a=b}{x}$ $\\id{turns}{x}$ $\\color{red;background:url(THERE/steal-8)}{x}$
+
+```<img/src=x/onerror=window.hacked=23>
+<img src=x onerror=window.hacked=24>
+```
+
+```__proto__
+x
+```
+
+```html
+<img src=x onerror=window.hacked=25><script>window.hacked=26</script>
+```
+
 [ref]: javascript:window.hacked=18
 [ref] <base href="THERE/"> <link rel="stylesheet" href="THERE/steal-5"> the end
 """
@@ -53,10 +70,12 @@ def test_nothing_in_an_answer_runs_or_loads(chat, aimlchat_emulator, part):
         ".flatMap(node => [node.localName, ...node.getAttributeNames()])",
         prose,
     )
-    forbidden = "script img svg math style iframe form input details base link object embed"
+    forbidden = "script img svg style iframe form input details base link object embed"
     assert not set(forbidden.split()) & set(inside)
     assert not [name for name in inside if name.startswith("on")]
+    assert not {"id", "src", "annotation-xml", "mglyph", "malignmark"} & set(inside)
     assert chat.run_script("return window.hacked") is None
+    assert "steal-6" in chat.find(prose).text
     assert not [request.path for request in aimlchat_emulator.requests if "steal" in request.path]
 
 

@@ -122,23 +122,6 @@ def test_after_a_reload_an_unfinished_answer_continues(chat, aimlchat_emulator, 
     chat.wait_for_state("stopped")
 
 
-@pytest.mark.parametrize("how", ["closed", "navigated away"])
-def test_closing_a_tab_closes_the_upstream_connection(chat, wait_for_outcome, reply_and_hang, how):
-    reply_and_hang()
-    first_tab = chat.driver.current_window_handle
-    chat.driver.switch_to.new_window("tab")
-    try:
-        chat.open()
-        chat.ask("Why?")
-        chat.wait_for_state("answering")
-        chat.driver.close() if how == "closed" else chat.driver.get("about:blank")
-        assert wait_for_outcome() == "left"
-    finally:
-        if how != "closed":
-            chat.driver.close()
-        chat.driver.switch_to.window(first_tab)
-
-
 def test_a_lost_connection_loses_no_text(open_chat, cable, serve_behind_cable, stepwise_upstream):
     serve_behind_cable(stepwise_upstream.base_url)
     chat = open_chat(cable.url)

@@ -1,0 +1,43 @@
+'use strict';
+// Editing a question in its place.
+
+// Shows a form instead of a question. `onSave` is called with the new text; the caller then removes
+// the turn. Nothing else happens to the turn, so that a canceled form leaves no trace.
+function editQuestion(turn, onSave) {
+  const question = turn.find('.question');
+  const form = document.getElementById('edit').content.cloneNode(true).firstElementChild;
+  const box = form.querySelector('textarea');
+  const fitHeight = () => {
+    box.style.height = 'auto';
+    box.style.height = `${box.scrollHeight}px`;
+  };
+  const close = () => {
+    form.remove();
+    question.hidden = !turn.data.question;
+    turn.find('.edit').hidden = false;
+    turn.find('.edit').focus();
+  };
+  box.value = turn.data.question;
+  box.addEventListener('input', () => turn.track(fitHeight));
+  box.addEventListener('keydown', event => {
+    if (event.isComposing || event.keyCode === 229) return; // an input method uses these keys, too
+    if (event.key === 'Escape') {
+      event.stopPropagation(); // on the page, this key stops an answer
+      close();
+    } else if (event.key === 'Enter' && !event.shiftKey) {
+      event.preventDefault();
+      form.requestSubmit();
+    }
+  });
+  form.querySelector('.cancel').addEventListener('click', close);
+  form.addEventListener('submit', event => {
+    event.preventDefault();
+    const text = box.value.trim();
+    if (text || turn.data.files.length) onSave(text);
+  });
+  question.hidden = true;
+  turn.find('.edit').hidden = true;
+  question.after(form);
+  turn.track(fitHeight);
+  box.focus();
+}
