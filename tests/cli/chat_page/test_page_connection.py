@@ -1,5 +1,7 @@
 """What the page asks over its web socket, and the frames that it gets."""
 
+import json
+
 import pytest
 from aiohttp import WSCloseCode, WSMsgType
 

@@ -27,8 +27,8 @@ from aimlchat import (
     Usage,
 )
 from aimlchat.relay import PageTooSlowError, ui_message
-from aimlchat.relay.extra_frames import _FIELDS, _check_frame
 from aimlchat.relay.encoding import encode_frame
+from aimlchat.relay.extra_frames import _FIELDS, _check_frame
 from aimlchat.relay.frames import HEARTBEAT, Framer
 
 TEXTS = st.text(min_size=1, max_size=8)

@@ -98,8 +98,6 @@ def test_the_page_follows_the_answer_until_the_user_scrolls_up(chat, reply_and_h
     assert not chat.find("#latest").is_displayed()
 
 
-
-
 def test_enter_sends_and_shift_enter_starts_a_new_line(chat, aimlchat_emulator):
     aimlchat_emulator.reply("Yes.")
 
