@@ -3,7 +3,6 @@
 
 const MAX_SHORT_LENGTH = 10000; // of a text that the browser may measure at each change
 const NEEDS_MEASURING = !CSS.supports('field-sizing', 'content');
-const RIGHT_TO_LEFT = /[\p{sc=Adlm}\p{sc=Arab}\p{sc=Hebr}\p{sc=Mand}\p{sc=Nkoo}\p{sc=Rohg}\p{sc=Samr}\p{sc=Syrc}\p{sc=Thaa}]/u;
 
 let isSubmitting = false;
 
@@ -17,9 +16,7 @@ function fitQuestionHeight() {
 
 // With dir="auto" Chromium takes seconds for a megabyte, so a long text goes by its first letter.
 function setDirection(box, text) {
-  const letter = /\p{L}/u.exec(text.slice(0, MAX_SHORT_LENGTH))?.[0] ?? '';
-  const direction = RIGHT_TO_LEFT.test(letter) ? 'rtl' : 'ltr';
-  box.dir = text.length > MAX_SHORT_LENGTH ? direction : 'auto';
+  box.dir = text.length > MAX_SHORT_LENGTH ? findDirection(text.slice(0, MAX_SHORT_LENGTH)) : 'auto';
 }
 
 async function submit() {

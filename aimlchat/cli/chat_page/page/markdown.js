@@ -81,15 +81,12 @@ function renderTokens(tokens, level) {
   return fragment;
 }
 
-const RIGHT_TO_LEFT = /[\p{sc=Adlm}\p{sc=Arab}\p{sc=Hebr}\p{sc=Nkoo}\p{sc=Syrc}\p{sc=Thaa}]/u;
-
 // Each block has the direction of its own text. `dir=auto` ignores the text of blocks inside, so
 // blocks that contain blocks have the direction of their first letter.
 function setDirections(root) {
   for (const block of root.querySelectorAll('p, h3, h4, h5, h6, li, td, th')) block.dir = 'auto';
   for (const block of root.querySelectorAll('ul, ol, blockquote, table, li:has(> p)')) {
-    const letter = /\p{L}/u.exec(block.textContent)?.[0] ?? '';
-    block.dir = RIGHT_TO_LEFT.test(letter) ? 'rtl' : 'ltr';
+    block.dir = findDirection(block.textContent);
     if (block.nodeName === 'TABLE') block.parentElement.dir = block.dir; // the side that it is on
   }
   for (const code of root.querySelectorAll('code, pre, .code')) code.dir = 'ltr';
