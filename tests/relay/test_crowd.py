@@ -11,7 +11,7 @@ from aiohttp import web
 
 from aimlchat import ChatSession
 from aimlchat.emulator import Stall
-from aimlchat.relay import PageTooSlowError, relay, sse_response
+from aimlchat.relay import Broadcast, PageTooSlowError, relay, sse_response
 
 resource = pytest.importorskip("resource")
 
@@ -19,6 +19,7 @@ FEW = 20
 MANY = 500
 MAX_BUFFER = 100_000  # characters that may wait for a page
 LONG_ANSWER = ["x" * 50_000] * 10  # several times that
+LONG_WORDS = ["x" * 8_000] * 20  # more than is buffered for a page that reads nothing
 SHORT_ANSWER = ["Little by little. "] * 10
 HANG_TIMEOUT = 60  # seconds after which a test gives up
 SOAK_PACE = 0.5  # seconds; five hundred pages, their server and its upstream share a core here
@@ -64,11 +65,20 @@ class Service:
         self._sessions = sessions
         self._results = asyncio.Queue()
         self._transports = []
+        self._has_joined = asyncio.Condition()
+        self._start = asyncio.Event()
+        self.broadcast = None  # what all pages follow, if it is not a stream each
 
     async def handle(self, request):
         websocket = web.WebSocketResponse(compress=False)
         await websocket.prepare(request)
         self._transports.append(request.transport)
+        async with self._has_joined:
+            self._has_joined.notify_all()
+        if self.broadcast is not None:
+            await self._start.wait()
+            await self.broadcast.relay(websocket, patience=None)
+            return websocket
         stream = self._sessions[request.query["upstream"]].stream("Go")
         try:
             result = await relay(stream, websocket, max_buffer=MAX_BUFFER)
@@ -77,6 +87,11 @@ class Service:
             request.transport.abort()
         self._results.put_nowait(result)
         return websocket
+
+    async def has_pages(self, count):
+        async with self._has_joined:
+            await self._has_joined.wait_for(lambda: len(self._transports) == count)
+        self._start.set()
 
     async def results(self, count):
         return [await self._results.get() for _ in range(count)]
@@ -174,6 +189,40 @@ async def test_hundreds_of_pages_are_on_time_although_others_read_nothing(
     seconds = await relay_beside_stuck_pages(aimlchat_emulator, emulator, MANY, SOAK_PACE)
 
     assert seconds < 2 * len(SHORT_ANSWER) * SOAK_PACE
+
+
+async def follow_beside_stuck_pages(emulator, pages, pace):
+    """Let pages follow one stream, a tenth of which read nothing; return how long it took."""
+    emulator.reply(chunks=LONG_WORDS, pace=pace)
+    stuck = pages // 10
+    async with (
+        ChatSession("k", base_url=emulator.base_url) as session,
+        run_service(session=emulator) as (service, address),
+    ):
+        service.broadcast = Broadcast(session.stream("Go"))
+        async with open_pages(address, "session", pages - stuck) as readers:
+            with stuck_pages(address, b"session", stuck):
+                async with asyncio.timeout(HANG_TIMEOUT):
+                    await service.has_pages(pages)
+                    start = asyncio.get_running_loop().time()
+                    service.broadcast.start()
+                    lengths = await asyncio.gather(*map(read_to_end, readers))
+                seconds = asyncio.get_running_loop().time() - start
+            assert service.largest_write_buffer < 2 * MAX_BUFFER
+        assert lengths == [len("".join(LONG_WORDS))] * len(readers)
+        await service.broadcast.aclose()
+    return seconds
+
+
+async def test_pages_of_a_broadcast_get_everything_although_others_read_nothing(aimlchat_emulator):
+    await follow_beside_stuck_pages(aimlchat_emulator, FEW, pace=0.001)
+
+
+@pytest.mark.soak
+async def test_hundreds_of_pages_follow_a_broadcast_on_time(aimlchat_emulator):
+    seconds = await follow_beside_stuck_pages(aimlchat_emulator, MANY, SOAK_PACE)
+
+    assert seconds < 2 * len(LONG_WORDS) * SOAK_PACE
 
 
 @pytest.mark.parametrize("count", [FEW, pytest.param(MANY, marks=pytest.mark.soak)])
