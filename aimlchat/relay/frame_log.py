@@ -59,6 +59,8 @@ class FrameLog:
 
     def add(self, frames: Iterable[Frame]) -> None:
         """Keep frames, and pass them to the pages."""
+        if not self._pages:
+            self._unsent.clear()  # what the last page left behind: a gap would follow
         if not self._unsent:
             self._unsent_after = self._history.last_number
         for frame in frames:

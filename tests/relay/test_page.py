@@ -79,6 +79,21 @@ async def test_a_page_that_joins_between_two_joined_deltas_gets_each_once():
     assert [frame.number for frame in late.frames] == [1, 2]
 
 
+async def test_a_page_that_joins_after_all_have_left_misses_nothing():
+    log, connection = FrameLog(), Connection()
+    early = Page(LogCursor(log, 0), Connection(), heartbeat=None, patience=None)
+    log.follow(early)
+    log.add([word("One ")])
+    log.unfollow(early)
+    log.add([word("two ")])
+    late = Page(LogCursor(log, 1), connection, heartbeat=None, patience=None)
+    log.follow(late)
+    log.add([word("three")])
+    await asyncio.sleep(0)
+
+    assert [frame.number for frame in connection.frames] == [2, 3]
+
+
 async def test_no_task_runs_for_a_page_that_takes_its_frames():
     log, connection = FrameLog(), Connection()
     await follow(log, connection)
