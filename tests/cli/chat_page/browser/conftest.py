@@ -100,7 +100,9 @@ class ChatPage:
         self.find("#question").send_keys(*keys)
 
     def ask(self, question):
+        """Send a question, and wait until it is sent: the page checks it before."""
         self.type(question, Keys.ENTER)
+        self.wait_until(lambda: not self.find("#question").get_attribute("value"))
 
     def choose_model(self, name):
         """Type the name of a model into the picker, and take the first that it shows."""
