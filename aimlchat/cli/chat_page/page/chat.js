@@ -229,6 +229,8 @@ function updateLatest() {
 
 setInterval(() => activeTurn()?.renderTimes(), 1000);
 
+new ResizeObserver(() => pageEnd.onResize()).observe($('composer'));
+
 // --- keys and buttons ----------------------------------------------------------------------------
 
 addEventListener('keydown', event => {
@@ -270,7 +272,7 @@ function restoreConversation() {
   if (activeTurn()) activeTurn().data.lastFrame = 0;
   $('question').value = saved.draft;
   composerFiles.set(saved.files);
-  fitQuestionHeight();
+  fitBox($('question'));
   isRestored = true;
   offerUndo(saved.undo);
   restoreFiles();
