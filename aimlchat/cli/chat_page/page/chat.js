@@ -270,6 +270,7 @@ function restoreConversation() {
   saved.turns.forEach(restoreAndAdd);
   // An answer that still streams is requested from its first frame.
   if (activeTurn()) activeTurn().data.lastFrame = 0;
+  setDirection($('question'), saved.draft);
   $('question').value = saved.draft;
   composerFiles.set(saved.files);
   fitBox($('question'));

@@ -13,6 +13,7 @@ function editQuestion(turn, onSave) {
     turn.find('.edit').hidden = false;
     turn.find('.edit').focus();
   };
+  setDirection(box, turn.data.question);
   box.value = turn.data.question;
   box.addEventListener('input', () => turn.track(() => fitBox(box)));
   box.addEventListener('keydown', event => {

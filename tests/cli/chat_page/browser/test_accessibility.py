@@ -5,8 +5,8 @@ import pytest
 PHONE_WIDTH = 360
 
 
-def test_each_state_is_announced_once_and_the_answer_when_it_is_complete(open_chat, serve):
-    chat = open_chat(serve("--emulator").url)
+def test_each_state_is_announced_once_and_the_answer_when_it_is_complete(chat, aimlchat_emulator):
+    aimlchat_emulator.reply("The sky is blue because light scatters.", reasoning="Hm.")
     chat.run_script(
         """
         window.announcements = [];
