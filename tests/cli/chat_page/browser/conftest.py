@@ -1,4 +1,4 @@
-"""The page in a real browser: Chromium, driven by Selenium, with the server in a thread or process."""
+"""The page in a real browser: Chromium, driven by Selenium, with the server of the page."""
 
 import asyncio
 import functools
@@ -241,7 +241,9 @@ class StepwiseUpstream:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"
-        threading.Thread(target=self._server.serve_forever, args=[POLL_INTERVAL], daemon=True).start()
+        threading.Thread(
+            target=self._server.serve_forever, args=[POLL_INTERVAL], daemon=True
+        ).start()
 
     def send(self, kind, text):
         """Send one delta, such as ("content", "Hello")."""

@@ -182,6 +182,21 @@ def test_print_shows_the_conversation_without_controls_and_with_nothing_cut_off(
         chat.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
+def test_a_right_to_left_question_is_on_the_right(chat):
+    for question in ("Why?", "لماذا؟"):
+        chat.ask(question)
+        chat.wait_for_state("done")
+
+    sides = chat.run_script("""
+        return [...document.querySelectorAll('.question')].map(question => {
+          const own = question.getBoundingClientRect();
+          const turn = question.parentElement.getBoundingClientRect();
+          return [own.left === turn.left, own.right === turn.right];
+        });
+    """)
+    assert sides == [[True, False], [False, True]]
+
+
 def test_the_question_is_tinted(answer, chat):
     answer("Yes.")
     background = "return getComputedStyle(document.querySelector(arguments[0])).backgroundColor"
