@@ -96,13 +96,10 @@ class _AiohttpAdapter:
         from aiohttp import WSMsgType  # noqa: PLC0415 - whoever has such a web socket has loaded it
 
         self._websocket = websocket
-        self._send = partial(websocket.send_frame, opcode=WSMsgType.TEXT)
+        self._text = WSMsgType.TEXT
 
     def write(self, frame: EncodedFrame) -> Callable[[], Awaitable[None]] | None:
-        try:
-            return run_first_step(self._send(frame.json))
-        except OSError as error:
-            raise PageGoneError from error
+        return run_first_step(self._send(frame.json))
 
     async def receive(self) -> str | bytes:
         message = await self._websocket.receive()
@@ -110,6 +107,12 @@ class _AiohttpAdapter:
             raise PageGoneError
         data: str | bytes = message.data
         return data
+
+    async def _send(self, data: bytes) -> None:
+        try:
+            await self._websocket.send_frame(data, self._text)
+        except OSError as error:
+            raise PageGoneError from error
 
 
 @attrs.frozen

@@ -40,9 +40,6 @@ class FrameQueue:
         self._queued: deque[_QueuedFrame] = deque()
         self.size = 0
 
-    def __bool__(self) -> bool:
-        return bool(self._queued)
-
     def __len__(self) -> int:
         return len(self._queued)
 

@@ -26,9 +26,6 @@ class FollowingPage(Protocol):
     def wake(self) -> None:
         """Take what its source holds, if it waits for frames; end if the source has ended."""
 
-    def fail(self, error: Exception) -> None:
-        """End with an error."""
-
 
 class FrameLog:
     """Keeps the frames of an answer, and passes each new one to every page that follows.
@@ -40,7 +37,8 @@ class FrameLog:
 
     def __init__(self) -> None:
         self.has_ended = False
-        self._error: Exception | None = None
+        self.error: Exception | None = None
+        """What ended the answer in place of a last frame."""
         self._history = FrameHistory()
         self._unsent = FrameQueue()
         self._unsent_after = 0  # the number of the frame before those
@@ -77,10 +75,10 @@ class FrameLog:
         self.add(frames)
 
     def fail(self, error: Exception) -> None:
-        """End all pages that follow, now and later, with an error."""
-        self._error = error
+        """Raise an error to each page, now and later, once it has all frames before it."""
+        self.error = error
         for page in tuple(self._pages):
-            page.fail(error)
+            page.wake()
 
     def read(self, after: int) -> list[Frame]:
         """Return frames numbered above ``after``, with neighboring deltas of one part joined."""
@@ -90,8 +88,6 @@ class FrameLog:
         """Pass frames to a page, from the position of its source on."""
         self._pages[page] = None
         page.wake()
-        if self._error is not None:
-            page.fail(self._error)
 
     def unfollow(self, page: FollowingPage) -> None:
         """Pass no more frames to a page; safe to repeat."""
@@ -126,10 +122,15 @@ class LogCursor:
         return self._log.has_ended and self.position == self._log.last_number
 
     def take(self) -> Frame | None:
-        """Return the next frame, with neighboring deltas joined; None if there is none yet."""
+        """Return the next frame, with neighboring deltas joined; None if there is none yet.
+
+        Behind the last frame of a log that has failed, raises its error.
+        """
         if not self._read:
             self._read = self._log.read(self.position)[::-1]
             if not self._read:
+                if self._log.error is not None:
+                    raise self._log.error
                 return None
         frame = self._read.pop()
         self.position = frame["number"]

@@ -50,7 +50,7 @@ class PageMonitor:
     def add(self, page: MonitoredPage, due: float) -> None:
         """Check a page from now on, first at ``due``, on the clock of the event loop."""
         self._pages.add(page)
-        self.check_at(due)
+        self._check_at(due)
 
     def remove(self, page: MonitoredPage) -> None:
         """Stop to check a page; safe to repeat."""
@@ -59,8 +59,7 @@ class PageMonitor:
             self._timer.cancel()
             self._timer, self._next_check = None, math.inf
 
-    def check_at(self, due: float) -> None:
-        """Check the pages at ``due`` at the latest."""
+    def _check_at(self, due: float) -> None:
         if due >= self._next_check:
             return
         if self._timer is not None:
@@ -74,8 +73,6 @@ class PageMonitor:
         self._timer, self._next_check = None, math.inf
         next_due = math.inf
         for page in tuple(self._pages):
-            due = page.check(now)
-            next_due = min(next_due, due)
-        # A page may have asked for a check meanwhile, or removed the last page.
-        if self._pages and next_due < math.inf:
-            self.check_at(max(next_due, now + POLL_SECONDS))
+            next_due = min(next_due, page.check(now))
+        if self._pages:  # a check may have removed the last one
+            self._check_at(max(next_due, now + POLL_SECONDS))

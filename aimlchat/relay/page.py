@@ -43,8 +43,8 @@ class Page:
     """Writes the frames of a source to a connection.
 
     While the page takes every frame at once, no task runs for it: whoever adds a frame to the
-    source calls `wake`, or passes the frame itself to `write`. Once a write has to wait for the
-    page, a task takes over until the source is empty.
+    source calls `wake`, or passes the frame itself to `offer` or `write_now`. Once a write has to
+    wait for the page, a task takes over until the source is empty.
 
     Args:
         source: where the frames come from.
@@ -129,16 +129,14 @@ class Page:
         if self._waiting is not None or self.ended.done():
             return
         try:
-            while (frame := self.source.take()) is not None:
-                self._last_write = self._loop.time()
-                rest = self._connection.write(EncodedFrame(frame))
-                if rest is not None:
-                    self._wait_for(rest)
-                    return
+            rest = self._write_from_source()
         except Exception as error:  # noqa: BLE001 - raised by `ended`
             self.fail(error)
-        else:
+            return
+        if rest is None:
             self._finish_if_ended()
+        else:
+            self._wait_for(rest)
 
     def fail(self, error: Exception) -> None:
         """End the delivery with an error, unless it has ended."""
@@ -187,15 +185,21 @@ class Page:
         try:
             while rest is not None:
                 await rest()
-                rest = None
-                while rest is None and (frame := self.source.take()) is not None:
-                    self._last_write = self._loop.time()
-                    rest = self._connection.write(EncodedFrame(frame))
+                rest = self._write_from_source()
             self._waiting = None
             self._finish_if_ended()
         except Exception as error:  # noqa: BLE001 - raised by `ended`
             self._waiting = None
             self.fail(error)
+
+    def _write_from_source(self) -> Callable[[], Awaitable[None]] | None:
+        """Write what the source holds; return what to wait for if the page does not take it all."""
+        while (frame := self.source.take()) is not None:
+            self._last_write = self._loop.time()
+            rest = self._connection.write(EncodedFrame(frame))
+            if rest is not None:
+                return rest
+        return None
 
     def _finish_if_ended(self) -> None:
         if self.source.has_ended and not self.ended.done():

@@ -152,11 +152,6 @@ class _Reader:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(True)
 
-    def fail(self, error: Exception) -> None:
-        """Raise an error in the task, if it waits."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(error)
-
     def check(self, now: float) -> float:
         """End the wait with a heartbeat if that is due; return what is due next."""
         if self._waiter is None or self._waiter.done():

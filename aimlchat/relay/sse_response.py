@@ -142,14 +142,17 @@ class _SSEConnection:
     _response: web.StreamResponse
 
     def write(self, frame: EncodedFrame) -> Callable[[], Awaitable[None]] | None:
-        try:
-            return run_first_step(self._response.write(frame.event))
-        except ConnectionError as error:
-            raise PageGoneError from error
+        return run_first_step(self._send(frame.event))
 
     async def receive(self) -> str | bytes:
         never: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         return await never
+
+    async def _send(self, event: bytes) -> None:
+        try:
+            await self._response.write(event)
+        except ConnectionError as error:
+            raise PageGoneError from error
 
     @property
     def is_closed(self) -> bool:

@@ -83,7 +83,10 @@ class Careful(_Loop):
         return len(answer), "".join(answer)
 
     async def texts(self) -> AsyncIterator[str]:
-        """Yield the texts of a stream."""
+        """Yield the texts of a stream.
+
+        Apart from `stream`, whose figure must not include the steps of a generator.
+        """
         buffered = b""
         body = msgspec.json.encode({**BODY, "stream": True})
         async with self.http.post(self.url, data=body) as response:

@@ -63,9 +63,8 @@ class Ours:
         from aimlchat import relay  # noqa: PLC0415 - only in its own environment
 
         self.relay = relay
-        self.stream = client.session.stream("Why?")
         self.session = client.session
-        self.broadcast = relay.Broadcast(self.stream)
+        self.broadcast = relay.Broadcast(self.session.stream("Why?"))
 
     async def send_own(self, request: web.Request) -> web.StreamResponse:
         """Send a page a stream of its own."""

@@ -122,14 +122,7 @@ def picture(peers: list[str]) -> Scenario:
 def own_pages(peers: list[str]) -> Scenario:
     """Pages with a stream of their own, at the pace of a model."""
     pages, frames = 100, 100
-    task = {
-        "name": "pages",
-        "path": f"stream/{frames}/20",
-        "pages": pages,
-        "frames": frames,
-        "kind": "ws",
-        "shared": False,
-    }
+    task = _page_task(f"stream/{frames}/20", pages, frames, kind="ws", shared=False)
     title = "100 pages, each with a stream of 100 chunks, 20 a second: us a frame"
     view = View(title, "cpu", MICRO / pages / frames, 1.15)
     return Scenario(dict.fromkeys([OURS, CAREFUL, *_on_aiohttp(peers)], task), (view,))
@@ -138,14 +131,7 @@ def own_pages(peers: list[str]) -> Scenario:
 def shared_pages(kind: str) -> Scenario:
     """Pages that follow one stream, at the pace of a model."""
     pages, frames = 300, 100
-    task = {
-        "name": "pages",
-        "path": f"stream/{frames}/20",
-        "pages": pages,
-        "frames": frames,
-        "kind": kind,
-        "shared": True,
-    }
+    task = _page_task(f"stream/{frames}/20", pages, frames, kind=kind, shared=True)
     title = f"300 pages follow one stream, {PAGE_KINDS[kind]}: us a frame and page"
     view = View(title, "cpu", MICRO / pages / frames, 1)
     return Scenario(dict.fromkeys([OURS, CAREFUL], task), (view,))
@@ -154,20 +140,24 @@ def shared_pages(kind: str) -> Scenario:
 def crowd_of_pages() -> Scenario:
     """More pages than a process should have follow one stream, and a tenth of them are stuck."""
     pages, frames, rate = 2_000, 40, 5
-    task = {
-        "name": "pages",
-        "path": f"crowd/1/{frames}/{rate}",
-        "pages": pages,
-        "stuck": pages // 10,
-        "frames": frames,
-        "kind": "ws",
-        "shared": True,
-    }
+    task = _page_task(f"crowd/1/{frames}/{rate}", pages, frames, kind="ws", shared=True)
+    task["stuck"] = pages // 10
     views = (
         View("2,000 pages follow one stream: ms late", "late", MILLI, 200, baseline=None),
         View("the same: KB of memory a page", "grown", KILO / pages, 1.3),
     )
     return Scenario(dict.fromkeys([OURS, CAREFUL], task), views, fresh=True)
+
+
+def _page_task(path: str, pages: int, frames: int, *, kind: str, shared: bool) -> dict[str, object]:
+    return {
+        "name": "pages",
+        "path": path,
+        "pages": pages,
+        "frames": frames,
+        "kind": kind,
+        "shared": shared,
+    }
 
 
 def _hosts() -> tuple[str, ...]:

@@ -144,3 +144,23 @@ async def test_relaying_a_stream_that_another_task_uses_fails_and_closes_it(
     assert "task" not in json.dumps(frames)
     with pytest.raises(StreamInterruptedError):
         await other_task
+
+
+async def test_a_connection_that_is_reset_while_a_write_waits_is_a_page_that_has_left(
+    upstream, upstream_session, event_timeout
+):
+    upstream.opening = ("One",)
+
+    class ResetWebSocket:
+        """As aiohttp's: a write waits for the page, and fails once the connection is lost."""
+
+        async def send_frame(self, *_):
+            await asyncio.sleep(0)
+            raise ConnectionResetError
+
+        async def receive(self):
+            await asyncio.Event().wait()
+
+    async with event_timeout():
+        completion = await relay(upstream_session.stream("Go"), ResetWebSocket())
+        assert not completion.is_complete

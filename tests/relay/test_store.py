@@ -86,6 +86,31 @@ async def test_an_error_of_the_store_ends_the_call_and_the_pages(
         await upstream.closed.wait()
 
 
+async def test_an_error_of_the_store_is_raised_to_events_that_nobody_awaits_just_then(
+    upstream, upstream_session, event_timeout
+):
+    upstream.opening = ("One",)
+    has_failed = asyncio.Event()
+
+    class BrokenStore(RemoteStore):
+        async def read(self, after):
+            if after:
+                has_failed.set()
+                raise LookupError
+            return await super().read(after)
+
+    broadcast = Broadcast(upstream_session.stream("Go"), store=BrokenStore())
+    events = broadcast.sse_events(heartbeat=None)
+    assert b'"start"' in await anext(events)
+    async with event_timeout():
+        await has_failed.wait()
+        for followed in (events, broadcast.sse_events(heartbeat=None)):
+            with pytest.raises(LookupError):
+                async for _ in followed:
+                    pass
+    await broadcast.aclose()
+
+
 async def test_an_answer_larger_than_the_store_ends_with_an_error_and_closes_the_call(
     upstream, upstream_session, make_page, event_timeout
 ):
