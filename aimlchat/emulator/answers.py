@@ -247,9 +247,10 @@ def _quote(prompt: str) -> str:
 def _apply_limits(request: ParsedRequest, reasoning: str, text: str) -> GeneratedChoice:
     """Apply the stop sequences, the thinking budget and `max_tokens`."""
     found = [(text.find(stop), stop) for stop in request.stop_sequences if stop in text]
-    finish = "stop"
+    finish, stop_sequence = "stop", None
     if found:
-        text = text[: min(found)[0]]
+        position, stop_sequence = min(found)
+        text = text[:position]
         finish = "stop_sequence"
     budget = request.thinking_budget
     if budget is None and request.max_tokens is not None:
@@ -261,8 +262,13 @@ def _apply_limits(request: ParsedRequest, reasoning: str, text: str) -> Generate
         remaining = request.max_tokens - len(reasoning_tokens)
         if len(text_tokens) > remaining:
             text = "".join(text_tokens[:remaining])
-            finish = "length"
-    return GeneratedChoice(text=text, reasoning="".join(reasoning_tokens), finish=finish)
+            finish, stop_sequence = "length", None
+    return GeneratedChoice(
+        text=text,
+        reasoning="".join(reasoning_tokens),
+        finish=finish,
+        stop_sequence=stop_sequence,
+    )
 
 
 def _dump_readable_json(value: Any) -> str:

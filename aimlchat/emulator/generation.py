@@ -56,7 +56,10 @@ class GeneratedChoice:
         calls: the tool calls.
         finish: "stop", "stop_sequence", "length", "tool_calls" or "content_filter", which each wire
             format translates to its own words; any other word is sent unchanged.
+        stop_sequence: the string before which the answer ends, with that finish reason.
         chunks: the exact pieces of `text` in a stream; None to cut it anywhere.
+        blocks: the content blocks that a script gives for Claude's own message format; their texts
+            and calls are in the fields above, too.
     """
 
     text: str = ""
@@ -65,7 +68,9 @@ class GeneratedChoice:
     refusal: str | None = None
     calls: tuple[GeneratedCall, ...] = ()
     finish: str = "stop"
+    stop_sequence: str | None = None
     chunks: tuple[str, ...] | None = None
+    blocks: tuple[dict[str, Any], ...] = ()
 
     def cut_answer(self) -> Iterator[str]:
         """Yield the pieces of the text."""

@@ -130,9 +130,9 @@ class ParsedRequest:
     include_usage: bool
 
     @classmethod
-    def from_body(cls, body: dict[str, Any]) -> ParsedRequest:
-        """Parse a body that has passed validation."""
-        openai = dialect_of(body["model"], body) == "openai"
+    def from_body(cls, body: dict[str, Any], dialect: Dialect) -> ParsedRequest:
+        """Parse a body that has passed validation in a dialect."""
+        openai = dialect == "openai"
         tool_choice = body.get("tool_choice")
         limit = body.get("max_completion_tokens") or body.get("max_tokens")
         parallel = body.get("parallel_tool_calls") if openai else None

@@ -23,6 +23,7 @@ from .reply_checks import (
     is_status,
     is_text,
 )
+from .scripted_blocks import are_blocks, build_choice_of_blocks
 from .stream_formats import StreamFormat
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ __all__ = [
     "ScriptError",
     "Step",
     "ToolCallLike",
+    "check_function",
 ]
 
 ToolCallLike = tuple[str, Mapping[str, Any] | str] | Mapping[str, Any]
@@ -55,6 +57,10 @@ def _to_tuple_of_calls(calls: Iterable[ToolCallLike]) -> tuple[ToolCallLike, ...
     return tuple(calls)
 
 
+def _to_tuple_of_blocks(blocks: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    return tuple(blocks)
+
+
 @attrs.frozen
 class Reply:
     """A scripted reply; `Emulator.reply` documents the fields.
@@ -67,6 +73,9 @@ class Reply:
     reasoning_as: ReasoningAs | None = attrs.field(default=None, validator=_is_reasoning_field)
     tool_calls: tuple[ToolCallLike, ...] = attrs.field(
         default=(), converter=_to_tuple_of_calls, validator=are_calls
+    )
+    blocks: tuple[Mapping[str, Any], ...] = attrs.field(
+        default=(), converter=_to_tuple_of_blocks, validator=are_blocks
     )
     refusal: str | None = attrs.field(default=None, validator=_optional(is_text))
     finish_reason: str | None = attrs.field(default=None, validator=_optional(is_text))
@@ -92,6 +101,13 @@ class Reply:
         default=None, validator=_optional(attrs.validators.instance_of(Fault))
     )
 
+    def __attrs_post_init__(self) -> None:
+        others = ("text", "reasoning", "tool_calls", "refusal", "chunks")
+        beside = [name for name in others if getattr(self, name)]
+        if self.blocks and beside:
+            msg = f"blocks has the whole content; leave out {', '.join(beside)}"
+            raise ValueError(msg)
+
     def build_choice(
         self, make_call_id: Callable[[int], str], *, refusal_finish: str
     ) -> GeneratedChoice:
@@ -101,22 +117,25 @@ class Reply:
             make_call_id: makes the id of the n-th tool call, unless the script has one.
             refusal_finish: the finish reason of a refusal, unless the script has one.
         """
-        calls = tuple(
-            _build_call(call, make_call_id(number)) for number, call in enumerate(self.tool_calls)
-        )
+        if self.blocks:
+            choice = build_choice_of_blocks(self.blocks, make_call_id)
+        else:
+            choice = GeneratedChoice(
+                text="".join(self.chunks) if self.chunks is not None else self.text,
+                reasoning=self.reasoning,
+                refusal=self.refusal,
+                calls=tuple(
+                    _build_call(call, make_call_id(number))
+                    for number, call in enumerate(self.tool_calls)
+                ),
+                chunks=self.chunks,
+            )
         finish = self.finish_reason
         if finish is None:
-            finish = "tool_calls" if calls else "stop"
+            finish = "tool_calls" if choice.calls else "stop"
             if self.refusal is not None:
                 finish = refusal_finish
-        return GeneratedChoice(
-            text="".join(self.chunks) if self.chunks is not None else self.text,
-            reasoning=self.reasoning,
-            refusal=self.refusal,
-            calls=calls,
-            finish=finish,
-            chunks=self.chunks,
-        )
+        return attrs.evolve(choice, finish=finish)
 
 
 @attrs.frozen
@@ -262,6 +281,19 @@ class Script:
         step.times -= 1
         if step.times == 0:
             self._steps.remove(step)
+
+
+def check_function(function: Any) -> Callable[[RequestRecord], Any]:
+    """Refuse what cannot compute a reply.
+
+    Raises:
+        TypeError: it is not a function.
+    """
+    if not callable(function):
+        msg = f"text is {function!r}; it takes a string, or a function of the request"
+        raise TypeError(msg)
+    checked: Callable[[RequestRecord], Any] = function
+    return checked
 
 
 def _build_call(call: ToolCallLike, default_id: str) -> GeneratedCall:

@@ -10,10 +10,13 @@ from .field_checks import MAX_TOOLS, check_boolean, check_number, check_object, 
 from .models import family_of
 from .request import ParsedRequest, dialect_of, takes_both_dialects
 from .validation_anthropic import validate_anthropic
+from .validation_messages import validate_message_request
 from .validation_openai import validate_openai
 
 if TYPE_CHECKING:
     from .catalog import Catalog
+    from .request import Dialect
+    from .thinking_signatures import ThinkingSigner
 
 __all__ = ["read_request"]
 
@@ -23,8 +26,16 @@ _DEFAULT_MAX_TOKENS = 32_000
 _FIELDS_OF_OLDER_CLAUDE = ("temperature", "top_p", "top_k", "response_format", "stream_options")
 
 
-def read_request(body: Any, catalog: Catalog) -> ParsedRequest:
+def read_request(
+    body: Any, catalog: Catalog, signer: ThinkingSigner | None = None
+) -> ParsedRequest:
     """Parse a body that the API accepts.
+
+    Args:
+        body: the body.
+        catalog: the models that are served.
+        signer: checks the signatures of a request in Claude's own message format; None for a
+            request of `/v1/chat/completions`.
 
     Raises:
         RejectedRequestError: 400 with the field's name in the message or for a prompt that is too
@@ -34,18 +45,21 @@ def read_request(body: Any, catalog: Catalog) -> ParsedRequest:
     model = body.get("model")
     require(isinstance(model, str) and bool(model.strip()), "model", "Required, a string")
     catalog.check(model)
-    _validate(body)
-    request = ParsedRequest.from_body(body)
+    dialect = dialect_of(model, body) if signer is None else "anthropic"
+    _validate(body, dialect)
+    if signer is not None:
+        validate_message_request(body, signer)
+    request = ParsedRequest.from_body(body, dialect)
     check_context_length(request)
     return request
 
 
-def _validate(request: dict[str, Any]) -> None:
+def _validate(request: dict[str, Any], dialect: Dialect) -> None:
     _validate_common_fields(request)
     if takes_both_dialects(request["model"]):
         for name in _FIELDS_OF_OLDER_CLAUDE:
             require(request.get(name) is None, name, "Unrecognized key for this model")
-    if dialect_of(request["model"], request) == "anthropic":
+    if dialect == "anthropic":
         validate_anthropic(request)
     else:
         validate_openai(request)
