@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .catalog import Catalog
     from .records import RequestRecord
     from .script import Script
-    from .thinking_signatures import ThinkingSigner
+    from .signatures import Signer
 
 __all__ = ["Batches"]
 
@@ -55,9 +55,7 @@ class Batches:
     is cancelled before that has no results and costs nothing.
     """
 
-    def __init__(
-        self, script: Script, catalog: Catalog, signer: ThinkingSigner, *, polls: int = 1
-    ) -> None:
+    def __init__(self, script: Script, catalog: Catalog, signer: Signer, *, polls: int = 1) -> None:
         self.polls = polls
         self._signer = signer
         self._script = script
@@ -141,7 +139,7 @@ class Batches:
         try:
             limit = record.body.get("max_tokens")
             require(limit is not None, "max_tokens", "Required, an integer")
-            request = read_request(record.body, self._catalog)
+            request = read_request(record.body, self._catalog, self._signer)
         except RejectedRequestError as rejection:
             return _build_error(rejection.status, rejection.message)
         reply: Reply | ErrorStatus = DEFAULT_REPLY
@@ -151,7 +149,7 @@ class Batches:
             reply = await step.compute(record)
         if isinstance(reply, ErrorStatus):
             return _build_error(reply.status, reply.message or default_message(reply.status))
-        generation = generate(request, reply, record.identities)
+        generation = generate(request, reply, record.identities, self._signer)
         message = build_message(generation, self._signer, service_tier="batch")
         message.pop("meta", None)
         return {"type": "succeeded", "message": message}

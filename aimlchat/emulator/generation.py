@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from .models import Family
+    from .prompt_cache import CacheUse
 
 __all__ = [
     "GeneratedCall",
@@ -37,11 +38,15 @@ _CREDITS_PER_USD = 2_000_000
 
 @attrs.frozen
 class GeneratedCall:
-    """A tool call; `arguments` is JSON, or whatever text a script puts there."""
+    """A tool call; `arguments` is JSON, or whatever text a script puts there.
+
+    `extra` has fields of the call that only some models send, and demand back.
+    """
 
     id: str
     name: str
     arguments: str
+    extra: Mapping[str, Any] = attrs.field(factory=dict)
 
 
 @attrs.frozen
@@ -79,11 +84,20 @@ class GeneratedChoice:
 
 @attrs.frozen
 class Usage:
-    """Numbers of tokens; `verbatim` is a mapping that a script sends instead."""
+    """Numbers of tokens.
+
+    Attributes:
+        prompt: the whole prompt, with what was read from the cache or written to it.
+        completion: reasoning, answers and calls.
+        reasoning: the reasoning alone.
+        cache: what the prompt used of the cache.
+        verbatim: a mapping that a script sends instead.
+    """
 
     prompt: int
     completion: int
     reasoning: int
+    cache: CacheUse
     verbatim: Mapping[str, Any] | None = None
 
 
@@ -125,7 +139,7 @@ def cut_text(text: str) -> Iterator[str]:
         start = end
 
 
-def count_usage(prompt_tokens: int, choices: tuple[GeneratedChoice, ...]) -> Usage:
+def count_usage(prompt_tokens: int, choices: tuple[GeneratedChoice, ...], cache: CacheUse) -> Usage:
     """Count the tokens of all choices together, as the API does."""
     reasoning = sum(
         len(split_into_tokens(choice.reasoning + choice.hidden_reasoning)) for choice in choices
@@ -135,12 +149,16 @@ def count_usage(prompt_tokens: int, choices: tuple[GeneratedChoice, ...]) -> Usa
         + sum(len(split_into_tokens(call.name + call.arguments)) for call in choice.calls)
         for choice in choices
     )
-    return Usage(prompt_tokens, reasoning + written, reasoning)
+    return Usage(prompt_tokens, reasoning + written, reasoning, cache)
 
 
 def compute_cost(usage: Usage, prices: tuple[float, float]) -> dict[str, Any]:
     """Build the `meta.usage` of these tokens; prices are US dollars per million, in and out."""
-    usd = (usage.prompt * prices[0] + usage.completion * prices[1]) / 1_000_000
+    cache = usage.cache
+    prompt: float = usage.prompt - cache.read - cache.written
+    # Reading costs a tenth; writing costs a quarter more, or twice as much for an hour.
+    prompt += 0.1 * cache.read + 1.25 * cache.written_5m + 2 * cache.written_1h
+    usd = (prompt * prices[0] + usage.completion * prices[1]) / 1_000_000
     return build_meta_usage(round(usd * _CREDITS_PER_USD) / _CREDITS_PER_USD)
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .generation import GeneratedChoice, Generation, Usage
-    from .thinking_signatures import ThinkingSigner
+    from .signatures import Signer
 
 __all__ = ["build_message", "build_message_events"]
 
@@ -20,7 +20,7 @@ _Json = dict[str, Any]
 
 
 def build_message(
-    generation: Generation, signer: ThinkingSigner, *, service_tier: str = "standard"
+    generation: Generation, signer: Signer, *, service_tier: str = "standard"
 ) -> _Json:
     """Build the body of a response that is not streamed."""
     choice = generation.choices[0]
@@ -29,7 +29,7 @@ def build_message(
         "id": generation.id,
         "type": "message",
         "role": "assistant",
-        "content": signer.sign(_build_blocks(choice)),
+        "content": signer.sign_turn(_build_blocks(choice)),
         "stop_reason": to_claude_finish_reason(choice.finish),
         "stop_sequence": choice.stop_sequence,
         "stop_details": None,
@@ -129,11 +129,16 @@ def _parse_arguments(arguments: str) -> _Json:
 def _build_usage(usage: Usage, service_tier: str) -> _Json | None:
     if usage.verbatim is not None:
         return dict(usage.verbatim) or None
+    cache = usage.cache
     return {
-        "input_tokens": usage.prompt,
-        "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": 0,
-        "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+        # Unlike elsewhere, this is only what the cache has no part in.
+        "input_tokens": usage.prompt - cache.read - cache.written,
+        "cache_creation_input_tokens": cache.written,
+        "cache_read_input_tokens": cache.read,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": cache.written_5m,
+            "ephemeral_1h_input_tokens": cache.written_1h,
+        },
         "output_tokens": usage.completion,
         "service_tier": service_tier,
         "inference_geo": "not_available",

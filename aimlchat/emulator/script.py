@@ -44,6 +44,7 @@ __all__ = [
 
 ToolCallLike = tuple[str, Mapping[str, Any] | str] | Mapping[str, Any]
 
+_FIELDS_OF_CALLS = ("id", "name", "arguments")
 _optional = attrs.validators.optional
 _is_stream_format = _optional(attrs.validators.in_(get_args(StreamFormat)))
 _is_reasoning_field = _optional(attrs.validators.in_(get_args(ReasoningAs)))
@@ -300,8 +301,9 @@ def _build_call(call: ToolCallLike, default_id: str) -> GeneratedCall:
     if isinstance(call, Mapping):
         name, arguments = call["name"], call.get("arguments", {})
         call_id = call.get("id", default_id)
+        extra = {key: value for key, value in call.items() if key not in _FIELDS_OF_CALLS}
     else:
         name, arguments = call
-        call_id = default_id
+        call_id, extra = default_id, {}
     text = arguments if isinstance(arguments, str) else dump_json(arguments)
-    return GeneratedCall(call_id, name, text)
+    return GeneratedCall(call_id, name, text, extra)

@@ -260,7 +260,8 @@ class Emulator:
                 which `reasoning_details` repeats; "reasoning_details" alone; "thinking", a part of
                 the content; or "inline", between `<think>` tags. The default is the model's own.
             tool_calls: pairs of a name and arguments, or mappings with `name`, `arguments` and
-                optionally `id`. Arguments are an object, or a string that is sent unchanged.
+                optionally `id`. Arguments are an object, or a string that is sent unchanged. Other
+                keys of a mapping are sent with the call.
             blocks: the content as blocks of Claude's own message format, instead of all the above:
                 thinking, text and tool calls in any order; `docs/emulator.md` has an example.
             refusal: the field `refusal`.

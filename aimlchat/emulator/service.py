@@ -20,12 +20,13 @@ from .faults import ErrorStatus
 from .http import ResponseWriter
 from .message_format import build_message, build_message_events
 from .model_query import select_models
+from .prompt_cache import PromptCache
 from .records import MESSAGES_PATH, RequestIds, RequestRecord
 from .request import ParsedRequest
 from .responses import PlannedResponse, build_stream_parts, build_whole
 from .script import DEFAULT_REPLY, DefaultReply, Script, ScriptError
+from .signatures import Signer
 from .stream_formats import build_events
-from .thinking_signatures import ThinkingSigner
 from .validation import read_request
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ class Service:
         self.script = Script()
         self.requests: list[RequestRecord] = []
         self.billed = 0
-        self._signer = ThinkingSigner()
+        self._signer = Signer()
+        self._prompt_cache = PromptCache()
         self.batches = Batches(self.script, catalog, self._signer)
         self.script_errors: list[Exception] = []
         self._catalog = catalog
@@ -167,8 +169,9 @@ class Service:
         # Returned, because a scripted error comes before the refusal of an invalid request.
         try:
             self._check_key(record)
-            signer = self._signer if record.is_message else None
-            return read_request(record.body, self._catalog, signer)
+            return read_request(
+                record.body, self._catalog, self._signer, is_message=record.is_message
+            )
         except RejectedRequestError as rejection:
             return rejection
 
@@ -227,7 +230,9 @@ class Service:
         if isinstance(reply, ErrorStatus):
             record.fault = reply
             return PlannedResponse()
-        generation = generate(request, reply, record.identities)
+        now = asyncio.get_running_loop().time()
+        cache_use = self._prompt_cache.look_up(request.model, request.segments, now)
+        generation = generate(request, reply, record.identities, self._signer, cache_use)
         response = self._plan_response(record, reply, generation)
         record.fault = reply.fault
         if step is None:
@@ -235,6 +240,7 @@ class Service:
         record.billed = is_billed(record.fault, response)
         self.billed += record.billed
         if record.billed:
+            self._prompt_cache.keep(cache_use, now)
             self._balance -= Decimal(repr(generation.meta_usage.get("usd_spent", 0.0)))
         return response
 
