@@ -199,12 +199,15 @@ def _build_segments(body: dict[str, Any]) -> Iterator[PromptSegment]:
     """Yield the parts of the prompt, in the order of the prompt cache."""
     # Upstream keeps the conversation anew where these change, but not the tools.
     options = {name: body.get(name) for name in ("thinking", "tool_choice")}
-    are_options_due = True
-    for _, role, block in iterate_blocks(body):
-        if role not in ("tools", "system") and are_options_due:
-            yield PromptSegment(options, _TOKENS_PER_MESSAGE * len(body["messages"]))
-            are_options_due = False
-        yield PromptSegment.from_block(role, block, _count_tokens(role, block))
+    message = ""
+    for path, role, block in iterate_blocks(body):
+        tokens = _count_tokens(role, block)
+        if path.startswith("messages") and path.partition(".")[0] != message:
+            if not message:
+                yield PromptSegment(options, 0)
+            message = path.partition(".")[0]
+            tokens += _TOKENS_PER_MESSAGE
+        yield PromptSegment.from_block(role, block, tokens)
 
 
 def _count_tokens(role: str, block: Any) -> int:

@@ -23,23 +23,6 @@ _EMPTY_WORDS = frozenset(
     """.split()  # noqa: SIM905 - as a list it would fill forty lines
 )
 
-# Words of one topic: a prompt with one of them names a tool whose words have another one.
-_TOPICS = tuple(
-    frozenset(words.split())
-    for words in (
-        "weather forecast temperature rain rainy snow sunny wind storm umbrella coat cold hot",
-        "time clock hour o'clock timezone",
-        "search web internet google news",
-        "calculate calculator calculation arithmetic math add sum plus minus divided multiply",
-        "email e-mail mail inbox",
-        "price cost cheap expensive",
-        "stock share ticker",
-        "calendar appointment meeting schedule",
-        "translate translation translator",
-        "route direction drive distance map",
-    )
-)
-
 
 def choose_tools(request: ParsedRequest) -> list[OfferedTool]:
     """Choose the tools to call: the one that is demanded, else those that the prompt names."""
@@ -93,3 +76,21 @@ def _split_words(text: str) -> Iterable[str]:
 def _normalize_name(name: str) -> str:
     """Make `get_weather` and "Get weather" comparable."""
     return re.sub(r"[_-]", " ", name.lower())
+
+
+# Words of one topic: a prompt with one of them names a tool whose words have another one.
+_TOPICS = tuple(
+    frozenset(_split_words(words))
+    for words in (
+        "weather forecast temperature rain rainy snow sunny wind storm umbrella coat cold hot",
+        "time clock hour o'clock timezone",
+        "search web internet google",
+        "calculate calculator calculation arithmetic math add sum plus minus divided multiply",
+        "email e-mail mail inbox",
+        "price cost cheap expensive",
+        "stock share ticker",
+        "calendar appointment meeting schedule",
+        "translate translation translator",
+        "route direction drive distance map",
+    )
+)
