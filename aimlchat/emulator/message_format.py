@@ -59,7 +59,7 @@ def build_message_events(message: _Json, choice: GeneratedChoice) -> Iterator[_J
         yield {
             "type": "content_block_start",
             "index": index,
-            "content_block": block | _EMPTY_FIELDS.get(block["type"], {}),
+            "content_block": block | _empty_fields_of(block),
         }
         for delta in _build_deltas(block, choice):
             yield {"type": "content_block_delta", "index": index, "delta": delta}
@@ -69,12 +69,18 @@ def build_message_events(message: _Json, choice: GeneratedChoice) -> Iterator[_J
     yield {"type": "message_stop"} | {k: v for k, v in message.items() if k == "meta"}
 
 
-# What a block starts with in a stream; its deltas bring the rest. Other blocks start complete.
-_EMPTY_FIELDS: dict[str, _Json] = {
-    "text": {"text": ""},
-    "thinking": {"thinking": "", "signature": ""},
-    "tool_use": {"input": {}},
-}
+def _empty_fields_of(block: _Json) -> _Json:
+    """Return what a block starts with in a stream, where its deltas bring the rest."""
+    match block["type"]:
+        case "text" if block.get("citations"):
+            return {"text": "", "citations": []}
+        case "text":
+            return {"text": ""}
+        case "thinking":
+            return {"thinking": "", "signature": ""}
+        case "tool_use":
+            return {"input": {}}
+    return {}
 
 
 def _build_deltas(block: _Json, choice: GeneratedChoice) -> Iterator[_Json]:

@@ -88,3 +88,28 @@ async def test_it_raises_its_own_exception_for_each_status(ai, emulator, status,
     emulator.fail(status=status, message="Because.")
     with pytest.raises(error, match=r"Because\."):
         await ai.messages.create(**ask())
+
+
+async def test_it_sends_interleaved_thinking_back_from_a_stream(ai, emulator):
+    blocks = [
+        {"type": "thinking", "thinking": "First."},
+        {"type": "text", "text": "Let me see."},
+        {"type": "redacted_thinking"},
+        {"type": "thinking"},
+        {"type": "tool_use", "name": "get_weather", "input": {"city": "Ulm"}},
+    ]
+    emulator.reply(blocks=blocks)
+    options = ask(tools=[WEATHER], thinking=THINKING)
+    async with ai.messages.stream(**options) as stream:
+        message = await stream.get_final_message()
+    result = {"type": "tool_result", "tool_use_id": message.content[-1].id, "content": "rain"}
+    options["messages"] = [
+        *HELLO,
+        {"role": "assistant", "content": message.content},
+        {"role": "user", "content": [result]},
+    ]
+    answer = await ai.messages.create(**options)
+    assert "rain" in answer.content[-1].text
+    message.content[0].thinking = "Second."
+    with pytest.raises(anthropic.BadRequestError, match="signature"):
+        await ai.messages.create(**options)

@@ -44,7 +44,7 @@ def rebuild(events):
                     case "input_json_delta":
                         arguments += delta["partial_json"]
                     case "citations_delta":
-                        assert delta["citation"] in blocks[-1]["citations"]
+                        blocks[-1]["citations"].append(delta["citation"])
                     case _:
                         for field, piece in delta.items():
                             blocks[-1][field] += piece
