@@ -31,7 +31,7 @@ class Signer:
     """Signs the turns of the emulator, and checks what comes back.
 
     A signature of Claude covers its own block, the thinking of the whole turn, and the order of all
-    its blocks. Texts and tool calls may be edited, as upstream. Empty texts do not count, because
+    its blocks. Texts and tool calls may be edited, as upstream. Blank texts do not count, because
     the API accepts no turn that contains one.
 
     Signatures that a script gives are remembered for the life of the emulator; those that the
@@ -97,7 +97,7 @@ def _make_turn_signatures(content: Sequence[_Block]) -> Iterator[str]:
     layout = [
         [block["type"], block.get("thinking")]
         for block in content
-        if block["type"] != "text" or block.get("text")
+        if block["type"] != "text" or block.get("text", "").strip()
     ]
     for number in range(sum(kind in _SIGNED_FIELDS for kind, _ in layout)):
         yield _make_signature([layout, number])
