@@ -100,6 +100,7 @@ SCRIPTS = {
     ),
     "reliability_watching_a_service": Script(prints=("complete ", "Cost(")),
     "reliability_what_is_retried": Script(prints=(SKY, "Attempt(number=1, cause=None")),
+    "requests_prompt_caching": Script(prints=("{'type': 'ephemeral', 'ttl': '5m'}",)),
     "requests_requests": Script(
         prints=("A cat.\nA tabby.",), replies=({"text": "A cat."}, {"text": "A tabby."})
     ),
