@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -179,6 +180,7 @@ class Choice:
         audio: the audio object (``data`` is base64), None if there is none.
         annotations: the annotations, such as citations, as the server sent them.
         images: the images that the model made, as the server sent them. They are not sent back.
+        turn: what else `Completion.as_message` sends back to the model, None if there is nothing.
     """
 
     index: int = 0
@@ -192,6 +194,21 @@ class Choice:
     audio: dict[str, Any] | None = None
     annotations: list[Any] = attrs.field(factory=list)
     images: list[Any] = attrs.field(factory=list)
+    turn: dict[str, Any] | None = attrs.field(default=None, repr=False)
+
+    def _as_message(self) -> dict[str, Any]:
+        if cut := [call for call in self.tool_calls if not call.complete]:
+            msg = f"tool call {cut[0].name!r} was cut off and cannot be sent back"
+            raise ProtocolError(msg)
+        message: dict[str, Any] = {"role": "assistant", "content": self.text or None}
+        if self.refusal:
+            message["refusal"] = self.refusal
+        if self.tool_calls:
+            message["tool_calls"] = [render_tool_call(call) for call in self.tool_calls]
+        turn = deepcopy(self.turn or {})
+        if self.reasoning and "content_blocks" not in turn:
+            message["reasoning_content"] = self.reasoning
+        return message | turn
 
 
 _EMPTY_CHOICE = Choice()
@@ -300,23 +317,20 @@ class Completion:
     def as_message(self) -> dict[str, Any]:
         """Return choice 0 as an assistant message in OpenAI's form, for the next request.
 
-        Reasoning and images are left out. Each tool call keeps its id, which its result has to
-        name, and its `ToolCall.extra`.
+        It is JSON, so that a conversation can be stored. Each tool call keeps its id, which its
+        result has to name, and its `ToolCall.extra`. The reasoning is in it as well, and is sent
+        only to models that take it back. Where Claude has signed its thinking, all blocks of the
+        turn are in ``content_blocks`` as they came, for the messages dialect. Images are left out.
 
         Raises:
             ProtocolError: a tool call was cut off; the API would reject a conversation that
                 contains it.
         """
-        cut = [call for call in self.tool_calls if not call.complete]
-        if cut:
-            msg = f"tool call {cut[0].name!r} was cut off and cannot be sent back"
-            raise ProtocolError(msg, partial=self)
-        message: dict[str, Any] = {"role": "assistant", "content": self.text or None}
-        if self.refusal:
-            message["refusal"] = self.refusal
-        if self.tool_calls:
-            message["tool_calls"] = [render_tool_call(call) for call in self.tool_calls]
-        return message
+        try:
+            return self._first._as_message()  # noqa: SLF001 - a method of this module
+        except ProtocolError as error:
+            error.partial = self
+            raise
 
 
 def raw_body(completion: Completion) -> bytes | dict[str, Any]:

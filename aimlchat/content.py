@@ -386,15 +386,13 @@ def render_tool_call(call: ToolCall) -> dict[str, Any]:
 
 @attrs.frozen
 class Message:
-    """A message that suits either dialect, as the methods of `aimlchat.ChatRequest` add it.
-
-    ``role`` is ``user``, ``assistant`` or ``tool``. ``tool_calls`` and ``refusal`` are for
-    ``assistant``; ``call_id`` and ``is_error`` are for ``tool``, whose ``parts`` are the result.
-    """
+    """A message that suits each dialect; ``turn`` has more keys of `Completion.as_message`."""
 
     role: str
     parts: tuple[Text | Image | Document | Audio, ...] = ()
     tool_calls: tuple[ToolCall, ...] = attrs.field(default=(), kw_only=True)
     refusal: str | None = attrs.field(default=None, kw_only=True)
+    turn: Mapping[str, Any] | None = attrs.field(default=None, kw_only=True)
     call_id: str | None = attrs.field(default=None, kw_only=True)
     is_error: bool = attrs.field(default=False, kw_only=True)
+    cache_ttl: str | None = attrs.field(default=None, kw_only=True)

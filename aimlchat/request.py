@@ -11,7 +11,6 @@ import attrs
 from ._payload.build import build_payload
 from ._payload.json_values import (
     describe,
-    freeze,
     freeze_bias,
     freeze_choice,
     freeze_mapping,
@@ -23,9 +22,8 @@ from ._payload.json_values import (
 )
 from ._payload.limits import check_boolean
 from ._payload.model_table import Dialect  # noqa: TC001 - a tool may resolve the hints of RequestOptions
-from .completions import Completion
+from .completions import Completion  # noqa: TC001 - as above
 from .content import Audio, Document, Image, Message, Text, Thinking, Tool
-from .errors import InvalidRequestError, ProtocolError
 
 __all__ = ["ChatRequest", "RequestOptions", "check_options"]
 
@@ -207,7 +205,7 @@ class ChatRequest:
         thinking: `Thinking`, or its budget as a number of tokens, at least 1024; ``"adaptive"`` for
             as much as the model finds right (Claude from 4.8 on); False to disable it, which sends
             nothing to models that do not think by default. For Claude from 3.7 on; up to 4.7 it
-            selects the anthropic dialect.
+            selects the anthropic dialect, and with tools the messages dialect.
         metadata: a dict of str to str, such as ``{"user_id": "..."}``. Anthropic dialect only.
         prediction: a dict with text that much of the answer is expected to repeat, sent as it is.
             OpenAI dialect only.
@@ -217,8 +215,8 @@ class ChatRequest:
             only.
         web_search_options: a dict of settings for the web search of models that have one, sent as
             it is. OpenAI dialect only.
-        dialect: ``"openai"`` or ``"anthropic"``, instead of the dialect that the table of models
-            has for the model's name. Not part of the payload.
+        dialect: ``"openai"``, ``"anthropic"``, or ``"messages"`` for ``/v1/messages``, instead of
+            the dialect that the table of models has for the model. Not part of the payload.
         client_request_id: the id of the call in the vendor's logs, by default a new one for each
             call: 1 to 128 of ``A-Z a-z 0-9 . _ : -``. Sent as a header, whatever the dialect, and
             not part of the payload.
@@ -307,36 +305,39 @@ class ChatRequest:
         field = f"{self._next_field}.content"
         return self._add(Message("user", _check_parts(parts, field)))
 
-    def assistant(self, message: str | Completion) -> Self:
+    def assistant(self, message: str | Completion | _Mapping) -> Self:
         """Return a copy with an assistant message added, to send the model's answer back.
 
         Args:
-            message: a text, or a completion: its text, refusal and tool calls are sent, these
-                with their `ToolCall.extra` in the openai dialect. Its reasoning is not, since the
-                API does not accept it.
+            message: a text, a completion, or what `Completion.as_message` returned. It goes back
+                as it came, as far as the model takes that: text, refusal, tool calls with their
+                `ToolCall.extra`, reasoning, and the thinking that Claude has signed.
 
         Raises:
             InvalidRequestError: for a completion with a tool call that was cut off, or with nothing
                 to send back, and for any other type.
         """
-        field = self._next_field
-        if isinstance(message, str):
-            return self._add(Message("assistant", (Text(message),)))
-        if not isinstance(message, Completion):
-            refuse(f"{describe(message)} is not a str or a Completion", f"{field}.content")
-        try:
-            content = message.as_message()["content"]
-        except ProtocolError as error:
-            raise InvalidRequestError(str(error), field=f"{field}.tool_calls") from error
-        if not (content or message.refusal or message.tool_calls):
-            msg = "the completion has neither text, refusal nor tool calls; leave it out"
-            refuse(msg, f"{field}.content")
-        parts = (Text(content),) if content else ()
-        calls = tuple(
-            attrs.evolve(call, extra=freeze(call.extra)) if call.extra else call
-            for call in message.tool_calls
-        )
-        return self._add(Message("assistant", parts, tool_calls=calls, refusal=message.refusal))
+        from ._payload.additions import freeze_turn  # noqa: PLC0415 - not for a first request
+
+        return self._add(freeze_turn(message, self._next_field))
+
+    def cache(self, ttl: Literal["5m", "1h"] = "5m") -> Self:
+        """Return a copy with a breakpoint of the prompt cache behind what was added last.
+
+        Claude keeps the prompt up to there, and reads it again in a later request that begins with
+        the same (`Usage.cached_tokens`, `Usage.cache_write_tokens`). Without messages the system
+        prompt is marked. Nothing is sent to other models, which decide by themselves.
+
+        Args:
+            ttl: how long the prompt is kept after it was last read, ``"5m"`` or ``"1h"``; a prompt
+                of an hour may not follow one of five minutes.
+
+        Raises:
+            InvalidRequestError: for a fifth breakpoint, and if there is nothing to mark.
+        """
+        from ._payload.additions import mark_last  # noqa: PLC0415 - as above
+
+        return attrs.evolve(self, **mark_last(self.messages, self._system, ttl))
 
     def tool_result(self, call_id: str, content: Any, *, is_error: bool = False) -> Self:
         """Return a copy with the result of a tool call added.
@@ -361,7 +362,7 @@ class ChatRequest:
             refuse(f"{describe(self.messages)} is not a list of messages", "messages")
         return f"messages[{len(self.messages)}]"
 
-    def _add(self, message: Message) -> Self:
+    def _add(self, message: Message | _Mapping) -> Self:
         return attrs.evolve(self, messages=(*self.messages, message))
 
     def payload(self, stream: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - public

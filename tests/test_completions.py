@@ -105,14 +105,16 @@ class TestCompletion:
         assert completion.tool_calls == ()
         assert completion.finish_reason is None
 
-    def test_a_message_has_no_reasoning(self):
+    def test_a_message_has_the_reasoning_for_models_that_take_it_back(self):
         completion = Completion(choices=(Choice(text="b", reasoning="a"),))
-        assert completion.as_message() == {"role": "assistant", "content": "b"}
+        message = {"role": "assistant", "content": "b", "reasoning_content": "a"}
+        assert completion.as_message() == message
 
     def test_a_message_has_the_tool_calls(self):
         assert WHOLE.as_message() == {
             "role": "assistant",
             "content": "b",
+            "reasoning_content": "a",
             "tool_calls": [
                 {
                     "id": "t",

@@ -100,17 +100,12 @@ SCRIPTS = {
     ),
     "reliability_watching_a_service": Script(prints=("complete ", "Cost(")),
     "reliability_what_is_retried": Script(prints=(SKY, "Attempt(number=1, cause=None")),
+    "requests_prompt_caching": Script(prints=("{'type': 'ephemeral', 'ttl': '5m'}",)),
     "requests_requests": Script(
         prints=("A cat.\nA tabby.",), replies=({"text": "A cat."}, {"text": "A tabby."})
     ),
     "requests_thinking": Script(prints=("'budget_tokens': 4096", "'adaptive'", "'high'")),
-    "requests_tools": Script(
-        prints=("Yes: it rains.",),
-        replies=(
-            {"tool_calls": [("get_weather", {"city": "Ulm"})]},
-            {"text": "Yes: it rains."},
-        ),
-    ),
+    "requests_tools": Script(prints=("It rains in Ulm.",)),
     "requests_what_is_checked": Script(prints=("'enable_thinking': True, 'top_k': 20",)),
     "tutorial_4_the_first_program": Script(prints=("Answer: Hello!",)),
     "tutorial_5_stream": Script(prints=("Finished by: stop",)),

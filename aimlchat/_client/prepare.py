@@ -201,7 +201,7 @@ class CallSpec(msgspec.Struct, eq=False):
             headers[_ACCEPT_ENCODING] = "identity"
         n, max_tokens = payload.get("n"), payload.get("max_tokens")
         return PreparedRequest(
-            "chat/completions",
+            getattr(payload, "path", "chat/completions"),  # that of a `MessagesPayload`
             headers,
             body,
             str(payload.get("model", "")),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import limits
 from .anthropic_messages import build_messages, refuse_thinking_before_text
+from .cache_control import CACHE_KEY
 from .json_values import check_text, refuse
 from .message_dicts import EMPTY_CONVERSATION
 from .models import find_model_row
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from aimlchat.content import Message
+
+    from .model_table import Dialect
 
 __all__ = ["build_anthropic_payload"]
 
@@ -60,6 +63,7 @@ def build_anthropic_payload(
     parameters: Mapping[str, Any],
     *,
     stream: bool = False,
+    dialect: Dialect = "anthropic",
 ) -> dict[str, Any]:
     """Return the payload of a request in the anthropic dialect.
 
@@ -69,24 +73,26 @@ def build_anthropic_payload(
         system: a system prompt to put before those; None for none.
         parameters: the other fields of the request that are set, by their own names.
         stream: whether the payload requests a stream.
+        dialect: ``anthropic`` or ``messages``, which differs in that it takes back the blocks of
+            the model's turns.
 
     Raises:
         InvalidRequestError: for what exceeds a limit or cannot be expressed in this dialect.
     """
-    built, prompts = build_messages(messages)
+    built, prompts = build_messages(messages, keeps_turns=dialect == "messages")
     if not built:
         has_prompt = prompts or system is not None
         refuse(_ONLY_PROMPTS if has_prompt else EMPTY_CONVERSATION, "messages")
     if system is not None:
-        prompts.insert(0, check_text(system, "system"))
+        prompts.insert(0, {"type": "text", "text": check_text(system, "system")})
     payload: dict[str, Any] = {"model": model, "messages": built}
     if prompts:
-        payload["system"] = "\n\n".join(prompts)
+        payload["system"] = _join_prompts(prompts)
     for name, value in parameters.items():
         if name in TOOL_FIELDS or limits.is_default(value, _DEFAULTS.get(name)):
             continue
         if name not in _PARAMETER_CHECKS:
-            _refuse_parameter(name, model, parameters)
+            _refuse_parameter(name, model, parameters, dialect)
         payload[name] = _PARAMETER_CHECKS[name](value, name)
     if "thinking" in payload and payload["thinking"].get("type") != "disabled":
         refuse_thinking_before_text(built)
@@ -99,11 +105,20 @@ def build_anthropic_payload(
     return payload
 
 
-def _refuse_parameter(name: str, model: str, parameters: Mapping[str, Any]) -> NoReturn:
+def _join_prompts(prompts: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
+    """Return the system prompt: one text, or parts if one of them has a breakpoint."""
+    if any(CACHE_KEY in prompt for prompt in prompts):
+        return prompts
+    return "\n\n".join(prompt["text"] for prompt in prompts)
+
+
+def _refuse_parameter(
+    name: str, model: str, parameters: Mapping[str, Any], dialect: Dialect
+) -> NoReturn:
     alternative = _ALTERNATIVES.get(name, "give a model of the openai dialect")
     if "thinking" not in parameters and "openai" in find_model_row(model).dialects:
         alternative = "give dialect='openai', which it takes as well"
-    msg = f"the anthropic dialect, which is used for {model}, has no {name}; {alternative}"
+    msg = f"the {dialect} dialect, which is used for {model}, has no {name}; {alternative}"
     refuse(f"{msg}, or leave it out", name)
 
 

@@ -11,8 +11,10 @@ from aimlchat.content import Message, Text, ToolCall
 from aimlchat.errors import InvalidRequestError
 
 from .anthropic_parts import build_part, build_result_part, build_tool_use, translate_part
+from .cache_control import CACHE_KEY, build_cache_control, mark_message
 from .function_calls import replace_function_call
-from .json_values import check_text, describe, refuse
+from .json_values import check_text, describe, refuse, to_json_value
+from .kept_turns import BLOCKS, select_blocks
 from .limits import check_call_id
 from .message_dicts import BLANK_MESSAGE, is_blank_text, parse_message
 
@@ -28,30 +30,40 @@ _RESPONSE_ONLY = ("reasoning_content", "reasoning", "reasoning_details", "annota
 
 
 def build_messages(
-    messages: Iterable[Message | Mapping[str, Any]],
-) -> tuple[list[_Dict], list[str]]:
-    """Return the messages, and the system prompts that were among them, both in order.
+    messages: Iterable[Message | Mapping[str, Any]], *, keeps_turns: bool = False
+) -> tuple[list[_Dict], list[_Dict]]:
+    """Return the messages, and the system prompts that were among them as parts, both in order.
 
+    ``keeps_turns`` is whether the format is Claude's own: there a turn of the model goes back with
+    the blocks that it came with, and a system prompt may have a breakpoint of the prompt cache.
     Raises `InvalidRequestError` for what cannot be expressed in this dialect.
     """
     built: list[_Dict] = []
-    prompts: list[str] = []
+    prompts: list[_Dict] = []
     after_result = False
     function_ids: dict[str, str] = {}
     last_field = ""
     for index, message in enumerate(messages):
         field = f"messages[{index}]"
         if isinstance(message, Message):
-            role, new = message.role, _build_message(message, field)
+            role, control = message.role, build_cache_control(message.cache_ttl)
+            blocks = to_json_value((message.turn or {}).get(BLOCKS), f"{field}.{BLOCKS}")
+            new = None if keeps_turns and blocks else _build_message(message, field)
         else:
             parsed = parse_message(message, field)
-            role = parsed["role"]
+            role, control = parsed["role"], parsed.pop(CACHE_KEY, None)
             if role in ("system", "developer"):
-                prompts += _read_prompts(parsed, field)
+                prompts += _read_prompts(parsed, field, control, takes_marks=keeps_turns)
                 continue
             _drop_blank_texts(parsed)
             role = replace_function_call(parsed, index, field, function_ids)
-            new = _translate_message(parsed, field)
+            blocks = parsed.pop(BLOCKS, None)
+            new = None if keeps_turns and blocks else _translate_message(parsed, field)
+        if new is None:
+            kept = select_blocks(blocks, f"{field}.{BLOCKS}")
+            new = {"role": role, "content": _build_content(kept, f"{field}.{BLOCKS}")}
+        if control is not None:
+            mark_message(new, control)
         if after_result and new["role"] == "user":
             # The results of parallel calls must be in one message, before the user's text.
             _append_to_results(built[-1], new)
@@ -182,18 +194,24 @@ def _build_result(message: Message, field: str) -> _Dict:
     return {"role": "user", "content": [part]}
 
 
-def _read_prompts(message: _Dict, field: str) -> list[str]:
-    """Return the texts of a system message that are not blank."""
+def _read_prompts(message: _Dict, field: str, control: Any, *, takes_marks: bool) -> list[_Dict]:
+    """Return the texts of a system message that are not blank, as parts.
+
+    ``control`` marks a breakpoint of the prompt cache behind the message.
+    """
     _refuse_other_keys(message, field, ("role", "content"))
     content = message["content"]
-    if isinstance(content, str):
-        return [content] if content.strip() else []
-    for index, part in enumerate(content):
+    parts = [_build_text(content)] if isinstance(content, str) else content
+    known = ("type", "text", CACHE_KEY) if takes_marks else ("type", "text")
+    for index, part in enumerate(parts):
         part_field = f"{field}.content[{index}]"
         if part["type"] != "text":
             refuse(f"a system prompt holds only text, not {describe(part['type'])}", part_field)
-        _refuse_other_keys(part, part_field, ("type", "text"))
-    return [part["text"] for part in content if part["text"].strip()]
+        _refuse_other_keys(part, part_field, known)
+    prompts = [part for part in parts if part["text"].strip()]
+    if prompts and control is not None and takes_marks:
+        prompts[-1][CACHE_KEY] = control
+    return prompts
 
 
 def _refuse_other_keys(holder: _Dict, field: str, known: tuple[str, ...]) -> None:

@@ -6,7 +6,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from .anthropic import build_anthropic_payload
+from .cache_control import check_breakpoints
 from .json_values import describe, refuse
+from .kept_turns import holds_thinking
 from .limits import check_dict, check_model
 from .models import (
     choose_dialect,
@@ -25,12 +27,21 @@ if TYPE_CHECKING:
 
 __all__ = ["build_payload", "check_client_request_id"]
 
+
+def _build_messages_payload(*args: Any, **keywords: Any) -> dict[str, Any]:
+    from .messages import build_messages_payload  # noqa: PLC0415 - few requests need it
+
+    return build_messages_payload(*args, **keywords)
+
+
 _BUILDERS: dict[Dialect, Callable[..., dict[str, Any]]] = {
     "anthropic": build_anthropic_payload,
+    "messages": _build_messages_payload,
     "openai": build_openai_payload,
 }
 _DIALECTS = tuple(_BUILDERS)  # A tuple, since `in` on a dict raises TypeError for a list.
 _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_SIGNED_MODES = ("enabled", "adaptive")
 _MODEL_AND_MESSAGES = 2
 # The choices that say nothing without tools, in either dialect.
 _NO_CHOICE: tuple[Any, ...] = ("auto", "none", {"type": "auto"}, {"type": "none"})
@@ -52,10 +63,12 @@ def build_payload(fields: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
     """
     get = fields.get
     model = default_model() if get("model") is None else check_model(fields["model"])
-    messages = get("messages")
+    messages: Any = get("messages")
     _check_conversation(messages)
     row = find_model_row(model)
-    if len(fields) == _MODEL_AND_MESSAGES and "model" in fields:  # Nearly all requests.
+    is_signed = row.is_claude and len(messages) > 1 and holds_thinking(messages)
+    if len(fields) == _MODEL_AND_MESSAGES and "model" in fields and not is_signed:
+        # Nearly all requests.
         payload = _BUILDERS[row.dialects[0]](model, messages, None, {}, stream=stream)
         if row.refused_fields:
             _remove_stream_options(payload, row)
@@ -63,7 +76,8 @@ def build_payload(fields: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
     dialect, extra = get("dialect"), get("extra")
     check_client_request_id(get("client_request_id"))
     if dialect is not None and dialect not in _DIALECTS:
-        refuse(f"{describe(dialect)} is not a dialect; give 'openai' or 'anthropic'", "dialect")
+        wanted = "'openai', 'anthropic' or 'messages'"
+        refuse(f"{describe(dialect)} is not a dialect; give {wanted}", "dialect")
     parameters: dict[str, Any] = {
         name: value
         for name, value in fields.items()
@@ -71,7 +85,8 @@ def build_payload(fields: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
     }
     take_out_refused_fields(model, parameters)
     mode, budget = parse_thinking(get("thinking"))
-    dialect, sends_thinking = choose_dialect(model, dialect, mode)
+    is_signed |= mode in _SIGNED_MODES and "tools" in parameters
+    dialect, sends_thinking = choose_dialect(model, dialect, mode, needs_signatures=is_signed)
     if sends_thinking:
         parameters["thinking"] = {"type": mode}
     if budget is not None:
@@ -82,6 +97,7 @@ def build_payload(fields: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
         system = None
     payload = _BUILDERS[dialect](model, messages, system, parameters, stream=stream)
     _remove_stream_options(payload, row)
+    check_breakpoints(payload)
     extra = {} if extra is None else check_dict(extra, "extra")
     if payload.get("tool_choice") in _NO_CHOICE and not (payload.keys() | extra) & {"tools"}:
         del payload["tool_choice"]  # the API refuses it, but callers give it with any list of tools

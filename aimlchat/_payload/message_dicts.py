@@ -8,6 +8,7 @@ from aimlchat.content import ToolCall, decode_base64, decode_data_uri, remove_wh
 
 from .arguments import build_arguments
 from .json_values import describe, is_mapping, refuse, suggest_dict, to_json_value
+from .kept_turns import BLOCKS, check_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,7 @@ _INSTEAD_OF_CONTENT = (
     "reasoning_content",
     "reasoning",
     "images",
+    BLOCKS,
 )
 
 
@@ -57,6 +59,7 @@ def parse_message(message: Any, field: str) -> dict[str, Any]:
     if role not in _ROLES:
         msg = f"{describe(role)} is not a role; give one of {', '.join(_ROLES)}"
         refuse(msg, f"{field}.role")
+    check_blocks(parsed, field)
     if role == "assistant":
         _check_tool_calls(parsed.get("tool_calls"), f"{field}.tool_calls")
         if "function_call" in parsed:

@@ -55,7 +55,11 @@ def find_model_row(model: str) -> ModelRow:
 
 
 def choose_dialect(
-    model: str, dialect: Dialect | None, mode: ThinkingMode | None
+    model: str,
+    dialect: Dialect | None,
+    mode: ThinkingMode | None,
+    *,
+    needs_signatures: bool = False,
 ) -> tuple[Dialect, bool]:
     """Return the dialect of a request, and whether its payload has a ``thinking`` parameter.
 
@@ -64,6 +68,8 @@ def choose_dialect(
         dialect: the caller's choice, which overrides the table; None for no choice.
         mode: the mode of thinking; None if the request has none. ``disabled`` is not sent to a
             model that does not accept it, since such a model does not think by default.
+        needs_signatures: whether Claude's thinking has to be signed, so that it can go back; only
+            the messages dialect signs it.
 
     Raises:
         InvalidRequestError: with the field ``thinking``, for a mode that the model or the dialect
@@ -71,9 +77,11 @@ def choose_dialect(
     """
     row = find_model_row(model)
     modes, thinking_dialect = row.thinking_modes, row.thinking_dialect
-    if dialect == "anthropic" and row is MODEL_TABLE[-1]:
+    if dialect in ("anthropic", "messages") and row is MODEL_TABLE[-1]:
         # The table does not know the name, perhaps an alias; by its dialect it is a Claude model.
         modes, thinking_dialect = ("enabled",), "anthropic"
+    if needs_signatures and row.is_claude:
+        dialect = dialect or "messages"
     if mode is None or (mode == "disabled" and mode not in modes):
         return dialect or row.dialects[0], False
     if not modes:

@@ -9,9 +9,12 @@ from aimlchat.errors import InvalidRequestError
 
 from . import limits
 from .arguments import build_arguments
-from .json_values import check_text, describe, refuse
+from .cache_control import CACHE_KEY, build_cache_control, mark_message
+from .json_values import check_text, describe, refuse, to_json_value
+from .kept_turns import keep_accepted_reasoning
 from .media import check_url, require_media_type
 from .message_dicts import BLANK_MESSAGE, EMPTY_CONVERSATION, parse_message
+from .models import find_model_row
 from .tools import TOOL_FIELDS, ToolChoice, ToolSpec, add_tools
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ __all__ = ["build_openai_payload"]
 
 _AUDIO_FORMATS = {"audio/wav": "wav", "audio/mpeg": "mp3"}
 _PDF = "application/pdf"
+_ROLE_AND_CONTENT = 2
 
 _PARAMETER_CHECKS: dict[str, limits.Check] = {
     "max_tokens": limits.build_integer_check(1),
@@ -72,7 +76,8 @@ def build_openai_payload(
     if system is not None:
         built.append({"role": "system", "content": check_text(system, "system")})
     built += [
-        _build_message(message, f"messages[{index}]") for index, message in enumerate(messages)
+        _build_message(message, f"messages[{index}]", model)
+        for index, message in enumerate(messages)
     ]
     if not built:
         refuse(EMPTY_CONVERSATION, "messages")
@@ -97,9 +102,24 @@ def build_openai_payload(
     return payload
 
 
-def _build_message(message: Message | Mapping[str, Any], field: str) -> dict[str, Any]:
+def _build_message(message: Message | Mapping[str, Any], field: str, model: str) -> dict[str, Any]:
     if not isinstance(message, Message):
-        return parse_message(message, field)
+        built = parse_message(message, field)
+        if len(built) == _ROLE_AND_CONTENT:
+            return built
+        control = built.pop(CACHE_KEY, None)
+    else:
+        built = _build_neutral_message(message, field)
+        control = build_cache_control(message.cache_ttl)
+    row = find_model_row(model)
+    if control is not None and row.is_claude:
+        mark_message(built, control)
+    if built["role"] == "assistant":
+        keep_accepted_reasoning(built, row)
+    return built
+
+
+def _build_neutral_message(message: Message, field: str) -> dict[str, Any]:
     match message.role:
         case "user":
             return {"role": "user", "content": _build_content(message.parts, f"{field}.content")}
@@ -187,6 +207,8 @@ def _build_assistant(message: Message, field: str) -> dict[str, Any]:
             _build_tool_call(call, f"{field}.tool_calls[{index}]")
             for index, call in enumerate(message.tool_calls)
         ]
+    if message.turn is not None:
+        built |= to_json_value(message.turn, field)
     if len(built) == 1:
         msg = "the message has neither text, refusal nor tool calls; leave it out"
         refuse(msg, f"{field}.content")

@@ -43,6 +43,8 @@ class Accumulator:
         n: the requested number of choices, None if it is not known.
     """
 
+    end = "[DONE] or its last finish reason"
+
     def __init__(self, model: str = "", n: int | None = None) -> None:
         self._requested_model = model
         self._n = n
@@ -102,6 +104,8 @@ class Accumulator:
             if choice.message is not None or choice.text is not None:
                 builder.take_message(choice)
             if choice.delta is not None:
+                if details := choice.delta.reasoning_details:
+                    builder.add_details(details, is_whole=self.has_whole_calls)
                 if mends:
                     self._mend(choice.delta, builder.index)
                 self._add_message(choice.delta, builder, deltas)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aimlchat.content import ToolCall
 
     from .chunks import ChunkChoice, ChunkMessage
+    from .reasoning_details import ReasoningDetails
     from .think_tags import ThinkTagSplitter
     from .tool_call_builder import ToolCallIds
     from .tool_calls import ToolCallAssembler
@@ -36,6 +37,7 @@ class ChoiceBuilder:
         "audio",
         "audio_pieces",
         "call_pieces",
+        "details",
         "finish_reason",
         "images",
         "index",
@@ -65,6 +67,7 @@ class ChoiceBuilder:
         self.audio_pieces: dict[str, TextPieces] = {}
         self.annotations: list[Any] = []
         self.images: list[Any] = []
+        self.details: ReasoningDetails | None = None
         self.json_size = 0  # of the log probabilities and media, except for pieces of audio
 
     @property
@@ -82,6 +85,8 @@ class ChoiceBuilder:
             size += self.tags.measure()
         if self.tool_calls is not None:
             size += self.tool_calls.measure()
+        if self.details is not None:
+            size += self.details.measure()
         return size
 
     @property
@@ -110,7 +115,13 @@ class ChoiceBuilder:
             audio=self._build_audio(),
             annotations=list(self.annotations),
             images=list(self.images),
+            turn=None if self.details is None else self._build_turn(self.details),
         )
+
+    def _build_turn(self, details: ReasoningDetails) -> dict[str, Any]:
+        turn = {"reasoning_details": details.build()}
+        prune(turn)
+        return turn
 
     def _build_audio(self) -> dict[str, Any] | None:
         if self.audio is None:
@@ -169,6 +180,14 @@ class ChoiceBuilder:
                 known.extend(value)
             elif value is not None or key not in self.logprobs:
                 self.logprobs[key] = _copy_list(value)
+
+    def add_details(self, details: list[Any], *, is_whole: bool) -> None:
+        """Keep the ``reasoning_details`` of a chunk, which go back to the model as they came."""
+        if self.details is None:
+            from .reasoning_details import ReasoningDetails  # noqa: PLC0415 - few upstreams send it
+
+            self.details = ReasoningDetails()
+        self.details.add(details, is_whole=is_whole)
 
     def add_media(self, message: ChunkMessage) -> None:
         """Add audio, whose data and transcript arrive in pieces, annotations and images."""

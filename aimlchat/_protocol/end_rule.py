@@ -7,30 +7,40 @@ from typing import TYPE_CHECKING
 from aimlchat._printable import excerpt
 from aimlchat.errors import ProtocolError, StreamInterruptedError
 
+from .lenient import is_object
+
 if TYPE_CHECKING:
     from .accumulator import Accumulator
 
-__all__ = ["judge_end"]
+__all__ = ["DONE_MARKER", "is_whole_event", "judge_end"]
+
+DONE_MARKER = b"[DONE]"
+
+
+def is_whole_event(event: bytes) -> bool:
+    """Return whether an event that lacks its blank line was not cut."""
+    text = event.strip()
+    return text == DONE_MARKER or text.startswith(b":") or is_object(event)
 
 
 def judge_end(
     content: Accumulator,
+    unread_key: str | None,
+    unread_line: bytes,
+    has_event: bool,  # noqa: FBT001 - one of the facts about what was received
     *,
     is_done: bool,
     is_cut: bool,
-    has_event: bool,
-    unread_key: str | None,
-    unread_line: bytes,
 ) -> ProtocolError | None:
     """Return why a stream that has ended is not complete, None if it is.
 
     Args:
         content: what was received.
-        is_done: whether ``[DONE]`` ended the stream.
-        is_cut: whether the connection broke.
-        has_event: whether any event has arrived.
         unread_key: the first key that holds text that is not read.
         unread_line: the first line that is neither a field nor a comment.
+        has_event: whether any event has arrived.
+        is_done: whether ``[DONE]`` or ``message_stop`` ended the stream.
+        is_cut: whether the connection broke.
     """
     if unread_key and not content.has_output:
         return ProtocolError(
@@ -38,7 +48,7 @@ def judge_end(
         )
     has_finished = content.is_whole if is_cut else content.finished_choices > 0
     if not is_done and not has_finished:
-        where = "[DONE] or its last finish reason; .partial has what arrived"
+        where = f"{content.end}; .partial has what arrived"
         if not has_event and not content.has_chunk:
             where = "its first event"
         if unread_line:

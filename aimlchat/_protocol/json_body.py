@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from .lenient import is_object
 
-__all__ = ["JSONBody"]
+__all__ = ["JSONBody", "find_start"]
+
+_BOM = b"\xef\xbb\xbf"
+_WHITE_SPACE = b" \t\r\n"
+
+
+def find_start(data: bytes) -> tuple[bytes, bytes]:
+    """Return the body from its first byte on, without white space and a byte order mark.
+
+    If that byte has not arrived, the first value is empty, and the second is what to add to the
+    next bytes.
+    """
+    data = data.lstrip(_WHITE_SPACE)
+    body = data.removeprefix(_BOM).lstrip(_WHITE_SPACE)
+    if not body or (len(data) < len(_BOM) and _BOM.startswith(data)):
+        return b"", data[: len(_BOM)]
+    return body, b""
+
 
 _WHITE_SPACE = b" \t\r\n"
 

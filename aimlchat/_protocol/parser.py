@@ -11,10 +11,10 @@ from aimlchat.policies import MAX_ANSWER_BYTES
 
 from .accumulator import Accumulator
 from .chunks import DECODE_ERRORS, decode_plain_chunk
-from .end_rule import judge_end
+from .end_rule import DONE_MARKER, is_whole_event, judge_end
 from .error_events import find_error
 from .extra_keys import ExtraKeys
-from .json_body import JSONBody
+from .json_body import JSONBody, find_start
 from .kept_size import body_too_large, find_check_interval, stream_too_large
 from .lenient import decode_object, is_object, parse_chunk
 from .metadata import find_usage
@@ -28,12 +28,10 @@ if TYPE_CHECKING:
 
     from aimlchat.completions import Completion, Delta
 
+    from .message_accumulator import MessageAccumulator
 
 __all__ = ["StreamParser"]
 
-_BOM = b"\xef\xbb\xbf"
-_WHITE_SPACE = b" \t\r\n"
-_DONE_MARKER = b"[DONE]"
 # A vain attempt with the plain decoder costs as much as decoding the chunk, and a stream of tool
 # calls has no plain chunks.
 _MAX_MISSES = 16
@@ -46,8 +44,8 @@ class StreamParser:
     """Parse a streamed completion from bytes to deltas, without I/O, clock or asyncio.
 
     Any split of the same bytes gives the same text and the same end. A stream is complete after
-    ``[DONE]`` after at least one chunk, or once every choice that began has a finish reason. A
-    body that turns out to be one whole JSON completion is parsed as such.
+    ``[DONE]`` after a chunk, or once every choice that began has a finish reason; one in Claude's
+    own format only after ``message_stop``. A whole JSON completion is parsed as such.
 
     Args:
         model: the requested model, which decides whether ``<think>`` tags in the text are
@@ -76,20 +74,19 @@ class StreamParser:
         self._last_event = b""
         self._prefix = b""  # what START has read
         self._unread = UnreadText()
+        self._message: MessageAccumulator | None = None  # for Claude's own message format
         self._body: JSONBody  # what BODY has read
         self._raw_body: bytes | dict[str, Any] | None = None  # that body, once it is decoded
         # `DeltaStream` reads these for each chunk, so they are attributes and not properties.
         self.fault: AIMLChatError | None = None
         """Why the stream has failed, without a traceback; None if it has not."""
         self.done = False
-        """Whether ``[DONE]`` has arrived, after which everything is ignored."""
+        """Whether ``[DONE]`` or ``message_stop`` has arrived; what follows is ignored."""
         self.finished_choices = 0
         """How many choices have their finish reason; 0 while one that began lacks it."""
 
     def feed(self, data: bytes) -> list[Delta]:
         """Take the next bytes of the body, ``data``, and return the deltas that they complete.
-
-        Often there are none.
 
         A fault in the bytes does not lose the deltas before it: they are returned, and the next
         call of `feed` or `close` raises the fault.
@@ -146,13 +143,9 @@ class StreamParser:
         except ProtocolError as error:  # from the accumulator: too many choices or tool calls
             self.fault, state = detach(error), FAILED
         if state not in (CLOSED, FAILED):
+            rest = self._unread.key, self._events.unread_line, bool(self._last_event)
             self.fault = self._check_size() or judge_end(
-                self._content,
-                is_done=state is DONE,
-                is_cut=cut,
-                has_event=bool(self._last_event),
-                unread_key=self._unread.key,
-                unread_line=self._events.unread_line,
+                self._content, *rest, is_done=state is DONE, is_cut=cut
             )
             state = FAILED if self.fault else CLOSED
         self._enter(state, deltas)
@@ -165,9 +158,7 @@ class StreamParser:
 
     def partial_with(self, **fields: Any) -> Completion:
         """Return `partial` with the ``fields`` of `Completion` that are not in the body."""
-        raw = self._raw_body
-        if raw is None:
-            raw = self._extra.build_raw(self._last_event)
+        raw = self._extra.build_raw(self._last_event) if self._raw_body is None else self._raw_body
         return self._content.build(complete=self._state is CLOSED, raw=raw, **fields)
 
     @property
@@ -248,10 +239,8 @@ class StreamParser:
 
     def _recognize(self, data: bytes) -> tuple[ParserState, bytes]:
         """Detect the kind of body; return its state and the bytes that are left to read."""
-        data = (self._prefix + data).lstrip(_WHITE_SPACE)
-        body = data.removeprefix(_BOM).lstrip(_WHITE_SPACE)
-        if not body or (len(data) < len(_BOM) and _BOM.startswith(data)):
-            self._prefix = data[: len(_BOM)]
+        body, self._prefix = find_start(self._prefix + data)
+        if not body:
             return START, b""
         if body.startswith((b"{", b"[")):
             self._body = JSONBody()
@@ -281,8 +270,8 @@ class StreamParser:
             if b"\ndata:" in data:  # JSON in several lines, and then events
                 return self._read_events(data, EVENTS, deltas)
             return self._fail(error)
-        accumulate_body(self._content, body, deltas)
-        if body.chunk.choices:
+        self._content = accumulate_body(self._content, body, deltas)
+        if body.chunk.choices or body.is_message:
             self._raw_body = body.raw
         if body.error is not None:
             return self._fail(body.error)
@@ -315,6 +304,11 @@ class StreamParser:
         return PLAIN if is_plain else EVENTS
 
     def _read_event(self, event: bytes, deltas: list[Delta]) -> ParserState:
+        if self._message is not None:
+            self._last_event = event
+            error = self._message.read(event, deltas)
+            self.done = self._message.finished_choices > 0
+            return self._fail(error) if error else DONE if self.done else EVENTS
         try:
             chunk = self._extra.decode(event)
         except DECODE_ERRORS:
@@ -328,7 +322,9 @@ class StreamParser:
             self._unread.examine(event, self._content)
         return EVENTS
 
-    def _read_leniently(self, event: bytes, deltas: list[Delta]) -> ParserState:
+    def _read_leniently(  # noqa: PLR0911 - one for each kind of event
+        self, event: bytes, deltas: list[Delta]
+    ) -> ParserState:
         """Read an event that the decoder rejected: ``[DONE]``, an error, or an unusual chunk.
 
         White space counts as an empty event, which is skipped, and so is a comment that a gateway
@@ -337,7 +333,7 @@ class StreamParser:
         text = event.strip()
         if not text or text.startswith(b":"):
             return self._read_each(text.split(b"\n")[1:], deltas)
-        if text == _DONE_MARKER:
+        if text == DONE_MARKER:
             self.done = self._content.has_chunk or self._unread.key is not None
             return DONE if self.done else self._fail(ProtocolError("[DONE] came before a chunk"))
         try:
@@ -348,6 +344,8 @@ class StreamParser:
                 return self._read_each(lines, deltas)
             return self._fail(error)
         self._last_event = text[1:-1] if text.startswith(b"[") else event
+        if "type" in body and self._begins_message(body):
+            return self._read_event(event, deltas)
         chunk, extra = parse_chunk(body)
         chunk.usage = chunk.usage or find_usage(extra)
         if (api_error := find_error(body)) is not None:
@@ -358,6 +356,14 @@ class StreamParser:
         if not deltas:
             self._unread.examine(self._last_event, self._content)
         return EVENTS
+
+    def _begins_message(self, body: dict[str, Any]) -> bool:
+        """Read Claude's own message format from now on, if the stream begins in it."""
+        from .message_accumulator import begin_message  # noqa: PLC0415 - only Claude needs it
+
+        if not self._content.has_chunk and (message := begin_message(body, self._extra.values)):
+            self._content = self._message = message
+        return self._message is not None
 
     def _read_each(self, events: Iterable[bytes], deltas: list[Delta]) -> ParserState:
         state = EVENTS
@@ -375,7 +381,7 @@ class StreamParser:
         state = EVENTS
         for event in self._events.close():
             lines = [event] if is_object(event) else event.split(b"\n")
-            state = self._read_each(itertools.takewhile(_is_whole, lines), deltas)
+            state = self._read_each(itertools.takewhile(is_whole_event, lines), deltas)
             if state is not EVENTS:
                 return state
         return self._fail(self._events.fault) if self._events.fault else state
@@ -392,8 +398,3 @@ class StreamParser:
             error = detach(self.fault)
             error.partial = self.partial
             raise error
-
-
-def _is_whole(event: bytes) -> bool:
-    text = event.strip()
-    return text == _DONE_MARKER or text.startswith(b":") or is_object(event)

@@ -16,7 +16,7 @@ class ParserState(enum.Enum):
         → EVENTS at any other byte
     EVENTS: events of any kind.
         → PLAIN after an event, if the next one is likely to be a plain chunk
-        → DONE at ``[DONE]`` after a chunk
+        → DONE at ``[DONE]`` after a chunk, or at ``message_stop`` in Claude's own message format
         → FAILED at an error, an event that is not a JSON object, or one that is too large. Once
           every choice that began has its finish reason, and no text came behind it, these are
           ignored instead: the completion is whole, and nothing that follows can change that.
@@ -26,7 +26,7 @@ class ParserState(enum.Enum):
         → LINES if its first line is a JSON object, and it has more lines
         → FAILED if it grows too large
     LINES: like EVENTS, but each line is an event.
-    DONE: nothing; anything after ``[DONE]`` is ignored.
+    DONE: nothing; anything after ``[DONE]`` or ``message_stop`` is ignored.
     CLOSED: nothing; the body has ended, and it was complete.
     FAILED: nothing; `StreamParser.fault` is the reason, and every call raises a copy of it.
 

@@ -47,6 +47,8 @@ class WholeBody(NamedTuple):
     chunk: Chunk
     raw: bytes | dict[str, Any]
     error: APIError | None = None
+    is_message: bool = False
+    """Whether it is in Claude's own message format; the chunk has no choice then."""
 
     @property
     def is_stream_chunk(self) -> bool:
@@ -72,7 +74,7 @@ def parse_completion(data: bytes, model: str = "", **fields: Any) -> Completion:
             key that is not read.
     """
     body = decode_body(data)
-    chunk, raw, error = body
+    chunk, raw, error, _ = body
     if raw is data and (choice := _build_plain_choice(chunk, model)):
         return Completion(
             choices=(choice,),
@@ -85,8 +87,7 @@ def parse_completion(data: bytes, model: str = "", **fields: Any) -> Completion:
             raw=raw,
             **fields,
         )
-    content = Accumulator(model)
-    accumulate_body(content, body, [])
+    content = accumulate_body(Accumulator(model), body, [])
     failure: APIError | ProtocolError | None = error or find_unread(content, body)
     if body.is_stream_chunk and not content.finished_choices:
         failure = failure or ProtocolError("the response body is one chunk of a stream")
@@ -115,18 +116,31 @@ def decode_body(data: bytes) -> WholeBody:
     chunk, extra = parse_chunk(body)
     chunk.usage = chunk.usage or find_usage(extra)
     error = find_error(body)
+    if error is None and "content" in body:
+        from .message_accumulator import is_message  # noqa: PLC0415 - only Claude needs it
+
+        if is_message(body):
+            return WholeBody(chunk, body, is_message=True)
     if error is None and not chunk.choices:
         msg = f"the response body has no choice: {excerpt(data)}"
         raise ProtocolError(msg)
     return WholeBody(chunk, body, error)
 
 
-def accumulate_body(content: Accumulator, body: WholeBody, deltas: list[Delta]) -> None:
+def accumulate_body(content: Accumulator, body: WholeBody, deltas: list[Delta]) -> Accumulator:
     """Add a whole completion to the accumulator, and its text to the deltas.
 
     Each ``message`` replaces the ``delta``. Perplexity's sonar sends both; the ``delta`` repeats
-    the message and is ignored.
+    the message and is ignored. Returns the accumulator, or another one for a message in Claude's
+    own format.
     """
+    if body.is_message and isinstance(body.raw, dict):
+        from .message_accumulator import MessageAccumulator  # noqa: PLC0415 - as above
+
+        message = MessageAccumulator({})
+        message.add_whole(body.raw, deltas)
+        message.close(deltas)
+        return message
     content.has_whole_calls = True
     chunk = body.chunk
     choices = chunk.choices or ()
@@ -143,6 +157,7 @@ def accumulate_body(content: Accumulator, body: WholeBody, deltas: list[Delta]) 
             call.index = index
     content.add(chunk, deltas, lenient=isinstance(body.raw, dict))
     content.close(deltas)
+    return content
 
 
 def find_unread(content: Accumulator, body: WholeBody) -> ProtocolError | None:
@@ -172,6 +187,7 @@ def _build_plain_choice(chunk: Chunk, model: str) -> Choice | None:
         or message.audio
         or message.annotations
         or message.images
+        or message.reasoning_details
         or choice.logprobs is not None
     ):
         return None

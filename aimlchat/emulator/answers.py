@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,16 +14,18 @@ from .generation import (
     GeneratedCall,
     GeneratedChoice,
     Generation,
-    Usage,
     build_meta_usage,
     compute_cost,
     count_usage,
 )
 from .json_samples import build_sample
+from .keywords import find_keywords
 from .models import family_of, prices_of, upstream_name_of
+from .prompt_cache import CacheUse
 from .request import split_into_tokens
 from .sample_answers import find_sample_answer
 from .script import DefaultReply
+from .tool_selection import choose_argument_words, choose_tools
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,20 +35,13 @@ if TYPE_CHECKING:
     from .records import RequestIds
     from .request import OfferedTool, ParsedRequest
     from .script import Reply
+    from .signatures import Signer
 
 __all__ = ["generate"]
 
 _REASONING_AS: dict[Family, ReasoningAs] = {"tagged": "inline", "gemini": "reasoning"}
 
-_STOP_WORDS = frozenset(
-    """
-    about after again also and any are because been before being between both but can could did
-    does doing each explain few for from give had has have how into just let like make many me more
-    most much must not one only other our out over please say should show some such tell than that
-    the their them then there these they this those through too under use very was were what when
-    where which while who why will with would write you your
-    """.split()  # noqa: SIM905 - as a list it would fill ninety lines
-)
+_NO_CACHE = CacheUse()
 _MAX_KEYWORDS = 4
 _MAX_QUOTE_LENGTH = 120
 
@@ -68,20 +62,36 @@ _ENDINGS = (
 )
 
 
-def generate(request: ParsedRequest, reply: Reply, ids: RequestIds) -> Generation:
-    """Generate the response to a request, as the reply scripts it."""
+def generate(
+    request: ParsedRequest,
+    reply: Reply,
+    ids: RequestIds,
+    signer: Signer,
+    cache: CacheUse = _NO_CACHE,
+) -> Generation:
+    """Generate the response to a request, as the reply scripts it.
+
+    Args:
+        request: the request.
+        reply: the script, or the default reply.
+        ids: the ids of the response.
+        signer: signs the tool calls of Gemini.
+        cache: what the prompt uses of the cache.
+    """
     family = family_of(request.model)
     choices = tuple(
         _generate_choice(request, reply, ids, index) for index in range(request.choice_count)
     )
-    usage = count_usage(request.prompt_tokens, choices)
+    if family == "gemini":
+        choices = tuple(_sign_first_call(choice, signer) for choice in choices)
+    usage = count_usage(request.prompt_tokens, choices, cache)
     return Generation(
         id=_make_completion_id(family, ids),
         model=reply.model or upstream_name_of(request.model),
         family=family,
         choices=choices,
         reasoning_as=reply.reasoning_as or _REASONING_AS.get(family, "reasoning_content"),
-        usage=Usage(usage.prompt, usage.completion, usage.reasoning, reply.usage),
+        usage=attrs.evolve(usage, verbatim=reply.usage),
         meta_usage=_choose_meta_usage(reply, compute_cost(usage, prices_of(request.model))),
         include_usage=request.include_usage,
         clock=time.time,
@@ -101,6 +111,18 @@ def _generate_choice(
         return _build_default_choice(request, index, ids.seed, make_call_id)
     # Claude has a finish reason of its own for a refusal; OpenAI's models just stop.
     return reply.build_choice(make_call_id, refusal_finish="content_filter" if claude else "stop")
+
+
+def _sign_first_call(choice: GeneratedChoice, signer: Signer) -> GeneratedChoice:
+    """Add what Gemini demands back with the first call of a turn."""
+    if not choice.calls:
+        return choice
+    first, *others = choice.calls
+    google = first.extra.get("extra_content", {}).get("google", {})
+    signature = signer.sign_call(first.name, first.arguments, google.get("thought_signature"))
+    extra = {"extra_content": {"google": {**google, "thought_signature": signature}}}
+    signed = attrs.evolve(first, extra={**first.extra, **extra})
+    return attrs.evolve(choice, calls=(signed, *others))
 
 
 def _make_completion_id(family: Family, ids: RequestIds) -> str:
@@ -128,7 +150,7 @@ def _build_default_choice(
         seed: the emulator's seed.
         make_call_id: makes the id of the n-th tool call.
     """
-    tools = _choose_tools(request)
+    tools = choose_tools(request)
     if tools:
         choice = _build_calls(request, tools, make_call_id)
     else:
@@ -140,26 +162,6 @@ def _build_default_choice(
     return attrs.evolve(choice, reasoning="", hidden_reasoning=hidden)
 
 
-def _choose_tools(request: ParsedRequest) -> list[OfferedTool]:
-    """Choose the tools to call: the one that is demanded, else those that the prompt names."""
-    if request.tool_choice == "none":
-        return []
-    if request.tool_choice == "auto" and request.tool_results:
-        return []
-    if request.named_tool is not None:
-        return [tool for tool in request.tools if tool.name == request.named_tool]
-    prompt = _normalize_name(request.prompt)
-    tools = [tool for tool in request.tools if _normalize_name(tool.name) in prompt]
-    if not tools and request.tool_choice == "required":
-        tools = list(request.tools[:1])
-    return tools[:1] if request.single_call else tools
-
-
-def _normalize_name(name: str) -> str:
-    """Make `get_weather` and "Get weather" comparable."""
-    return re.sub(r"[_-]", " ", name.lower())
-
-
 def _build_calls(
     request: ParsedRequest, tools: list[OfferedTool], make_call_id: Callable[[int], str]
 ) -> GeneratedChoice:
@@ -167,21 +169,13 @@ def _build_calls(
         GeneratedCall(
             make_call_id(number),
             tool.name,
-            _dump_readable_json(build_sample(tool.schema, _choose_argument_words(request, tool))),
+            _dump_readable_json(build_sample(tool.schema, choose_argument_words(request, tool))),
         )
         for number, tool in enumerate(tools)
     )
     names = " and ".join(tool.name for tool in tools)
     reasoning = f"The request is: “{_quote(request.prompt)}”. For this I need {names}."
     return GeneratedChoice(reasoning=reasoning, calls=calls, finish="tool_calls")
-
-
-def _choose_argument_words(request: ParsedRequest, tool: OfferedTool) -> list[str]:
-    """Choose the words for a tool's strings: proper nouns first, never the tool's own name."""
-    own_words = {tool.name, *re.split(r"[_-]", tool.name)}
-    words = [word for word in _find_keywords(request.prompt) if word.lower() not in own_words]
-    # The first word of a sentence has a capital anyway, so it does not count as a proper noun.
-    return sorted(words, key=lambda word: word == words[0] or not word[0].isupper())
 
 
 def _build_texts(request: ParsedRequest, index: int, seed: int) -> tuple[str, str]:
@@ -200,7 +194,7 @@ def _build_texts(request: ParsedRequest, index: int, seed: int) -> tuple[str, st
 
 
 def _build_json_texts(request: ParsedRequest, schema: dict[str, Any]) -> tuple[str, str]:
-    words = _find_keywords(request.prompt)
+    words = find_keywords(request.prompt)
     if schema:
         value = build_sample(schema, words)
     else:
@@ -221,7 +215,7 @@ def _build_result_texts(request: ParsedRequest) -> tuple[str, str]:
 
 
 def _build_generic_texts(prompt: str, index: int, seed: int) -> tuple[str, str]:
-    words = sorted(_find_keywords(prompt), key=len, reverse=True)[:_MAX_KEYWORDS] or ["this"]
+    words = sorted(find_keywords(prompt), key=len, reverse=True)[:_MAX_KEYWORDS] or ["this"]
     first, second = words[0], words[1] if len(words) > 1 else "what you need it for"
     reasoning = (
         f"The user writes: “{_quote(prompt)}”. What carries it: {', '.join(words)}. I should say"
@@ -230,12 +224,6 @@ def _build_generic_texts(prompt: str, index: int, seed: int) -> tuple[str, str]:
     rng = random.Random(f"{seed}/{index}/{prompt}".encode(errors="surrogatepass"))  # noqa: S311
     paragraphs = (rng.choice(templates) for templates in (_OPENINGS, _MIDDLES, _ENDINGS))
     return reasoning, "\n\n".join(text.format(first=first, second=second) for text in paragraphs)
-
-
-def _find_keywords(prompt: str) -> list[str]:
-    """Return the words of a prompt that are not stop words, each once."""
-    words = dict.fromkeys(re.findall(r"\w[\w'-]+\w|\d+", prompt))
-    return [word for word in words if word.lower() not in _STOP_WORDS]
 
 
 def _quote(prompt: str) -> str:
@@ -247,9 +235,10 @@ def _quote(prompt: str) -> str:
 def _apply_limits(request: ParsedRequest, reasoning: str, text: str) -> GeneratedChoice:
     """Apply the stop sequences, the thinking budget and `max_tokens`."""
     found = [(text.find(stop), stop) for stop in request.stop_sequences if stop in text]
-    finish = "stop"
+    finish, stop_sequence = "stop", None
     if found:
-        text = text[: min(found)[0]]
+        position, stop_sequence = min(found)
+        text = text[:position]
         finish = "stop_sequence"
     budget = request.thinking_budget
     if budget is None and request.max_tokens is not None:
@@ -261,8 +250,13 @@ def _apply_limits(request: ParsedRequest, reasoning: str, text: str) -> Generate
         remaining = request.max_tokens - len(reasoning_tokens)
         if len(text_tokens) > remaining:
             text = "".join(text_tokens[:remaining])
-            finish = "length"
-    return GeneratedChoice(text=text, reasoning="".join(reasoning_tokens), finish=finish)
+            finish, stop_sequence = "length", None
+    return GeneratedChoice(
+        text=text,
+        reasoning="".join(reasoning_tokens),
+        finish=finish,
+        stop_sequence=stop_sequence,
+    )
 
 
 def _dump_readable_json(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,34 +10,28 @@ import attrs
 
 from .answers import generate
 from .encoding import dump_json, encode_body
-from .errors import RejectedRequestError, default_message, reject_as_upstream
+from .errors import RejectedRequestError, default_message, error_type_of, reject_as_upstream
 from .faults import ErrorStatus
 from .field_checks import check_object, reject, require
+from .message_format import build_message
 from .models import family_of
 from .records import RequestIds
 from .responses import PlannedResponse
 from .script import DEFAULT_REPLY, Reply
 from .validation import read_request
-from .wire_fields import to_claude_finish_reason
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from .catalog import Catalog
-    from .generation import GeneratedChoice, Generation
     from .records import RequestRecord
     from .script import Script
+    from .signatures import Signer
 
 __all__ = ["Batches"]
 
 _CUSTOM_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LIFETIME = timedelta(days=1)
-_ERROR_TYPES = {
-    400: "invalid_request_error",
-    404: "not_found_error",
-    429: "rate_limit_error",
-    529: "overloaded_error",
-}
 
 # The ids of a batch's results derive from its own request number times this, plus their index.
 _MAX_RESULTS = 1_000_000
@@ -62,8 +55,9 @@ class Batches:
     is cancelled before that has no results and costs nothing.
     """
 
-    def __init__(self, script: Script, catalog: Catalog, *, polls: int = 1) -> None:
+    def __init__(self, script: Script, catalog: Catalog, signer: Signer, *, polls: int = 1) -> None:
         self.polls = polls
+        self._signer = signer
         self._script = script
         self._catalog = catalog
         self._batches: dict[str, _Batch] = {}
@@ -145,7 +139,7 @@ class Batches:
         try:
             limit = record.body.get("max_tokens")
             require(limit is not None, "max_tokens", "Required, an integer")
-            request = read_request(record.body, self._catalog)
+            request = read_request(record.body, self._catalog, self._signer)
         except RejectedRequestError as rejection:
             return _build_error(rejection.status, rejection.message)
         reply: Reply | ErrorStatus = DEFAULT_REPLY
@@ -155,14 +149,14 @@ class Batches:
             reply = await step.compute(record)
         if isinstance(reply, ErrorStatus):
             return _build_error(reply.status, reply.message or default_message(reply.status))
-        generation = generate(request, reply, record.identities)
-        with_thinking = request.thinking_budget is not None
-        message = _build_message(generation, with_thinking=with_thinking)
+        generation = generate(request, reply, record.identities, self._signer)
+        message = build_message(generation, self._signer, service_tier="batch")
+        message.pop("meta", None)
         return {"type": "succeeded", "message": message}
 
 
 def _build_error(status: int, message: str) -> dict[str, Any]:
-    error = {"type": _ERROR_TYPES.get(status, "api_error"), "message": message}
+    error = {"type": error_type_of(status), "message": message}
     return {"type": "errored", "error": {"type": "error", "error": error}}
 
 
@@ -200,39 +194,3 @@ def _build_state(batch: _Batch) -> dict[str, Any]:
         "cancel_initiated_at": batch.cancelled.isoformat() if batch.cancelled else None,
         "results_url": None,
     }
-
-
-def _build_message(generation: Generation, *, with_thinking: bool) -> dict[str, Any]:
-    """Build a result in Anthropic's own message format."""
-    choice = generation.choices[0]
-    usage = generation.usage
-    return {
-        "model": generation.model,
-        "id": generation.id,
-        "type": "message",
-        "role": "assistant",
-        "content": _build_content(choice, with_thinking=with_thinking),
-        "stop_reason": to_claude_finish_reason(choice.finish),
-        "stop_sequence": None,
-        "stop_details": None,
-        "usage": {
-            "input_tokens": usage.prompt,
-            "cache_creation_input_tokens": 0,
-            "cache_read_input_tokens": 0,
-            "output_tokens": usage.completion,
-            "service_tier": "batch",
-            "inference_geo": "not_available",
-        },
-    }
-
-
-def _build_content(choice: GeneratedChoice, *, with_thinking: bool) -> list[dict[str, Any]]:
-    parts: list[dict[str, Any]] = []
-    if with_thinking and choice.reasoning:
-        parts.append({"type": "thinking", "thinking": choice.reasoning, "signature": "emulated"})
-    if choice.text:
-        parts.append({"type": "text", "text": choice.text})
-    for call in choice.calls:
-        arguments = json.loads(call.arguments)
-        parts.append({"type": "tool_use", "id": call.id, "name": call.name, "input": arguments})
-    return parts

@@ -50,7 +50,7 @@ class RecordedRequest:
     @property
     def is_chat(self) -> bool:
         """Whether a model works on the response."""
-        return self.path == "/v1/chat/completions"
+        return self.path in ("/v1/chat/completions", "/v1/messages")
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}{'?' * bool(self.query)}{self.query}"

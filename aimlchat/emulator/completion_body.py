@@ -104,4 +104,4 @@ def _build_reasoning_fields(choice: GeneratedChoice, generation: Generation) -> 
 
 def _build_call(call: GeneratedCall) -> dict[str, Any]:
     function = {"name": call.name, "arguments": call.arguments}
-    return {"id": call.id, "type": "function", "function": function}
+    return {"id": call.id, "type": "function", "function": function, **call.extra}

@@ -8,7 +8,14 @@ from typing import Any, NoReturn
 
 from .encoding import dump_json
 
-__all__ = ["RejectedRequestError", "build_error_body", "default_message", "reject_as_upstream"]
+__all__ = [
+    "RejectedRequestError",
+    "build_error_body",
+    "build_message_error",
+    "default_message",
+    "error_type_of",
+    "reject_as_upstream",
+]
 
 _MESSAGES = {
     400: "Body validation error!",
@@ -31,6 +38,20 @@ _MESSAGES = {
 _STATUSES_SENT_AS_STRINGS = frozenset({403, 429})
 
 
+_MESSAGE_ERROR_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    405: "invalid_request_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+
+
 class RejectedRequestError(Exception):
     """A request that the emulated API refuses; the service sends it as an error response.
 
@@ -38,13 +59,22 @@ class RejectedRequestError(Exception):
         status: the HTTP status.
         message: the `message` of the error body.
         headers: response headers beyond those that every response has.
+        upstream_message: the message of the model's maker alone, where `message` quotes it.
     """
 
-    def __init__(self, status: int, message: str, *, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        headers: dict[str, str] | None = None,
+        upstream_message: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.headers = headers or {}
+        self.upstream_message = upstream_message
 
 
 def reject_as_upstream(error: dict[str, Any]) -> NoReturn:
@@ -53,7 +83,8 @@ def reject_as_upstream(error: dict[str, Any]) -> NoReturn:
     Raises:
         RejectedRequestError: 400, always.
     """
-    raise RejectedRequestError(400, f"400 {dump_json(error)}")
+    message = error["error"]["message"]
+    raise RejectedRequestError(400, f"400 {dump_json(error)}", upstream_message=message)
 
 
 def default_message(status: int) -> str:
@@ -76,3 +107,14 @@ def build_error_body(status: int, message: str, *, path: str, request_id: str) -
         "statusCode": str(status) if status in _STATUSES_SENT_AS_STRINGS else status,
         "timestamp": now.replace("+00:00", "Z"),
     }
+
+
+def error_type_of(status: int) -> str:
+    """Return the word for a status that Claude's own message format has."""
+    return _MESSAGE_ERROR_TYPES.get(status, "api_error")
+
+
+def build_message_error(status: int, message: str, *, request_id: str) -> dict[str, Any]:
+    """Build the JSON body of an error response in Claude's own message format."""
+    error = {"type": error_type_of(status), "message": message}
+    return {"type": "error", "error": error, "request_id": request_id}

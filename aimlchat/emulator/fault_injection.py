@@ -141,9 +141,11 @@ async def _send_stall(fault: Stall, response: PlannedResponse, writer: ResponseW
 @_send.register(Pings)
 async def _send_pings(fault: Pings, response: PlannedResponse, writer: ResponseWriter) -> None:
     await writer.send_headers(response, None)
+    ping = b"\n"
     if response.streamed:
         await writer.write(response.data_through(fault.after), response.pace)
-    await writer.write(repeat(b": ping\n\n" if response.streamed else b"\n"), fault.seconds)
+        ping = encode_event({"type": "ping"}, named=True) if response.named else b": ping\n\n"
+    await writer.write(repeat(ping), fault.seconds)
 
 
 @_send.register(ErrorEvent)
@@ -158,7 +160,7 @@ async def _send_error_event(
         return
     await writer.send_headers(response, response.content_length)
     await writer.write(response.data_through(fault.after), response.pace)
-    await writer.write([encode_event(error)], response.pace)
+    await writer.write([encode_event(error, named=response.named)], response.pace)
     await writer.finish()
 
 

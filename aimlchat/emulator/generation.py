@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from .models import Family
+    from .prompt_cache import CacheUse
 
 __all__ = [
     "GeneratedCall",
@@ -37,11 +38,15 @@ _CREDITS_PER_USD = 2_000_000
 
 @attrs.frozen
 class GeneratedCall:
-    """A tool call; `arguments` is JSON, or whatever text a script puts there."""
+    """A tool call; `arguments` is JSON, or whatever text a script puts there.
+
+    `extra` has fields of the call that only some models send, and demand back.
+    """
 
     id: str
     name: str
     arguments: str
+    extra: Mapping[str, Any] = attrs.field(factory=dict)
 
 
 @attrs.frozen
@@ -56,7 +61,10 @@ class GeneratedChoice:
         calls: the tool calls.
         finish: "stop", "stop_sequence", "length", "tool_calls" or "content_filter", which each wire
             format translates to its own words; any other word is sent unchanged.
+        stop_sequence: the string before which the answer ends, with that finish reason.
         chunks: the exact pieces of `text` in a stream; None to cut it anywhere.
+        blocks: the content blocks that a script gives for Claude's own message format; their texts
+            and calls are in the fields above, too.
     """
 
     text: str = ""
@@ -65,7 +73,9 @@ class GeneratedChoice:
     refusal: str | None = None
     calls: tuple[GeneratedCall, ...] = ()
     finish: str = "stop"
+    stop_sequence: str | None = None
     chunks: tuple[str, ...] | None = None
+    blocks: tuple[dict[str, Any], ...] = ()
 
     def cut_answer(self) -> Iterator[str]:
         """Yield the pieces of the text."""
@@ -74,11 +84,20 @@ class GeneratedChoice:
 
 @attrs.frozen
 class Usage:
-    """Numbers of tokens; `verbatim` is a mapping that a script sends instead."""
+    """Numbers of tokens.
+
+    Attributes:
+        prompt: the whole prompt, with what was read from the cache or written to it.
+        completion: reasoning, answers and calls.
+        reasoning: the reasoning alone.
+        cache: what the prompt used of the cache.
+        verbatim: a mapping that a script sends instead.
+    """
 
     prompt: int
     completion: int
     reasoning: int
+    cache: CacheUse
     verbatim: Mapping[str, Any] | None = None
 
 
@@ -120,7 +139,7 @@ def cut_text(text: str) -> Iterator[str]:
         start = end
 
 
-def count_usage(prompt_tokens: int, choices: tuple[GeneratedChoice, ...]) -> Usage:
+def count_usage(prompt_tokens: int, choices: tuple[GeneratedChoice, ...], cache: CacheUse) -> Usage:
     """Count the tokens of all choices together, as the API does."""
     reasoning = sum(
         len(split_into_tokens(choice.reasoning + choice.hidden_reasoning)) for choice in choices
@@ -130,12 +149,16 @@ def count_usage(prompt_tokens: int, choices: tuple[GeneratedChoice, ...]) -> Usa
         + sum(len(split_into_tokens(call.name + call.arguments)) for call in choice.calls)
         for choice in choices
     )
-    return Usage(prompt_tokens, reasoning + written, reasoning)
+    return Usage(prompt_tokens, reasoning + written, reasoning, cache)
 
 
 def compute_cost(usage: Usage, prices: tuple[float, float]) -> dict[str, Any]:
     """Build the `meta.usage` of these tokens; prices are US dollars per million, in and out."""
-    usd = (usage.prompt * prices[0] + usage.completion * prices[1]) / 1_000_000
+    cache = usage.cache
+    prompt: float = usage.prompt - cache.read - cache.written
+    # Reading costs a tenth; writing costs a quarter more, or twice as much for an hour.
+    prompt += 0.1 * cache.read + 1.25 * cache.written_5m + 2 * cache.written_1h
+    usd = (prompt * prices[0] + usage.completion * prices[1]) / 1_000_000
     return build_meta_usage(round(usd * _CREDITS_PER_USD) / _CREDITS_PER_USD)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from .errors import build_error_body, default_message
+from .errors import build_error_body, build_message_error, default_message
 from .records import OneShotEvent
 
 if TYPE_CHECKING:
@@ -141,11 +141,15 @@ class ResponseWriter:
 
     def build_error_body(self, status: int, message: str | None) -> dict[str, Any]:
         """Build the JSON body of an error; None takes the API's own message for the status."""
+        record = self._record
+        text = default_message(status) if message is None else message
+        if record.is_message:
+            return build_message_error(status, text, request_id=record.message_request_id)
         return build_error_body(
             status,
-            default_message(status) if message is None else message,
-            path=self._record.path,
-            request_id=self._record.identities.make_uuid("request"),
+            text,
+            path=record.path,
+            request_id=record.identities.make_uuid("request"),
         )
 
     async def send_headers(self, response: PlannedResponse, content_length: int | None) -> None:
@@ -194,4 +198,6 @@ class ResponseWriter:
         headers = {"Server": "aimlchat-emulator", "x-inference-id": record.inference_id}
         if record.client_request_id is not None:
             headers["x-client-request-id"] = record.client_request_id
+        if record.is_message:
+            headers["request-id"] = record.message_request_id
         return headers

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from .faults import Fault
 
-__all__ = ["OneShotEvent", "RequestIds", "RequestRecord"]
+__all__ = ["MESSAGES_PATH", "OneShotEvent", "RequestIds", "RequestRecord"]
+
+MESSAGES_PATH = "/v1/messages"
 
 _ALPHABET = string.digits + string.ascii_letters
 
@@ -108,6 +110,16 @@ class RequestRecord:
     def stream(self) -> bool:
         """Whether the request asks for a stream."""
         return isinstance(self.body, dict) and self.body.get("stream") is True
+
+    @property
+    def is_message(self) -> bool:
+        """Whether the request is for Claude's own message format."""
+        return self.path == MESSAGES_PATH
+
+    @property
+    def message_request_id(self) -> str:
+        """The id of the request in Claude's own message format."""
+        return f"req_01{self.identities.make_token('request', 22)}"
 
     @property
     def prompt(self) -> str:

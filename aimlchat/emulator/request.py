@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 
 from .models import claude_version_of, family_of, find_model
+from .prompt_cache import PromptSegment, iterate_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,6 +80,7 @@ class OfferedTool:
 
     name: str
     schema: dict[str, Any]
+    description: str = ""
 
 
 @attrs.frozen
@@ -97,7 +99,7 @@ class ParsedRequest:
     Attributes:
         model: the name of the model, as the client wrote it.
         prompt: the text of the last user message that has any.
-        prompt_tokens: the tokens of the whole conversation.
+        segments: the parts that the whole conversation consists of.
         tools: the tools that the model may call.
         tool_choice: whether the model may, must or must not call a tool.
         named_tool: the one tool that the client demands.
@@ -115,7 +117,7 @@ class ParsedRequest:
 
     model: str
     prompt: str
-    prompt_tokens: int
+    segments: tuple[PromptSegment, ...]
     tools: tuple[OfferedTool, ...]
     tool_choice: Literal["none", "auto", "required"]
     named_tool: str | None
@@ -129,17 +131,22 @@ class ParsedRequest:
     thinking_budget: int | None
     include_usage: bool
 
+    @property
+    def prompt_tokens(self) -> int:
+        """The tokens of the whole conversation."""
+        return sum(segment.tokens for segment in self.segments)
+
     @classmethod
-    def from_body(cls, body: dict[str, Any]) -> ParsedRequest:
-        """Parse a body that has passed validation."""
-        openai = dialect_of(body["model"], body) == "openai"
+    def from_body(cls, body: dict[str, Any], dialect: Dialect) -> ParsedRequest:
+        """Parse a body that has passed validation in a dialect."""
+        openai = dialect == "openai"
         tool_choice = body.get("tool_choice")
         limit = body.get("max_completion_tokens") or body.get("max_tokens")
         parallel = body.get("parallel_tool_calls") if openai else None
         return cls(
             model=body["model"],
             prompt=find_prompt(body["messages"]),
-            prompt_tokens=_count_prompt_tokens(body),
+            segments=tuple(_build_segments(body)),
             tools=tuple(_parse_tool(tool) for tool in body.get("tools") or ()),
             tool_choice=_parse_tool_choice(tool_choice),
             named_tool=_parse_named_tool(tool_choice),
@@ -188,23 +195,44 @@ def _join_text(content: Any) -> str:
     return "\n".join(text for text in texts if isinstance(text, str))
 
 
-def _count_prompt_tokens(body: dict[str, Any]) -> int:
-    total = len(split_into_tokens(_join_text(body.get("system"))))
-    if body.get("tools"):
-        total += len(split_into_tokens(json.dumps(body["tools"])))
-    for message in body["messages"]:
-        content = message.get("content")
-        total += _TOKENS_PER_MESSAGE + len(split_into_tokens(_join_text(content)))
-        if isinstance(content, list):
-            files = sum(part.get("type") in _PARTS_WITH_FILES for part in content)
-            total += files * _TOKENS_PER_FILE
-    return total
+def _build_segments(body: dict[str, Any]) -> Iterator[PromptSegment]:
+    """Yield the parts of the prompt, in the order of the prompt cache."""
+    # Upstream keeps the conversation anew where these change, but not the tools.
+    options = {name: body.get(name) for name in ("thinking", "tool_choice")}
+    message = ""
+    for path, role, block in iterate_blocks(body):
+        tokens = _count_tokens(role, block)
+        if path.startswith("messages") and path.partition(".")[0] != message:
+            if not message:
+                yield PromptSegment(options, 0)
+            message = path.partition(".")[0]
+            tokens += _TOKENS_PER_MESSAGE
+        yield PromptSegment.from_block(role, block, tokens)
+
+
+def _count_tokens(role: str, block: Any) -> int:
+    if role == "tools":
+        return len(split_into_tokens(json.dumps(block)))
+    if isinstance(block, str):
+        return len(split_into_tokens(block))
+    kind = block.get("type")
+    if kind in _PARTS_WITH_FILES:
+        return _TOKENS_PER_FILE
+    call = block.get("function", block)
+    texts = [_join_text(value) for value in (block.get("text"), block.get("content"))]
+    texts += [call[name] for name in ("name", "arguments") if isinstance(call.get(name), str)]
+    if isinstance(block.get("input"), dict):
+        texts.append(json.dumps(block["input"]))
+    return sum(len(split_into_tokens(text)) for text in texts)
 
 
 def _parse_tool(tool: dict[str, Any]) -> OfferedTool:
     definition = tool.get("function", tool)
     schema = definition.get("parameters") or definition.get("input_schema")
-    return OfferedTool(definition["name"], _object(schema))
+    description = definition.get("description")
+    return OfferedTool(
+        definition["name"], _object(schema), description if isinstance(description, str) else ""
+    )
 
 
 def _parse_tool_choice(tool_choice: Any) -> Literal["none", "auto", "required"]:
@@ -275,8 +303,11 @@ def _choose_reasoning(body: dict[str, Any]) -> Literal["none", "shown", "hidden"
             return "shown"
         case "hidden":
             return "none" if body.get("reasoning_effort") == "none" else "hidden"
+        case "asked" if not _asks_for_reasoning(body):
+            return "none"
         case "asked":
-            return "shown" if _asks_for_reasoning(body) else "none"
+            is_omitted = _object(body.get("thinking")).get("display") == "omitted"
+            return "hidden" if is_omitted else "shown"
         case "never":
             return "none"
 

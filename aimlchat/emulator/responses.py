@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .completion_body import build_completion_body
 from .encoding import encode_body
-from .stream_formats import build_events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from .generation import Generation
     from .script import Reply
-    from .stream_formats import StreamFormat
 
 __all__ = ["BodyPart", "PlannedResponse", "build_stream_parts", "build_whole", "encode_event"]
 
@@ -44,6 +40,7 @@ class PlannedResponse:
         status: the HTTP status.
         headers: response headers beyond those that every response has.
         streamed: whether the body is sent in HTTP chunks; otherwise it has a `Content-Length`.
+        named: whether the events of a stream have an `event:` line, as those of messages do.
         pace: the seconds between two parts.
     """
 
@@ -51,6 +48,7 @@ class PlannedResponse:
     status: int = 200
     headers: Mapping[str, str] = attrs.field(factory=dict)
     streamed: bool = False
+    named: bool = False
     pace: float = 0.0
 
     @classmethod
@@ -110,42 +108,59 @@ class PlannedResponse:
 
 
 def build_stream_parts(
-    reply: Reply, generation: Generation, stream_format: StreamFormat
+    reply: Reply, events: Iterable[dict[str, Any]], *, named: bool = False, done: bool = False
 ) -> Iterator[BodyPart]:
-    """Yield the events of a stream."""
+    """Yield the events of a stream.
+
+    Args:
+        reply: the script, which may have the exact events.
+        events: the events that were generated.
+        named: whether each event has an `event:` line.
+        done: whether the format ends with `[DONE]`.
+    """
     if reply.events is None:
-        for event in build_events(generation, stream_format):
-            yield BodyPart(encode_event(event), is_delta=_carries_text(event))
+        for event in events:
+            yield BodyPart(encode_event(event, named=named), is_delta=_carries_text(event))
     else:
         for event in reply.events:
-            yield BodyPart(encode_event(event), is_delta=True)
-    done_by_default = stream_format == "openai" and reply.events is None
+            yield BodyPart(encode_event(event, named=named), is_delta=True)
+    done_by_default = done and reply.events is None
     if done_by_default if reply.done is None else reply.done:
         yield BodyPart(encode_event("[DONE]"))
 
 
-def build_whole(reply: Reply, generation: Generation) -> PlannedResponse:
-    """Build a response that is not streamed."""
+def build_whole(reply: Reply, generated: dict[str, Any]) -> PlannedResponse:
+    """Build a response that is not streamed, from the body that was generated."""
     if reply.body is not None:
         body, headers = encode_body(reply.body), {}
     else:
-        body = encode_body(build_completion_body(generation))
-        headers = _build_cost_headers(generation.meta_usage)
+        body = encode_body(generated)
+        headers = _build_cost_headers(generated.get("meta", {}).get("usage", {}))
     if reply.content_type:
         headers["Content-Type"] = reply.content_type
     headers |= reply.headers or {}
     return PlannedResponse.from_bytes(body, status=reply.status, headers=headers)
 
 
-def encode_event(event: Any) -> bytes:
-    """Encode a server-sent event: bytes unchanged, anything else as its `data:` lines."""
+def encode_event(event: Any, *, named: bool = False) -> bytes:
+    """Encode a server-sent event: bytes unchanged, anything else as its `data:` lines.
+
+    With `named`, the `type` of an object goes into an `event:` line before them.
+    """
     if isinstance(event, bytes):
         return event
     data = encode_body(event).replace(b"\n", b"\ndata: ")
-    return b"data: " + data + b"\n\n"
+    name = event.get("type") if named and isinstance(event, dict) else None
+    line = f"event: {name}\n".encode() if isinstance(name, str) else b""
+    return line + b"data: " + data + b"\n\n"
 
 
 def _carries_text(event: dict[str, Any]) -> bool:
+    match event:
+        case {"type": "content_block_start", "content_block": {"type": "tool_use"}}:
+            return True  # it announces the call
+        case {"type": "content_block_delta", "delta": delta}:
+            return any(delta.get(field) for field in ("thinking", "text", "partial_json"))
     choices = event.get("event", event).get("choices", ())
     deltas = (choice.get("delta", {}) for choice in choices)
     return any(value for delta in deltas for field, value in delta.items() if field != "role")

@@ -23,6 +23,7 @@ from .reply_checks import (
     is_status,
     is_text,
 )
+from .scripted_blocks import are_blocks, build_choice_of_blocks
 from .stream_formats import StreamFormat
 
 if TYPE_CHECKING:
@@ -38,10 +39,12 @@ __all__ = [
     "ScriptError",
     "Step",
     "ToolCallLike",
+    "check_function",
 ]
 
 ToolCallLike = tuple[str, Mapping[str, Any] | str] | Mapping[str, Any]
 
+_FIELDS_OF_CALLS = ("id", "name", "arguments")
 _optional = attrs.validators.optional
 _is_stream_format = _optional(attrs.validators.in_(get_args(StreamFormat)))
 _is_reasoning_field = _optional(attrs.validators.in_(get_args(ReasoningAs)))
@@ -53,6 +56,10 @@ def _to_tuple(values: Iterable[Any] | None) -> tuple[Any, ...] | None:
 
 def _to_tuple_of_calls(calls: Iterable[ToolCallLike]) -> tuple[ToolCallLike, ...]:
     return tuple(calls)
+
+
+def _to_tuple_of_blocks(blocks: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    return tuple(blocks)
 
 
 @attrs.frozen
@@ -67,6 +74,9 @@ class Reply:
     reasoning_as: ReasoningAs | None = attrs.field(default=None, validator=_is_reasoning_field)
     tool_calls: tuple[ToolCallLike, ...] = attrs.field(
         default=(), converter=_to_tuple_of_calls, validator=are_calls
+    )
+    blocks: tuple[Mapping[str, Any], ...] = attrs.field(
+        default=(), converter=_to_tuple_of_blocks, validator=are_blocks
     )
     refusal: str | None = attrs.field(default=None, validator=_optional(is_text))
     finish_reason: str | None = attrs.field(default=None, validator=_optional(is_text))
@@ -92,6 +102,13 @@ class Reply:
         default=None, validator=_optional(attrs.validators.instance_of(Fault))
     )
 
+    def __attrs_post_init__(self) -> None:
+        others = ("text", "reasoning", "tool_calls", "refusal", "chunks")
+        beside = [name for name in others if getattr(self, name)]
+        if self.blocks and beside:
+            msg = f"blocks has the whole content; leave out {', '.join(beside)}"
+            raise ValueError(msg)
+
     def build_choice(
         self, make_call_id: Callable[[int], str], *, refusal_finish: str
     ) -> GeneratedChoice:
@@ -101,22 +118,25 @@ class Reply:
             make_call_id: makes the id of the n-th tool call, unless the script has one.
             refusal_finish: the finish reason of a refusal, unless the script has one.
         """
-        calls = tuple(
-            _build_call(call, make_call_id(number)) for number, call in enumerate(self.tool_calls)
-        )
+        if self.blocks:
+            choice = build_choice_of_blocks(self.blocks, make_call_id)
+        else:
+            choice = GeneratedChoice(
+                text="".join(self.chunks) if self.chunks is not None else self.text,
+                reasoning=self.reasoning,
+                refusal=self.refusal,
+                calls=tuple(
+                    _build_call(call, make_call_id(number))
+                    for number, call in enumerate(self.tool_calls)
+                ),
+                chunks=self.chunks,
+            )
         finish = self.finish_reason
         if finish is None:
-            finish = "tool_calls" if calls else "stop"
+            finish = "tool_calls" if choice.calls else "stop"
             if self.refusal is not None:
                 finish = refusal_finish
-        return GeneratedChoice(
-            text="".join(self.chunks) if self.chunks is not None else self.text,
-            reasoning=self.reasoning,
-            refusal=self.refusal,
-            calls=calls,
-            finish=finish,
-            chunks=self.chunks,
-        )
+        return attrs.evolve(choice, finish=finish)
 
 
 @attrs.frozen
@@ -264,12 +284,26 @@ class Script:
             self._steps.remove(step)
 
 
+def check_function(function: Any) -> Callable[[RequestRecord], Any]:
+    """Refuse what cannot compute a reply.
+
+    Raises:
+        TypeError: it is not a function.
+    """
+    if not callable(function):
+        msg = f"text is {function!r}; it takes a string, or a function of the request"
+        raise TypeError(msg)
+    checked: Callable[[RequestRecord], Any] = function
+    return checked
+
+
 def _build_call(call: ToolCallLike, default_id: str) -> GeneratedCall:
     if isinstance(call, Mapping):
         name, arguments = call["name"], call.get("arguments", {})
         call_id = call.get("id", default_id)
+        extra = {key: value for key, value in call.items() if key not in _FIELDS_OF_CALLS}
     else:
         name, arguments = call
-        call_id = default_id
+        call_id, extra = default_id, {}
     text = arguments if isinstance(arguments, str) else dump_json(arguments)
-    return GeneratedCall(call_id, name, text)
+    return GeneratedCall(call_id, name, text, extra)

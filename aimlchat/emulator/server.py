@@ -8,7 +8,7 @@ from .catalog import Catalog
 from .chaos import Chaos
 from .faults import ErrorStatus
 from .http import Listener
-from .script import DefaultReply, Reply, Step
+from .script import DefaultReply, Reply, Step, check_function
 from .service import Service
 
 if TYPE_CHECKING:
@@ -225,6 +225,7 @@ class Emulator:
         reasoning: str = "",
         reasoning_as: ReasoningAs | None = None,
         tool_calls: Iterable[ToolCallLike] = (),
+        blocks: Iterable[Mapping[str, Any]] = (),
         refusal: str | None = None,
         finish_reason: str | None = None,
         form: StreamFormat | None = None,
@@ -259,7 +260,10 @@ class Emulator:
                 which `reasoning_details` repeats; "reasoning_details" alone; "thinking", a part of
                 the content; or "inline", between `<think>` tags. The default is the model's own.
             tool_calls: pairs of a name and arguments, or mappings with `name`, `arguments` and
-                optionally `id`. Arguments are an object, or a string that is sent unchanged.
+                optionally `id`. Arguments are an object, or a string that is sent unchanged. Other
+                keys of a mapping are sent with the call.
+            blocks: the content as blocks of Claude's own message format, instead of all the above:
+                thinking, text and tool calls in any order; `docs/emulator.md` has an example.
             refusal: the field `refusal`.
             finish_reason: "stop", "length", "tool_calls" or "content_filter", which are translated
                 to the model's own words; any other word is sent unchanged.
@@ -286,7 +290,7 @@ class Emulator:
             TypeError: an argument has another type than those above, or is no JSON.
             ValueError: an argument has a value other than those above.
         """
-        function = None if isinstance(text, str) else _check_function(text)
+        function = None if isinstance(text, str) else check_function(text)
         self._service.script.add(
             Step(
                 Reply(
@@ -294,6 +298,7 @@ class Emulator:
                     reasoning=reasoning,
                     reasoning_as=reasoning_as,
                     tool_calls=tool_calls,
+                    blocks=blocks,
                     refusal=refusal,
                     finish_reason=finish_reason,
                     form=form,
@@ -386,11 +391,3 @@ def _open_cassette(
         msg = "record_from needs a file to record to; add cassette="
         raise ValueError(msg)
     return None
-
-
-def _check_function(function: Any) -> ReplyFunction:
-    if not callable(function):
-        msg = f"text is {function!r}; it takes a string, or a function of the request"
-        raise TypeError(msg)
-    checked: ReplyFunction = function
-    return checked

@@ -12,16 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 from .answers import generate
 from .batches import Batches
+from .completion_body import build_completion_body
 from .encoding import encode_body
 from .errors import RejectedRequestError, default_message
 from .fault_injection import is_billed, send_response
 from .faults import ErrorStatus
 from .http import ResponseWriter
+from .message_format import build_message, build_message_events
 from .model_query import select_models
-from .records import RequestIds, RequestRecord
+from .prompt_cache import PromptCache
+from .records import MESSAGES_PATH, RequestIds, RequestRecord
 from .request import ParsedRequest
 from .responses import PlannedResponse, build_stream_parts, build_whole
 from .script import DEFAULT_REPLY, DefaultReply, Script, ScriptError
+from .signatures import Signer
+from .stream_formats import build_events
 from .validation import read_request
 
 if TYPE_CHECKING:
@@ -42,7 +47,8 @@ _CHAT_PATH = "/v1/chat/completions"
 _MODELS_PATH = "/v1/models"
 _BATCHES_PATH = "/v1/batches"
 _BALANCE_PATH = "/v2/billing"
-_METHODS = {_CHAT_PATH: "POST", _MODELS_PATH: "GET", _BALANCE_PATH: "GET"}
+_CHAT_PATHS = (_CHAT_PATH, MESSAGES_PATH)
+_METHODS = {_CHAT_PATH: "POST", MESSAGES_PATH: "POST", _MODELS_PATH: "GET", _BALANCE_PATH: "GET"}
 _ENDLESS_BALANCE = 1000.0
 _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 
@@ -76,7 +82,9 @@ class Service:
         self.script = Script()
         self.requests: list[RequestRecord] = []
         self.billed = 0
-        self.batches = Batches(self.script, catalog)
+        self._signer = Signer()
+        self._prompt_cache = PromptCache()
+        self.batches = Batches(self.script, catalog, self._signer)
         self.script_errors: list[Exception] = []
         self._catalog = catalog
         self._api_key = api_key
@@ -129,7 +137,7 @@ class Service:
 
     async def _respond(self, record: RequestRecord, writer: ResponseWriter) -> None:
         try:
-            request = self._read_chat(record) if record.path == _CHAT_PATH else None
+            request = self._read_chat(record) if record.path in _CHAT_PATHS else None
             step = self.script.find(record, is_chat=isinstance(request, ParsedRequest))
             # A cassette has endpoints and models of its own; only the script comes before it.
             plays = self._playback if step is None or not step.is_scripted_reply else None
@@ -148,7 +156,10 @@ class Service:
             else:
                 await self._handle_other(record, step, writer)
         except RejectedRequestError as rejection:
-            error = ErrorStatus(rejection.status, rejection.message, headers=rejection.headers)
+            message = rejection.message
+            if record.is_message and rejection.upstream_message is not None:
+                message = rejection.upstream_message
+            error = ErrorStatus(rejection.status, message, headers=rejection.headers)
             await send_response(error, PlannedResponse(), writer)
         except ScriptError as failure:
             self.script_errors.append(failure)
@@ -158,7 +169,9 @@ class Service:
         # Returned, because a scripted error comes before the refusal of an invalid request.
         try:
             self._check_key(record)
-            return read_request(record.body, self._catalog)
+            return read_request(
+                record.body, self._catalog, self._signer, is_message=record.is_message
+            )
         except RejectedRequestError as rejection:
             return rejection
 
@@ -217,7 +230,9 @@ class Service:
         if isinstance(reply, ErrorStatus):
             record.fault = reply
             return PlannedResponse()
-        generation = generate(request, reply, record.identities)
+        now = asyncio.get_running_loop().time()
+        cache_use = self._prompt_cache.look_up(request.model, request.segments, now)
+        generation = generate(request, reply, record.identities, self._signer, cache_use)
         response = self._plan_response(record, reply, generation)
         record.fault = reply.fault
         if step is None:
@@ -225,6 +240,7 @@ class Service:
         record.billed = is_billed(record.fault, response)
         self.billed += record.billed
         if record.billed:
+            self._prompt_cache.keep(cache_use, now)
             self._balance -= Decimal(repr(generation.meta_usage.get("usd_spent", 0.0)))
         return response
 
@@ -287,11 +303,22 @@ class Service:
     def _plan_response(
         self, record: RequestRecord, reply: Reply, generation: Generation
     ) -> PlannedResponse:
+        is_message = record.is_message
+        if is_message:
+            body = build_message(generation, self._signer)
+        else:
+            body = build_completion_body(generation)
         if reply.body is not None or not record.stream:
-            return build_whole(reply, generation)
-        default_format = self._claude_format if generation.family == "claude" else "openai"
+            return build_whole(reply, body)
+        if is_message:
+            events, done = build_message_events(body, generation.choices[0]), False
+        else:
+            form = reply.form or (
+                "openai" if generation.family != "claude" else self._claude_format
+            )
+            events, done = build_events(generation, form), form == "openai"
         return PlannedResponse(
-            tuple(build_stream_parts(reply, generation, reply.form or default_format)),
+            tuple(build_stream_parts(reply, events, named=is_message, done=done)),
             status=reply.status,
             headers={
                 "Content-Type": reply.content_type or "text/event-stream",
@@ -299,12 +326,17 @@ class Service:
                 **(reply.headers or {}),
             },
             streamed=True,
+            named=is_message,
             pace=self._pace if reply.pace is None else reply.pace,
         )
 
     def _check_key(self, record: RequestRecord) -> None:
         bearer = _BEARER.fullmatch(record.headers.get("Authorization", ""))
-        if bearer is None or self._api_key not in (None, bearer[1]):
+        key = bearer[1] if bearer is not None else None
+        if key is None and record.is_message:
+            # Anthropic's own package sends the key like this.
+            key = record.headers.get("x-api-key", "").strip() or None
+        if key is None or self._api_key not in (None, key):
             raise RejectedRequestError(401, default_message(401))
 
 

@@ -234,6 +234,7 @@ def _build_text_deltas(choice: GeneratedChoice, reasoning_as: ReasoningAs) -> It
 def _build_call_deltas(index: int, call: GeneratedCall) -> Iterator[_Json]:
     function = {"name": call.name, "arguments": ""}
     announcement = {"index": index, "id": call.id, "type": "function", "function": function}
+    announcement |= call.extra
     yield {"content": None, "tool_calls": [announcement]}
     for piece in cut_text(call.arguments):
         fragment = {"index": index, "function": {"arguments": piece}}

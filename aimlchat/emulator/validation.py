@@ -10,10 +10,15 @@ from .field_checks import MAX_TOOLS, check_boolean, check_number, check_object, 
 from .models import family_of
 from .request import ParsedRequest, dialect_of, takes_both_dialects
 from .validation_anthropic import validate_anthropic
+from .validation_cache import validate_cache_control
+from .validation_gemini import validate_signed_calls
+from .validation_messages import validate_message_request
 from .validation_openai import validate_openai
 
 if TYPE_CHECKING:
     from .catalog import Catalog
+    from .request import Dialect
+    from .signatures import Signer
 
 __all__ = ["read_request"]
 
@@ -23,8 +28,16 @@ _DEFAULT_MAX_TOKENS = 32_000
 _FIELDS_OF_OLDER_CLAUDE = ("temperature", "top_p", "top_k", "response_format", "stream_options")
 
 
-def read_request(body: Any, catalog: Catalog) -> ParsedRequest:
+def read_request(
+    body: Any, catalog: Catalog, signer: Signer, *, is_message: bool = False
+) -> ParsedRequest:
     """Parse a body that the API accepts.
+
+    Args:
+        body: the body.
+        catalog: the models that are served.
+        signer: checks the signatures of what the model made before.
+        is_message: whether the request is in Claude's own message format.
 
     Raises:
         RejectedRequestError: 400 with the field's name in the message or for a prompt that is too
@@ -34,19 +47,25 @@ def read_request(body: Any, catalog: Catalog) -> ParsedRequest:
     model = body.get("model")
     require(isinstance(model, str) and bool(model.strip()), "model", "Required, a string")
     catalog.check(model)
-    _validate(body)
-    request = ParsedRequest.from_body(body)
+    dialect = "anthropic" if is_message else dialect_of(model, body)
+    _validate(body, dialect, is_message=is_message)
+    if is_message:
+        validate_message_request(body, signer)
+    if family_of(model) == "gemini":
+        validate_signed_calls(body, signer)
+    validate_cache_control(body)
+    request = ParsedRequest.from_body(body, dialect)
     check_context_length(request)
     return request
 
 
-def _validate(request: dict[str, Any]) -> None:
+def _validate(request: dict[str, Any], dialect: Dialect, *, is_message: bool) -> None:
     _validate_common_fields(request)
     if takes_both_dialects(request["model"]):
         for name in _FIELDS_OF_OLDER_CLAUDE:
             require(request.get(name) is None, name, "Unrecognized key for this model")
-    if dialect_of(request["model"], request) == "anthropic":
-        validate_anthropic(request)
+    if dialect == "anthropic":
+        validate_anthropic(request, is_message=is_message)
     else:
         validate_openai(request)
     if family_of(request["model"]) == "claude" and request.get("thinking") is not None:

@@ -23,6 +23,8 @@ __all__ = ["validate_anthropic"]
 _ROLES = ("user", "assistant")
 _IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 _OPENAI_PART_TYPES = ("image_url", "input_audio", "file", "refusal")
+_SOURCE_TYPES = ("base64",)
+_TEXT_FIELDS = {"text": "data", "url": "url"}
 _DOCUMENT_TYPES = ("application/pdf", "text/plain")
 _PART_TYPES = (
     "text",
@@ -35,18 +37,32 @@ _PART_TYPES = (
 )
 
 
-def validate_anthropic(body: dict[str, Any]) -> None:
-    """Reject a body that is invalid in this dialect."""
+def validate_anthropic(body: dict[str, Any], *, is_message: bool = False) -> None:
+    """Reject a body that is invalid in this dialect.
+
+    Args:
+        body: the body.
+        is_message: whether it is in Claude's own message format, which takes URLs as sources, a
+            system prompt in blocks, and no message in OpenAI's form.
+    """
     call_ids: set[str] = set()
-    takes_both = takes_both_dialects(body["model"])
+    takes_both = takes_both_dialects(body["model"]) and not is_message
+    source_types = (*_SOURCE_TYPES, "url") if is_message else _SOURCE_TYPES
     for index, message in enumerate(body["messages"]):
         field = f"messages[{index}]"
         if takes_both and _is_openai_message(message):
             validate_openai_message(message, field, call_ids, body["model"])
         else:
-            _validate_message(message, field, call_ids)
-    if body.get("system") is not None:
-        check_string(body["system"], "system")
+            _validate_message(message, field, call_ids, source_types)
+    system = body.get("system")
+    if is_message and isinstance(system, list):
+        for index, part in enumerate(system):
+            path = f"system[{index}]"
+            check_object(part, path)
+            check_one_of(part.get("type"), ("text",), f"{path}.type")
+            _validate_part(part, path, call_ids, source_types)
+    elif system is not None:
+        check_string(system, "system")
     if body.get("stop_sequences") is not None:
         check_strings(body["stop_sequences"], "stop_sequences")
     check_number(body, "temperature", low=0, high=1)
@@ -54,6 +70,7 @@ def validate_anthropic(body: dict[str, Any]) -> None:
     if body.get("metadata") is not None:
         _validate_metadata(body["metadata"])
     names = _validate_tools(body.get("tools") or [])
+    require(bool(names or not call_ids), "tools", "Required, because the messages contain calls")
     if body.get("tool_choice") is not None:
         _validate_tool_choice(body["tool_choice"], names)
 
@@ -67,7 +84,9 @@ def _is_openai_message(message: dict[str, Any]) -> bool:
     return any(part.get("type") in _OPENAI_PART_TYPES for part in parts if isinstance(part, dict))
 
 
-def _validate_message(message: dict[str, Any], field: str, call_ids: set[str]) -> None:
+def _validate_message(
+    message: dict[str, Any], field: str, call_ids: set[str], source_types: tuple[str, ...]
+) -> None:
     """Validate a message; add the ids of its tool calls to those of the messages before."""
     role = message.get("role")
     if isinstance(role, str) and role not in _ROLES:
@@ -85,16 +104,20 @@ def _validate_message(message: dict[str, Any], field: str, call_ids: set[str]) -
         path = f"{content_field}[{index}]"
         check_object(part, path)
         check_one_of(part.get("type"), _PART_TYPES, f"{path}.type")
-        _validate_part(part, path, call_ids)
+        _validate_part(part, path, call_ids, source_types)
 
 
-def _validate_part(part: dict[str, Any], field: str, call_ids: set[str]) -> None:
+def _validate_part(
+    part: dict[str, Any], field: str, call_ids: set[str], source_types: tuple[str, ...]
+) -> None:
     match part["type"]:
         case "text":
             check_string(part.get("text"), f"{field}.text")
         case "image" | "document":
             is_document = part["type"] == "document"
-            _validate_source(part.get("source"), f"{field}.source", is_document=is_document)
+            kinds = (*source_types, "text") if is_document else source_types
+            media_types = _DOCUMENT_TYPES if is_document else _IMAGE_TYPES
+            _validate_source(part.get("source"), f"{field}.source", kinds, media_types)
         case "tool_use":
             check_string(part.get("id"), f"{field}.id")
             check_string(part.get("name"), f"{field}.name")
@@ -103,7 +126,7 @@ def _validate_part(part: dict[str, Any], field: str, call_ids: set[str]) -> None
         case "tool_result":
             known = part.get("tool_use_id") in call_ids
             require(known, f"{field}.tool_use_id", "No tool_use with this id comes before")
-            _validate_tool_result(part.get("content"), f"{field}.content")
+            _validate_tool_result(part.get("content"), f"{field}.content", source_types)
         case "thinking":
             check_string(part.get("thinking"), f"{field}.thinking")
             check_string(part.get("signature"), f"{field}.signature")
@@ -111,19 +134,20 @@ def _validate_part(part: dict[str, Any], field: str, call_ids: set[str]) -> None
             check_string(part.get("data"), f"{field}.data")
 
 
-def _validate_source(source: Any, field: str, *, is_document: bool) -> None:
+def _validate_source(
+    source: Any, field: str, kinds: tuple[str, ...], media_types: tuple[str, ...]
+) -> None:
     check_object(source, field, "Required, an object")
-    kinds = ("base64", "text") if is_document else ("base64",)
     check_one_of(source.get("type"), kinds, f"{field}.type")
-    if source["type"] == "text":
-        check_string(source.get("data"), f"{field}.data")
+    if source["type"] in _TEXT_FIELDS:
+        name = _TEXT_FIELDS[source["type"]]
+        check_string(source.get(name), f"{field}.{name}")
         return
-    media_types = _DOCUMENT_TYPES if is_document else _IMAGE_TYPES
     check_one_of(source.get("media_type"), media_types, f"{field}.media_type")
     check_base64(source.get("data"), f"{field}.data")
 
 
-def _validate_tool_result(content: Any, field: str) -> None:
+def _validate_tool_result(content: Any, field: str, source_types: tuple[str, ...]) -> None:
     if content is None or isinstance(content, str):
         return
     require(isinstance(content, list), field, "Expected string or array")
@@ -131,7 +155,7 @@ def _validate_tool_result(content: Any, field: str) -> None:
         path = f"{field}[{index}]"
         check_object(part, path)
         check_one_of(part.get("type"), ("text", "image"), f"{path}.type")
-        _validate_part(part, path, set())
+        _validate_part(part, path, set(), source_types)
 
 
 def _validate_metadata(metadata: Any) -> None:

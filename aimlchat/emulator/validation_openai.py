@@ -63,6 +63,8 @@ def validate_openai_message(
     roles = (*_ROLES, "function") if takes_both_dialects(model) else _ROLES
     check_one_of(role, roles, f"{field}.role")
     if role == "assistant":
+        if message.get("reasoning_content") is not None:
+            check_string(message["reasoning_content"], f"{field}.reasoning_content")
         calls = message.get("tool_calls")
         _validate_calls(calls, f"{field}.tool_calls", call_ids)
         if message.get("content") is None:

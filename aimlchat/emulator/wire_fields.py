@@ -42,11 +42,15 @@ def build_claude_usage(usage: Usage) -> dict[str, Any] | None:
     """Build the `usage` of Claude's responses; None if the script sends none."""
     if usage.verbatim is not None:
         return dict(usage.verbatim) or None
-    return {
+    counts: dict[str, Any] = {
         "prompt_tokens": usage.prompt,
         "completion_tokens": usage.completion,
         "total_tokens": usage.prompt + usage.completion,
     }
+    if usage.cache.read or usage.cache.written:
+        counts["prompt_tokens_details"] = {"cached_tokens": usage.cache.read}
+        counts["cache_write_tokens"] = usage.cache.written
+    return counts
 
 
 def build_openai_usage(usage: Usage) -> dict[str, Any] | None:
@@ -56,7 +60,7 @@ def build_openai_usage(usage: Usage) -> dict[str, Any] | None:
         return plain
     return {
         **plain,
-        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+        "prompt_tokens_details": {"cached_tokens": usage.cache.read, "audio_tokens": 0},
         "completion_tokens_details": {
             "reasoning_tokens": usage.reasoning,
             "audio_tokens": 0,

@@ -15,6 +15,7 @@ from aimlchat.emulator.faults import Fault
 
 CLAUDE = "anthropic/claude-3.7-sonnet"
 GPT = "openai/gpt-4o"
+SONNET = "anthropic/claude-sonnet-4.5"
 
 # A connection is quiet when this many reads in a row, each this many seconds long, return nothing.
 # Counting reads instead of seconds keeps a machine that is busy elsewhere from ending the wait:
@@ -75,17 +76,25 @@ class Client:
     emulator: Emulator
     http: aiohttp.ClientSession
 
-    async def send(self, body: Any, *, key: str = "k", **headers: str) -> Response:
+    async def send(
+        self, body: Any, *, key: str = "k", path: str = "/chat/completions", **headers: str
+    ) -> Response:
         all_headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         all_headers |= {name.replace("_", "-"): value for name, value in headers.items()}
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        url = f"{self.emulator.base_url}/chat/completions"
+        url = self.emulator.base_url + path
         async with self.http.post(url, data=io.BytesIO(data), headers=all_headers) as response:
             return Response(response.status, response.headers, await response.text())
 
     async def ask(self, prompt: str = "Hello", *, model: str = CLAUDE, **body: Any) -> Response:
         messages = [{"role": "user", "content": prompt}]
         return await self.send({"model": model, "messages": messages} | body)
+
+    async def send_message(self, **body: Any) -> Response:
+        """Send a request in Claude's own message format."""
+        messages = [{"role": "user", "content": "Hello"}]
+        whole = {"model": SONNET, "max_tokens": 4096, "messages": messages} | body
+        return await self.send(whole, path="/messages")
 
     async def stream(self, prompt: str = "Hello", *, model: str = CLAUDE, **body: Any) -> Response:
         return await self.ask(prompt, model=model, stream=True, **body)
@@ -141,18 +150,25 @@ class RawClient:
     emulator: Emulator
 
     async def connect(
-        self, *, stream: bool = True, model: str = GPT, connection: str = "close"
+        self,
+        *,
+        stream: bool = True,
+        model: str = GPT,
+        connection: str = "close",
+        path: str = "/v1/chat/completions",
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Send a request and return its connection."""
         body = {"model": model, "stream": stream, "messages": [{"role": "user", "content": "Hi"}]}
+        if path == "/v1/messages":
+            body["max_tokens"] = 4096
         content = json.dumps(body).encode()
         base_url = self.emulator.base_url
         host, port = base_url.removeprefix("http://").removesuffix("/v1").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(
-            b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\n"
+            b"POST %b HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\n"
             b"Connection: %b\r\nContent-Length: %d\r\n\r\n%b"
-            % (connection.encode(), len(content), content)
+            % (path.encode(), connection.encode(), len(content), content)
         )
         return reader, writer
 

@@ -195,6 +195,7 @@ ANTHROPIC_TOOL_ROUND = [
     },
     *turn({"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "x"}]}),
 ]
+TOOLS = [{"name": "f", "input_schema": {"type": "object"}}]
 PDF = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}
 SYSTEM = [{"role": "system", "content": "Be brief."}, *USER]
 
@@ -220,15 +221,16 @@ ACCEPTED = [
     (GPT, {"unknown_parameter": {"x": 1}}),
     (CLAUDE, {"messages": SYSTEM, "temperature": 2, "n": 2}),
     (CLAUDE, {"messages": OPENAI_TOOL_ROUND}),
-    (CLAUDE, {"messages": ANTHROPIC_TOOL_ROUND, "system": "Be brief.", "thinking": THINKING}),
+    (CLAUDE, {"messages": ANTHROPIC_TOOL_ROUND, "tools": TOOLS, "thinking": THINKING}),
     (CLAUDE, {"top_k": 5, "temperature": 1}),
-    (SONNET, {"messages": ANTHROPIC_TOOL_ROUND, "system": "Be brief.", "metadata": {"user": "u"}}),
+    (SONNET, {"messages": ANTHROPIC_TOOL_ROUND, "tools": TOOLS, "metadata": {"user": "u"}}),
     (SONNET, {"messages": turn({"type": "document", "source": PDF})}),
     (SONNET, {"messages": turn({"type": "document", "source": {"type": "text", "data": "x"}})}),
     (SONNET, {"messages": turn({"type": "redacted_thinking", "data": "x"}, role="assistant")}),
     (
         SONNET,
         {
+            "tools": TOOLS,
             "messages": [
                 {"role": "assistant", "content": [USE]},
                 *turn(
@@ -238,7 +240,7 @@ ACCEPTED = [
                         "content": [{"type": "image", "source": PNG}],
                     }
                 ),
-            ]
+            ],
         },
     ),
     (NEWEST, {"tools": [{"name": "f", "input_schema": {"type": "object"}}]}),
@@ -249,11 +251,14 @@ ACCEPTED = [
     (OPUS, {"messages": turn(*[{"type": "text", "text": "x"}] * 6)}),
     (OPUS, {"thinking": THINKING | {"budget_tokens": 31_999}}),
     (NEWEST, {"messages": SYSTEM, "thinking": {"type": "adaptive"}}),
-    (NEWEST, {"messages": ANTHROPIC_TOOL_ROUND, "thinking": {"type": "disabled"}}),
+    (
+        NEWEST,
+        {"messages": ANTHROPIC_TOOL_ROUND, "tools": TOOLS, "thinking": {"type": "disabled"}},
+    ),
     ("claude-sonnet-latest", {"messages": OPENAI_TOOL_ROUND, "thinking": THINKING}),
     # Messages of OpenAI's shape next to fields of Anthropic's.
     (NEWEST, {"system": "Be brief.", "messages": turn(IMAGE_URL)}),
-    (NEWEST, {"system": "Be brief.", "messages": OPENAI_TOOL_ROUND}),
+    (NEWEST, {"system": "Be brief.", "messages": OPENAI_TOOL_ROUND, "tools": TOOLS}),
     (NEWEST, {"messages": [*USER, {"role": "function", "name": "f", "content": "x"}]}),
     (GPT, {"messages": turn({"type": "file", "file": {"file_data": "https://x/y.pdf"}})}),
 ]

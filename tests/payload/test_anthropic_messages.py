@@ -34,7 +34,7 @@ def test_system_prompts_are_returned_beside_the_messages_in_their_order():
     )
 
     assert messages == [{"role": "user", "content": "Hi"}]
-    assert prompts == ["one", "two"]
+    assert prompts == [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]
 
 
 @pytest.mark.parametrize("content", ["", " \n", [{"type": "text", "text": " "}]])
@@ -72,7 +72,7 @@ def test_a_key_that_a_system_prompt_cannot_carry_is_refused_by_its_path(message,
 def test_a_key_of_null_beside_a_system_prompt_is_left_out():
     message = {"role": "system", "content": "Hi", "name": None}
 
-    assert build_messages([message]) == ([], ["Hi"])
+    assert build_messages([message]) == ([], [{"type": "text", "text": "Hi"}])
 
 
 # --- tool results ---------------------------------------------------------------------------------

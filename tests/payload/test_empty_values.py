@@ -90,7 +90,7 @@ def test_a_call_without_arguments_has_none(model, nothing):
         assert sent["content"] == [USE]
 
 
-@pytest.mark.parametrize("key", ["reasoning_content", "images", "refusal"])
+@pytest.mark.parametrize("key", ["reasoning", "images", "refusal"])
 def test_a_response_without_text_goes_back_in_the_openai_dialect(key):
     message = {"role": "assistant", "content": None, key: "x"}
     assert _send(OPENAI, USER, message, USER)[1] == message

@@ -13,6 +13,8 @@ from aimlchat._payload.models import find_model_row
     ROW_4,
     ROW_SINCE_4_8,
     ROW_WITHOUT_VERSION,
+    ROW_OF_DEEPSEEK,
+    ROW_THAT_RETURNS_REASONING,
     ROW_OF_OTHERS,
 ) = MODEL_TABLE
 
@@ -69,7 +71,11 @@ ROWS = {
     "gpt-4o": ROW_OF_OTHERS,
     "openai/gpt-4.1": ROW_OF_OTHERS,
     "o3": ROW_OF_OTHERS,
-    "deepseek/deepseek-r1": ROW_OF_OTHERS,
+    "deepseek/deepseek-r1": ROW_OF_DEEPSEEK,
+    "moonshot/kimi-k2-6": ROW_THAT_RETURNS_REASONING,
+    "minimax/m2-5": ROW_THAT_RETURNS_REASONING,
+    "zhipu/glm-4.6": ROW_THAT_RETURNS_REASONING,
+    "glm-5": ROW_THAT_RETURNS_REASONING,
     "google/gemini-3-flash-preview": ROW_OF_OTHERS,
     "x": ROW_OF_OTHERS,
 }

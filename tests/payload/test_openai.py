@@ -211,7 +211,7 @@ def test_a_message_dict_is_sent_as_it_is():
             "new_key": [1, 2.5, None],
         },
         {"role": "assistant", "content": None, "audio": {"id": "a1"}},
-        {"role": "assistant", "content": "", "reasoning_content": "Hm"},
+        {"role": "assistant", "content": "", "reasoning": "Hm"},
         {"role": "tool", "tool_call_id": "c", "content": [{"type": "text", "text": ""}]},
     ]
     payload = ChatRequest("gpt-4o", messages=messages).payload()

@@ -252,7 +252,26 @@ def test_an_error_body_with_status_200_is_an_error(read_bytes, body, entry):
         parse_completion(body)
 
 
-@pytest.mark.parametrize(("body", "entry"), given_entries("other/"))
+@pytest.mark.parametrize(("body", "entry"), given_entries("other/messages-"))
+def test_a_message_in_claudes_own_format_is_a_completion(read_bytes, body, entry):
+    sample = json.loads(body)
+    for completion in (parse_completion(body), read_bytes([body]).completion):
+        assert completion.text == sample["content"][0]["text"]
+        assert (completion.id, completion.model) == (sample["id"], sample["model"])
+        assert completion.finish_reason == "stop"
+        assert completion.usage.prompt_tokens == sample["usage"]["input_tokens"]
+        assert completion.cost.usd == sample["meta"]["usage"]["usd_spent"]
+        assert completion.raw == sample
+
+
+@pytest.mark.parametrize(
+    ("body", "entry"),
+    [
+        entry
+        for entry in given_entries("other/")
+        if not str(entry.id).startswith("given-other/messages-")
+    ],
+)
 def test_a_body_that_is_not_a_completion_is_an_error(read_bytes, body, entry):
     assert isinstance(read_bytes([body]).error, AIMLChatError)
     with pytest.raises(AIMLChatError):

@@ -1,0 +1,108 @@
+"""The signatures that models put on what they think, and that have to come back with it.
+
+Claude signs its thinking, and Gemini the first of the tool calls of a turn.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from hashlib import shake_256
+from typing import TYPE_CHECKING, Any
+
+from .errors import RejectedRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+__all__ = ["Signer"]
+
+_Block = dict[str, Any]
+
+# The fields that prove where a block comes from; no other block has one.
+_SIGNED_FIELDS = {"thinking": "signature", "redacted_thinking": "data"}
+_SIGNATURE_BYTES = 96
+# A constant, so that a stored conversation can go on with another emulator. It is no secret: it
+# protects nothing, it only shows whether a turn is still as it was made.
+_KEY = b"aimlchat-emulator"
+
+
+class Signer:
+    """Signs the turns of the emulator, and checks what comes back.
+
+    A signature of Claude covers its own block, the thinking of the whole turn, and the order of all
+    its blocks. Texts and tool calls may be edited, as upstream. Blank texts do not count, because
+    the API accepts no turn that contains one.
+
+    Signatures that a script gives are remembered for the life of the emulator; those that the
+    emulator makes are recognized by any emulator.
+    """
+
+    def __init__(self) -> None:
+        self._scripted: set[tuple[str, str]] = set()
+
+    def sign_turn(self, blocks: Iterable[_Block]) -> list[_Block]:
+        """Return the blocks of a turn, those of thinking signed."""
+        turn = list(blocks)
+        signatures = _make_turn_signatures(turn)
+        return [self._sign_block(block, signatures) for block in turn]
+
+    def _sign_block(self, block: _Block, signatures: Iterator[str]) -> _Block:
+        field = _SIGNED_FIELDS.get(block["type"])
+        if field is None:
+            return block
+        signature = self._choose(block.get(field), next(signatures))
+        return {**block, field: signature}
+
+    def check_turn(self, content: Sequence[_Block], field: str) -> None:
+        """Refuse a turn whose thinking is not as it was made.
+
+        Args:
+            content: the blocks of a message of the assistant.
+            field: the path of the content in the request.
+
+        Raises:
+            RejectedRequestError: 400 with the path of the first block that is not as it was.
+        """
+        signatures = _make_turn_signatures(content)
+        for index, block in enumerate(content):
+            name = _SIGNED_FIELDS.get(block["type"])
+            if name is not None and not self._is_valid(block[name], next(signatures)):
+                raise RejectedRequestError(
+                    400,
+                    f"{field}[{index}]: Invalid `{name}` in `{block['type']}` block. The thinking"
+                    " of a turn has to come back as it was sent: unchanged, complete and in order",
+                )
+
+    def sign_call(self, name: str, arguments: str, scripted: str | None) -> str:
+        """Return the signature of a tool call of Gemini: the scripted one if there is one."""
+        return self._choose(scripted, _make_signature(["call", name, arguments]))
+
+    def is_valid_call(self, name: str, arguments: str, signature: Any) -> bool:
+        """Return whether a tool call of Gemini is as it was made."""
+        return self._is_valid(signature, _make_signature(["call", name, arguments]))
+
+    def _choose(self, scripted: str | None, made: str) -> str:
+        if scripted is None:
+            return made
+        self._scripted.add((scripted, made))
+        return scripted
+
+    def _is_valid(self, signature: Any, made: str) -> bool:
+        return signature == made or (signature, made) in self._scripted
+
+
+def _make_turn_signatures(content: Sequence[_Block]) -> Iterator[str]:
+    """Yield the signature of each block of thinking."""
+    layout = [
+        [block["type"], block.get("thinking")]
+        for block in content
+        if block["type"] != "text" or block.get("text", "").strip()
+    ]
+    for number in range(sum(kind in _SIGNED_FIELDS for kind, _ in layout)):
+        yield _make_signature([layout, number])
+
+
+def _make_signature(covered: Any) -> str:
+    data = _KEY + json.dumps(covered).encode()
+    return base64.b64encode(shake_256(data).digest(_SIGNATURE_BYTES)).decode()
