@@ -23,7 +23,7 @@ from .completions import (
     ToolCallDelta,
     Usage,
 )
-from .content import Audio, Document, Image, Text, Thinking, Tool, ToolCall
+from .content import Audio, Document, Image, Text, Thinking
 from .errors import (
     AIMLChatError,
     APIError,
@@ -45,6 +45,7 @@ from .errors import (
     TransportError,
 )
 from .policies import Limits, RetryPolicy, Timeouts
+from .tool_types import Tool, ToolCall
 
 if TYPE_CHECKING:
     from ._protocol.parser import StreamParser

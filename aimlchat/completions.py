@@ -9,14 +9,14 @@ import attrs
 import msgspec
 
 from ._json import decode_json
-from .content import render_tool_call
 from .errors import ProtocolError
+from .tool_types import render_tool_call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .content import ToolCall
     from .errors import Attempt
+    from .tool_types import ToolCall
 
 __all__ = [
     "CREDITS_PER_USD",

@@ -1,9 +1,8 @@
-"""The parts of requests: text, images, documents, audio, tools, tool calls and thinking."""
+"""The parts of requests: text, images, documents, audio and thinking."""
 
 from __future__ import annotations
 
 import base64
-import json
 import os
 import re
 from pathlib import Path
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 import attrs
 
-from .errors import InvalidRequestError, ProtocolError
+from .errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from .tool_types import ToolCall
 
 __all__ = [
     "Audio",
@@ -23,13 +22,10 @@ __all__ = [
     "Message",
     "Text",
     "Thinking",
-    "Tool",
-    "ToolCall",
     "decode_base64",
     "decode_data_uri",
     "detect_media_type",
     "remove_white_space",
-    "render_tool_call",
 ]
 
 # The first bytes of the formats that the API accepts: offset, bytes, media type. The name of a file
@@ -49,7 +45,6 @@ _DATA_URI = re.compile(r"data:([^;,]*)(?:;[^;,]*)*?;base64,", re.IGNORECASE)  # 
 # More than any vendor takes in a request: 32 MB (Anthropic) to 100 MB (Gemini).
 _MAX_FILE_BYTES = 128 * 1024 * 1024
 _SAMPLE_SIZE = 64 * 1024
-_MAX_QUOTED = 60
 _MEDIA_TYPE_ALIASES = {"image/jpg": "image/jpeg", "audio/mp3": "audio/mpeg"}
 _MEDIA_TYPE_ALIASES |= dict.fromkeys(("audio/x-wav", "audio/wave"), "audio/wav")
 
@@ -281,26 +276,6 @@ class Audio(_Media):
 
 
 @attrs.frozen
-class Tool:
-    """A function that the model may call.
-
-    A field that is None is not sent. The fields are checked when a request builds its payload.
-
-    Attributes:
-        name: 1 to 64 of ``A-Z a-z 0-9 _ -``, unique within a request.
-        description: what the function does and when to call it, for the model.
-        parameters: the JSON schema of the arguments, of type ``object``; None for a function
-            without arguments.
-        strict: whether the model must follow the schema; True in the openai dialect only.
-    """
-
-    name: str
-    description: str | None = attrs.field(default=None, kw_only=True)
-    parameters: Mapping[str, Any] | None = attrs.field(default=None, kw_only=True)
-    strict: bool | None = attrs.field(default=None, kw_only=True)
-
-
-@attrs.frozen
 class Thinking:
     """A budget for the model's reasoning, in tokens.
 
@@ -310,78 +285,6 @@ class Thinking:
     """
 
     budget_tokens: int
-
-
-@attrs.frozen
-class ToolCall:
-    """A call that the model requests, of a function or of a custom tool.
-
-    Attributes:
-        id: what the result has to name to refer to the call; never empty in a completion.
-        name: the name of the function, or of the custom tool.
-        raw_arguments: the arguments as text, as received; it should be a JSON object. For a custom
-            tool it is the input, which is free text.
-        complete: False if the call was cut: its stream ended too early, or the model was stopped
-            (``length``, ``content_filter``) before the arguments were whole. Do not act on such a
-            call.
-        type: ``function``, ``custom``, or the server's own word.
-        extra: the keys of the call that have no field here, as the server sent them, such as
-            ``extra_content`` with Gemini's ``thought_signature``; those inside ``function`` are in
-            ``extra["function"]``. They are sent back in the openai dialect.
-    """
-
-    id: str
-    name: str
-    raw_arguments: str = ""
-    complete: bool = True
-    type: str = attrs.field(default="function", kw_only=True)
-    extra: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True, hash=False)
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """The arguments, parsed at each access; ``{}`` if the text is blank or ``null``.
-
-        Control characters in strings, such as a raw line break, are allowed. An object that is
-        encoded twice, as a JSON string, is decoded twice.
-
-        Raises:
-            ProtocolError: the call is not complete, it is a call of a custom tool, or its text is
-                not a JSON object.
-        """
-        name = repr(self.name[:_MAX_QUOTED])
-        if not self.complete:
-            msg = f"tool call {name} was cut off; see .raw_arguments"
-            raise ProtocolError(msg)
-        if self.type == "custom":
-            msg = f"tool call {name} is of a custom tool: its input is .raw_arguments"
-            raise ProtocolError(msg)
-        try:
-            arguments = json.loads(self.raw_arguments.strip() or "{}", strict=False)
-            if isinstance(arguments, str) and arguments.lstrip().startswith("{"):
-                arguments = json.loads(arguments, strict=False)
-        except (ValueError, RecursionError) as error:
-            msg = f"the arguments of tool call {name} are not JSON: {error}"
-            raise ProtocolError(msg) from error
-        if arguments is None:
-            return {}
-        if not isinstance(arguments, dict):
-            msg = f"the arguments of tool call {name} are not a JSON object"
-            raise ProtocolError(msg)
-        return arguments
-
-
-def render_tool_call(call: ToolCall) -> dict[str, Any]:
-    """Return a tool call in OpenAI's form, as an assistant message has it."""
-    if call.type == "custom":
-        key, inner = "custom", {"name": call.name, "input": call.raw_arguments}
-    else:
-        arguments = call.raw_arguments if call.raw_arguments.strip() else "{}"
-        key, inner = "function", {"name": call.name, "arguments": arguments}
-    extra = dict(call.extra)
-    inner_extra = extra.pop(key, None)
-    if isinstance(inner_extra, dict):
-        inner = inner_extra | inner
-    return extra | {"id": call.id, "type": call.type, key: inner}
 
 
 @attrs.frozen

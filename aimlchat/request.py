@@ -23,7 +23,8 @@ from ._payload.json_values import (
 from ._payload.limits import check_boolean
 from ._payload.model_table import Dialect  # noqa: TC001 - a tool may resolve the hints of RequestOptions
 from .completions import Completion  # noqa: TC001 - as above
-from .content import Audio, Document, Image, Message, Text, Thinking, Tool
+from .content import Audio, Document, Image, Message, Text, Thinking
+from .tool_types import Tool
 
 __all__ = ["ChatRequest", "RequestOptions", "check_options"]
 

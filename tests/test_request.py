@@ -8,8 +8,9 @@ import pytest
 
 from aimlchat import ChatRequest, Thinking
 from aimlchat.completions import Choice, Completion
-from aimlchat.content import Image, Text, Tool, ToolCall
+from aimlchat.content import Image, Text
 from aimlchat.errors import InvalidRequestError
+from aimlchat.tool_types import Tool, ToolCall
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 16
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aimlchat.content import Message, Text, ToolCall
+from aimlchat.content import Message, Text
 from aimlchat.errors import InvalidRequestError
+from aimlchat.tool_types import ToolCall
 
 from .anthropic_parts import build_part, build_result_part, build_tool_use, translate_part
 from .cache_control import CACHE_KEY, build_cache_control, mark_message

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aimlchat.content import (
     Audio,
     Document,
     Image,
     Text,
-    ToolCall,
     decode_base64,
     decode_data_uri,
 )
@@ -20,6 +19,9 @@ from .json_values import check_text, describe, refuse, to_json_value
 from .limits import check_call_id
 from .media import check_url, require_media_type
 from .message_dicts import is_blank_text, is_url
+
+if TYPE_CHECKING:
+    from aimlchat.tool_types import ToolCall
 
 __all__ = ["build_part", "build_result_part", "build_tool_use", "translate_part"]
 

@@ -10,7 +10,7 @@ from aimlchat.errors import InvalidRequestError, ProtocolError
 from .json_values import check_text, to_json_value
 
 if TYPE_CHECKING:
-    from aimlchat.content import ToolCall
+    from aimlchat.tool_types import ToolCall
 
 __all__ = ["build_arguments", "parse_arguments"]
 

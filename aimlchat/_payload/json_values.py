@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import attrs
 
-from aimlchat.content import Tool
 from aimlchat.errors import InvalidRequestError
+from aimlchat.tool_types import Tool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

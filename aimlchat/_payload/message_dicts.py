@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aimlchat.content import ToolCall, decode_base64, decode_data_uri, remove_white_space
+from aimlchat.content import decode_base64, decode_data_uri, remove_white_space
+from aimlchat.tool_types import ToolCall
 
 from .arguments import build_arguments
 from .json_values import describe, is_mapping, refuse, suggest_dict, to_json_value

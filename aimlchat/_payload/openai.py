@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aimlchat.content import Audio, Document, Image, Message, Text, ToolCall, render_tool_call
+from aimlchat.content import Audio, Document, Image, Message, Text
 from aimlchat.errors import InvalidRequestError
+from aimlchat.tool_types import ToolCall, render_tool_call
 
 from . import limits
 from .arguments import build_arguments

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from aimlchat.content import Tool
 from aimlchat.errors import InvalidRequestError
+from aimlchat.tool_types import Tool
 
 from .json_values import check_text, describe, is_mapping, refuse, suggest_dict, to_json_value
 from .limits import check_boolean, check_name

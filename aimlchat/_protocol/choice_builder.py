@@ -13,7 +13,7 @@ from .metadata import normalize_finish_reason
 from .surrogates import mend_surrogates
 
 if TYPE_CHECKING:
-    from aimlchat.content import ToolCall
+    from aimlchat.tool_types import ToolCall
 
     from .chunks import ChunkChoice, ChunkMessage
     from .reasoning_details import ReasoningDetails

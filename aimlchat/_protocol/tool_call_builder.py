@@ -10,8 +10,8 @@ import json
 import re
 from typing import Any
 
-from aimlchat.content import ToolCall
 from aimlchat.errors import ProtocolError
+from aimlchat.tool_types import ToolCall
 
 from .kept_size import TextPieces, check_parts, measure_json
 

@@ -16,7 +16,7 @@ from .kept_size import MAX_PARTS
 from .tool_call_builder import ToolCallBuilder, opens_object
 
 if TYPE_CHECKING:
-    from aimlchat.content import ToolCall
+    from aimlchat.tool_types import ToolCall
 
     from .chunks import ToolCallFragment
     from .tool_call_builder import ToolCallIds

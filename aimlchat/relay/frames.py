@@ -21,7 +21,7 @@ from .errors import describe_error
 
 if TYPE_CHECKING:
     from aimlchat.completions import Completion, Delta, Usage
-    from aimlchat.content import ToolCall
+    from aimlchat.tool_types import ToolCall
 
 __all__ = [
     "DELTA_FIELDS",

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from aimlchat.completions import Choice, Completion
-from aimlchat.content import Audio, Document, Image, Text, ToolCall, decode_data_uri
+from aimlchat.content import Audio, Document, Image, Text, decode_data_uri
 from aimlchat.errors import InvalidRequestError, ProtocolError
 from aimlchat.request import ChatRequest
+from aimlchat.tool_types import ToolCall
 
 from .frames import build_metadata
 

@@ -3,8 +3,9 @@
 import pytest
 
 from aimlchat.completions import Choice, Completion
-from aimlchat.content import Audio, Document, Image, Message, ToolCall
+from aimlchat.content import Audio, Document, Image, Message
 from aimlchat.request import ChatRequest
+from aimlchat.tool_types import ToolCall
 
 MODEL = "claude-sonnet-4-5"
 

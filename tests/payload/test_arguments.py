@@ -6,7 +6,8 @@ import pytest
 
 from aimlchat import ChatRequest
 from aimlchat.completions import Choice, Completion
-from aimlchat.content import Message, ToolCall
+from aimlchat.content import Message
+from aimlchat.tool_types import ToolCall
 
 OPENAI, ANTHROPIC = "gpt-4o", "claude-sonnet-4-5"
 BOTH = pytest.mark.parametrize("model", [OPENAI, ANTHROPIC])

@@ -2,8 +2,9 @@
 
 import pytest
 
-from aimlchat.content import Image, Tool
+from aimlchat.content import Image
 from aimlchat.request import ChatRequest
+from aimlchat.tool_types import Tool
 
 OPENAI, ANTHROPIC = "gpt-4o", "claude-sonnet-4-5"
 BOTH = pytest.mark.parametrize("model", [OPENAI, ANTHROPIC])

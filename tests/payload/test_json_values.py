@@ -4,8 +4,9 @@ import enum
 
 import pytest
 
-from aimlchat.content import Message, Text, Tool
+from aimlchat.content import Message, Text
 from aimlchat.request import ChatRequest
+from aimlchat.tool_types import Tool
 
 OPENAI = "gpt-4o"
 

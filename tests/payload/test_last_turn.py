@@ -3,8 +3,8 @@
 import pytest
 
 from aimlchat.completions import Choice, Completion
-from aimlchat.content import ToolCall
 from aimlchat.request import ChatRequest
+from aimlchat.tool_types import ToolCall
 
 OPENAI, ANTHROPIC = "gpt-4o", "claude-sonnet-4-5"
 THOUGHT = {"type": "thinking", "thinking": "Hm", "signature": "s"}

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from aimlchat.completions import Choice, Completion
-from aimlchat.content import Audio, Document, Image, Message, Text, ToolCall
+from aimlchat.content import Audio, Document, Image, Message, Text
 from aimlchat.request import ChatRequest
+from aimlchat.tool_types import ToolCall
 
 
 def _messages(request):

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aimlchat import ChatRequest, Thinking
-from aimlchat.content import Image, Text, Tool
+from aimlchat.content import Image, Text
 from aimlchat.errors import InvalidRequestError
+from aimlchat.tool_types import Tool
 
 MODELS = st.sampled_from(
     ["anthropic/claude-3.7-sonnet", "claude-3.5-haiku", "claude-sonnet-4-5", "claude-5", "gpt-4o"]

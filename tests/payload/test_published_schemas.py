@@ -13,8 +13,9 @@ import jsonschema
 import pytest
 
 from aimlchat.completions import Choice, Completion
-from aimlchat.content import Audio, Document, Image, Tool, ToolCall
+from aimlchat.content import Audio, Document, Image
 from aimlchat.request import ChatRequest
+from aimlchat.tool_types import Tool, ToolCall
 
 FOLDER = os.environ.get("AIMLCHAT_WIRE_SAMPLES")
 pytestmark = pytest.mark.skipif(not FOLDER, reason="AIMLCHAT_WIRE_SAMPLES names no folder")

@@ -1,0 +1,150 @@
+"""Objects with known keys: classes with fields, and the parameters of functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from .errors import DecodeError
+from .nodes import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from .nodes import References
+
+__all__ = ["ObjectField", "ObjectNode"]
+
+
+@attrs.frozen(eq=False)
+class ObjectField:
+    """A key of an object, and the argument of the constructor that it stands for.
+
+    Attributes:
+        name: the key in JSON.
+        argument: the name of the argument.
+        node: the type.
+        required: whether the key has to be there.
+        keywords: what the schema says besides the type: ``description``, ``default``.
+    """
+
+    name: str
+    argument: str
+    node: Node
+    required: bool
+    keywords: Mapping[str, Any] = attrs.field(factory=dict)
+
+    def is_given(self, value: dict[str, Any]) -> bool:
+        """Return whether an object has the key; a null may stand for one that is left out."""
+        if self.name not in value:
+            return False
+        is_null = value[self.name] is None
+        return not is_null or self.required or "null" in self.node.json_types()
+
+
+@attrs.frozen(eq=False)
+class ObjectNode(Node):
+    """An object with known keys.
+
+    Attributes:
+        fields: the keys.
+        build: makes the value from the decoded arguments by name; whatever it raises says that the
+            value is invalid.
+        tag: a key and its constant value, which tells the classes of a union apart.
+        description: words about the class.
+        rest: the type of further keys; None if there may be none.
+    """
+
+    fields: tuple[ObjectField, ...]
+    build: Callable[[dict[str, Any]], Any]
+    tag: tuple[str, str | int] | None = None
+    description: str | None = None
+    rest: Node | None = None
+
+    def schema(self, definitions: References) -> dict[str, Any]:
+        """Return the JSON schema, which is closed unless further keys are taken."""
+        description = {} if self.description is None else {"description": self.description}
+        properties = {}
+        if self.tag is not None:
+            kind = "string" if isinstance(self.tag[1], str) else "integer"
+            properties[self.tag[0]] = {"type": kind, "enum": [self.tag[1]]}
+        for field in self.fields:
+            properties[field.name] = {**field.node.schema(definitions), **field.keywords}
+        required = [] if self.tag is None else [self.tag[0]]
+        required += [field.name for field in self.fields if field.required]
+        return {
+            "type": "object",
+            **description,
+            "properties": properties,
+            **({"required": required} if required else {}),
+            "additionalProperties": self.rest is not None and self.rest.schema(definitions),
+        }
+
+    def decode(self, value: Any) -> Any:
+        """Return what the class makes of the decoded fields."""
+        arguments = self.decode_arguments(value)
+        try:
+            return self.build(arguments)
+        except Exception as error:  # a validator may raise anything
+            reason = next((str(arg) for arg in error.args[:1]), "") or type(error).__name__
+            raise DecodeError(reason) from error
+
+    def decode_arguments(self, value: Any) -> dict[str, Any]:
+        """Return the decoded fields by the names of the arguments.
+
+        A null stands for a field that was left out, if its type has no null: models that have to
+        give all keys write it so. The error names all that is wrong, since a model corrects it all
+        at once.
+        """
+        if not isinstance(value, dict):
+            raise self.refuse(value)
+        arguments: dict[str, Any] = {}
+        errors = [*self._check_tag(value)]
+        for name, argument, node in self._find_given(value, errors):
+            try:
+                arguments[argument] = node.decode(value[name])
+            except DecodeError as error:
+                errors.append(error.inside(name))
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise DecodeError("; ".join(str(error) for error in errors))
+        return arguments
+
+    def _check_tag(self, value: dict[str, Any]) -> Iterator[DecodeError]:
+        if self.tag is not None and value.get(self.tag[0]) != self.tag[1]:
+            yield DecodeError(f"expected {self.tag[1]!r}", self.tag[0])
+
+    def _find_given(
+        self, value: dict[str, Any], errors: list[DecodeError]
+    ) -> Iterator[tuple[str, str, Node]]:
+        """Yield the key, the argument and the type of each field that an object gives.
+
+        A key that is missing, or that is not known, is added to the errors.
+        """
+        unknown = dict.fromkeys(value)
+        if self.tag is not None:
+            unknown.pop(self.tag[0], None)
+        for field in self.fields:
+            unknown.pop(field.name, None)
+            if field.is_given(value):
+                yield field.name, field.argument, field.node
+            elif field.required:
+                msg = f"it is missing; expected {field.node.wanted()}"
+                errors.append(DecodeError(msg, field.name))
+        for name in unknown:
+            if self.rest is not None:
+                yield name, name, self.rest
+            else:
+                names = ", ".join(field.name for field in self.fields) or "none"
+                errors.append(DecodeError(f"there is no such key; the keys are: {names}", name))
+
+    def children(self) -> Iterable[Node]:
+        """Return the types of the fields."""
+        rest = () if self.rest is None else (self.rest,)
+        return (*(field.node for field in self.fields), *rest)
+
+    def json_types(self) -> frozenset[str]:
+        """Return the one type of JSON."""
+        return frozenset(["object"])

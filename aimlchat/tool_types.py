@@ -1,0 +1,116 @@
+"""Tools, and the calls of them that a model requests."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from .errors import ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["Tool", "ToolCall", "render_tool_call"]
+
+_MAX_QUOTED = 60
+
+
+@attrs.frozen
+class Tool:
+    """A function that the model may call.
+
+    A field that is None is not sent. The fields are checked when a request builds its payload.
+
+    Attributes:
+        name: 1 to 64 of ``A-Z a-z 0-9 _ -``, unique within a request.
+        description: what the function does and when to call it, for the model.
+        parameters: the JSON schema of the arguments, of type ``object``; None for a function
+            without arguments.
+        strict: whether the model must follow the schema; True in the openai dialect only.
+        function: what `ChatSession.run` calls, a plain function or a coroutine function; None for
+            a tool that your own code, or a page, runs. It is never sent.
+        timeout: the seconds that one call of the function may take in a run; None for no limit.
+        sequential: whether, in a run, no other call may run beside a call of this tool.
+    """
+
+    name: str
+    description: str | None = attrs.field(default=None, kw_only=True)
+    parameters: Mapping[str, Any] | None = attrs.field(default=None, kw_only=True)
+    strict: bool | None = attrs.field(default=None, kw_only=True)
+    function: Callable[..., Any] | None = attrs.field(default=None, kw_only=True)
+    timeout: float | None = attrs.field(default=None, kw_only=True)
+    sequential: bool = attrs.field(default=False, kw_only=True)
+
+
+@attrs.frozen
+class ToolCall:
+    """A call that the model requests, of a function or of a custom tool.
+
+    Attributes:
+        id: what the result has to name to refer to the call; never empty in a completion.
+        name: the name of the function, or of the custom tool.
+        raw_arguments: the arguments as text, as received; it should be a JSON object. For a custom
+            tool it is the input, which is free text.
+        complete: False if the call was cut: its stream ended too early, or the model was stopped
+            (``length``, ``content_filter``) before the arguments were whole. Do not act on such a
+            call.
+        type: ``function``, ``custom``, or the server's own word.
+        extra: the keys of the call that have no field here, as the server sent them, such as
+            ``extra_content`` with Gemini's ``thought_signature``; those inside ``function`` are in
+            ``extra["function"]``. They are sent back in the openai dialect.
+    """
+
+    id: str
+    name: str
+    raw_arguments: str = ""
+    complete: bool = True
+    type: str = attrs.field(default="function", kw_only=True)
+    extra: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True, hash=False)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments, parsed at each access; ``{}`` if the text is blank or ``null``.
+
+        Control characters in strings, such as a raw line break, are allowed. An object that is
+        encoded twice, as a JSON string, is decoded twice.
+
+        Raises:
+            ProtocolError: the call is not complete, it is a call of a custom tool, or its text is
+                not a JSON object.
+        """
+        name = repr(self.name[:_MAX_QUOTED])
+        if not self.complete:
+            msg = f"tool call {name} was cut off; see .raw_arguments"
+            raise ProtocolError(msg)
+        if self.type == "custom":
+            msg = f"tool call {name} is of a custom tool: its input is .raw_arguments"
+            raise ProtocolError(msg)
+        try:
+            arguments = json.loads(self.raw_arguments.strip() or "{}", strict=False)
+            if isinstance(arguments, str) and arguments.lstrip().startswith("{"):
+                arguments = json.loads(arguments, strict=False)
+        except (ValueError, RecursionError) as error:
+            msg = f"the arguments of tool call {name} are not JSON: {error}"
+            raise ProtocolError(msg) from error
+        if arguments is None:
+            return {}
+        if not isinstance(arguments, dict):
+            msg = f"the arguments of tool call {name} are not a JSON object"
+            raise ProtocolError(msg)
+        return arguments
+
+
+def render_tool_call(call: ToolCall) -> dict[str, Any]:
+    """Return a tool call in OpenAI's form, as an assistant message has it."""
+    if call.type == "custom":
+        key, inner = "custom", {"name": call.name, "input": call.raw_arguments}
+    else:
+        arguments = call.raw_arguments if call.raw_arguments.strip() else "{}"
+        key, inner = "function", {"name": call.name, "arguments": arguments}
+    extra = dict(call.extra)
+    inner_extra = extra.pop(key, None)
+    if isinstance(inner_extra, dict):
+        inner = inner_extra | inner
+    return extra | {"id": call.id, "type": call.type, key: inner}
