@@ -13,6 +13,8 @@ import attrs
 from .errors import InvalidRequestError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .tool_types import ToolCall
 
 __all__ = [

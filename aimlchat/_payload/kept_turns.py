@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aimlchat.content import Message, ToolCall
+from aimlchat.content import Message
+from aimlchat.tool_types import ToolCall
 
 from .arguments import parse_arguments
 from .json_values import describe, is_mapping, refuse

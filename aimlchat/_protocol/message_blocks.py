@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from aimlchat._json import prune
 from aimlchat.completions import AnswerDelta, Choice, ReasoningDelta, ToolCallDelta
-from aimlchat.content import ToolCall
 from aimlchat.errors import ProtocolError
+from aimlchat.tool_types import ToolCall
 
 from .kept_size import TextPieces, check_parts, measure_json
 from .lenient import read_list, read_text

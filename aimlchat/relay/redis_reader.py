@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from aimlchat.completions import Choice, Completion
-from aimlchat.content import ToolCall
+from aimlchat.tool_types import ToolCall
 
 from .encoding import encode_frame
 from .errors import BroadcastInterruptedError

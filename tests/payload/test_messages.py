@@ -5,7 +5,7 @@ import pytest
 from aimlchat import ChatRequest, Completion, Image, Tool
 from aimlchat._payload.messages import MessagesPayload
 from aimlchat.completions import Choice
-from aimlchat.content import ToolCall
+from aimlchat.tool_types import ToolCall
 
 CLAUDE = "anthropic/claude-sonnet-4.5"
 NEWEST = "anthropic/claude-opus-4.8"

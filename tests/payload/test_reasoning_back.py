@@ -4,7 +4,7 @@ import pytest
 
 from aimlchat import ChatRequest, Completion
 from aimlchat.completions import Choice
-from aimlchat.content import ToolCall
+from aimlchat.tool_types import ToolCall
 
 DETAILS = [{"type": "reasoning.text", "text": "Hm.", "signature": "s"}]
 CALL = ToolCall("t1", "f", "{}", extra={"extra_content": {"google": {"thought_signature": "x"}}})
