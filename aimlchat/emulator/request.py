@@ -215,6 +215,7 @@ def _count_tokens(role: str, block: Any) -> int:
         return len(split_into_tokens(json.dumps(block)))
     if isinstance(block, str):
         return len(split_into_tokens(block))
+    block = _object(block)  # a system prompt of any other type is passed over
     kind = block.get("type")
     if kind in _PARTS_WITH_FILES:
         return _TOKENS_PER_FILE
