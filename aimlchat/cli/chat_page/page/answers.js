@@ -5,6 +5,7 @@
 // The fields of a turn that are not of one answer.
 const QUESTION_FIELDS = ['question', 'files', 'otherAnswers', 'answerIndex'];
 const MAX_LAST_WORDS = 40; // in characters
+const MIN_REPEATED_LENGTH = 4; // in characters
 
 const countAnswers = data => data.otherAnswers.length + 1;
 
@@ -71,11 +72,20 @@ function findLastWords(answer) {
 
 // Joins an answer that was cut and the text that continues it.
 function joinRest(before, addition) {
-  const lastWords = findLastWords(before);
   const rest = addition.trimStart();
-  if (rest.startsWith(lastWords)) return before.trimEnd() + rest.slice(lastWords.length);
-  if (lastWords.startsWith(rest)) return before; // more of the last words is to come
+  for (const words of listEnds(findLastWords(before))) {
+    if (rest.startsWith(words)) return before.trimEnd() + rest.slice(words.length);
+    if (words.startsWith(rest)) return before; // more of the last words is to come
+  }
   return before + addition;
+}
+
+// Returns the last words, and each end of them that begins with a word: some models repeat fewer
+// words than they are asked for. A few letters may be the same by chance.
+function listEnds(lastWords) {
+  const starts = [...lastWords.matchAll(/(?<=\s)\S/g)].map(({ index }) => index);
+  const ends = starts.map(start => lastWords.slice(start));
+  return [lastWords, ...ends.filter(end => end.length >= MIN_REPEATED_LENGTH)];
 }
 
 // Adds up the numbers of two values of the same shape: tokens, dollars and seconds.

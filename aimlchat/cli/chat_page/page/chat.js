@@ -229,6 +229,8 @@ function updateLatest() {
 
 setInterval(() => activeTurn()?.renderTimes(), 1000);
 
+new ResizeObserver(() => pageEnd.onResize()).observe($('composer'));
+
 // --- keys and buttons ----------------------------------------------------------------------------
 
 addEventListener('keydown', event => {
@@ -268,9 +270,10 @@ function restoreConversation() {
   saved.turns.forEach(restoreAndAdd);
   // An answer that still streams is requested from its first frame.
   if (activeTurn()) activeTurn().data.lastFrame = 0;
+  setDirection($('question'), saved.draft);
   $('question').value = saved.draft;
   composerFiles.set(saved.files);
-  fitQuestionHeight();
+  fitBox($('question'));
   isRestored = true;
   offerUndo(saved.undo);
   restoreFiles();

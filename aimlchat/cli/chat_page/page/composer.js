@@ -6,8 +6,8 @@ const NEEDS_MEASURING = !CSS.supports('field-sizing', 'content');
 
 let isSubmitting = false;
 
-function fitQuestionHeight() {
-  const box = $('question');
+// Fits the height and the direction of the box of a question to its text.
+function fitBox(box) {
   setDirection(box, box.value);
   if (!NEEDS_MEASURING) return;
   box.style.height = box.value.length > MAX_SHORT_LENGTH ? '100vh' : 'auto'; // CSS has a maximum
@@ -15,9 +15,14 @@ function fitQuestionHeight() {
 }
 
 // With dir="auto" Chromium takes seconds for a megabyte, so a long text goes by its first letter.
-function setDirection(box, text) {
-  box.dir = text.length > MAX_SHORT_LENGTH ? findDirection(text.slice(0, MAX_SHORT_LENGTH)) : 'auto';
+function setDirection(element, text) {
+  element.dir = text.length > MAX_SHORT_LENGTH ? findDirection(text.slice(0, MAX_SHORT_LENGTH)) : 'auto';
 }
+
+document.addEventListener('beforeinput', event => {
+  const added = event.data ?? event.dataTransfer?.getData('text/plain') ?? '';
+  if (added.length > MAX_SHORT_LENGTH) setDirection(event.target, event.target.value + added);
+});
 
 async function submit() {
   const hasContent = () => $('question').value.trim() || composerFiles.files.length;
@@ -32,7 +37,7 @@ async function submit() {
   const question = $('question').value.trim();
   const { files } = composerFiles;
   $('question').value = '';
-  trackPage(fitQuestionHeight);
+  trackPage(() => fitBox($('question')));
   offerUndo(null);
   composerFiles.set([]);
   $('file-error').hidden = true;
@@ -43,11 +48,7 @@ $('composer').addEventListener('submit', event => {
   event.preventDefault();
   submit();
 });
-$('question').addEventListener('input', () => trackPage(fitQuestionHeight));
-$('question').addEventListener('beforeinput', event => {
-  const added = event.data ?? event.dataTransfer?.getData('text/plain') ?? '';
-  if (added.length > MAX_SHORT_LENGTH) setDirection(event.target, event.target.value + added);
-});
+$('question').addEventListener('input', event => trackPage(() => fitBox(event.target)));
 $('question').addEventListener('keydown', event => {
   if (event.key !== 'Enter' || event.shiftKey || isComposing(event)) return;
   event.preventDefault();

@@ -9,3 +9,9 @@ function findDirection(text) {
   const letter = /\p{L}/u.exec(text)?.[0] ?? '';
   return RIGHT_TO_LEFT.test(letter) ? 'rtl' : 'ltr';
 }
+
+// An input method for Chinese, Japanese or Korean takes Enter and Escape for itself. Safari ends the
+// composition before it reports the key, which then has the code 229.
+function isComposing(event) {
+  return event.isComposing || event.keyCode === 229;
+}

@@ -7,20 +7,17 @@ function editQuestion(turn, onSave) {
   const question = turn.find('.question');
   const form = document.getElementById('edit').content.cloneNode(true).firstElementChild;
   const box = form.querySelector('textarea');
-  const fitHeight = () => {
-    box.style.height = 'auto';
-    box.style.height = `${box.scrollHeight}px`;
-  };
   const close = () => {
     form.remove();
     question.hidden = !turn.data.question;
     turn.find('.edit').hidden = false;
     turn.find('.edit').focus();
   };
+  setDirection(box, turn.data.question);
   box.value = turn.data.question;
-  box.addEventListener('input', () => turn.track(fitHeight));
+  box.addEventListener('input', () => turn.track(() => fitBox(box)));
   box.addEventListener('keydown', event => {
-    if (event.isComposing || event.keyCode === 229) return; // an input method uses these keys, too
+    if (isComposing(event)) return; // an input method uses these keys, too
     if (event.key === 'Escape') {
       event.stopPropagation(); // on the page, this key stops an answer
       close();
@@ -38,6 +35,6 @@ function editQuestion(turn, onSave) {
   question.hidden = true;
   turn.find('.edit').hidden = true;
   question.after(form);
-  turn.track(fitHeight);
+  turn.track(() => fitBox(box));
   box.focus();
 }

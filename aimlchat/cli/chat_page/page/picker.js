@@ -191,9 +191,3 @@ class Combobox {
     }
   }
 }
-
-// An input method for Chinese, Japanese or Korean takes Enter and Escape for itself. Safari ends the
-// composition before it reports the key, which then has the code 229.
-function isComposing(event) {
-  return event.isComposing || event.keyCode === 229;
-}

@@ -68,7 +68,8 @@ class EndFollower {
     this.onChange();
   }
 
-  // A phone that was turned, or its keyboard that opens, makes lines shorter and moves the end.
+  // What grows beside the content moves the end: the box of a question, the keyboard of a phone. So
+  // does a phone that is turned.
   onResize() {
     if (this.isFollowing) this.element.scrollTop = this.element.scrollHeight;
     this.remember();

@@ -12,6 +12,7 @@ const SETTING_FIELDS = {
 // What keeps the next question from being sent: `{ field, message }`, or null.
 let problem = null;
 let pendingCheck = null;
+let beginCheck = () => {}; // without waiting for further changes
 let checkNumber = 0;
 
 function readNumber(id) {
@@ -77,7 +78,11 @@ function checkRequest() {
   }
   if (problem?.isLocal) showProblem(null);
   const isCurrent = () => number === checkNumber;
-  pendingCheck = new Promise(resolve => setTimeout(resolve, CHECK_DELAY)).then(async () => {
+  const pause = new Promise(resolve => {
+    beginCheck = resolve;
+    setTimeout(resolve, CHECK_DELAY);
+  });
+  pendingCheck = pause.then(async () => {
     await fileStore.ready;
     const error = findProblem() ?? (isCurrent() ? await askServer() : null);
     if (isCurrent()) showProblem(error);
@@ -102,6 +107,7 @@ async function waitForCheck() {
   let check;
   while (check !== pendingCheck) {
     check = pendingCheck;
+    beginCheck();
     await check;
   }
 }

@@ -39,6 +39,7 @@ class Turn {
     };
     this.element = document.getElementById('turn').content.cloneNode(true).firstElementChild;
     this.find('.question').textContent = this.data.question;
+    setDirection(this.find('.question'), this.data.question);
     this.find('.question').hidden = !this.data.question;
     renderFiles(this.find('.files'), this.data.files);
     this.waitingView = new WaitingView(this.element);

@@ -1,5 +1,6 @@
-"""The page in a real browser: Chromium, driven by Selenium, with a real ``aimlchat serve``."""
+"""The page in a real browser: Chromium, driven by Selenium, with the server of the page."""
 
+import asyncio
 import functools
 import json
 import os
@@ -8,6 +9,7 @@ import re
 import subprocess
 import sys
 import threading
+from concurrent.futures import Future
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -16,9 +18,14 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from aimlchat import ChatSession
+from aimlchat.cli.chat_page import PageServer
+
 SOURCES = str(Path(__file__).parents[4])
 # Seconds; only a test that hangs waits so long.
 PATIENCE = 60
+# Seconds that a server of the standard library takes to notice that it is shut down.
+POLL_INTERVAL = 0.01
 
 
 class ServeProcess:
@@ -66,6 +73,46 @@ def serve():
         process.end()
 
 
+class ServerThread:
+    """The server of the page in a thread of the tests, which starts much faster than a process."""
+
+    def __init__(self, base_url, key) -> None:
+        self._started = Future()
+        self._thread = threading.Thread(target=asyncio.run, args=[self._run(base_url, key)])
+        self._thread.start()
+        self.url, self._loop, self._end = self._started.result()
+
+    async def _run(self, base_url, key):
+        def report_retry(record):
+            server.report_retry(record)
+
+        end = asyncio.Event()
+        async with (
+            ChatSession(key, base_url=base_url, on_retry=report_retry) as session,
+            PageServer(session) as server,
+        ):
+            self._started.set_result((server.url, asyncio.get_running_loop(), end))
+            await end.wait()
+
+    def end(self):
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join()
+
+
+@pytest.fixture
+def serve_api(key):
+    """Start the server of the page with an API as upstream, and return the URL of the page."""
+    threads = []
+
+    def serve_api(base_url):
+        threads.append(ServerThread(base_url, key))
+        return threads[-1].url
+
+    yield serve_api
+    for thread in threads:
+        thread.end()
+
+
 class ChatPage:
     """The chat page in the browser, with what a user does and sees on it."""
 
@@ -100,7 +147,9 @@ class ChatPage:
         self.find("#question").send_keys(*keys)
 
     def ask(self, question):
+        """Send a question, and wait until it is sent: the page checks it before."""
         self.type(question, Keys.ENTER)
+        self.wait_until(lambda: not self.find("#question").get_attribute("value"))
 
     def choose_model(self, name):
         """Type the name of a model into the picker, and take the first that it shows."""
@@ -140,10 +189,9 @@ def open_chat(driver):
 
 
 @pytest.fixture
-def chat(open_chat, serve, aimlchat_emulator, key):
+def chat(open_chat, serve_api, aimlchat_emulator):
     """The page, with an emulator as upstream that the test can script."""
-    process = serve("--base-url", aimlchat_emulator.base_url, AIMLAPI_API_KEY=key)
-    return open_chat(process.url)
+    return open_chat(serve_api(aimlchat_emulator.base_url))
 
 
 @pytest.fixture
@@ -193,7 +241,9 @@ class StepwiseUpstream:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(
+            target=self._server.serve_forever, args=[POLL_INTERVAL], daemon=True
+        ).start()
 
     def send(self, kind, text):
         """Send one delta, such as ("content", "Hello")."""

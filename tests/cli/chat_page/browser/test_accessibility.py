@@ -1,12 +1,84 @@
 """Screen readers, keyboards, small screens and contrast."""
 
+from pathlib import Path
+
 import pytest
+from npm import install_packages
+from selenium.webdriver.common.keys import Keys
 
 PHONE_WIDTH = 360
+RICH = """# Title
+
+A [link](https://example.org), `code` and $x^2$.
+
+```python
+def f():  # a comment
+    return "a", 1
+```
+
+| a | b |
+|---|---|
+| 1 | 2 |
+
+> مرحبا
+"""
+RUN_AXE = """
+const done = arguments[0];
+axe.run({resultTypes: ['violations']}).then(({violations}) => done(
+  violations.map(({id, nodes}) => `${id}: ${nodes.map(({html}) => html).join(' ')}`)));
+"""
 
 
-def test_each_state_is_announced_once_and_the_answer_when_it_is_complete(open_chat, serve):
-    chat = open_chat(serve("--emulator").url)
+@pytest.fixture(scope="session")
+def axe(pytestconfig):
+    """The script of axe-core, which finds what people with disabilities cannot use or read."""
+    folder = install_packages(Path(__file__).with_name("package.json"), pytestconfig.cache, "axe")
+    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture(params=["light", "dark"])
+def scheme(request, driver):
+    """The color scheme that the user prefers."""
+    features = [{"name": "prefers-color-scheme", "value": request.param}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    yield request.param
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+@pytest.mark.usefixtures("scheme")
+def test_axe_finds_nothing(chat, aimlchat_emulator, axe):
+    def check():
+        assert chat.driver.execute_async_script(RUN_AXE) == []
+
+    # The content security policy of the page does not allow other scripts.
+    chat.driver.execute_cdp_cmd("Runtime.evaluate", {"expression": axe})
+    aimlchat_emulator.reply(RICH, reasoning="Hm.")
+    chat.ask("Why?")
+    chat.wait_for_state("done")
+    chat.find("summary").click()
+    chat.find(".edit").click()
+    chat.find("#model").click()
+    check()
+
+    chat.find("#model").send_keys(Keys.ESCAPE)
+    aimlchat_emulator.fail(status=400, message="This is not allowed.")
+    chat.ask("When?")
+    chat.wait_for_state("failed")
+    chat.find("#open-settings").click()
+    chat.find("#max-tokens").send_keys("1")
+    chat.wait_until(chat.find("#max-tokens-error").is_displayed)
+    check()
+
+    chat.find("#clear-settings").click()
+    chat.find("#close-settings").click()
+    aimlchat_emulator.fail(status=429, message="Slow down.", retry_after=60)
+    chat.ask("And when?")
+    chat.wait_until(chat.find_all(".waiting-retry")[-1].is_displayed)
+    check()
+
+
+def test_each_state_is_announced_once_and_the_answer_when_it_is_complete(chat, aimlchat_emulator):
+    aimlchat_emulator.reply("The sky is blue because light scatters.", reasoning="Hm.")
     chat.run_script(
         """
         window.announcements = [];
@@ -73,18 +145,12 @@ MIN_CONTRASTS = [
 ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_light_and_dark_colors_have_enough_contrast(chat, scheme):
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    chat.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    try:
-        is_light = chat.run_script("return matchMedia('(prefers-color-scheme: light)').matches")
-        ink_is_darker = chat.run_script(
-            LUMINANCE + "return luminanceOf('--ink') < luminanceOf('--paper')"
-        )
-        assert is_light == ink_is_darker == (scheme == "light")
-        for color, background, minimum in MIN_CONTRASTS:
-            contrast = chat.run_script(LUMINANCE + CONTRAST, color, background)
-            assert contrast >= minimum, (color, background)
-    finally:
-        chat.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    is_light = chat.run_script("return matchMedia('(prefers-color-scheme: light)').matches")
+    ink_is_darker = chat.run_script(
+        LUMINANCE + "return luminanceOf('--ink') < luminanceOf('--paper')"
+    )
+    assert is_light == ink_is_darker == (scheme == "light")
+    for color, background, minimum in MIN_CONTRASTS:
+        contrast = chat.run_script(LUMINANCE + CONTRAST, color, background)
+        assert contrast >= minimum, (color, background)

@@ -32,10 +32,9 @@ def test_an_answer_of_the_emulator_is_shown_with_its_reasoning_and_its_summary(o
 
 
 def test_the_reasoning_is_open_while_it_grows_and_closed_while_the_answer_grows(
-    open_chat, serve, stepwise_upstream, key
+    open_chat, serve_api, stepwise_upstream
 ):
-    process = serve("--base-url", stepwise_upstream.base_url, AIMLAPI_API_KEY=key)
-    chat = open_chat(process.url)
+    chat = open_chat(serve_api(stepwise_upstream.base_url))
     chat.run_script(RECORD_CHANGES)
     chat.ask("Why?")
 

@@ -126,11 +126,26 @@ def test_a_file_that_no_model_takes_is_refused_by_name(chat, choose_files):
     assert "empty.txt is empty." in error
 
 
+def test_the_end_of_the_chat_stays_in_view_beside_attached_files(
+    chat, choose_files, aimlchat_emulator
+):
+    aimlchat_emulator.reply("A paragraph.\n\n" * 40)
+    chat.ask("Why?")
+    chat.wait_for_state("done")
+
+    choose_files(cat_png=PNG)
+    chat.wait_until(lambda: names(chat) == ["cat.png"])
+
+    distance = "const {scrollTop, scrollHeight} = document.scrollingElement;"
+    distance += "return scrollHeight - scrollTop - innerHeight"
+    chat.wait_until(lambda: chat.run_script(distance) < 2)
+
+
 def test_a_picture_waits_for_a_model_that_takes_it(chat, choose_files, aimlchat_emulator):
     chat.choose_model("deepseek/deepseek-r1")
     choose_files(cat_png=PNG)
     chat.wait_until(lambda: names(chat) == ["cat.png"])
-    chat.ask("What is it?")
+    chat.type("What is it?", Keys.ENTER)
     sentence = "deepseek/deepseek-r1 takes no images. Remove cat.png, or choose another model."
     assert chat.find("#problem").text == sentence
     assert chat.states() == []

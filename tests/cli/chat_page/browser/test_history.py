@@ -165,11 +165,28 @@ def test_an_answer_goes_on_after_an_error(chat, aimlchat_emulator):
     chat.wait_for_answer("One two three four.")
 
 
+def test_the_box_of_an_edited_question_looks_like_that_of_a_new_one(chat, ask):
+    ask("One?", "One.")
+    chat.find(".edit").click()
+
+    styles = chat.run_script("""
+        return [...document.querySelectorAll('.box textarea')].map(box => {
+          const {borderStyle, backgroundColor, resize} = getComputedStyle(box);
+          const space = box.parentElement.clientWidth - box.offsetWidth;
+          return [borderStyle, backgroundColor, resize, space];
+        });
+    """)
+
+    assert styles[0] == styles[1] == ["none", "rgba(0, 0, 0, 0)", "none", 0]
+
+
 JOINS = [
     ("One two", "One two three", "One two three"),
     ("One two ", "One two three", "One two three"),
     ("One two", " three", "One two three"),
     ("One two", "One", "One two"),
+    ("One two three", "two three four", "One two three four"),
+    ("The light scat", "scatters", "The light scatters"),
     ("One two", "\n\nOne two three", "One two three"),
     ("a\n\nIt is x", "It is xylophone", "a\n\nIt is xylophone"),
     ("It is " + "y" * 50, "y" * 40 + "z", "It is " + "y" * 50 + "z"),

@@ -154,9 +154,9 @@ class HostileUpstream:
 
 
 @pytest.fixture
-def hostile_chat(serve, open_chat, thief, key):
+def hostile_chat(serve_api, open_chat, thief):
     upstream = HostileUpstream(thief.url)
-    yield open_chat(serve("--base-url", upstream.base_url, AIMLAPI_API_KEY=key).url)
+    yield open_chat(serve_api(upstream.base_url))
     upstream.close()
 
 

@@ -127,6 +127,17 @@ def test_each_block_has_the_direction_of_its_text(answer, chat):
     ]  # fmt: skip
 
 
+def test_a_column_is_at_the_side_of_its_table_whatever_the_direction_of_a_cell(answer, chat):
+    element = answer("| אבג | ד | ה |\n|---|--:|:-:|\n| 3 | 4 | 5 |\n\nEnd\n\n| a |\n|---|\n| ד |")
+
+    sides = chat.run_script(
+        "return [...arguments[0].querySelectorAll('td')]"
+        ".map(cell => getComputedStyle(cell).textAlign)",
+        element,
+    )
+    assert sides == ["right", "right", "center", "left"]
+
+
 def test_code_is_colored_and_copied_as_it_is(answer, chat):
     code = 'def f(x):\n    return "a" + 1  # sum\n'
     element = answer(f"```python\n{code}```\n\n- item\n  ```js\n  const a = 1;\n  ```")
@@ -180,6 +191,21 @@ def test_print_shows_the_conversation_without_controls_and_with_nothing_cut_off(
         assert "https://example.org/" in link
     finally:
         chat.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_a_right_to_left_question_is_on_the_right(chat):
+    for question in ("Why?", "لماذا؟"):
+        chat.ask(question)
+        chat.wait_for_state("done")
+
+    sides = chat.run_script("""
+        return [...document.querySelectorAll('.question')].map(question => {
+          const own = question.getBoundingClientRect();
+          const turn = question.parentElement.getBoundingClientRect();
+          return [own.left === turn.left, own.right === turn.right];
+        });
+    """)
+    assert sides == [[True, False], [False, True]]
 
 
 def test_the_question_is_tinted(answer, chat):

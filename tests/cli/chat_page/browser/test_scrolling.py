@@ -40,10 +40,9 @@ class Typist:
 
 
 @pytest.fixture
-def growing(open_chat, serve, stepwise_upstream, key):
+def growing(open_chat, serve_api, stepwise_upstream):
     """A page with an answer that grows and is longer than the window."""
-    process = serve("--base-url", stepwise_upstream.base_url, AIMLAPI_API_KEY=key)
-    chat = open_chat(process.url)
+    chat = open_chat(serve_api(stepwise_upstream.base_url))
     stepwise_upstream.send("content", "A first paragraph.\n\n" * 60)
     chat.ask("Why?")
     typist = chat.typist = Typist(stepwise_upstream)
@@ -72,7 +71,7 @@ def is_at_end(chat):
 
 def wait_for_growth(chat):
     length = position(chat)["length"]
-    chat.wait_until(lambda: position(chat)["length"] > length + 200)
+    chat.wait_until(lambda: position(chat)["length"] > length + 100)
 
 
 def find_resting_top(chat):
@@ -194,9 +193,9 @@ def test_a_drag_beyond_the_end_changes_nothing_and_a_small_one_upward_counts(pho
 
 
 def test_a_wheel_over_code_or_reasoning_scrolls_the_page_or_the_box(
-    open_chat, serve, stepwise_upstream, key
+    open_chat, serve_api, stepwise_upstream
 ):
-    chat = open_chat(serve("--base-url", stepwise_upstream.base_url, AIMLAPI_API_KEY=key).url)
+    chat = open_chat(serve_api(stepwise_upstream.base_url))
     stepwise_upstream.send("reasoning_content", "A thought.\n\n" * 60)
     chat.ask("Why?")
     typist = Typist(stepwise_upstream, "reasoning_content")

@@ -42,7 +42,7 @@ def test_the_settings_are_sent_shown_and_remembered(chat, aimlchat_emulator):
 
 def test_what_is_wrong_is_shown_by_its_field_before_anything_is_sent(chat, aimlchat_emulator):
     set_fields(chat, max_tokens="1000")
-    chat.ask("Why?")  # with a budget of 2048 tokens
+    chat.type("Why?", Keys.ENTER)  # with a budget of 2048 tokens
 
     chat.wait_until(lambda: chat.focused_id() == "max-tokens")
     error = chat.find("#max-tokens-error")

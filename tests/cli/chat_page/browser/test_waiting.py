@@ -3,8 +3,8 @@
 import re
 
 
-def test_the_wait_has_a_clock_that_a_reload_does_not_stop(open_chat, serve, stepwise_upstream, key):
-    chat = open_chat(serve("--base-url", stepwise_upstream.base_url, AIMLAPI_API_KEY=key).url)
+def test_the_wait_has_a_clock_that_a_reload_does_not_stop(open_chat, serve_api, stepwise_upstream):
+    chat = open_chat(serve_api(stepwise_upstream.base_url))
     chat.ask("Why?")
     chat.wait_until(lambda: chat.texts(".waiting") == ["Waiting for the model, 1 s"])
     chat.driver.refresh()
