@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["DecodeError", "SchemaError", "describe_value", "join_path"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "OTHER_CONSTANT",
+    "DecodeError",
+    "SchemaError",
+    "describe_value",
+    "join_errors",
+    "join_path",
+]
 
 _MAX_DESCRIBED = 60
+OTHER_CONSTANT = 100
+"""The distance of a value whose constant is another one, as that of another class of a union."""
 
 
 def join_path(outer: str, inner: str) -> str:
@@ -36,19 +48,39 @@ class SchemaError(TypeError):
 class DecodeError(ValueError):
     """A JSON value that does not fit its type.
 
+    The message has all that is wrong, since a model corrects it all at once.
+
     Attributes:
         reason: what came and what was wanted.
         path: the path from the outermost value, such as ``order.items[2].price``; may be empty.
+        others: what else is wrong with the value.
+        distance: how far the value is from the type. A constant that another type of a union has
+            instead counts more than any other fault.
     """
 
-    def __init__(self, reason: str, path: str = "") -> None:
-        super().__init__(f"{path}: {reason}" if path else reason)
+    def __init__(
+        self, reason: str, path: str = "", others: tuple[DecodeError, ...] = (), distance: int = 1
+    ) -> None:
+        described = f"{path}: {reason}" if path else reason
+        super().__init__("; ".join([described, *map(str, others)]))
         self.reason = reason
         self.path = path
+        self.others = others
+        self.distance = distance
 
     def inside(self, outer: str) -> DecodeError:
         """Return the error as what holds the value, at ``outer``, sees it."""
-        return DecodeError(self.reason, join_path(outer, self.path))
+        others = tuple(other.inside(outer) for other in self.others)
+        return DecodeError(self.reason, join_path(outer, self.path), others, self.distance)
+
+
+def join_errors(errors: Sequence[DecodeError]) -> DecodeError:
+    """Return one error for all that is wrong with a value, of which there is at least one."""
+    first, *rest = errors
+    if not rest:
+        return first
+    distance = sum(error.distance for error in errors)
+    return DecodeError(first.reason, first.path, (*first.others, *rest), distance)
 
 
 def describe_value(value: Any) -> str:

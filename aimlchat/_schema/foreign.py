@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .errors import DecodeError, SchemaError
+from .errors import DecodeError, SchemaError, join_errors
 from .nodes import Node
 
 if TYPE_CHECKING:
@@ -99,6 +99,4 @@ def _translate(error: ValueError) -> DecodeError:
         for key in problem.get("loc", ()):
             path += f"[{key}]" if isinstance(key, int) else f".{key}" if path else str(key)
         found.append(DecodeError(str(problem.get("msg", "")), path))
-    if len(found) == 1:
-        return found[0]
-    return DecodeError("; ".join(str(problem) for problem in found) or str(error))
+    return join_errors(found) if found else DecodeError(str(error))

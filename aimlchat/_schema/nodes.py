@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
 from .constraints import NO_CONSTRAINTS, Constraints
-from .errors import DecodeError, describe_value
+from .errors import OTHER_CONSTANT, DecodeError, describe_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +18,7 @@ __all__ = [
     "ArrayNode",
     "ChoiceNode",
     "DescribedNode",
+    "IntegerKeyNode",
     "MapNode",
     "NamedNode",
     "Node",
@@ -35,6 +37,10 @@ _WORDS = {
     "array": "an array",
     "object": "an object",
 }
+
+
+# Not longer than what `int` reads.
+_INTEGER = re.compile(r"-?[0-9]{1,4000}")
 
 
 class References(Protocol):
@@ -132,7 +138,8 @@ class ChoiceNode(Node):
             # JSON tells true from 1, and Python does not; to JSON schema 1.0 is 1, though.
             if choice == value and isinstance(choice, bool) == isinstance(value, bool):
                 return decoded
-        raise self.refuse(value)
+        distance = OTHER_CONSTANT if len(self.choices) == 1 else 1
+        raise DecodeError(self.refuse(value).reason, distance=distance)
 
     def json_types(self) -> frozenset[str]:
         return frozenset(find_json_types(value)[0] for value, _ in self.choices)
@@ -262,6 +269,30 @@ class MapNode(Node):
 
 
 @attrs.frozen(eq=False)
+class IntegerKeyNode(Node):
+    """The key of an object that stands for an integer."""
+
+    inner: Node
+
+    def schema(self, definitions: References) -> dict[str, Any]:
+        choices = self.inner.schema(definitions).get("enum")
+        if choices is not None:
+            return {"type": "string", "enum": [str(choice) for choice in choices]}
+        return {"type": "string", "pattern": "^-?[0-9]+$"}
+
+    def decode(self, value: Any) -> Any:
+        if not isinstance(value, str) or not _INTEGER.fullmatch(value):
+            raise self.refuse(value)
+        return self.inner.decode(int(value))
+
+    def json_types(self) -> frozenset[str]:
+        return frozenset(["string"])
+
+    def wanted(self) -> str:
+        return "an integer as a string"
+
+
+@attrs.frozen(eq=False)
 class UnionNode(Node):
     """One of several types; the first that a value fits, in an order that loses nothing."""
 
@@ -283,6 +314,9 @@ class UnionNode(Node):
                 errors.append(error)
         if len(errors) == 1:
             raise errors[0]
+        nearest = min(errors, key=lambda error: error.distance, default=None)
+        if nearest is not None and nearest.path:  # of objects and arrays it says more
+            raise nearest
         raise self.refuse(value)
 
     def children(self) -> Iterable[Node]:
@@ -305,6 +339,11 @@ class NamedNode(Node):
 
     name: str
     target: Node = attrs.field(factory=AnyNode)
+
+    @property
+    def rank(self) -> int:  # type: ignore[override]
+        """That of the type."""
+        return self.target.rank
 
     def schema(self, definitions: References) -> dict[str, Any]:
         return definitions.refer(self)

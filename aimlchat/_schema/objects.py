@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .errors import DecodeError
+from .errors import OTHER_CONSTANT, DecodeError, describe_value, join_errors
 from .nodes import Node
 
 if TYPE_CHECKING:
@@ -106,15 +106,19 @@ class ObjectNode(Node):
                 arguments[argument] = node.decode(value[name])
             except DecodeError as error:
                 errors.append(error.inside(name))
-        if len(errors) == 1:
-            raise errors[0]
         if errors:
-            raise DecodeError("; ".join(str(error) for error in errors))
+            raise join_errors(errors)
         return arguments
 
     def _check_tag(self, value: dict[str, Any]) -> Iterator[DecodeError]:
-        if self.tag is not None and value.get(self.tag[0]) != self.tag[1]:
-            yield DecodeError(f"expected {self.tag[1]!r}", self.tag[0])
+        if self.tag is None:
+            return
+        name, wanted = self.tag
+        if name not in value:
+            yield DecodeError(f"it is missing; expected {describe_value(wanted)}", name)
+        elif value[name] != wanted:
+            msg = f"expected {describe_value(wanted)}, got {describe_value(value[name])}"
+            yield DecodeError(msg, name, distance=OTHER_CONSTANT)
 
     def _find_given(
         self, value: dict[str, Any], errors: list[DecodeError]

@@ -120,7 +120,7 @@ def _same(value: Any) -> Any:
 
 
 SCALARS: dict[Any, ScalarType] = {
-    str: ScalarType({"type": "string"}, _same, "text", 2, "a string"),
+    str: ScalarType({"type": "string"}, _same, "text", 3, "a string"),
     bool: ScalarType({"type": "boolean"}, _same, "other", 0, "a boolean"),
     int: ScalarType({"type": "integer"}, int, "number", 0, "an integer"),
     float: ScalarType({"type": "number"}, _convert_float, "number", 1, "a number"),
@@ -137,7 +137,7 @@ SCALARS: dict[Any, ScalarType] = {
         {"type": "string", "pattern": r"^[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$"},
         _convert_decimal,
         "number",
-        1,
+        2,
         "a decimal number as a string, as in '12.50'",
     ),
     Path: ScalarType({"type": "string"}, Path, "other", 1, "a path as a string"),

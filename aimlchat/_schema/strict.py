@@ -302,7 +302,8 @@ class _Rewriter:
         for name, item in properties.items():
             new, restorer = self.rewrite(item, join_path(path, name))
             if name not in required and not self._takes_null(item):
-                words = {key: new[key] for key in ("title", "description") if key in new}
+                names = ("title", "description")
+                words: dict[str, Any] = {key: new[key] for key in names if key in new}
                 bare = {key: value for key, value in new.items() if key not in words}
                 new, restorer = self._join([(bare, restorer), (_NULL, _NOTHING)], words)
                 nullable.add(name)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["GEMINI", "OPENAI", "Subset", "check_limits", "describe_keywords"]
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Subset:
     """Which keywords, besides those of structure, a vendor takes.
 

@@ -23,6 +23,7 @@ from .nodes import (
     ArrayNode,
     ChoiceNode,
     DescribedNode,
+    IntegerKeyNode,
     MapNode,
     NamedNode,
     Node,
@@ -150,6 +151,8 @@ class NodeBuilder:
         """Return the node of a union; each limit has to apply to one of its members."""
         nodes, known = [], set()
         for member in members:
+            if member is msgspec.UnsetType:  # the default of a field that is left out
+                continue
             node, known_to_member = self._build(member, constraints)
             nodes.append(node)
             known |= known_to_member
@@ -169,7 +172,7 @@ class NodeBuilder:
             )
             return node, constraints.known_to("object")
         if origin is tuple:
-            return self._build_tuple(arguments, constraints)
+            return self._build_tuple(annotation, arguments, constraints)
         if isinstance(origin, type) and issubclass(origin, enum.Enum):
             return _build_enum(origin), set()
         if is_pydantic_model(origin):
@@ -193,13 +196,11 @@ class NodeBuilder:
             raise error.inside(path) from error.__cause__
 
     def _build_tuple(
-        self, arguments: tuple[Any, ...], constraints: Constraints
+        self, annotation: Any, arguments: tuple[Any, ...], constraints: Constraints
     ) -> tuple[Node, set[str]]:
-        if not arguments or arguments[-1] is ...:
+        if annotation in (tuple, typing.Tuple) or (arguments and arguments[-1] is ...):  # noqa: UP006
             item = self._item(arguments[0] if arguments else Any, "[]")
             return ArrayNode(item, tuple, constraints), constraints.known_to("array")
-        if arguments == ((),):  # how tuple[()] is written in some versions
-            arguments = ()
         items = [self._item(item, f"[{index}]") for index, item in enumerate(arguments)]
         return TupleNode(tuple(items)), set()
 
@@ -338,7 +339,9 @@ def _build_enum(origin: type[enum.Enum]) -> ChoiceNode:
 
 
 def _build_key(node: Node) -> Node:
-    """Check that the keys of a mapping can be the keys of an object, which are texts."""
+    """Return the type of the keys of a mapping, which are texts in JSON; integers may be."""
+    if node.json_types() == {"integer"}:
+        return IntegerKeyNode(node)
     if node.json_types() != {"string"}:
         msg = f"its keys are to be {node.wanted()}, but the keys of an object are texts"
         raise SchemaError(msg)
