@@ -4,8 +4,8 @@
 
 Each JSON file in the folders is read: a JSON schema of a chat request, or an OpenAPI document with
 such a schema. What the table (`aimlchat/_payload/model_table.py`) says differently about a model is
-printed, one line each, and the exit status is 1; also if there is no schema. Of models for which
-the table has no row of their own, only the dialect and thinking are compared: it claims no more.
+printed, one line each, and the exit status is 1; also if there is no schema. Of models other than
+Claude the table does not claim which fields they lack, so that is not compared.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aimlchat._payload.model_table import MODEL_TABLE, TABLE_DATE
+from aimlchat._payload.model_table import TABLE_DATE
 from aimlchat._payload.models import find_model_row
 
 if TYPE_CHECKING:
@@ -137,10 +137,17 @@ def compare(model: str, document: Document, properties: dict[str, Any]) -> Itera
             field not in properties
             and field not in row.refused_fields
             and dialects & known_in
-            and row is not MODEL_TABLE[-1]
+            and row.is_claude
         ):
             yield f"takes no {field}, which the table does not refuse"
     yield from compare_thinking(model, dialects, document, properties)
+    response_format = properties.get("response_format")
+    formats = document.values_of("type", response_format)
+    takes_schemas = "json_schema" in formats if formats else response_format is not None
+    if row.output_way == "response_format" and dialects and not takes_schemas:
+        yield "takes no schema as response_format, by which the table asks for answers of a type"
+    if row.output_way == "tool" and "tools" not in properties:
+        yield "takes no tools, by which the table asks for answers of a type"
 
 
 def compare_thinking(

@@ -28,6 +28,7 @@ OPENAI = {
     "top_p": ANY,
     "response_format": ANY,
     "stream_options": ANY,
+    "tools": ANY,
 }
 ANTHROPIC = {
     "messages": {"items": {"properties": {"role": {"enum": ["user", "assistant"]}}}},
@@ -35,10 +36,12 @@ ANTHROPIC = {
     "temperature": ANY,
     "top_p": ANY,
     "top_k": ANY,
+    "tools": ANY,
     "thinking": {"properties": {"type": {"enum": ["enabled"]}, "budget_tokens": ANY}},
 }
 NEWEST = {
     "messages": OPENAI["messages"],
+    "tools": ANY,
     "system": {"type": "string"},
     "thinking": {
         "oneOf": [
@@ -104,6 +107,10 @@ DISAGREEING = {
     "takes no response_format, which": schema(
         OPENAI, "claude-3.7-sonnet", without=["response_format"]
     ),
+    "takes no schema as response_format": schema(
+        OPENAI, "gpt-4o", response_format={"properties": {"type": {"enum": ["json_object"]}}}
+    ),
+    "takes no tools, by which": schema(OPENAI, "grok-beta", without=["tools"]),
     "takes no thinking, and the table has it": schema(
         ANTHROPIC, "claude-opus-4.1", without=["thinking"]
     ),

@@ -14,12 +14,14 @@ __all__ = [
     "TABLE_DATE",
     "Dialect",
     "ModelRow",
+    "OutputWay",
     "ReasoningReturn",
     "ThinkingMode",
 ]
 
 Dialect = Literal["openai", "anthropic", "messages"]
 ThinkingMode = Literal["enabled", "disabled", "adaptive"]
+OutputWay = Literal["response_format", "tool", "words"]
 ReasoningReturn = Literal["never", "with_calls", "always"]
 
 TABLE_DATE = "2026-08-21"
@@ -37,6 +39,11 @@ class ModelRow(msgspec.Struct, frozen=True, kw_only=True):
       breakpoints of the prompt cache.
     - ``returns_reasoning``: which turns take back the reasoning that came with them, in the openai
       dialect. Some models go on with it, and others refuse a request that contains it.
+    - ``output_way``: how an answer of a type is asked for: by a response format with a strict
+      schema; by a tool that has to be called, for models without one; or in words, for models that
+      lack both.
+    - ``is_gemini``: whether the schemas have to be in Gemini's subset, and whether the models
+      refuse a response format beside tools.
     """
 
     # Not compiled: `re` does that on first use, which makes `import aimlchat` faster.
@@ -47,11 +54,16 @@ class ModelRow(msgspec.Struct, frozen=True, kw_only=True):
     refused_fields: tuple[str, ...] = ()
     is_claude: bool = False
     returns_reasoning: ReasoningReturn = "never"
+    output_way: OutputWay = "response_format"
+    is_gemini: bool = False
 
 
 # The first row that matches is used. In a name the family may be before or after the version, the
 # version may have a dot or a dash, and a date may follow: claude-opus-4-20250514 is 4.0.
 MODEL_TABLE = (
+    # Claude calls tools; OpenAI's form of its maker's API ignores response_format and strict tools
+    # (https://platform.claude.com/docs/en/api/openai-sdk).
+    #
     # Claude 3.7, which the documents list as retired since 2026-03-29
     ModelRow(
         pattern=r"claude-(\w+-)?3[.-]7(?!\d)",
@@ -59,12 +71,14 @@ MODEL_TABLE = (
         thinking_dialect="anthropic",
         thinking_modes=("enabled",),
         is_claude=True,
+        output_way="tool",
     ),
     # Claude before 3.7
     ModelRow(
         pattern=r"claude-(instant|(\w+-)?v?[123](?!\d))",
         dialects=("openai",),
         is_claude=True,
+        output_way="tool",
     ),
     # Claude Sonnet 4 and Opus 4, which take both dialects since 2026-07-07
     ModelRow(
@@ -76,6 +90,7 @@ MODEL_TABLE = (
         thinking_dialect="anthropic",
         thinking_modes=("enabled",),
         is_claude=True,
+        output_way="tool",
     ),
     # Claude 4 to 4.7, all others
     ModelRow(
@@ -84,6 +99,7 @@ MODEL_TABLE = (
         thinking_dialect="anthropic",
         thinking_modes=("enabled",),
         is_claude=True,
+        output_way="tool",
     ),
     # Claude from 4.8 on, and the names that always mean the newest
     ModelRow(
@@ -93,6 +109,7 @@ MODEL_TABLE = (
         thinking_modes=("enabled", "disabled", "adaptive"),
         refused_fields=("temperature", "top_p", "top_k", "response_format", "stream_options"),
         is_claude=True,
+        output_way="tool",
         returns_reasoning="always",
     ),
     # Claude without a version, such as an alias of a gateway: which fields it takes is not known.
@@ -102,15 +119,53 @@ MODEL_TABLE = (
         thinking_dialect="openai",
         thinking_modes=("enabled", "disabled", "adaptive"),
         is_claude=True,
+        output_way="tool",
     ),
     # DeepSeek, which goes on with the reasoning before its calls, and whose R1 refuses any other
-    ModelRow(pattern=r"deepseek", dialects=("openai",), returns_reasoning="with_calls"),
+    # content. Its API refuses a schema as response format, and a tool choice while it thinks, which
+    # newer models do by default (https://github.com/deepseek-ai/DeepSeek-V3/issues/1376).
+    ModelRow(
+        pattern=r"deepseek",
+        dialects=("openai",),
+        returns_reasoning="with_calls",
+        output_way="words",
+    ),
+    # MiniMax, those models whose schemas have no response_format
+    ModelRow(
+        pattern=r"minimax.*m2-(7-2|her)",
+        dialects=("openai",),
+        returns_reasoning="always",
+        output_way="tool",
+    ),
     # Kimi, MiniMax and GLM, which go on with the reasoning of every turn
     ModelRow(
         pattern=r"kimi|minimax|(^|[/-])glm-",
         dialects=("openai",),
         returns_reasoning="always",
     ),
+    # Models whose schemas have no response_format, and OpenAI's models before gpt-4o-2024-08-06,
+    # which refuse a schema in it
+    ModelRow(
+        pattern=(
+            r"grok-(beta|4-(07-09|(1-)?fast|[56]))|(^|/)gpt-(3\.5|4($|-(turbo|0|1106|32k|vision))"
+            r"|4o-2024-05-13|4o(-mini)?-audio)"
+        ),
+        dialects=("openai",),
+        output_way="tool",
+    ),
+    # Models whose schemas have no tools either, or whose API refuses a tool choice, and with it a
+    # schema as response format, while they think
+    ModelRow(
+        pattern=(
+            r"qwen.*thinking|qwq|qvq|qwen3[.-][78]-max|dola-seed-2-0-(code|pro)|ling-3[.-]0"
+            r"|(^|/)o1-(mini|preview)|search-(preview|v1)|nemotron-nano-12b|inkling-small|hy-mt2"
+            r"|ox-alpha|llama-(guard|vision|3)|gemma-3|mythomax|(mistral|mixtral)-(7b|8x)|gemini-1\."
+        ),
+        dialects=("openai",),
+        output_way="words",
+    ),
+    # Gemini, whose schemas know fewer keywords
+    ModelRow(pattern=r"gemini", dialects=("openai",), is_gemini=True),
     # All other models
     ModelRow(pattern=r"", dialects=("openai",)),
 )

@@ -16,6 +16,7 @@ from .model_table import MODEL_TABLE, TABLE_DATE, Dialect, ModelRow, ThinkingMod
 
 __all__ = [
     "DEFAULT_MODEL",
+    "PLAIN_TEXT",
     "choose_dialect",
     "default_model",
     "find_model_row",
@@ -34,7 +35,7 @@ _BUDGET_FIELD = "thinking.budget_tokens"
 _check_budget = build_integer_check(_MIN_BUDGET)
 _check_max_tokens = build_integer_check(1)
 # The response format that asks for what happens anyway.
-_PLAIN_TEXT = {"type": "text"}
+PLAIN_TEXT = {"type": "text"}
 _ALTERNATIVES = {
     "response_format": "give a tool whose parameters are the schema and name it in tool_choice, ",
 }
@@ -108,7 +109,7 @@ def take_out_refused_fields(model: str, parameters: dict[str, Any]) -> None:
     for name in find_model_row(model).refused_fields:
         if name not in parameters:
             continue
-        if name == "response_format" and is_default(parameters[name], _PLAIN_TEXT):
+        if name == "response_format" and is_default(parameters[name], PLAIN_TEXT):
             del parameters[name]
             continue
         msg = (

@@ -13,7 +13,7 @@ from .limits import check_boolean, check_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["TOOL_FIELDS", "ToolChoice", "ToolSpec", "add_tools"]
+__all__ = ["TOOL_FIELDS", "ToolChoice", "ToolSpec", "add_tools", "parse_choice"]
 
 MAX_TOOLS = 128
 # The fields of a request that `add_tools` handles.
@@ -76,7 +76,7 @@ def add_tools(
     if tools:
         payload["tools"] = tools
     if "tool_choice" in parameters:
-        choice = _parse_choice(parameters["tool_choice"])
+        choice = parse_choice(parameters["tool_choice"])
         _check_choice(choice, names, len(tools))
         payload["tool_choice"] = build_choice(choice)
 
@@ -176,7 +176,8 @@ def _check_schema(parameters: Any, field: str) -> dict[str, Any]:
     return schema if "type" in schema else {"type": "object"} | schema
 
 
-def _parse_choice(choice: Any) -> ToolChoice:
+def parse_choice(choice: Any) -> ToolChoice:
+    """Return the tool choice of a request. Raises `InvalidRequestError`."""
     if isinstance(choice, Tool):
         return ToolChoice("tool", choice.name, "neutral", {})
     if isinstance(choice, str):

@@ -1,0 +1,172 @@
+"""Answers that a model gives by calling a tool, read as if it had written them as text.
+
+The arguments of the call are the text, whatever the model says around the call; that is left out,
+since it is no part of the answer. Where the model has not called the tool, its text is the answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from aimlchat.completions import AnswerDelta, ToolCallDelta
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aimlchat.completions import Choice, Completion, Delta
+    from aimlchat.tool_types import ToolCall
+
+__all__ = ["OutputTranslator", "take_output_call"]
+
+_BLOCKS = "content_blocks"
+_NO_ARGUMENTS = "{}"
+
+
+def take_output_call(completion: Completion, tool_name: str) -> Completion:
+    """Return a completion whose text is the arguments of the call of a tool.
+
+    Args:
+        completion: a whole or partial completion.
+        tool_name: the name of the tool. Its first call in a choice is taken, and the others are
+            left out; calls of other tools stay. A choice that does not call it stays as it is.
+    """
+    choices = tuple(_take_call(choice, tool_name) for choice in completion.choices)
+    return attrs.evolve(completion, choices=choices)
+
+
+def _take_call(choice: Choice, tool_name: str) -> Choice:
+    call = next((call for call in choice.tool_calls if call.name == tool_name), None)
+    if call is None:
+        return choice
+    text = _read_text(call)
+    others = tuple(other for other in choice.tool_calls if other.name != tool_name)
+    reason = choice.finish_reason
+    turn = choice.turn
+    if turn is not None and isinstance(turn.get(_BLOCKS), list):
+        turn = turn | {_BLOCKS: _replace_blocks(turn[_BLOCKS], tool_name, text)}
+    return attrs.evolve(
+        choice,
+        text=text,
+        tool_calls=others,
+        finish_reason="stop" if reason == "tool_calls" and not others else reason,
+        turn=turn,
+    )
+
+
+def _read_text(call: ToolCall) -> str:
+    """Return the arguments of a call; a call that ended without any has an empty object."""
+    is_empty = call.complete and not call.raw_arguments.strip()
+    return _NO_ARGUMENTS if is_empty else call.raw_arguments
+
+
+def _replace_blocks(blocks: list[Any], tool_name: str, text: str) -> list[Any]:
+    """Return the blocks of a turn with a text in place of its first call of the tool.
+
+    Other texts are left out, as in the completion; what the model thought stays.
+    """
+    replaced: list[Any] = []
+    is_taken = False
+    for block in blocks:
+        kind = block.get("type")
+        if kind == "text":
+            continue
+        if kind != "tool_use" or block.get("name") != tool_name:
+            replaced.append(block)
+        elif not is_taken:
+            is_taken = True
+            replaced.append({"type": "text", "text": text})
+    return replaced
+
+
+class _ChoiceTranslator:
+    """The state of one choice.
+
+    Attributes:
+        output: the index of the call whose arguments are the answer; None before it has begun.
+    """
+
+    def __init__(self, tool_name: str) -> None:
+        self.output: int | None = None
+        self._tool_name = tool_name
+        self._choice = 0
+        self._has_text = False
+        self._removed: set[int] = set()
+        self._answer: list[AnswerDelta] = []
+        # The fragments of calls whose name is not known yet, by index.
+        self._unnamed: dict[int, list[ToolCallDelta]] = {}
+
+    def translate(self, delta: Delta) -> list[Delta]:
+        if isinstance(delta, AnswerDelta):
+            if self.output is None:
+                self._answer.append(delta)
+            return []
+        return self._translate_call(delta) if isinstance(delta, ToolCallDelta) else [delta]
+
+    def _translate_call(self, delta: ToolCallDelta) -> list[Delta]:
+        name, index = delta.name or "", delta.index
+        if index in self._removed:
+            return self._read(delta)
+        if name != self._tool_name:
+            if self._tool_name.startswith(name):  # not known, or a piece of it
+                self._unnamed.setdefault(index, []).append(delta)
+                return []
+            held = self._unnamed.pop(index, [])
+            return [self._renumber(call) for call in (*held, delta)]
+        self._removed.add(index)
+        if self.output is None:
+            self.output, self._choice = index, delta.choice
+            self._answer.clear()
+        held = self._unnamed.pop(index, [])
+        return [text for call in (*held, delta) for text in self._read(call)]
+
+    def _read(self, delta: ToolCallDelta) -> list[Delta]:
+        if delta.index != self.output or not delta.text:
+            return []
+        self._has_text |= not delta.text.isspace()
+        return [AnswerDelta(delta.text, delta.choice)]
+
+    def _renumber(self, delta: ToolCallDelta) -> ToolCallDelta:
+        before = sum(index < delta.index for index in self._removed)
+        if not before:
+            return delta
+        return ToolCallDelta(delta.text, delta.choice, delta.index - before, delta.id, delta.name)
+
+    def close(self) -> list[Delta]:
+        deltas: list[Delta] = [*self._answer]
+        for held in self._unnamed.values():
+            deltas += map(self._renumber, held)
+        if self.output is not None and not self._has_text:
+            deltas.append(AnswerDelta(_NO_ARGUMENTS, self._choice))
+        self._answer, self._unnamed, self.output = [], {}, None
+        return deltas
+
+
+class OutputTranslator:
+    """Turns the deltas of a stream into those of an answer in text.
+
+    The text of a choice is held back until its call begins, and then left out; without a call it
+    is handed out at the end. The texts of the answer add up to the text of `take_output_call`.
+
+    Args:
+        tool_name: the name of the tool.
+    """
+
+    def __init__(self, tool_name: str) -> None:
+        self._tool_name = tool_name
+        self._choices: dict[int, _ChoiceTranslator] = {}
+
+    def translate(self, deltas: Iterable[Delta]) -> list[Delta]:
+        """Return the deltas to hand out in place of these."""
+        translated: list[Delta] = []
+        for delta in deltas:
+            choice = self._choices.get(delta.choice)
+            if choice is None:
+                choice = self._choices[delta.choice] = _ChoiceTranslator(self._tool_name)
+            translated += choice.translate(delta)
+        return translated
+
+    def close(self) -> list[Delta]:
+        """Return the deltas that were held back; call it once, when the stream is complete."""
+        return [delta for choice in self._choices.values() for delta in choice.close()]
