@@ -24,7 +24,7 @@ OTHER_CONSTANT = 100
 
 def join_path(outer: str, inner: str) -> str:
     """Return the path to an item: ``outer`` holds it, ``inner`` begins at it."""
-    return f"{outer}{inner}" if not outer or not inner or inner[0] == "[" else f"{outer}.{inner}"
+    return f"{outer}{inner}" if not outer or not inner or inner[0] in "[{" else f"{outer}.{inner}"
 
 
 class SchemaError(TypeError):

@@ -161,6 +161,9 @@ class NodeBuilder:
     def _build_class(
         self, annotation: Any, origin: Any, arguments: tuple[Any, ...], constraints: Constraints
     ) -> tuple[Node, set[str]]:
+        if not _is_hashable(origin):
+            msg = f"{describe_type(annotation)} is not a type; {_ADVICE}"
+            raise SchemaError(msg)
         if origin in _LISTS:
             item = self._item(arguments[0] if arguments else Any, "[]")
             node: Node = ArrayNode(item, _LISTS[origin], constraints, unique=origin in _SETS)
