@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from .errors import SchemaError, join_path
+from .growing_restore import GrowingRestorer
 from .nodes import find_json_types
 from .restore import (
     KEY,
@@ -68,6 +69,12 @@ class RewrittenSchema:
                 keys and items that have not come yet are missing in the result.
         """
         return self._restorer.restore(value)
+
+    def grow(self) -> GrowingRestorer:
+        """Return what restores the drafts of one value, which are already unwrapped."""
+        restorer = self._restorer
+        inner = restorer.inner if isinstance(restorer, UnwrappingRestorer) else restorer
+        return GrowingRestorer(inner)
 
 
 def rewrite_strictly(schema: Mapping[str, Any], subset: Subset = OPENAI) -> RewrittenSchema:
@@ -282,11 +289,15 @@ class _Rewriter:
         for member, restorer in members:
             if member.keys() == {"anyOf"} and isinstance(restorer, UnionRestorer):
                 flat += restorer.members
+            elif member.keys() == {"anyOf"} and restorer is _NOTHING:
+                flat += [(inner, _NOTHING) for inner in member["anyOf"]]
             elif member not in [other for other, _ in flat]:
                 flat.append((member, restorer))
         if len(flat) == 1 and not words:
             return flat[0]
         joined = self._add_keywords({"anyOf": [member for member, _ in flat]}, words)
+        if all(restorer is _NOTHING for _, restorer in flat):
+            return joined, _NOTHING
         return joined, UnionRestorer(tuple(flat), self.definitions)
 
     def _rewrite_object(self, schema: dict[str, Any], path: str) -> tuple[dict[str, Any], Restorer]:

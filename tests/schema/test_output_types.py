@@ -29,9 +29,9 @@ def test_a_type_is_read_once():
     assert read_output_type(Line).rewrite(None) is read_output_type(Line).rewrite(None)
 
 
-def test_types_that_only_compare_equal_are_told_apart():
-    assert read_output_type(Literal[1]).decode(1) == 1
-    assert read_output_type(Literal[True]).decode(True) is True
+@pytest.mark.parametrize("value", [1, True])
+def test_types_that_only_compare_equal_are_told_apart(value):
+    assert read_output_type(Literal[value]).decode(value) is value
 
 
 @pytest.mark.parametrize("kind", [kind for kind, _ in SAMPLES], ids=str)
@@ -123,7 +123,7 @@ def test_converters_and_validators_run():
 
 def test_a_value_that_is_nested_too_deeply_is_refused():
     value: dict[str, Any] = {"value": 1}
-    for _ in range(100_000):
+    for _ in range(5_000):
         value = {"value": 1, "children": [value]}
 
     with pytest.raises(DecodeError, match="deeply"):
