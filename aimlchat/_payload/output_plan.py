@@ -55,6 +55,13 @@ class OutputPlan:
     schema: RewrittenSchema
     tool_name: str | None = None
 
+    def decode(self, value: Any) -> Any:
+        """Return the value of the type for a JSON value as the model wrote it.
+
+        Raises `aimlchat._schema.errors.DecodeError`, whose path is that in the type.
+        """
+        return self.output_type.decode(self.schema.restore(value))
+
 
 def plan_output(
     fields: Mapping[str, Any], output_type: OutputType

@@ -53,7 +53,7 @@ class PydanticNode(Node):
 
     def decode(self, value: Any) -> Any:
         """Return an instance of the model, validated by its own rules for JSON."""
-        if not isinstance(value, dict) and "object" in self.json_types():
+        if not isinstance(value, dict) and self.json_types() == {"object"}:
             raise self.refuse(value)
         try:
             return self.model.model_validate_json(json.dumps(value))

@@ -6,21 +6,12 @@ from typing import Annotated, Any, Literal
 
 import attrs
 import msgspec
-import pydantic
 import pytest
-from type_samples import SAMPLES, Account, Cat, Dog, Invoice, Line, Page, Tree
+from type_samples import SAMPLES, Account, Cat, Dog, Invoice, Line, Page, Rating, Tree
 
 from aimlchat._schema.errors import DecodeError, SchemaError
 from aimlchat._schema.output_types import read_output_type
 from aimlchat._schema.subsets import OPENAI
-
-
-class Rating(pydantic.BaseModel):
-    """A rating."""
-
-    stars: int = pydantic.Field(ge=1, le=5)
-    text: str | None = None
-    replies: "list[Rating]" = []
 
 
 def test_a_type_is_read_once():

@@ -26,6 +26,7 @@ from typing import (
 
 import attrs
 import msgspec
+import pydantic
 
 T = TypeVar("T")
 UserId = NewType("UserId", int)
@@ -145,6 +146,34 @@ class Place(NamedTuple):
     height: int
 
 
+class Poodle(pydantic.BaseModel):
+    kind: Literal["poodle"]
+
+
+class Tabby(pydantic.BaseModel):
+    kind: Literal["tabby"]
+    age: int = 3
+
+
+class Rating(pydantic.BaseModel):
+    """A rating."""
+
+    stars: int = pydantic.Field(ge=1, le=5)
+    text: str | None = None
+    by: Poodle | None = pydantic.Field(default=None, alias="ratedBy", description="Who")
+    replies: "list[Rating]" = []
+    scores: dict[str, Decimal] = {}
+
+
+class Article(pydantic.BaseModel):
+    day: dt.date
+    pet: Annotated[Poodle | Tabby, pydantic.Field(discriminator="kind")] | None = None
+
+
+class Words(pydantic.RootModel):
+    root: list[str]
+
+
 SAMPLES: list[tuple[Any, list[Any]]] = [
     (int, [0, -3, 10**20]),
     (float, [1.5, 2]),
@@ -200,6 +229,10 @@ SAMPLES: list[tuple[Any, list[Any]]] = [
     (Box[list[int]], [{"content": [1]}, {"content": [], "label": "l", "size": [2, "b"]}]),
     (Sequel, [{"title": "t", "number": 2}, {"title": "t", "number": 2, "first": {"title": "u"}}]),
     (Pair[int], [{"left": 1, "right": 2}]),
+    (Rating, [{"stars": 3, "replies": [{"stars": 1, "ratedBy": {"kind": "poodle"}}]}]),
+    (list[Rating], [[{"stars": 3, "scores": {"a": "1.5"}}]]),
+    (Article, [{"day": "2030-01-31", "pet": {"kind": "tabby"}}]),
+    (dict[str, Article | Words], [{"a": {"day": "2030-01-31"}, "b": ["x"]}]),
     (Place, [{"name": "n", "height": 3}]),
     (Annotated[list[int], msgspec.Meta(max_length=3)], [[1, 2, 3]]),
     (Annotated[int, ["unhashable"]], [3]),
