@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import types
 import typing
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import attrs
 from .definitions import build_schema
 from .errors import DecodeError, SchemaError
 from .strict import RewrittenSchema, rewrite_strictly, wrap_root
-from .type_nodes import NodeBuilder, describe_type
+from .type_nodes import NodeBuilder
 
 if TYPE_CHECKING:
     from .nodes import Node
@@ -102,10 +103,19 @@ _read_cached = functools.lru_cache(maxsize=_MAX_TYPES)(_read)
 
 
 def _choose_name(output_type: Any) -> str:
+    name = _NOT_IN_NAMES.sub("_", _describe(output_type)).strip("_")[:_MAX_NAME].strip("_")
+    return name or "answer"
+
+
+def _describe(output_type: Any) -> str:
+    """Return the names of a type and of its arguments, without their modules."""
     while hasattr(output_type, "__metadata__"):
         output_type = output_type.__origin__
+    if isinstance(output_type, list | tuple):  # an argument of a form that takes a list
+        return "_".join(map(_describe, output_type))
     origin = typing.get_origin(output_type) or output_type
-    names = [getattr(origin, "__name__", "")]
-    names += [describe_type(argument) for argument in typing.get_args(output_type)]
-    name = _NOT_IN_NAMES.sub("_", "_".join(names)).strip("_")[:_MAX_NAME].strip("_")
-    return name or "answer"
+    is_union = origin in (typing.Union, types.UnionType)
+    name = "Union" if is_union else getattr(origin, "__name__", "")
+    if typing.get_origin(output_type) is typing.Literal:
+        return "_".join([name, *map(str, typing.get_args(output_type))])
+    return "_".join([name, *map(_describe, typing.get_args(output_type))])

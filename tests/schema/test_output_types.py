@@ -35,6 +35,9 @@ def test_a_name_says_the_type():
     assert read_output_type(list[Line]).name == "list_Line"
     assert read_output_type(Page[Line]).name == "Page_Line"
     assert read_output_type(Annotated[Line, "words"]).name == "Line"
+    assert read_output_type(dict[str, Page[Page[Line]]]).name == "dict_str_Page_Page_Line"
+    assert read_output_type(Cat | Dog).name == "Union_Cat_Dog"
+    assert read_output_type(Literal["ä", 1]).name == "Literal_1"
 
 
 @dataclasses.dataclass
