@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OutputType", "read_output_type"]
 
-_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]+")
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9]+")
 _MAX_NAME = 48  # of the 64 that the API takes, so that a number can follow
 _MAX_TYPES = 256
 

@@ -109,10 +109,12 @@ def _by_msgspec(python_type: Any) -> Callable[[Any], Any]:
     return lambda value: msgspec.convert(value, python_type)
 
 
-def _text(python_type: Any, wanted: str, kind: ValueKind, **keywords: str) -> ScalarType:
+def _text(
+    python_type: Any, wanted: str, kind: ValueKind, rank: int = 0, **keywords: str
+) -> ScalarType:
     """Return a type that is written as a text, which msgspec reads."""
     schema = {"type": "string"} | keywords
-    return ScalarType(schema, _by_msgspec(python_type), kind, 0, wanted)
+    return ScalarType(schema, _by_msgspec(python_type), kind, rank, wanted)
 
 
 def _same(value: Any) -> Any:
@@ -125,7 +127,8 @@ SCALARS: dict[Any, ScalarType] = {
     int: ScalarType({"type": "integer"}, int, "number", 0, "an integer"),
     float: ScalarType({"type": "number"}, _convert_float, "number", 1, "a number"),
     type(None): ScalarType({"type": "null"}, _same, "other", 0, "null"),
-    bytes: _text(bytes, "a string in base64", "bytes", contentEncoding="base64"),
+    # Many words are base64, so in a union a text is a text.
+    bytes: _text(bytes, "a string in base64", "bytes", 4, contentEncoding="base64"),
     datetime: _text(
         datetime, "a date and time as in '2030-01-31T12:00:00Z'", "time", format="date-time"
     ),

@@ -181,6 +181,7 @@ SAMPLES: list[tuple[Any, list[Any]]] = [
     (bool, [True, False]),
     (None, [None]),
     (bytes, ["", "aGk="]),
+    (bytes | str | None, ["aGk=", None]),
     (Decimal, ["1.50", "-3", "1e5"]),
     (dt.date, ["2030-01-31"]),
     (dt.datetime, ["2030-01-31T12:00:00Z", "2030-01-31T12:00:00"]),
