@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
+from aimlchat._schema.errors import DecodeError
 from aimlchat._schema.subsets import GEMINI, OPENAI
 from aimlchat.tool_types import Tool
 
@@ -58,9 +59,14 @@ class OutputPlan:
     def decode(self, value: Any) -> Any:
         """Return the value of the type for a JSON value as the model wrote it.
 
-        Raises `aimlchat._schema.errors.DecodeError`, whose path is that in the type.
+        Raises `DecodeError`, whose path is that in the type.
         """
-        return self.output_type.decode(self.schema.restore(value))
+        try:
+            restored = self.schema.restore(value)
+        except RecursionError as error:
+            msg = "it is nested too deeply"
+            raise DecodeError(msg) from error
+        return self.output_type.decode(restored)
 
 
 def plan_output(

@@ -12,6 +12,7 @@ from schema_subset import check_strict_schema
 from aimlchat import ChatRequest, InvalidRequestError, Tool
 from aimlchat._payload.build import build_payload
 from aimlchat._payload.output_plan import plan_output
+from aimlchat._schema.errors import DecodeError
 from aimlchat._schema.output_types import read_output_type
 
 
@@ -19,6 +20,12 @@ from aimlchat._schema.output_types import read_output_type
 class Invoice:
     total: int
     paid: bool = False
+
+
+@attrs.define
+class Nested:
+    value: "list[Nested]"
+    name: str | None = None
 
 
 INVOICE = read_output_type(Invoice)
@@ -181,6 +188,30 @@ def test_the_schema_is_that_of_an_object(model, kind):
 
     assert schema["type"] == "object"
     assert schema == made.schema.schema
+
+
+@pytest.mark.parametrize("model", [GPT, GEMINI, CLAUDE_4_5, DEEPSEEK])
+def test_a_value_as_the_model_wrote_it_is_decoded(model):
+    _, made = plan(model)
+    by_name = plan(model, read_output_type(dict[str, Invoice]))[1]
+    is_strict = by_name.schema.is_strict
+
+    assert made.decode({"total": 3, "paid": None}) == Invoice(3)
+    assert by_name.decode(
+        {"value": [{"key": "a", "value": {"total": 3}}]} if is_strict else {"a": {"total": 3}}
+    ) == {"a": Invoice(3)}
+    with pytest.raises(DecodeError) as caught:
+        by_name.decode([{"key": "a", "value": {}}] if is_strict else {"a": {}})
+    assert caught.value.path == "a.total"
+
+
+def test_a_value_that_is_nested_too_deeply_is_refused():
+    value = {"value": []}
+    for _ in range(5000):
+        value = {"value": [value]}
+
+    with pytest.raises(DecodeError, match="deeply"):
+        plan(GPT, read_output_type(Nested))[1].decode(value)
 
 
 def test_a_schema_that_cannot_be_strict_is_sent_as_it_is():
