@@ -59,8 +59,8 @@ class RequestOptions(TypedDict, total=False):
     logit_bias: Mapping[int, float] | Mapping[str, float] | None
     frequency_penalty: float | None
     presence_penalty: float | None
-    tools: Iterable[Tool | _Mapping] | None
-    tool_choice: str | Tool | _Mapping | None
+    tools: Iterable[Tool | _Mapping | Callable[..., Any]] | None
+    tool_choice: str | Tool | _Mapping | Callable[..., Any] | None
     parallel_tool_calls: bool | None
     response_format: _Mapping | None
     reasoning_effort: str | None
@@ -195,9 +195,10 @@ class ChatRequest:
             occurs. OpenAI dialect only.
         presence_penalty: from -2 to 2; above 0, a token that has occurred becomes less likely.
             OpenAI dialect only.
-        tools: up to 128 `Tool` objects, or dicts in either dialect's form. By default none.
-        tool_choice: ``"none"``, ``"auto"``, ``"required"``, a tool or its name, or a dict in either
-            dialect's form. Not sent without tools.
+        tools: up to 128 `Tool` objects, functions (`Tool.from_function`), or dicts in either
+            dialect's form. By default none.
+        tool_choice: ``"none"``, ``"auto"``, ``"required"``, a tool, a function or a name, or a dict
+            in either dialect's form. Not sent without tools.
         parallel_tool_calls: whether one completion may have several calls. OpenAI dialect only.
         response_format: a dict of type ``text``, ``json_object`` or ``json_schema``. OpenAI dialect
             only; Claude from 4.8 on takes none.

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import copy
 import json
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 import attrs
 
-from .errors import ProtocolError
+from .errors import InvalidRequestError, ProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Tool", "ToolCall", "render_tool_call"]
+__all__ = ["TOOL_NAME", "Tool", "ToolCall", "render_tool_call"]
 
+# The names that the API takes, as a regular expression. Not compiled, since `re` makes an import
+# slower.
+TOOL_NAME = "[A-Za-z0-9_-]{1,64}"
 _MAX_QUOTED = 60
+
+
+class _ToolChanges(TypedDict, total=False):
+    name: str
+    description: str | None
+    parameters: Mapping[str, Any] | None
+    strict: bool | None
+    timeout: float | None
+    sequential: bool
 
 
 @attrs.frozen
@@ -28,7 +42,8 @@ class Tool:
         description: what the function does and when to call it, for the model.
         parameters: the JSON schema of the arguments, of type ``object``; None for a function
             without arguments.
-        strict: whether the model must follow the schema; True in the openai dialect only.
+        strict: whether the model must follow the schema; True in the openai dialect only. None
+            sends the schema of a `from_function` in its strict form there, if it has one.
         function: what `ChatSession.run` calls, a plain function or a coroutine function; None for
             a tool that your own code, or a page, runs. It is never sent.
         timeout: the seconds that one call of the function may take in a run; None for no limit.
@@ -42,6 +57,59 @@ class Tool:
     function: Callable[..., Any] | None = attrs.field(default=None, kw_only=True)
     timeout: float | None = attrs.field(default=None, kw_only=True)
     sequential: bool = attrs.field(default=False, kw_only=True)
+
+    @classmethod
+    def from_function(cls, function: Callable[..., Any], **changes: Unpack[_ToolChanges]) -> Self:
+        """Return the tool that a function is, with its name, its docstring and its parameters.
+
+        The parameters are annotated with builtin types, ``Literal``, ``Enum``, dates, ``Decimal``,
+        ``UUID``, dataclasses, attrs classes, msgspec structs, ``TypedDict``, ``NamedTuple`` or
+        pydantic models, with unions and collections of them; ``Annotated`` adds limits
+        (`msgspec.Meta`) and descriptions. A default makes a parameter optional. Descriptions of
+        parameters are read from docstrings in the style of Google, NumPy or reST if
+        docstring-parser is installed (the extra ``tools``); without it, the first paragraph is the
+        description of the tool.
+
+        Args:
+            function: a function, a coroutine function, a method, a `functools.partial`, or another
+                object that can be called.
+            **changes: fields of the tool that replace what was found: ``name``, ``description``,
+                ``parameters``, ``strict``, ``timeout``, ``sequential``.
+
+        Raises:
+            InvalidRequestError: a parameter cannot be described, the API would refuse the name, or
+                the function is a class or a generator. ``field`` is ``parameters.<name>``,
+                ``parameters``, ``name`` or ``function``.
+        """
+        from ._schema.errors import SchemaError  # noqa: PLC0415 - few programs need it
+        from ._schema.functions import check_function, find_name  # noqa: PLC0415
+        from ._schema.signatures import read_signature  # noqa: PLC0415
+
+        try:
+            check_function(function)
+        except SchemaError as error:
+            raise InvalidRequestError(error.reason, field="function") from error.__cause__
+        name = changes.setdefault("name", find_name(function))
+        if not isinstance(name, str) or not re.fullmatch(TOOL_NAME, name):
+            msg = (
+                f"{str(name)[:_MAX_QUOTED]!r} is not a name that the API takes; give another one of"
+                " 1 to 64 of A-Z a-z 0-9 _ -, as in Tool.from_function(f, name='search')"
+            )
+            raise InvalidRequestError(msg, field="name")
+        signature = read_signature(function)
+        if "parameters" not in changes:
+            try:
+                changes["parameters"] = copy.deepcopy(signature.schema())
+            except SchemaError as error:
+                path = f"parameters.{error.path}" if error.path else "parameters"
+                msg = f"{name}() cannot be described to a model: {error.reason}"
+                raise InvalidRequestError(msg, field=path) from error.__cause__
+        changes.setdefault("description", signature.description)
+        return cls(function=function, **changes)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        # A copy of a method would belong to a copy of its object.
+        return attrs.evolve(self, parameters=copy.deepcopy(self.parameters, memo))
 
 
 @attrs.frozen

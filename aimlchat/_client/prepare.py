@@ -12,7 +12,12 @@ import msgspec
 from multidict import CIMultiDict
 
 from aimlchat._payload.build import build_payload, check_client_request_id
-from aimlchat._payload.json_values import freeze_messages, freeze_tools, refuse
+from aimlchat._payload.json_values import (
+    freeze_choice,
+    freeze_messages,
+    freeze_tools,
+    refuse,
+)
 from aimlchat.errors import InvalidRequestError
 from aimlchat.request import ChatRequest
 
@@ -63,6 +68,8 @@ class RequestFields(msgspec.Struct, eq=False, frozen=True):
             self.fields["_system"] = self.fields.pop("system")
         if "tools" in self.fields:
             self.fields["tools"] = freeze_tools(self.fields["tools"])
+        if "tool_choice" in self.fields:
+            self.fields["tool_choice"] = freeze_choice(self.fields["tool_choice"])
 
     @property
     def client_request_id(self) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import attrs
@@ -177,14 +177,39 @@ def freeze_messages(
     return frozen
 
 
-def freeze_tools(tools: Iterable[Tool | _Mapping] | None) -> tuple[Tool | _Mapping, ...]:
-    """Return an immutable copy of a list of tools."""
+def freeze_tools(
+    tools: Iterable[Tool | _Mapping | Callable[..., Any]] | None,
+) -> tuple[Tool | _Mapping, ...]:
+    """Return an immutable copy of a list of tools, in which functions are tools.
+
+    Raises `InvalidRequestError` for a function that cannot be a tool.
+    """
     frozen: tuple[Tool | _Mapping, ...] = _freeze_items(tools)
+    if isinstance(frozen, tuple) and any(map(callable, frozen)):
+        return tuple([_make_tool(item, index) for index, item in enumerate(frozen)])
     return frozen
 
 
-def freeze_choice(choice: str | Tool | _Mapping | None) -> str | Tool | _Mapping | None:
-    """Return an immutable copy of a tool choice."""
+def _make_tool(item: Any, index: int) -> Tool | _Mapping:
+    if not callable(item):
+        unchanged: Tool | _Mapping = item
+        return unchanged
+    try:
+        tool = Tool.from_function(item)
+    except InvalidRequestError as error:
+        inner = "" if error.field == "function" else f".{error.field}"
+        raise InvalidRequestError(str(error.args[0]), field=f"tools[{index}]{inner}") from error
+    return attrs.evolve(tool, parameters=freeze(tool.parameters))
+
+
+def freeze_choice(
+    choice: str | Tool | _Mapping | Callable[..., Any] | None,
+) -> str | Tool | _Mapping | None:
+    """Return an immutable copy of a tool choice; a function is chosen by its name."""
+    if callable(choice):
+        from aimlchat._schema.functions import find_name  # noqa: PLC0415 - few requests need it
+
+        return Tool(find_name(choice))
     frozen: str | Tool | _Mapping | None = None if choice is None else _freeze_item(choice)
     return frozen
 

@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from aimlchat.tool_types import TOOL_NAME
+
 from .json_values import (
     MAX_INTEGER,
     MIN_INTEGER,
@@ -42,7 +44,7 @@ __all__ = [
 
 Check = Callable[[Any, str], Any]
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_NAME = re.compile(TOOL_NAME)
 _MODALITIES = ("text", "audio")
 _RESPONSE_FORMATS = ("text", "json_object", "json_schema")
 

@@ -245,7 +245,7 @@ def _build_tool_result(message: Message, field: str) -> dict[str, Any]:
     return {"role": "tool", "tool_call_id": call_id, "content": "\n".join(texts)}
 
 
-def _build_tool(spec: ToolSpec, _: str) -> dict[str, Any]:
+def _build_tool(spec: ToolSpec, field: str) -> dict[str, Any]:
     if spec.form in ("openai", "other"):
         return spec.original
     tool = spec.tool
@@ -255,6 +255,13 @@ def _build_tool(spec: ToolSpec, _: str) -> dict[str, Any]:
         "parameters": tool.parameters,
         "strict": tool.strict,
     }
+    if tool.function is not None and tool.strict is None:
+        from aimlchat._schema.functions import find_strict_schema  # noqa: PLC0415 - few need it
+
+        schema = find_strict_schema(tool.function, tool.parameters or {})
+        if schema is not None:
+            function["parameters"] = to_json_value(schema, f"{field}.parameters")
+            function["strict"] = True
     function = {key: value for key, value in function.items() if value is not None}
     return {"type": "function", "function": function} | spec.extra
 

@@ -159,6 +159,7 @@ def _check_tool(tool: Tool, field: str, schema_key: str = "parameters") -> Tool:
         description=description,
         parameters=_check_schema(tool.parameters, f"{field}.{schema_key}"),
         strict=tool.strict,
+        function=tool.function,
     )
 
 

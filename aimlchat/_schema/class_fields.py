@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import sys
 import typing
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +31,8 @@ class ClassField:
         default: the default; `MISSING` if there is none, or none that is known.
         required: whether the constructor needs it.
         description: words about it, from its metadata.
+        keeps_text: whether the constructor takes a value that JSON holds as text, such as a date,
+            as that text.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ClassField:
     default: Any = MISSING
     required: bool = True
     description: str | None = None
+    keeps_text: bool = False
 
 
 def read_fields(python_type: Any) -> list[ClassField] | None:
@@ -105,10 +107,13 @@ def _read_attrs(python_type: Any, origin: Any) -> list[ClassField]:
         if default is attrs.NOTHING:
             default = MISSING
         elif isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # it is a class
-            default = MISSING if default.takes_self else default.factory()
+            default = MISSING if default.takes_self else _make_default(default.factory)
         annotation = hints.get(field.name, MISSING if field.type is None else field.type)
+        keeps_text = False
         if field.converter is not None:
-            annotation = _read_converter(field.converter, annotation)
+            taken = _read_converter(field.converter)
+            keeps_text = taken is MISSING and not _is_python(field.converter)
+            annotation = annotation if taken is MISSING else taken
         found.append(
             ClassField(
                 field.alias or field.name,
@@ -117,20 +122,31 @@ def _read_attrs(python_type: Any, origin: Any) -> list[ClassField]:
                 default,
                 required=field.default is attrs.NOTHING,
                 description=_read_description(field.metadata),
+                keeps_text=keeps_text,
             )
         )
     return found
 
 
-def _read_converter(converter: Any, annotation: Any) -> Any:
-    """Return what a converter takes, if it is annotated, else the type of its field."""
+def _read_converter(converter: Any) -> Any:
+    """Return the annotation of what a converter takes, or `MISSING` if it has none."""
     function = getattr(converter, "converter", converter)  # that of an `attrs.Converter`
     try:
         hints = typing.get_type_hints(function, include_extras=True)
         first = next(iter(inspect.signature(function).parameters))
     except (NameError, StopIteration, TypeError, ValueError):  # a class, or a function of C
-        return annotation
-    return hints.get(first, annotation)
+        return MISSING
+    return hints.get(first, MISSING)
+
+
+def _is_python(converter: Any) -> bool:
+    """Return whether a converter is written in Python.
+
+    Others, such as ``date.fromisoformat`` and ``UUID``, take the text; a function without an
+    annotation gets a value of the type of its field.
+    """
+    function = getattr(converter, "converter", converter)
+    return inspect.isfunction(inspect.unwrap(function)) or inspect.ismethod(function)
 
 
 def _read_typed_dict(python_type: Any, origin: Any) -> list[ClassField]:
@@ -176,8 +192,13 @@ _KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any, Any], list[ClassField]
 
 def _find_default(default: Any, factory: Any, nothing: Any) -> Any:
     if factory is not nothing:
-        return factory()
+        return _make_default(factory)
     return MISSING if default is nothing else default
+
+
+def _make_default(factory: Any) -> Any:
+    """Return what a factory makes each time; `MISSING` if that may differ, as a new id does."""
+    return factory() if factory in (list, dict, set, frozenset, tuple) else MISSING
 
 
 def _read_description(metadata: Mapping[Any, Any]) -> str | None:
@@ -202,7 +223,7 @@ def _resolve_hints(python_type: Any, origin: Any) -> dict[str, Any]:
 def _unresolved(origin: Any, error: Exception) -> SchemaError:
     msg = (
         f"the annotations of {origin.__name__} cannot be resolved ({error}); define the types in"
-        f" its module, {sys.modules[origin.__module__].__name__}, and not only for type checkers"
+        f" its module, {origin.__module__}, and not only for type checkers"
     )
     return SchemaError(msg)
 

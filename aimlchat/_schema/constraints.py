@@ -137,6 +137,7 @@ def read_metadata(metadata: Iterable[Any]) -> Annotations:
             limit = getattr(item, name, None)
             if limit is not None and not callable(limit):
                 limits[name] = limit.pattern if isinstance(limit, re.Pattern) else limit
+        _check_pattern(limits.get("pattern"))
         for name in ("title", "description", "documentation"):
             text = getattr(item, name, None)
             if isinstance(text, str):  # `documentation` is that of PEP 727
@@ -146,6 +147,14 @@ def read_metadata(metadata: Iterable[Any]) -> Annotations:
         if extra := getattr(item, "extra_json_schema", None):
             keywords |= extra
     return Annotations(Constraints(limits), keywords)
+
+
+def _check_pattern(pattern: Any) -> None:
+    try:
+        re.compile(pattern or "")
+    except (re.error, TypeError) as error:
+        msg = f"its pattern, {pattern!r}, is not a regular expression: {error}"
+        raise SchemaError(msg) from error
 
 
 def _flatten(metadata: Iterable[Any]) -> Iterator[Any]:

@@ -34,7 +34,7 @@ class Definitions:
     def __init__(self, root: Node) -> None:
         self.schemas: dict[str, Any] = {}
         self._names: dict[int, str] = {}
-        self._foreign: dict[str, Any] = {}
+        self._included: list[tuple[dict[str, Any], dict[str, str]]] = []
         seen: set[int] = set()
         self._shared: set[int] = set()
         waiting = [root]
@@ -60,16 +60,18 @@ class Definitions:
 
     def include(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Return a finished schema whose own ``$defs`` are moved here, and renamed where needed."""
-        schema = dict(schema)
-        names = {}
-        own: dict[str, Any] = schema.pop("$defs", {})
-        for name, definition in own.items():
-            is_same = self._foreign.get(name) == definition
-            names[name] = name if is_same else self._choose_name(name)
-            self._foreign.setdefault(name, definition)
-        for name, definition in own.items():
-            self.schemas[names[name]] = _rename(definition, names)
-        renamed: dict[str, Any] = _rename(schema, names)
+        own: dict[str, Any] = schema.get("$defs", {})
+        names = next((names for known, names in self._included if known == own), None)
+        if names is None:
+            names = {}
+            self._included.append((own, names))
+            for name in own:
+                names[name] = self._choose_name(name)
+                self.schemas[names[name]] = {}  # takes the name
+            for name, definition in own.items():
+                self.schemas[names[name]] = _rename(definition, names)
+        rest = {key: item for key, item in schema.items() if key != "$defs"}
+        renamed: dict[str, Any] = _rename(rest, names)
         return renamed
 
     def _choose_name(self, name: str) -> str:

@@ -43,9 +43,10 @@ def read_docstring(text: str | None) -> Docstring:
         return Docstring(_first_paragraph(text))
     parts = (parsed.short_description, parsed.long_description)
     parameters = {
-        parameter.arg_name: " ".join(parameter.description.split())
+        name.strip(" *"): " ".join(parameter.description.split())
         for parameter in parsed.params
         if parameter.description
+        for name in parameter.arg_name.split(",")  # NumPy's style describes several at once
     }
     return Docstring("\n\n".join(part for part in parts if part) or None, parameters)
 

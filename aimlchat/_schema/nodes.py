@@ -183,6 +183,9 @@ class ArrayNode(Node):
         except TypeError as error:  # a set of dicts
             msg = f"its items cannot be in a set: {error}"
             raise DecodeError(msg) from error
+        if self.unique and len(collection) < len(items):
+            msg = "expected items that differ from each other, and two of them are equal"
+            raise DecodeError(msg)
         self.constraints.check(collection, "array")
         return collection
 

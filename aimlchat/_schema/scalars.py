@@ -16,11 +16,11 @@ from .constraints import NO_CONSTRAINTS, Constraints, ValueKind
 from .nodes import Node, find_json_types
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from .nodes import References
 
-__all__ = ["SCALARS", "ScalarNode", "ScalarType"]
+__all__ = ["SCALARS", "ScalarNode", "ScalarType", "TextNode"]
 
 
 @attrs.frozen
@@ -84,6 +84,34 @@ class ScalarNode(Node):
     def wanted(self) -> str:
         """Say what is wanted."""
         return self.scalar.wanted
+
+
+@attrs.frozen(eq=False)
+class TextNode(Node):
+    """A type whose values are checked, and stay texts: those of a converter that reads texts."""
+
+    inner: Node
+
+    def schema(self, definitions: References) -> dict[str, Any]:
+        """Return the schema of the type."""
+        return self.inner.schema(definitions)
+
+    def decode(self, value: Any) -> Any:
+        """Return a text as it is, and any other value decoded."""
+        decoded = self.inner.decode(value)
+        return value if isinstance(value, str) else decoded
+
+    def children(self) -> Iterable[Node]:
+        """Return the type."""
+        return (self.inner,)
+
+    def json_types(self) -> frozenset[str]:
+        """Return the types of JSON that are taken."""
+        return self.inner.json_types()
+
+    def wanted(self) -> str:
+        """Say what is wanted."""
+        return self.inner.wanted()
 
 
 def _convert_float(value: Any) -> float:

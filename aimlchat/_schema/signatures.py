@@ -18,12 +18,14 @@ from .docstrings import Docstring, read_docstring
 from .errors import DecodeError, SchemaError
 from .nodes import AnyNode
 from .objects import ObjectNode
+from .strict import rewrite_strictly
 from .type_nodes import NodeBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .objects import ObjectField
+    from .strict import RewrittenSchema
 
 __all__ = ["Signature", "read_signature"]
 
@@ -42,21 +44,42 @@ class Signature:
     problem: SchemaError | None
     positional: tuple[str, ...]
     _node: ObjectNode
+    _schemas: dict[str, Any] = attrs.field(init=False, factory=dict)  # made on first use
 
     def schema(self) -> dict[str, Any]:
-        """Return the JSON schema of the arguments; `SchemaError` for a function without one."""
+        """Return the JSON schema of the arguments, which is shared and not to be changed.
+
+        Raises `SchemaError` for a function without one.
+        """
         if self.problem is not None:
-            raise self.problem
-        return build_schema(self._node)
+            raise SchemaError(self.problem.reason, self.problem.path) from self.problem.__cause__
+        if "plain" not in self._schemas:
+            self._schemas["plain"] = build_schema(self._node)
+        schema: dict[str, Any] = self._schemas["plain"]
+        return schema
+
+    def strict_form(self) -> RewrittenSchema | None:
+        """Return the schema in the subset that vendors enforce; None if that cannot hold it."""
+        if "strict" not in self._schemas:
+            try:
+                strict = rewrite_strictly(self.schema())
+            except SchemaError:
+                strict = None
+            self._schemas["strict"] = strict
+        form: RewrittenSchema | None = self._schemas["strict"]
+        return form
 
     def decode(self, arguments: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Return the positional arguments and those by keyword, decoded by their types.
 
-        Parameters that cannot have a schema take the JSON values as they are. Raises `DecodeError`,
-        which names all that is wrong.
+        Arguments by the strict form of the schema are taken as well. Parameters that cannot have a
+        schema take the JSON values as they are. Raises `DecodeError`, which names all that is
+        wrong.
         """
+        strict = self.strict_form()
         try:
-            decoded = self._node.decode_arguments(dict(arguments))
+            plain = dict(arguments) if strict is None else strict.restore(dict(arguments))
+            decoded = self._node.decode_arguments(plain)
         except RecursionError as error:
             msg = "the arguments are nested too deeply"
             raise DecodeError(msg) from error
@@ -74,18 +97,36 @@ class Signature:
         return positional, decoded
 
 
-# The signatures of functions, which are read once. A signature does not refer to its function.
-_signatures: WeakKeyDictionary[types.FunctionType, Signature] = WeakKeyDictionary()
+# The signatures that were read: of functions, of methods by their functions, and of objects by
+# their classes. A signature does not refer to its function.
+_of_functions: WeakKeyDictionary[Any, Signature] = WeakKeyDictionary()
+_of_methods: WeakKeyDictionary[Any, Signature] = WeakKeyDictionary()
+_of_objects: WeakKeyDictionary[Any, Signature] = WeakKeyDictionary()
 
 
 def read_signature(function: Callable[..., Any]) -> Signature:
-    """Read the parameters of a function, a method, a partial or another callable object."""
-    if not isinstance(function, types.FunctionType):
-        return _read(function)
-    signature = _signatures.get(function)
+    """Read, once, the parameters of a function, a method, a partial or another callable object."""
+    key: Any
+    match function:
+        case types.FunctionType() | functools.partial():
+            known, key = _of_functions, function
+        case types.MethodType(__func__=types.FunctionType() as key):
+            known = _of_methods
+        case _ if _has_signature_of_class(function):
+            known, key = _of_objects, type(function)
+        case _:
+            return _read(function)
+    signature = known.get(key)
     if signature is None:
-        signature = _signatures[function] = _read(function)
+        signature = known[key] = _read(function)
     return signature
+
+
+def _has_signature_of_class(function: Any) -> bool:
+    if inspect.isroutine(function) or isinstance(function, type):
+        return False
+    is_written = isinstance(getattr(type(function), "__call__", None), types.FunctionType)  # noqa: B004
+    return is_written and "__signature__" not in getattr(function, "__dict__", ())
 
 
 def _read(function: Callable[..., Any]) -> Signature:
@@ -117,7 +158,9 @@ def _read_own_docstring(function: Any) -> str | None:
     """Return the docstring of a function, or of the method that makes an object callable."""
     if inspect.isroutine(function):
         return inspect.getdoc(function)
-    return inspect.getdoc(type(function).__call__) or inspect.getdoc(type(function))
+    # `inspect.getdoc` would return the words that Python has for any `__call__`.
+    own = type(function).__call__.__doc__
+    return inspect.cleandoc(own) if own else inspect.getdoc(type(function))
 
 
 def _inspect_parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:

@@ -9,6 +9,7 @@ import inspect
 import types
 import typing
 from collections import abc
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -31,7 +32,7 @@ from .nodes import (
     UnionNode,
 )
 from .objects import ObjectField, ObjectNode
-from .scalars import SCALARS, ScalarNode
+from .scalars import SCALARS, ScalarNode, TextNode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,20 +68,38 @@ _ADVICE = (
 )
 
 
-def encode_default(value: Any) -> Any:
+def encode_default(value: Any, node: Node) -> Any:
     """Return a default as a JSON value, or `MISSING` if the schema cannot say it.
 
-    None is not said: it means that the argument is left out.
+    None is not said: it means that the argument is left out. Nor is what the type does not take, or
+    reads as another value, such as a sentinel.
     """
     if value is MISSING or value is None:
         return MISSING
-    if is_pydantic_model(type(value)):
-        return value.model_dump(mode="json")
     try:
-        # The encoder refuses what JSON cannot hold, such as a set of objects without an order.
-        return msgspec.json.decode(msgspec.json.encode(value, order="deterministic", enc_hook=str))
-    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):
+        encoded = _encode(value)
+        is_same = bool(_encode(node.decode(encoded)) == encoded)
+    except Exception:  # noqa: BLE001 - the methods of the default may raise anything
         return MISSING
+    return encoded if is_same else MISSING
+
+
+def _encode(value: Any) -> Any:
+    """Return a value as JSON has it; raises a `TypeError` if JSON cannot hold it."""
+    if is_pydantic_model(type(value)):
+        return value.model_dump(mode="json", by_alias=True)
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        value = value._asdict()
+    # The encoder refuses what JSON cannot hold, such as a set of objects without an order.
+    text = msgspec.json.encode(value, order="deterministic", enc_hook=_encode_path)
+    return msgspec.json.decode(text)
+
+
+def _encode_path(value: Any) -> str:
+    if isinstance(value, PurePath):
+        return str(value)
+    msg = f"{type(value).__name__} is not a JSON value"
+    raise TypeError(msg)
 
 
 class NodeBuilder:
@@ -226,6 +245,7 @@ class NodeBuilder:
                 field.default,
                 field.description or documented.parameters.get(field.argument),
                 required=field.required,
+                keeps_text=field.keeps_text,
             )
             for field in fields
         ]
@@ -245,6 +265,7 @@ class NodeBuilder:
         description: str | None,
         *,
         required: bool,
+        keeps_text: bool = False,
     ) -> ObjectField:
         """Return a key of an object; a `SchemaError` has its name in the path."""
         try:
@@ -254,7 +275,8 @@ class NodeBuilder:
         keywords = {}
         if description and not _has_description(node):
             keywords["description"] = description
-        encoded = encode_default(default)
+        encoded = encode_default(default, node)
+        node = TextNode(node) if keeps_text else node
         if encoded is not MISSING:
             keywords["default"] = encoded
         return ObjectField(name, argument, node, required, keywords)
