@@ -22,7 +22,7 @@ FLOORS = [
     {"_client"},
     {"stream", "iterators"},
     {"session"},
-    {"relay", "batch", "otel"},
+    {"relay", "batch", "otel", "mcp"},
     {"cli"},
 ]
 BESIDE = {"emulator"}  # imports nothing of the package

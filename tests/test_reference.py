@@ -11,7 +11,14 @@ from snippets import ROOT
 from aimlchat import ChatRequest, RequestOptions
 from aimlchat.emulator import Emulator
 
-MODULES = ("aimlchat", "aimlchat.batch", "aimlchat.emulator", "aimlchat.otel", "aimlchat.relay")
+MODULES = (
+    "aimlchat",
+    "aimlchat.batch",
+    "aimlchat.emulator",
+    "aimlchat.mcp",
+    "aimlchat.otel",
+    "aimlchat.relay",
+)
 PUBLIC = {
     f"{module}.{name}": getattr(import_module(module), name)
     for module in MODULES

@@ -1,4 +1,4 @@
-"""Functions as tools: what they may be, their names, and calls of them."""
+"""Functions as tools: what they may be, their names, and the strict form of their schemas."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .signatures import read_signature
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["bind_arguments", "check_function", "find_name", "find_strict_schema", "is_coroutine"]
+__all__ = ["check_function", "find_name", "find_strict_schema"]
 
 
 def check_function(function: Any) -> None:
@@ -38,29 +38,10 @@ def find_name(function: Any) -> str:
     return name if isinstance(name, str) else type(inner).__name__
 
 
-def is_coroutine(function: Any) -> bool:
-    """Return whether a call of the function returns a coroutine."""
-    return inspect.iscoroutinefunction(_find_called(_unwrap_partial(function)))
-
-
-def bind_arguments(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Callable[[], Any]:
-    """Return the call of a function with arguments that a model gave.
-
-    Args:
-        function: the function of a tool.
-        arguments: the JSON object, by the schema of the function or by its strict form.
-
-    Raises:
-        DecodeError: the arguments do not fit the parameters; the message says all that is wrong.
-    """
-    positional, keywords = read_signature(function).decode(arguments)
-    return functools.partial(function, *positional, **keywords)
-
-
 def find_strict_schema(
     function: Callable[..., Any], parameters: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """Return the strict form of a tool's schema, by which `bind_arguments` takes arguments too.
+    """Return the strict form of a tool's schema; `Signature.decode` takes arguments by it, too.
 
     Returns None if the schema is not the one of the function, whose arguments only the author of
     the tool can read, or if it has no strict form.

@@ -65,7 +65,9 @@ class Signature:
                 strict = rewrite_strictly(self.schema())
             except SchemaError:
                 strict = None
-            self._schemas["strict"] = strict
+            # With a wrapper, the arguments could not be told from those by the plain schema.
+            is_plain = strict is not None and strict.wrapper is None
+            self._schemas["strict"] = strict if is_plain else None
         form: RewrittenSchema | None = self._schemas["strict"]
         return form
 
