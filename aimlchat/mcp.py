@@ -13,7 +13,7 @@ from .errors import AIMLChatError, InvalidRequestError, ProtocolError
 from .tool_types import TOOL_NAME, Tool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
 __all__ = ["ToolError", "tools_of"]
 

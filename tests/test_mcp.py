@@ -205,7 +205,7 @@ async def test_version_1_of_the_package_has_other_names():
             listed = types.SimpleNamespace(name=f"f{cursor}", description="", inputSchema=SCHEMA)
             return types.SimpleNamespace(tools=[listed], nextCursor=None if cursor else "2")
 
-        async def call_tool(self, name, arguments):
+        async def call_tool(self, name, _):
             return types.SimpleNamespace(content=[], isError=name == "f2", structuredContent=5)
 
     first, second = await tools_of(Session())

@@ -34,21 +34,23 @@ def read_docstring(text: str | None) -> Docstring:
     if not text or not text.strip():
         return Docstring()
     try:
-        from docstring_parser import ParseError, parse  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 - an extra
+        from docstring_parser import parse  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 - an extra
     except ImportError:
         return Docstring(_first_paragraph(text))
     try:
         parsed = parse(text)
-    except ParseError:
+    except Exception:  # noqa: BLE001 - on a broken section it fails in several ways
         return Docstring(_first_paragraph(text))
     parts = (parsed.short_description, parsed.long_description)
+    # The first line is the short description, even where its paragraph goes on.
+    separator = "\n\n" if parsed.blank_after_short_description else "\n"
     parameters = {
         name.strip(" *"): " ".join(parameter.description.split())
         for parameter in parsed.params
         if parameter.description
         for name in parameter.arg_name.split(",")  # NumPy's style describes several at once
     }
-    return Docstring("\n\n".join(part for part in parts if part) or None, parameters)
+    return Docstring(separator.join(part for part in parts if part) or None, parameters)
 
 
 def _first_paragraph(text: str) -> str:
