@@ -19,6 +19,7 @@ __all__ = ["ToolError", "tools_of"]
 
 _Part = Text | Image | Document | Audio
 _MAX_NAME = 64
+_KINDS: dict[str, type[Image | Document | Audio]] = {"image": Image, "audio": Audio}
 
 
 class ToolError(AIMLChatError):
@@ -125,12 +126,10 @@ def _build_file(holder: Any, encoded: str) -> Image | Document | Audio | None:
     try:
         data = decode_base64(encoded, "data")
         media_type = detect_media_type(data) or _read(holder, "mime_type", "mimeType") or ""
-        kinds = {"image": Image, "audio": Audio, "application": Document, "text": Document}
-        kind = kinds.get(media_type.partition("/")[0], Document)
-        part: Image | Document | Audio = kind.from_bytes(data, media_type or None)
+        kind = _KINDS.get(media_type.partition("/")[0], Document)
+        return kind.from_bytes(data, media_type or None)
     except InvalidRequestError:  # broken, empty, or in a format that no model takes
         return None
-    return part
 
 
 def _read(holder: Any, name: str, old_name: str) -> Any:

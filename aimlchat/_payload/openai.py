@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aimlchat.content import Audio, Document, Image, Message, Text
@@ -20,6 +21,10 @@ from .tools import TOOL_FIELDS, ToolChoice, ToolSpec, add_tools
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from aimlchat.tool_types import Tool
+
+    from .model_table import ModelRow
 
 __all__ = ["build_openai_payload"]
 
@@ -96,7 +101,7 @@ def build_openai_payload(
     if payload.get("logprobs") is not True and payload.pop("top_logprobs", 0):
         refuse("it needs logprobs=True as well; give both or neither", "top_logprobs")
     if "tools" in parameters or "tool_choice" in parameters:
-        add_tools(payload, parameters, _build_tool, _build_choice)
+        add_tools(payload, parameters, partial(_build_tool, find_model_row(model)), _build_choice)
     if stream:
         # A stream has no usage unless the request includes it.
         payload |= {"stream": True, "stream_options": {"include_usage": True}}
@@ -245,25 +250,34 @@ def _build_tool_result(message: Message, field: str) -> dict[str, Any]:
     return {"role": "tool", "tool_call_id": call_id, "content": "\n".join(texts)}
 
 
-def _build_tool(spec: ToolSpec, field: str) -> dict[str, Any]:
+def _build_tool(row: ModelRow, spec: ToolSpec, _: str) -> dict[str, Any]:
     if spec.form in ("openai", "other"):
         return spec.original
     tool = spec.tool
+    strict_schema = _find_strict_schema(tool, row)
     function = {
         "name": tool.name,
         "description": tool.description,
-        "parameters": tool.parameters,
-        "strict": tool.strict,
+        "parameters": strict_schema or tool.parameters,
+        "strict": True if strict_schema else tool.strict,
     }
-    if tool.function is not None and tool.strict is None:
-        from aimlchat._schema.functions import find_strict_schema  # noqa: PLC0415 - few need it
-
-        schema = find_strict_schema(tool.function, tool.parameters or {})
-        if schema is not None:
-            function["parameters"] = to_json_value(schema, f"{field}.parameters")
-            function["strict"] = True
     function = {key: value for key, value in function.items() if value is not None}
     return {"type": "function", "function": function} | spec.extra
+
+
+def _find_strict_schema(tool: Tool, row: ModelRow) -> dict[str, Any] | None:
+    """Return the schema of a function in the form that the model has to keep to.
+
+    None for other tools, and for models that enforce no schema: they do better with a plain one.
+    """
+    if tool.function is None or tool.strict is not None or row.output_way != "response_format":
+        return None
+    from aimlchat._schema.functions import find_strict_schema  # noqa: PLC0415 - few need it
+    from aimlchat._schema.subsets import GEMINI, OPENAI  # noqa: PLC0415
+
+    subset = GEMINI if row.is_gemini else OPENAI
+    schema = find_strict_schema(tool.function, tool.parameters or {}, subset)
+    return None if schema is None else to_json_value(schema, "tools")
 
 
 def _build_choice(choice: ToolChoice) -> str | dict[str, Any]:

@@ -13,6 +13,8 @@ from .signatures import read_signature
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .subsets import Subset
+
 __all__ = ["check_function", "find_name", "find_strict_schema"]
 
 
@@ -39,7 +41,7 @@ def find_name(function: Any) -> str:
 
 
 def find_strict_schema(
-    function: Callable[..., Any], parameters: Mapping[str, Any]
+    function: Callable[..., Any], parameters: Mapping[str, Any], subset: Subset
 ) -> dict[str, Any] | None:
     """Return the strict form of a tool's schema; `Signature.decode` takes arguments by it, too.
 
@@ -49,7 +51,7 @@ def find_strict_schema(
     signature = read_signature(function)
     if signature.problem is not None or signature.schema() != parameters:
         return None
-    strict = signature.strict_form()
+    strict = signature.strict_form(subset)
     return None if strict is None else strict.schema
 
 

@@ -19,6 +19,7 @@ from .errors import DecodeError, SchemaError
 from .nodes import AnyNode
 from .objects import ObjectNode
 from .strict import rewrite_strictly
+from .subsets import OPENAI
 from .type_nodes import NodeBuilder
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from .objects import ObjectField
     from .strict import RewrittenSchema
+    from .subsets import Subset
 
 __all__ = ["Signature", "read_signature"]
 
@@ -44,7 +46,9 @@ class Signature:
     problem: SchemaError | None
     positional: tuple[str, ...]
     _node: ObjectNode
-    _schemas: dict[str, Any] = attrs.field(init=False, factory=dict)  # made on first use
+    # Made on first use.
+    _schema: dict[str, Any] = attrs.field(init=False, factory=dict)
+    _strict_forms: dict[Subset, RewrittenSchema | None] = attrs.field(init=False, factory=dict)
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON schema of the arguments, which is shared and not to be changed.
@@ -53,23 +57,24 @@ class Signature:
         """
         if self.problem is not None:
             raise SchemaError(self.problem.reason, self.problem.path) from self.problem.__cause__
-        if "plain" not in self._schemas:
-            self._schemas["plain"] = build_schema(self._node)
-        schema: dict[str, Any] = self._schemas["plain"]
-        return schema
+        if not self._schema:
+            self._schema.update(build_schema(self._node))
+        return self._schema
 
-    def strict_form(self) -> RewrittenSchema | None:
-        """Return the schema in the subset that vendors enforce; None if that cannot hold it."""
-        if "strict" not in self._schemas:
+    def strict_form(self, subset: Subset = OPENAI) -> RewrittenSchema | None:
+        """Return the schema in a subset that vendors enforce; None if that cannot hold it.
+
+        The forms for all subsets differ in keywords only, so any of them can restore arguments.
+        """
+        if subset not in self._strict_forms:
             try:
-                strict = rewrite_strictly(self.schema())
+                form = rewrite_strictly(self.schema(), subset)
             except SchemaError:
-                strict = None
+                form = None
             # With a wrapper, the arguments could not be told from those by the plain schema.
-            is_plain = strict is not None and strict.wrapper is None
-            self._schemas["strict"] = strict if is_plain else None
-        form: RewrittenSchema | None = self._schemas["strict"]
-        return form
+            has_wrapper = form is not None and form.wrapper is not None
+            self._strict_forms[subset] = None if has_wrapper else form
+        return self._strict_forms[subset]
 
     def decode(self, arguments: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Return the positional arguments and those by keyword, decoded by their types.

@@ -2,12 +2,14 @@
 
 import copy
 import pickle
+from typing import Annotated
 
+import msgspec
 import pytest
 
 from aimlchat import ChatRequest, InvalidRequestError, Tool
 
-OPENAI, ANTHROPIC, MESSAGES = "gpt-4o", "claude-sonnet-4-5", "claude-opus-4.8"
+OPENAI, ANTHROPIC, CLAUDE = "gpt-4o", "claude-sonnet-4-5", "claude-opus-4.8"
 
 
 def weather(city: str, days: int = 1):
@@ -46,6 +48,27 @@ def test_a_function_is_sent_in_the_strict_form_in_the_openai_dialect():
             "strict": True,
         },
     }
+
+
+def test_gemini_gets_the_keywords_that_it_takes():
+    def count(limit: Annotated[int, msgspec.Meta(gt=0)]): ...
+
+    properties = [
+        build(model, count)["tools"][0]["function"]["parameters"]["properties"]["limit"]
+        for model in (OPENAI, "google/gemini-2.5-pro")
+    ]
+    assert properties == [
+        {"type": "integer", "exclusiveMinimum": 0},
+        {"type": "integer", "description": "More than 0."},
+    ]
+
+
+@pytest.mark.parametrize("model", ["deepseek-chat", CLAUDE])
+def test_a_model_that_enforces_no_schema_gets_the_plain_one(model):
+    (tool,) = build(model, weather)["tools"]
+
+    assert tool["function"]["parameters"] == Tool.from_function(weather).parameters
+    assert "strict" not in tool["function"]
 
 
 @pytest.mark.parametrize("options", [{}, {"dialect": "messages"}])

@@ -52,11 +52,11 @@ def test_parameters_that_are_described_together_share_their_words():
     assert read_docstring(NUMPY).parameters["other"] == "what to look for."
 
 
-@pytest.mark.parametrize("text", [None, "", " \n "])
 def test_a_first_paragraph_of_two_lines_stays_one():
     assert read_docstring("Search\nthe web.\n\nTwice.").description == "Search\nthe web.\n\nTwice."
 
 
+@pytest.mark.parametrize("text", [None, "", " \n "])
 def test_without_a_docstring_there_is_no_description(text):
     assert read_docstring(text) == Docstring()
 
@@ -69,4 +69,4 @@ def test_without_the_parser_the_first_paragraph_is_the_description(text, monkeyp
 
 
 def test_a_docstring_that_the_parser_cannot_read_has_a_first_paragraph():
-    assert read_docstring(":  :") == Docstring(":  :")
+    assert read_docstring(":  :") == Docstring(": :")

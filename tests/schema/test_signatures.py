@@ -229,17 +229,6 @@ def test_a_text_that_may_be_bytes_is_a_text():
     assert decode_one(str | bytes, "data") == "data"
 
 
-def test_each_type_of_a_union_says_what_it_wants_of_an_object():
-    with pytest.raises(DecodeError) as caught:
-        decode_one(Range | Tree, {"low": "a"})
-
-    assert str(caught.value) == (
-        "value: it fits none of the types (low: expected an integer, got 'a'; high: it is missing;"
-        " expected an integer; or name: it is missing; expected a string; low: there is no such"
-        " key; the keys are: name, branches)"
-    )
-
-
 def test_an_invalid_pattern_is_refused():
     with pytest.raises(SchemaError, match="'\\(', is not a regular expression"):
         read_signature(make_function(Annotated[str, SimpleNamespace(pattern="(")])).schema()
