@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import re
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 import attrs
 
-from .errors import InvalidRequestError, ProtocolError
+from .errors import ConfigurationError, InvalidRequestError, ProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -106,6 +107,34 @@ class Tool:
                 raise InvalidRequestError(msg, field=path) from error.__cause__
         changes.setdefault("description", signature.description)
         return cls(function=function, **changes)
+
+    def bind(self, call: ToolCall) -> Callable[[], Any]:
+        """Return the call of the function with the arguments that a model gave.
+
+        They are checked, and decoded by the types of the function's parameters. That is needed even
+        where those are types of JSON: in the strict form of a schema, a null stands for an argument
+        that is left out. `ChatSession.run` does the same.
+
+        Args:
+            call: a call of this tool, from a completion.
+
+        Raises:
+            ProtocolError: the arguments are no JSON object, or do not fit the parameters; the
+                message says all that is wrong, and is meant for the model.
+            ConfigurationError: the tool has no function.
+        """
+        from ._schema.errors import DecodeError  # noqa: PLC0415 - as above
+        from ._schema.signatures import read_signature  # noqa: PLC0415
+
+        if self.function is None:
+            msg = f"the tool {self.name!r} has no function; give it one, as in Tool(function=f)"
+            raise ConfigurationError(msg)
+        try:
+            positional, named = read_signature(self.function).decode(call.arguments)
+        except DecodeError as error:
+            msg = f"the arguments of tool call {call.name[:_MAX_QUOTED]!r} do not fit: {error}"
+            raise ProtocolError(msg) from error
+        return functools.partial(self.function, *positional, **named)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         # A copy of a method would belong to a copy of its object.

@@ -7,10 +7,13 @@ correction that no payload needs any more fails a test.
 import copy
 import json
 import os
+from datetime import date
 from pathlib import Path
 
 import jsonschema
 import pytest
+from function_types import make_function, typed_values
+from hypothesis import given
 
 from aimlchat.completions import Choice, Completion
 from aimlchat.content import Audio, Document, Image
@@ -27,6 +30,16 @@ ANTHROPIC_4_5 = "claude-sonnet-4-5.anthropic-dialect"
 PNG = Image.from_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 16)
 PDF = Document.from_bytes(b"%PDF-1.7 x")
 NOTES = Document.from_bytes(b"Some notes")
+
+
+def book(day: date, places: list[str], prices: dict[str, float], nights: int | None = None):
+    """Book a room.
+
+    Args:
+        day: the first day.
+    """
+
+
 TOOLS = [
     Tool("weather", description="Tells it.", parameters={"properties": {"city": {}}}),
     Tool("now"),
@@ -59,6 +72,7 @@ BOTH_DIALECTS = {
     "a conversation": ChatRequest().user("Hi").assistant("Well").user("And?"),
     "a refusal": ChatRequest().user("Hi").assistant(Completion(choices=(Choice(refusal="No"),))),
     "tools": ChatRequest(tools=TOOLS).user("Hi"),
+    "functions as tools": ChatRequest(tools=[book], tool_choice=book).user("Hi"),
     "the choice of none": ChatRequest(tools=TOOLS, tool_choice="none").user("Hi"),
     "the choice of auto": ChatRequest(tools=TOOLS, tool_choice="auto").user("Hi"),
     "the choice of any": ChatRequest(tools=TOOLS, tool_choice="required").user("Hi"),
@@ -194,6 +208,24 @@ def test_a_payload_is_valid_by_the_corrected_schema(name, case):
     for payload in _build_payloads(name, case):
         jsonschema.validate(payload, schema, cls=jsonschema.Draft202012Validator)
         assert payload.keys() <= known.keys()
+
+
+@given(pair=typed_values())
+@pytest.mark.parametrize("name", [OPENAI_3_7, ANTHROPIC_3_7, ANTHROPIC_4_5])
+def test_a_function_with_parameters_of_any_type_is_valid_by_the_corrected_schema(name, pair):
+    model = _read_schema(name)["properties"]["model"]["enum"][0]
+    dialect = "openai" if name == OPENAI_3_7 else "anthropic"
+    request = ChatRequest(model, tools=[make_function(pair[0])], dialect=dialect).user("Hi")
+    jsonschema.validate(
+        request.payload(), _correct_schema(name), cls=jsonschema.Draft202012Validator
+    )
+
+
+def test_a_strict_function_is_valid_by_the_corrected_schema():
+    strict = ChatRequest("gpt-4o", tools=[book]).user("Hi").payload()["tools"]
+    assert strict[0]["function"]["strict"] is True
+    payload = ChatRequest().user("Hi").payload() | {"tools": strict}
+    jsonschema.validate(payload, _correct_schema(OPENAI_3_7), cls=jsonschema.Draft202012Validator)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -4,12 +4,13 @@ import copy
 import functools
 import gc
 import weakref
+from datetime import date
 from typing import Annotated
 
 import msgspec
 import pytest
 
-from aimlchat import InvalidRequestError, Tool
+from aimlchat import ConfigurationError, InvalidRequestError, ProtocolError, Tool, ToolCall
 from aimlchat._schema.signatures import read_signature
 
 
@@ -198,3 +199,47 @@ def test_a_deep_copy_of_a_tool_calls_the_same_object():
 
     assert copy.deepcopy(tool) == tool
     assert copy.deepcopy(tool).parameters is not tool.parameters
+
+
+def book(day: date, counts: dict[str, int], nights: int = 1):
+    return day, counts, nights
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        '{"day": "2030-01-31", "counts": {"a": 2}}',
+        '{"day": "2030-01-31", "counts": [{"key": "a", "value": 2}], "nights": null}',
+    ],
+)
+def test_a_call_is_bound_with_decoded_arguments(arguments):
+    call = ToolCall("1", "book", arguments)
+
+    assert Tool.from_function(book).bind(call)() == (date(2030, 1, 31), {"a": 2}, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            '{"day": "soon", "nights": 1.5}',
+            (
+                "the arguments of tool call 'book' do not fit: day: expected a date as in '2030-01-31',"
+                " got 'soon'; counts: it is missing; expected an object; nights: expected an integer,"
+                " got 1.5"
+            ),
+        ),
+        ("[1]", "the arguments of tool call 'book' are not a JSON object"),
+        ('{"day"', "the arguments of tool call 'book' are not JSON"),
+    ],
+)
+def test_a_call_that_does_not_fit_is_refused_with_all_that_is_wrong(arguments, words):
+    with pytest.raises(ProtocolError) as caught:
+        Tool.from_function(book).bind(ToolCall("1", "book", arguments))
+
+    assert words in str(caught.value)
+
+
+def test_a_tool_without_a_function_has_no_call():
+    with pytest.raises(ConfigurationError, match="'book' has no function"):
+        Tool("book").bind(ToolCall("1", "book", "{}"))
