@@ -126,6 +126,9 @@ def requests() -> None:
     request = ChatRequest(model="openai/gpt-4o", thinking=Thinking(budget_tokens=2048))
     request = request.system("Be brief.").user("What is this?", Image.from_url("https://x.test/a"))
     assert_type(request.options(tools=[Tool("f", parameters={})]), ChatRequest)
+    assert_type(request.options(tools=[print, Tool("f")], tool_choice=print), ChatRequest)
+    assert_type(ChatRequest(tools=[print]).tools, tuple[Tool | Mapping[str, Any], ...])
+    assert_type(Tool.from_function(print, name="f", timeout=3), Tool)
     assert_type(request.user(Text("Hi")).payload(stream=True), dict[str, Any])
     assert_type(ChatRequest(system="Be brief.", stop=["."]).user("Hi"), ChatRequest)
     request.options(temprature=1)  # type: ignore[call-arg]

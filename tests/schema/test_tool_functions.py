@@ -224,9 +224,9 @@ def test_a_call_is_bound_with_decoded_arguments(arguments):
         (
             '{"day": "soon", "nights": 1.5}',
             (
-                "the arguments of tool call 'book' do not fit: day: expected a date as in '2030-01-31',"
-                " got 'soon'; counts: it is missing; expected an object; nights: expected an integer,"
-                " got 1.5"
+                "the arguments of tool call 'book' do not fit: day: expected a date as in"
+                " '2030-01-31', got 'soon'; counts: it is missing; expected an object; nights:"
+                " expected an integer, got 1.5"
             ),
         ),
         ("[1]", "the arguments of tool call 'book' are not a JSON object"),
