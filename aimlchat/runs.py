@@ -82,9 +82,10 @@ class ToolRun:
 
     Leaving early, by an exception, cancellation, `aclose` or the end of ``async with``, closes the
     connection and cancels the running tools at once, and then waits until they have cleaned up, at
-    most five seconds. A thread cannot be cancelled: its function runs on, and its result is
-    dropped. A failure of a round is raised as an `AIMLChatError`, as a stream raises it; `request`
-    then still has the rounds before it. A run belongs to one task at a time.
+    most five seconds; a tool that still runs then is left behind, as is one five seconds after its
+    timeout. A thread cannot be cancelled: its function runs on, and its result is dropped. A
+    failure of a round is raised as an `AIMLChatError`, as a stream raises it; `request` then still
+    has the rounds before it. A run belongs to one task at a time.
     """
 
     def __init__(
@@ -276,7 +277,8 @@ class ToolRun:
                         return delta
                 case _State.CALLING if self._calls is not None:
                     result = await self._calls.next_result()
-                    return self._end_round(self._calls) if result is None else result
+                    if self._state is _State.CALLING:  # else another task has left
+                        return self._end_round(self._calls) if result is None else result
                 case _:
                     if self._failure is not None:
                         raise detach(self._failure)
@@ -290,17 +292,12 @@ class ToolRun:
                 self._trace = self._context.tracing.start_run()
         if self._plan.budget is not None:
             self._plan.budget.check()
-        timeouts, request = self._plan.timeouts, self._request
+        timeouts = self._plan.timeouts
         if (seconds := self._seconds_left()) is not None:
             if seconds <= 0:
                 raise self._deadline_error()
             timeouts = attrs.evolve(timeouts, deadline=seconds)
-        if self._rounds:
-            from ._payload.tools import relax_choice  # noqa: PLC0415
-
-            is_last = self._rounds == self._plan.max_rounds
-            choice = "none" if is_last else relax_choice(request.tool_choice)
-            request = request.options(tool_choice=choice)
+        request = self._plan.build_round(self._request, self._rounds)
         self._rounds += 1
         self._ids = CallIds(self._used_ids)
         self._stream = self._ask(request, timeouts)
@@ -315,7 +312,7 @@ class ToolRun:
         self._count(completion)
         is_good = completion.finish_reason in _GOOD_ENDS
         calls = completion.tool_calls if is_good else ()
-        own = [call for call in calls if self._plan.tools.get(call.name, call) is not None]
+        own = self._plan.find_own_calls(calls)
         self._has_next = bool(calls) and len(own) == len(calls)
         conversation = add_turn(self._request, completion) if is_good else self._request
         self._calls = running = RoundCalls(

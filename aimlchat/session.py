@@ -389,6 +389,7 @@ class ChatSession:
         headers = mask_headers(headers)
         check_options(self.run, options)
         names = () if models is None else _check_models(models, options)
+        call_retry = self._retry if retry is None else check_policy(retry, RetryPolicy)
         plan = build_plan(
             request,
             options if tools is None else {**options, "tools": tools},
@@ -401,7 +402,7 @@ class ChatSession:
         )
 
         def ask(request: ChatRequest, timeouts: Timeouts) -> DeltaStream:
-            return self._stream(request, {}, names, timeouts, retry, headers)
+            return self._stream(request, {}, names, timeouts, call_retry, headers)
 
         return ToolRun(plan, ask, self._context)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 import logging
-from contextlib import nullcontext
+import threading
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -63,9 +65,7 @@ class _BoundCall:
         if _is_coroutine_function(function):
             value = await function(*positional, **named)
         else:
-            value, error = await asyncio.to_thread(_call, function, positional, named)
-            if error is not None:
-                raise error
+            value = await _run_in_thread(lambda: function(*positional, **named))
         return await value if inspect.isawaitable(value) else value
 
 
@@ -74,14 +74,32 @@ def _is_coroutine_function(function: Any) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
 
-def _call(
-    function: Callable[..., Any], positional: Sequence[Any], named: dict[str, Any]
-) -> tuple[Any, BaseException | None]:
-    """Return the value or the exception: a future cannot hold a `StopIteration`."""
-    try:
-        return function(*positional, **named), None
-    except BaseException as error:  # noqa: BLE001 - raised in the task that waits
-        return None, error
+async def _run_in_thread(function: Callable[[], Any]) -> Any:
+    """Call a function in a thread of its own, which sees the context variables of this task.
+
+    Not in the event loop's pool of threads: a function that hangs would take a thread away from
+    everything else, such as the resolution of names, and keep the program from ending.
+    """
+    loop, context = asyncio.get_running_loop(), contextvars.copy_context()
+    done: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
+
+    def finish(outcome: tuple[Any, BaseException | None]) -> None:
+        if not done.done():
+            done.set_result(outcome)
+
+    def work() -> None:
+        try:
+            outcome: tuple[Any, BaseException | None] = context.run(function), None
+        except BaseException as error:  # noqa: BLE001 - raised in the task that waits
+            outcome = None, error  # as a value, since a future cannot hold a `StopIteration`
+        with suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(finish, outcome)
+
+    threading.Thread(target=work, name="aimlchat tool", daemon=True).start()
+    value, error = await done
+    if error is not None:
+        raise error
+    return value
 
 
 class RoundCalls:
@@ -136,11 +154,11 @@ class RoundCalls:
         self._timers.append(self._clock.call_later(seconds, lambda: self._fail(error)))
 
     async def next_result(self) -> ToolResult | None:
-        """Return the next result, None behind the last one.
+        """Return the next result, None behind the last one and if the calls were stopped.
 
-        Raises what stopped the calls. Cancelling stops nothing.
+        Raises what made them stop, if it was a failure. Cancelling stops nothing.
         """
-        while self._failure is None and self._taken < len(self._slots):
+        while not self._is_stopped and self._taken < len(self._slots):
             result = self._slots[self._taken].result
             if result is not None:
                 self._taken += 1
@@ -233,8 +251,6 @@ class RoundCalls:
                 slot.task = self._begin(self._execute(slot, bound), f"tool {slot.call.name}")
                 if bound.tool.sequential:
                     await self._wait_for_running()
-        except asyncio.CancelledError:
-            raise
         except BaseException as error:  # noqa: BLE001 - raised in the task of the run
             self._fail(error)
 
@@ -258,7 +274,7 @@ class RoundCalls:
                 self._settle(slot, render_result(decision), is_error=False)
                 return None
         except (Exception, asyncio.CancelledError) as error:
-            if _is_cancelled(error):
+            if self._is_stopped:
                 raise
             content = f"The call was refused: {describe_exception(error)}"
             self._settle(slot, content, is_error=True)
@@ -307,12 +323,10 @@ class RoundCalls:
             trace.end(content if error is None else None, error)
         if error is None:
             self._settle(slot, content, is_error=False)
-        elif isinstance(error, Exception) or (
-            isinstance(error, asyncio.CancelledError) and not _is_cancelled(error)
-        ):
+        elif isinstance(error, Exception | asyncio.CancelledError):
             _logger.debug("the tool %s failed", call.name, exc_info=error)
             self._settle(slot, describe_exception(error), is_error=True)
-        elif not isinstance(error, asyncio.CancelledError):
+        else:
             self._fail(error)  # KeyboardInterrupt, SystemExit and the like are for the caller
 
     def _expire(self, slot: _Slot, timeout: float) -> None:
@@ -343,9 +357,3 @@ def _decode_arguments(tool: Tool, call: ToolCall) -> tuple[Sequence[Any], dict[s
 
 def _describe_timeout(timeout: float | None) -> str:
     return f"the tool did not finish within {timeout:g} s"
-
-
-def _is_cancelled(error: BaseException) -> bool:
-    """Return whether an error is the cancellation of this task, and not one of the tool's own."""
-    task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -10,9 +10,9 @@ import attrs
 from aimlchat._client.prepare import RequestFields, resolve_request
 from aimlchat._client.spending import Spending
 from aimlchat._payload.json_values import describe, refuse
-from aimlchat._payload.tools import parse_tool
+from aimlchat._payload.tools import parse_tool, relax_choice
 from aimlchat.request import ChatRequest
-from aimlchat.tool_types import Tool
+from aimlchat.tool_types import Tool, ToolCall
 
 if TYPE_CHECKING:
     from aimlchat._client.prepare import Request
@@ -44,6 +44,21 @@ class RunPlan:
     budget: Spending | None
     timeouts: Timeouts
     models: tuple[str, ...] = ()
+
+    def build_round(self, conversation: ChatRequest, rounds: int) -> ChatRequest:
+        """Return the request of the next round, after so many rounds.
+
+        A choice that forces a call holds for the first round only, or there would be no answer.
+        """
+        if not rounds:
+            return conversation
+        if rounds >= self.max_rounds:
+            return conversation.options(tool_choice="none")
+        return conversation.options(tool_choice=relax_choice(conversation.tool_choice))
+
+    def find_own_calls(self, calls: Sequence[ToolCall]) -> list[ToolCall]:
+        """Return the calls that run here, or fail here; the others are for the caller to run."""
+        return [call for call in calls if self.tools.get(call.name, call) is not None]
 
 
 def build_plan(
