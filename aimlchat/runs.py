@@ -320,7 +320,8 @@ class ToolRun:
         )
         if self._rounds > self._plan.max_rounds:
             self._has_next = False
-            running.refuse(f"The call did not run: {self._plan.max_rounds} rounds are over.")
+            rounds = self._plan.max_rounds
+            running.refuse(f"The call did not run: the run may have {rounds} rounds of calls.")
             return
         if (seconds := self._seconds_left()) is not None:
             running.fail_after(seconds, self._deadline_error())

@@ -12,6 +12,8 @@ from aimlchat._payload.json_values import to_json_value
 from aimlchat.content import Text
 from aimlchat.errors import InvalidRequestError, ProtocolError
 
+from .tool_results import ResultError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -85,12 +87,15 @@ def add_result(request: ChatRequest, result: ToolResult) -> ChatRequest:
 def check_content(
     request: ChatRequest, models: Sequence[str], call_id: str, content: Content
 ) -> None:
-    """Raise `InvalidRequestError` for parts that one of the models does not take in a result."""
+    """Raise `ResultError` for parts that one of the models does not take in a result."""
     if isinstance(content, str) or all(isinstance(part, Text) for part in content):
         return
     request = _add_content(request, call_id, content, is_error=False)
-    for model in models or (request.model,):
-        request.options(model=model).payload(stream=True)
+    try:
+        for model in models or (request.model,):
+            request.options(model=model).payload(stream=True)
+    except InvalidRequestError as error:
+        raise ResultError(error) from error
 
 
 def _add_content(

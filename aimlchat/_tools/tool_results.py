@@ -12,7 +12,7 @@ from aimlchat._payload.json_values import check_text, to_json_value
 from aimlchat.content import Audio, Document, Image, Text
 from aimlchat.errors import InvalidRequestError
 
-__all__ = ["Content", "describe_exception", "render_result"]
+__all__ = ["Content", "ResultError", "describe_exception", "render_result"]
 
 Content = str | tuple[Text | Image | Document | Audio, ...]
 
@@ -21,13 +21,27 @@ _PARTS = (Text, Image, Document, Audio)
 _NOTHING = "The call returned nothing."
 
 
+class ResultError(Exception):
+    """A tool returned what cannot be sent to the model; the message says why."""
+
+    def __init__(self, error: InvalidRequestError) -> None:
+        super().__init__(f"the result of the tool cannot be sent: {error.args[0]}")
+
+
 def render_result(value: Any) -> Content:
     """Return what a tool returned as a text, or as parts if there are such.
 
     A str stays as it is. Objects with fields, dates and the like become JSON as msgspec writes it.
-    Raises `InvalidRequestError` for what neither JSON nor a part can hold; what the value's own
-    code raises goes through.
+    Raises `ResultError` for what neither JSON nor a part can hold; what the value's own code raises
+    goes through.
     """
+    try:
+        return _render(value)
+    except InvalidRequestError as error:
+        raise ResultError(error) from error
+
+
+def _render(value: Any) -> Content:
     if value is None:
         return _NOTHING
     if isinstance(value, str):
@@ -64,10 +78,10 @@ def _convert(value: Any) -> Any:
 
 def describe_exception(error: BaseException) -> str:
     """Return the class and the message of an exception, as text that JSON can carry."""
-    name = type(error).__name__
+    name = "" if isinstance(error, ResultError) else type(error).__name__
     try:
         message = str(error).strip()
     except Exception:  # noqa: BLE001 - the exception is the caller's own, and may be broken
         message = ""
-    text = f"{name}: {message}" if message else name
+    text = ": ".join(filter(None, (name, message)))
     return text.encode(errors="backslashreplace").decode()
