@@ -76,9 +76,7 @@ async def test_a_timeout_is_named_as_one(run_tool):
     assert span.attributes["error.type"] == "timeout"
 
 
-async def test_tools_are_below_the_span_in_which_the_run_began(
-    run_tool, exporter, tracer_provider
-):
+async def test_tools_are_below_the_span_in_which_the_run_began(run_tool, exporter, tracer_provider):
     tracer = tracer_provider.get_tracer("test")
 
     def work(city):

@@ -157,7 +157,9 @@ async def test_the_tools_of_the_request_serve_too(session):
 
 async def test_ids_of_calls_differ_from_those_of_earlier_rounds(session, emulator):
     for _ in range(2):
-        emulator.reply(tool_calls=[{"name": "get_weather", "arguments": {"city": "Ulm"}, "id": "c"}])
+        emulator.reply(
+            tool_calls=[{"name": "get_weather", "arguments": {"city": "Ulm"}, "id": "c"}]
+        )
     emulator.reply("Rain.")
 
     run = session.run(QUESTION, tools=[WEATHER], model=GPT)
