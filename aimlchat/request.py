@@ -347,7 +347,7 @@ class ChatRequest:
             call_id: the `ToolCall.id` of the call.
             content: a text; or a part or a list of parts, which are texts and, in the anthropic
                 dialect, images; or any other JSON value, which is sent as JSON text.
-            is_error: whether the tool failed; in the openai dialect the text then begins with Error.
+            is_error: whether the tool failed; in the openai dialect the text then says so.
 
         Raises:
             InvalidRequestError: for content that cannot be JSON.

@@ -145,9 +145,7 @@ class ToolRun:
         return event
 
     async def collect(self) -> Completion:
-        """Run to the end and return the completion of the last round.
-
-        Cancelling leaves the run; see `partial` and `request`.
+        """Run to the end and return the completion of the last round. Cancelling leaves the run.
 
         Raises:
             AIMLChatError: a round failed.
@@ -177,15 +175,14 @@ class ToolRun:
             AIMLChatError: the failure of a failed run.
             RuntimeError: the run has not ended, or it was left.
         """
-        if self._state is _State.ENDED:
-            return self._completion
         if self._state is _State.FAILED and self._failure is not None:
             raise detach(self._failure)
-        if self._state is _State.LEFT:
-            msg = f"{_LEFT}; see .partial and .request"
-        else:
-            msg = "the run has not ended; iterate on or collect(), or see .partial"
-        raise RuntimeError(msg)
+        if self._state is not _State.ENDED:
+            is_left = self._state is _State.LEFT
+            what = _LEFT if is_left else "the run has not ended; iterate on or collect()"
+            msg = f"{what}; see .partial and .request"
+            raise RuntimeError(msg)
+        return self._completion
 
     @property
     def partial(self) -> Completion:

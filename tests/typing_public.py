@@ -87,7 +87,6 @@ async def runs(session: ChatSession) -> None:
     assert_type(run.request, ChatRequest)
     assert_type(run.cost, Cost)
     session.run("Hi")  # type: ignore[call-arg]
-    session.run("Hi", tools=[], max_steps=3)  # type: ignore[call-arg]
 
 
 async def options(session: ChatSession) -> None:

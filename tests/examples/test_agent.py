@@ -9,7 +9,7 @@ QUESTION = "Do I need an umbrella in Ulm? Tell Ada by email."
 
 @pytest.mark.parametrize(("reply", "sent"), [("y", 1), ("n", 0), ("", 0)])
 async def test_the_agent_sends_only_what_a_person_approves(
-    example, emulator, monkeypatch, capsys, reply, sent
+    example, monkeypatch, capsys, reply, sent
 ):
     prompts = []
     monkeypatch.setattr(builtins, "input", lambda prompt: prompts.append(prompt) or reply)
@@ -25,4 +25,3 @@ async def test_the_agent_sends_only_what_a_person_approves(
     assert ("[send_email: Sent to" in printed) == bool(sent)
     assert ("does not want" in printed) != bool(sent)
     assert "\n2 rounds, " in printed
-    assert len(emulator.requests) == 2

@@ -50,7 +50,7 @@ async def test_content_is_recorded_on_request(
 ):
     instrument(session, tracer_provider=tracer_provider, capture_content=True)
 
-    span = await run_tool(lambda city: returned)
+    span = await run_tool(lambda **_: returned)
 
     assert span.attributes["gen_ai.tool.call.arguments"] == '{"city":"Ulm"}'
     assert span.attributes.get("gen_ai.tool.call.result") == recorded

@@ -63,12 +63,34 @@ def in_virtual_time(test, **settings):
 
     async def run():
         settings.setdefault("retry", RetryPolicy(attempts=1))
-        async with Emulator() as emulator:
-            async with session_on(LoopClock(), emulator.base_url, model=GPT, **settings) as session:
-                return await test(session, emulator)
+        async with (
+            Emulator() as emulator,
+            session_on(LoopClock(), emulator.base_url, model=GPT, **settings) as session,
+        ):
+            return await test(session, emulator)
 
     return run_in_virtual_time(run())
 
 
 def now():
     return asyncio.get_running_loop().time()
+
+
+async def work(number: int = 0, seconds: float = 0):
+    await asyncio.sleep(seconds)
+    return f"done {number}"
+
+
+def call_all(session, emulator, tools, *calls, **options):
+    """Return a run in which the model makes these calls, each a name or a pair, and then ends."""
+    emulator.reply(tool_calls=[(call, {}) if isinstance(call, str) else call for call in calls])
+    emulator.reply("Done.")
+    return session.run("Go", tools=tools, **({"model": GPT} | options))
+
+
+async def run_one(session, emulator, function, arguments=None, **fields):
+    """Return the only result of a run that calls a function."""
+    tool = make_tool(function, "f", **fields)
+    run = call_all(session, emulator, [tool], ("f", arguments or {}))
+    (result,) = results_of(await read_all(run))
+    return result
