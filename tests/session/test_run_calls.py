@@ -116,14 +116,14 @@ async def test_arguments_are_decoded_by_the_types_of_the_function(session, emula
         ('{"city": NaN}', "not a number"),
     ],
 )
-@pytest.mark.parametrize(("model", "dialect"), [(GPT, None), (CLAUDE, None), (CLAUDE, "messages")])
-async def test_invalid_arguments_are_a_result(
-    session, emulator, arguments, problem, model, dialect
-):
+@pytest.mark.parametrize(
+    "options", [{"model": GPT}, {"model": CLAUDE}, {"model": CLAUDE, "dialect": "messages"}]
+)
+async def test_invalid_arguments_are_a_result(session, emulator, arguments, problem, options):
     emulator.reply(tool_calls=[("get_weather", arguments)])
     emulator.reply("Done.")
 
-    run = session.run("Go", tools=[WEATHER], model=model, dialect=dialect)
+    run = session.run("Go", tools=[WEATHER], **options)
     (result,) = results_of(await read_all(run))
 
     assert result.is_error
@@ -257,7 +257,7 @@ class Callable:
         (Callable(), "Ulm async"),
         (Callable().__call__, "Ulm async"),
         (functools.partial(work, seconds=0), "done 4"),
-        (lambda number: work(number), "done 4"),
+        (lambda number: work(number, 0), "done 4"),
         (lambda **arguments: arguments, '{"city": "Ulm"}'),
     ],
 )

@@ -70,13 +70,19 @@ async def test_cancelling_in_the_middle_of_a_tool_stops_it(waiting_run, waiting)
         await anext(waiting_run)
 
 
-async def test_a_timeout_of_the_caller_stops_the_tool(waiting_run, waiting):
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.05):
-            await waiting_run.collect()
+def test_a_timeout_of_the_caller_stops_the_tool():
+    waiting = Waiting()
 
+    async def test(session, emulator):
+        emulator.reply(tool_calls=[("wait", {})])
+        run = session.run("Go", tools=[make_tool(waiting, "wait")])
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(60):
+                await run.collect()
+        return other_tasks()
+
+    assert in_virtual_time(test) == []
     assert waiting.cleaned
-    assert other_tasks() == []
 
 
 async def test_another_task_may_close_the_run(waiting_run, waiting):
