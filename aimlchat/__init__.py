@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from .iterators import CompletionIterator, StreamsIterator
     from .records import CallRecord, Outcome, Progress, RetryRecord
     from .request import ChatRequest, RequestOptions
+    from .run_events import RoundEnd, ToolResult
+    from .runs import ToolRun
     from .session import ChatSession
     from .stream import DeltaStream
 
@@ -94,6 +96,7 @@ __all__ = [
     "RequestTimeoutError",
     "RetryPolicy",
     "RetryRecord",
+    "RoundEnd",
     "ServerError",
     "StreamInterruptedError",
     "StreamParser",
@@ -104,6 +107,8 @@ __all__ = [
     "Tool",
     "ToolCall",
     "ToolCallDelta",
+    "ToolResult",
+    "ToolRun",
     "TransportError",
     "Usage",
     "__version__",
@@ -119,8 +124,11 @@ _LOADED_ON_USE = {
     "Progress": ".records",
     "RequestOptions": ".request",
     "RetryRecord": ".records",
+    "RoundEnd": ".run_events",
     "StreamParser": "._protocol.parser",
     "StreamsIterator": ".iterators",
+    "ToolResult": ".run_events",
+    "ToolRun": ".runs",
 }
 
 

@@ -130,7 +130,7 @@ class InvalidRequestError(AIMLChatError, ValueError):
 
 
 class BudgetExceededError(AIMLChatError):
-    """The server has charged the whole ``budget_usd`` of the session, so nothing more is sent.
+    """The server has charged the whole ``budget_usd`` of a session or a run: nothing more is sent.
 
     Attributes:
         budget_usd: that budget, in US dollars.

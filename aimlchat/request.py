@@ -348,7 +348,7 @@ class ChatRequest:
             call_id: the `ToolCall.id` of the call.
             content: a text; or a part or a list of parts, which are texts and, in the anthropic
                 dialect, images; or any other JSON value, which is sent as JSON text.
-            is_error: whether the tool failed; True only in the anthropic dialect.
+            is_error: whether the tool failed; in the openai dialect the text then says so.
 
         Raises:
             InvalidRequestError: for content that cannot be JSON.

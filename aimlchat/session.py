@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from .completions import Balance, Completion, Model
     from .iterators import CompletionIterator, StreamsIterator
     from .records import CallRecord, Progress, RetryRecord
-    from .request import RequestOptions
+    from .request import ChatRequest, RequestOptions
+    from .runs import ToolRun
+    from .tool_types import Tool, ToolCall
 
 __all__ = ["ChatSession", "endpoints_of"]
 
@@ -335,6 +337,74 @@ class ChatSession:
             requests, stream, concurrency=FixedConcurrency(concurrency), clock=self._clock
         )
         return StreamsIterator(producer)
+
+    def run(  # type: ignore[misc]  # `tools` is an option too, which here has to be given
+        self,
+        request: Request,
+        *,
+        tools: Iterable[Tool | Mapping[str, Any]] | None,
+        max_rounds: int = 10,
+        on_tool: Callable[[ToolCall], object] | None = None,
+        budget_usd: float | None = None,
+        models: Sequence[str] | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> ToolRun:
+        """Return a run: the model calls tools, which run here, until it has answered.
+
+        Nothing is sent before the run is entered or iterated. Each round is a call of its own, with
+        its own attempts, limits and hooks; only the deadline is that of the whole run. A
+        ``tool_choice`` that forces a call holds for the first round only.
+
+        Args:
+            request: as for `complete`.
+            tools: the tools, as for `ChatRequest`; None for those of the request. `Tool.function`
+                is called; a tool without one ends the run.
+            max_rounds: how many rounds may call tools. After them the model is asked once more,
+                with the same tools and ``tool_choice`` none, so that it answers.
+            on_tool: called with each call before it runs, one call after the other; a plain
+                function, which must not block, or a coroutine function. If it returns None the call
+                runs, a `ToolCall` runs in its place, and anything else is its result. If it raises,
+                the call does not run, and its result is the error.
+            budget_usd: once the server has charged this many US dollars for the run, the next round
+                raises `BudgetExceededError`. None for no limit.
+            models: as for `complete`, for each round.
+            timeouts: as for `complete`, for each round; the deadline is that of the run, tools and
+                ``on_tool`` included.
+            retry: as for `complete`, for each round.
+            headers: as for `complete`, for each round.
+            **options: as for `complete`, for each round.
+
+        Raises:
+            InvalidRequestError: the request, a tool or an argument of the run is invalid; other
+                errors are the run's.
+            ConfigurationError: the budget is invalid.
+            TypeError: an option is unknown.
+        """
+        from ._tools.run_plan import build_plan  # noqa: PLC0415 - as in `complete_many`
+        from .runs import ToolRun  # noqa: PLC0415
+
+        headers = mask_headers(headers)
+        check_options(self.run, options)
+        names = () if models is None else _check_models(models, options)
+        call_retry = self._retry if retry is None else check_policy(retry, RetryPolicy)
+        plan = build_plan(
+            request,
+            options if tools is None else {**options, "tools": tools},
+            self._context.defaults.model,
+            max_rounds=max_rounds,
+            on_tool=on_tool,
+            budget_usd=budget_usd,
+            timeouts=self._timeouts if timeouts is None else check_policy(timeouts, Timeouts),
+            models=names,
+        )
+
+        def ask(request: ChatRequest, timeouts: Timeouts) -> DeltaStream:
+            return self._stream(request, {}, names, timeouts, call_retry, headers)
+
+        return ToolRun(plan, ask, self._context)
 
     async def balance(self) -> Balance:
         """Return what is left on the account, as far as the vendor says it.

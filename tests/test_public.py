@@ -10,9 +10,9 @@ import aimlchat
 
 NAMES = """
 ChatSession ChatRequest RequestOptions Thinking Tool Text Image Document Audio
-Completion Choice Usage Cost ToolCall
+Completion Choice Usage Cost ToolCall ToolResult RoundEnd
 Delta ReasoningDelta AnswerDelta ToolCallDelta RefusalDelta Balance
-DeltaStream CompletionIterator StreamsIterator Outcome StreamParser
+DeltaStream CompletionIterator StreamsIterator ToolRun Outcome StreamParser
 RetryPolicy Timeouts Limits Model Attempt CallRecord RetryRecord Progress __version__
 AIMLChatError ConfigurationError InvalidRequestError TransportError ConnectionFailedError
 RequestTimeoutError APIError BadRequestError AuthenticationError InsufficientCreditsError

@@ -91,6 +91,10 @@ SCRIPTS = {
     "how_to_tracing_trace_calls_with_opentelemetry": Script(
         prints=('"name": "chat anthropic/claude-3.7-sonnet"',), changes_process=True
     ),
+    "how_to_tools_let_the_model_call_tools": Script(
+        prints=("`get_weather` says: It rains in Ulm.",)
+    ),
+    "how_to_tools_tools_that_run_elsewhere": Script(prints=("confirmed",)),
     "index_first_example": Script(prints=("The sky is blue", "Cost(")),
     "relay_several_pages_and_reconnecting_2": Script(
         prints=("reasoning-start reasoning-delta", "data: [DONE]")

@@ -31,6 +31,7 @@ from aimlchat import (
     RefusalDelta,
     RequestOptions,
     RetryRecord,
+    RoundEnd,
     StreamInterruptedError,
     StreamParser,
     StreamsIterator,
@@ -39,6 +40,8 @@ from aimlchat import (
     Tool,
     ToolCall,
     ToolCallDelta,
+    ToolResult,
+    ToolRun,
 )
 from aimlchat.emulator import Emulator
 
@@ -62,6 +65,28 @@ async def calls(session: ChatSession) -> None:
     async for index, delta in deltas:
         assert_type(index, int)
         assert_type(delta, Delta)
+
+
+async def runs(session: ChatSession) -> None:
+    async def approve(call: ToolCall) -> str | None:
+        return None if call.name == "f" else "no"
+
+    run = session.run("Hi", tools=[Tool("f", function=len)], on_tool=approve, temperature=0.5)
+    assert_type(run, ToolRun)
+    async with run as entered:
+        async for event in entered:
+            match event:
+                case ToolResult(call, _, is_error=is_error):
+                    assert_type(call, ToolCall)
+                    assert_type(is_error, bool)
+                case RoundEnd(completion):
+                    assert_type(completion, Completion)
+                case delta:
+                    assert_type(delta, Delta)
+    assert_type(await run.collect(), Completion)
+    assert_type(run.request, ChatRequest)
+    assert_type(run.cost, Cost)
+    session.run("Hi")  # type: ignore[call-arg]
 
 
 async def options(session: ChatSession) -> None:

@@ -38,6 +38,7 @@ __all__ = [
     "Request",
     "RequestDefaults",
     "RequestFields",
+    "resolve_request",
 ]
 
 Request = str | ChatRequest | Sequence[Mapping[str, Any]]
@@ -181,7 +182,7 @@ class CallSpec(msgspec.Struct, eq=False):
         """
         if isinstance(self.request, str) and not self.options:
             return
-        request = _resolve(self.request, self.options, defaults.model)
+        request = resolve_request(self.request, self.options, defaults.model)
         self.request = request.to_request() if isinstance(request, RequestFields) else request
         self.options = {}
 
@@ -193,7 +194,7 @@ class CallSpec(msgspec.Struct, eq=False):
         """
         if self.models:
             return self._prepare_each(defaults)
-        request = _resolve(self.request, self.options, defaults.model)
+        request = resolve_request(self.request, self.options, defaults.model)
         payload, body = encode_request(request, stream=self.is_stream)
         given = request.client_request_id
         client_request_id = str.__str__(given) if given else defaults.next_request_id()
@@ -264,7 +265,7 @@ class EndpointSpec(msgspec.Struct, eq=False):
         )
 
 
-def _resolve(
+def resolve_request(
     request: Request | RawRequest, options: Mapping[str, Any], default_model: str
 ) -> ChatRequest | RequestFields | RawRequest:
     """Join a request and the options of its call, which override the request's own."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from aimlchat.errors import BudgetExceededError, ConfigurationError
 
@@ -12,15 +12,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Spending", "check_budget"]
 
+_ADVICE = {
+    "session": "create a session with another budget",
+    "run": "give its .request to another run",
+}
+
 
 class Spending:
-    """The budget of a session, and what the server has charged for its calls.
+    """The budget of a session or of a run, and what the server has charged for its calls.
 
     Raises `ConfigurationError` for a budget that is no amount of dollars.
     """
 
-    def __init__(self, budget_usd: float) -> None:
+    def __init__(self, budget_usd: float, owner: Literal["session", "run"] = "session") -> None:
         check_budget(budget_usd)
+        self._owner = owner
         self._budget = budget_usd
         # Not `repr()`, which a subclass may replace, as that of numpy does.
         is_float = isinstance(budget_usd, float)
@@ -41,8 +47,8 @@ class Spending:
         """Raise `BudgetExceededError` if nothing of the budget is left."""
         if self._spent >= self._limit:
             msg = (
-                f"not sent: the server has charged ${self.spent_usd:.12g}, and this session's"
-                f" budget_usd is {self._budget:.12g}; create a session with another budget to go on"
+                f"not sent: the server has charged ${self.spent_usd:.12g}, and this {self._owner}'s"
+                f" budget_usd is {self._budget:.12g}; {_ADVICE[self._owner]} to go on"
             )
             raise BudgetExceededError(msg, budget_usd=self._budget, spent_usd=self.spent_usd)
 

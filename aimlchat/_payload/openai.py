@@ -242,12 +242,12 @@ def _build_tool_call(call: ToolCall, field: str) -> dict[str, Any]:
 
 
 def _build_tool_result(message: Message, field: str) -> dict[str, Any]:
-    if message.is_error:
-        msg = "the openai dialect cannot mark a result as an error; say so in its content"
-        refuse(msg, f"{field}.is_error")
     call_id = limits.check_call_id(message.call_id, f"{field}.tool_call_id")
     texts = _check_texts(message.parts, f"{field}.content", owner="the result of a tool")
-    return {"role": "tool", "tool_call_id": call_id, "content": "\n".join(texts)}
+    content = "\n".join(texts)
+    if message.is_error:  # this dialect has no mark for it
+        content = f"Error: {content}"
+    return {"role": "tool", "tool_call_id": call_id, "content": content}
 
 
 def _build_tool(row: ModelRow, spec: ToolSpec, _: str) -> dict[str, Any]:

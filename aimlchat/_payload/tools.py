@@ -13,7 +13,15 @@ from .limits import check_boolean, check_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["TOOL_FIELDS", "ToolChoice", "ToolSpec", "add_tools", "parse_choice"]
+__all__ = [
+    "TOOL_FIELDS",
+    "ToolChoice",
+    "ToolSpec",
+    "add_tools",
+    "parse_choice",
+    "parse_tool",
+    "relax_choice",
+]
 
 MAX_TOOLS = 128
 # The fields of a request that `add_tools` handles.
@@ -91,7 +99,7 @@ def _build_tools(
     built, names = [], []
     for index, tool in enumerate(tools):
         field = f"tools[{index}]"
-        spec = _parse_tool(tool, field)
+        spec = parse_tool(tool, field)
         built.append(build_tool(spec, field))
         name = spec.tool.name
         if name in names:
@@ -101,7 +109,8 @@ def _build_tools(
     return built, names
 
 
-def _parse_tool(tool: Any, field: str) -> ToolSpec:
+def parse_tool(tool: Any, field: str) -> ToolSpec:
+    """Check a tool, in whatever form it is. Raises `InvalidRequestError`."""
     if isinstance(tool, Tool):
         return ToolSpec(_check_tool(tool, field), "neutral", {}, {})
     if not is_mapping(tool):
@@ -198,6 +207,20 @@ def parse_choice(choice: Any) -> ToolChoice:
             return ToolChoice("other", "", "other", original)
     msg = f"the dict is not a tool choice; {_CHOICE_ADVICE}"
     raise InvalidRequestError(msg, field="tool_choice")
+
+
+def relax_choice(choice: Any) -> Any:
+    """Return the tool choice of the rounds behind the first one, which forces no further call."""
+    if choice is None:
+        return None
+    parsed = parse_choice(choice)
+    if parsed.kind not in ("required", "tool"):
+        return choice
+    if parsed.form != "anthropic":
+        return "auto"
+    return {key: value for key, value in parsed.original.items() if key != "name"} | {
+        "type": "auto"
+    }
 
 
 def _check_choice(choice: ToolChoice, names: list[str], tool_count: int) -> None:

@@ -176,10 +176,10 @@ def test_a_tool_result_is_text_or_json(content, sent):
     ]
 
 
-def test_is_error_is_refused(refusal):
-    error = refusal(ChatRequest("gpt-4o").tool_result("c1", "boom", is_error=True))
-    assert error.field == "messages[0].is_error"
-    assert "content" in str(error)
+def test_the_result_of_a_tool_that_failed_says_so():
+    assert _messages(ChatRequest().tool_result("c1", "boom", is_error=True)) == [
+        {"role": "tool", "tool_call_id": "c1", "content": "Error: boom"}
+    ]
 
 
 def test_an_image_in_a_tool_result_is_refused(refusal, png):

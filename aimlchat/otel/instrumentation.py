@@ -1,10 +1,4 @@
-"""OpenTelemetry for a session: a span for each call, and metrics, by the GenAI conventions.
-
-The names are those of the OpenTelemetry semantic conventions 1.41.1, the last release that contains
-the chapters on generative AI before they moved to a repository of their own. All of these names are
-"in development" there and may change; they change here only with a new version of this package.
-Names that the conventions lack begin with ``aimlchat.``.
-"""
+"""The spans and the metrics of a session's calls."""
 
 from __future__ import annotations
 
@@ -14,21 +8,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import msgspec
+from opentelemetry import context, metrics, trace
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from ._client.traced_content import describe_input, describe_output
-from .errors import APIError, RequestTimeoutError
+from aimlchat._client.traced_content import describe_input, describe_output
+from aimlchat._version import __version__
+from aimlchat.errors import APIError, RequestTimeoutError
 
-try:
-    from opentelemetry import metrics, trace
-    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-except ImportError as error:
-    msg = (
-        "aimlchat.otel needs the package opentelemetry-api; install it, or aimlchat with the extra"
-        ' "otel", as in: pip install ".[otel]"'
-    )
-    raise ImportError(msg) from error
-
-from ._version import __version__
+from .tool_spans import ToolTraces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,11 +23,11 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import Span, TracerProvider
 
-    from ._client.prepare import PreparedRequest
-    from .completions import Completion, Usage
-    from .errors import AIMLChatError
-    from .records import CallRecord, RetryRecord
-    from .session import ChatSession
+    from aimlchat._client.prepare import PreparedRequest
+    from aimlchat.completions import Completion, Usage
+    from aimlchat.errors import AIMLChatError
+    from aimlchat.records import CallRecord, RetryRecord
+    from aimlchat.session import ChatSession
 
 __all__ = ["instrument", "uninstrument"]
 
@@ -168,6 +155,12 @@ class _Tracing:
         self._instruments = instruments
         self._server = server
         self._capture_content = capture_content
+
+    def start_run(self) -> ToolTraces:
+        """Return what starts the spans of a run's tools, below the span that is current now."""
+        return ToolTraces(
+            self._tracer, context.get_current(), capture_content=self._capture_content
+        )
 
     def start(self, request: PreparedRequest) -> _CallTrace | None:
         """Start the span of a call, and add its headers to the call's requests."""

@@ -1,0 +1,105 @@
+"""The conversation of a run: what a round adds to it, in a form that every model takes back."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from aimlchat._payload.json_values import to_json_value
+from aimlchat.content import Text
+from aimlchat.errors import InvalidRequestError, ProtocolError
+
+from .tool_results import ResultError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aimlchat.completions import Choice, Completion
+    from aimlchat.request import ChatRequest
+    from aimlchat.run_events import ToolResult
+    from aimlchat.tool_types import ToolCall
+
+    from .tool_results import Content
+
+__all__ = ["add_result", "add_turn", "check_content", "find_argument_problem"]
+
+# Every API takes only an object as arguments. Anthropic documents this key for others:
+# https://docs.claude.com/en/docs/agents-and-tools/tool-use/fine-grained-tool-streaming
+_BROKEN_KEY = "INVALID_JSON"
+
+
+def find_argument_problem(call: ToolCall) -> str | None:
+    """Return why the arguments of a call cannot be used, None if they can."""
+    try:
+        to_json_value(call.arguments, "arguments")
+    except (ProtocolError, InvalidRequestError) as error:
+        return str(error)
+    return None
+
+
+def add_turn(request: ChatRequest, completion: Completion) -> ChatRequest:
+    """Return a request with the turn of the model added.
+
+    A turn without anything that can be sent back is left out. Arguments that are no JSON object are
+    wrapped into one, since no API takes them back as they are.
+    """
+    broken = {
+        call.id: {_BROKEN_KEY: call.raw_arguments.encode(errors="backslashreplace").decode()}
+        for call in completion.tool_calls
+        if call.type != "custom" and find_argument_problem(call) is not None
+    }
+    if broken:
+        choices = (
+            _wrap_arguments(choice, broken)
+            if choice.tool_calls == completion.tool_calls
+            else choice
+            for choice in completion.choices
+        )
+        completion = attrs.evolve(completion, choices=tuple(choices))
+    with suppress(InvalidRequestError):  # the turn is empty, or has only reasoning
+        return request.assistant(completion)
+    return request
+
+
+def _wrap_arguments(choice: Choice, broken: Mapping[str, dict[str, str]]) -> Choice:
+    calls = tuple(
+        attrs.evolve(call, raw_arguments=json.dumps(broken[call.id])) if call.id in broken else call
+        for call in choice.tool_calls
+    )
+    turn = choice.turn
+    if turn is not None and "content_blocks" in turn:
+        blocks = [
+            {**block, "input": broken[block["id"]]} if block.get("id") in broken else block
+            for block in turn["content_blocks"]
+        ]
+        turn = {**turn, "content_blocks": blocks}
+    return attrs.evolve(choice, tool_calls=calls, turn=turn)
+
+
+def add_result(request: ChatRequest, result: ToolResult) -> ChatRequest:
+    """Return a request with a result added."""
+    return _add_content(request, result.call.id, result.content, is_error=result.is_error)
+
+
+def check_content(
+    request: ChatRequest, models: Sequence[str], call_id: str, content: Content
+) -> None:
+    """Raise `ResultError` for parts that one of the models does not take in a result."""
+    if isinstance(content, str) or all(isinstance(part, Text) for part in content):
+        return
+    request = _add_content(request, call_id, content, is_error=False)
+    try:
+        for model in models or (request.model,):
+            request.options(model=model).payload(stream=True)
+    except InvalidRequestError as error:
+        raise ResultError(error) from error
+
+
+def _add_content(
+    request: ChatRequest, call_id: str, content: Content, *, is_error: bool
+) -> ChatRequest:
+    parts: Any = content if isinstance(content, str) else list(content)
+    return request.tool_result(call_id, parts, is_error=is_error)

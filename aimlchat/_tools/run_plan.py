@@ -1,0 +1,126 @@
+"""What a run was asked for, checked before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from aimlchat._client.prepare import RequestFields, resolve_request
+from aimlchat._client.spending import Spending
+from aimlchat._payload.json_values import describe, refuse
+from aimlchat._payload.tools import parse_tool, relax_choice
+from aimlchat.request import ChatRequest
+from aimlchat.tool_types import Tool, ToolCall
+
+if TYPE_CHECKING:
+    from aimlchat._client.prepare import Request
+    from aimlchat.policies import Timeouts
+
+__all__ = ["OnTool", "RunPlan", "build_plan"]
+
+OnTool = Callable[[Any], Any]
+
+
+@attrs.frozen(eq=False)
+class RunPlan:
+    """What a run was asked for.
+
+    Attributes:
+        request: the conversation and its options, the tools included.
+        tools: the tools by their names; None stands for a tool without a function.
+        max_rounds: how many rounds may call tools.
+        on_tool: the caller's hook, None if there is none.
+        budget: what the run may spend, None for no limit.
+        timeouts: those of each round; the deadline is that of the run.
+        models: the models to ask in turn; empty for that of the request.
+    """
+
+    request: ChatRequest
+    tools: Mapping[str, Tool | None]
+    max_rounds: int
+    on_tool: OnTool | None
+    budget: Spending | None
+    timeouts: Timeouts
+    models: tuple[str, ...] = ()
+
+    def build_round(self, conversation: ChatRequest, rounds: int) -> ChatRequest:
+        """Return the request of the next round, after so many rounds.
+
+        A choice that forces a call holds for the first round only, or there would be no answer.
+        """
+        if not rounds:
+            return conversation
+        if rounds >= self.max_rounds:
+            return conversation.options(tool_choice="none")
+        return conversation.options(tool_choice=relax_choice(conversation.tool_choice))
+
+    def find_own_calls(self, calls: Sequence[ToolCall]) -> list[ToolCall]:
+        """Return the calls that run here, or fail here; the others are for the caller to run."""
+        return [call for call in calls if self.tools.get(call.name, call) is not None]
+
+
+def build_plan(
+    request: Request,
+    options: Mapping[str, Any],
+    default_model: str,
+    *,
+    max_rounds: int,
+    on_tool: OnTool | None,
+    budget_usd: float | None,
+    timeouts: Timeouts,
+    models: tuple[str, ...] = (),
+) -> RunPlan:
+    """Check what a run was asked for.
+
+    Raises `InvalidRequestError`, and `ConfigurationError` for a budget that is none.
+    """
+    resolved = resolve_request(request, options, default_model)
+    conversation = resolved.to_request() if isinstance(resolved, RequestFields) else resolved
+    if not isinstance(conversation, ChatRequest):
+        refuse(f"a run takes no {type(conversation).__name__}; give a ChatRequest", "request")
+    extra = conversation.extra if isinstance(conversation.extra, Mapping) else {}
+    for n in (conversation.n, extra.get("n")):
+        if n not in (None, 1):
+            msg = f"a run follows one choice, not {describe(n)}; leave it out"
+            refuse(msg, "n")
+    if not isinstance(max_rounds, int) or isinstance(max_rounds, bool) or max_rounds < 1:
+        refuse(f"{describe(max_rounds)} is not a number of rounds; give at least 1", "max_rounds")
+    if on_tool is not None and not callable(on_tool):
+        refuse(f"{describe(on_tool)} is not a function; give one that takes a call", "on_tool")
+    return RunPlan(
+        conversation,
+        _index_tools(conversation.tools),
+        max_rounds,
+        on_tool,
+        None if budget_usd is None else Spending(budget_usd, "run"),
+        timeouts,
+        models,
+    )
+
+
+def _index_tools(tools: Any) -> dict[str, Tool | None]:
+    by_name: dict[str, Tool | None] = {}
+    if not isinstance(tools, Iterable) or isinstance(tools, str | Mapping):
+        refuse(f"{describe(tools)} is not a list of tools; give [Tool(...), ...]", "tools")
+    for index, tool in enumerate(tools):
+        field = f"tools[{index}]"
+        name = parse_tool(tool, field).tool.name
+        if name in by_name:
+            refuse(f"a tool before it has the same name, {name!r}; give each its own", field)
+        function = tool.function if isinstance(tool, Tool) else None
+        if function is not None and not callable(function):
+            refuse(f"{describe(function)} is not a function", f"{field}.function")
+        if isinstance(tool, Tool):
+            _check_timeout(tool.timeout, f"{field}.timeout")
+        by_name[name] = tool if function is not None else None
+    return by_name
+
+
+def _check_timeout(timeout: Any, field: str) -> None:
+    if timeout is None:
+        return
+    is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if not (is_number and timeout > 0):  # also refuses NaN
+        refuse(f"{describe(timeout)} is not a time; give seconds above 0, or None", field)

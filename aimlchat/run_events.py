@@ -1,0 +1,43 @@
+"""What a `ToolRun` yields besides deltas: the results of tool calls, and the ends of rounds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from .completions import Completion
+    from .content import Audio, Document, Image, Text
+    from .tool_types import ToolCall
+
+__all__ = ["RoundEnd", "ToolResult"]
+
+
+@attrs.frozen
+class ToolResult:
+    """The result of a tool call, as the model gets it.
+
+    Attributes:
+        call: the call that ran. Its id is that of the model's call, also if ``on_tool`` has
+            replaced the call.
+        content: a text, which is JSON for anything but a str; or parts, if the tool returned such.
+        is_error: whether the call failed, was refused, or did not run at all; the content says why.
+    """
+
+    call: ToolCall
+    content: str | tuple[Text | Image | Document | Audio, ...]
+    is_error: bool = False
+
+
+@attrs.frozen
+class RoundEnd:
+    """The end of a round: the model has responded, and the calls of its turn have their results.
+
+    `ToolRun.request` has the round by then, so that the conversation can be stored.
+
+    Attributes:
+        completion: the completion of the round.
+    """
+
+    completion: Completion

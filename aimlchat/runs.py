@@ -1,0 +1,398 @@
+"""`ToolRun`, an async iterator over a conversation in which the model calls tools."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+import attrs
+
+from ._client.tally import Tally
+from ._tools.call_ids import CallIds, find_call_ids
+from ._tools.conversation import add_result, add_turn
+from ._tools.round_calls import RoundCalls
+from .completions import Completion, ToolCallDelta
+from .errors import (
+    AIMLChatError,
+    BudgetExceededError,
+    RequestTimeoutError,
+    StreamInterruptedError,
+    detach,
+)
+from .run_events import RoundEnd, ToolResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from ._client.context import CallContext
+    from ._client.tracing import RunTrace
+    from ._tools.run_plan import RunPlan
+    from .completions import Cost, Delta, Usage
+    from .errors import Attempt
+    from .policies import Timeouts
+    from .request import ChatRequest
+    from .stream import DeltaStream
+
+__all__ = ["ToolRun"]
+
+# With any other finish reason the model was stopped, or filtered. None is that of a stream that
+# ended with [DONE] alone.
+_GOOD_ENDS = ("tool_calls", "stop", None)
+_BUSY = "another task is reading this run; a run belongs to one task at a time"
+_LEFT = "the run was closed before its end"
+
+
+class _State(enum.Enum):
+    """The states of a `ToolRun`; `_NEXT` lists the transitions."""
+
+    READY = enum.auto()  # the next step asks the model
+    READING = enum.auto()  # the stream of a round is being read
+    CALLING = enum.auto()  # the calls of the round run
+    ENDED = enum.auto()  # the last round has ended
+    FAILED = enum.auto()  # an error ended the run
+    LEFT = enum.auto()  # the caller left the run before its end
+
+
+_OVER = (_State.ENDED, _State.FAILED, _State.LEFT)
+_NEXT = {
+    _State.READY: (_State.READING, _State.FAILED, _State.LEFT),
+    _State.READING: (_State.CALLING, _State.FAILED, _State.LEFT),
+    _State.CALLING: (_State.READY, _State.ENDED, _State.FAILED, _State.LEFT),
+    **dict.fromkeys(_OVER, ()),
+}
+
+
+class ToolRun:
+    """A conversation in which the model calls tools, which run here, until it has answered.
+
+    Created by `ChatSession.run`, which sends nothing. Iterating yields the deltas of each round,
+    then a `ToolResult` for each call of its turn, in the order of the calls, and then a `RoundEnd`.
+    ``async with`` sends the first request and returns once its response headers have arrived; a
+    bare ``async for`` does so at its first step.
+
+    Only a round that reached its end runs tools: never one that was cut, filtered or out of length;
+    such a round is the last one. The calls of a round run at once, except that no other call runs
+    beside one of a `Tool.sequential` tool. A call that raises, whose arguments are invalid, that
+    takes longer than `Tool.timeout` or whose tool does not exist gets an error as its result, and
+    the others go on. A coroutine function runs in a task of its own, any other function in a
+    thread; both see the context variables of the task that iterates. A call of a tool without a
+    function ends the run after its round; it is in ``completion.tool_calls``, and
+    ``run.request.tool_result(...)`` goes on.
+
+    Leaving early, by an exception, cancellation, `aclose` or the end of ``async with``, closes the
+    connection and cancels the running tools at once, and then waits until they have cleaned up, at
+    most five seconds; a tool that still runs then is left behind, as is one five seconds after its
+    timeout. A thread cannot be cancelled: its function runs on, and its result is dropped. A
+    failure of a round is raised as an `AIMLChatError`, as a stream raises it; `request` then still
+    has the rounds before it. A run belongs to one task at a time.
+    """
+
+    def __init__(
+        self,
+        plan: RunPlan,
+        ask: Callable[[ChatRequest, Timeouts], DeltaStream],
+        context: CallContext,
+    ) -> None:
+        self._plan = plan
+        self._ask = ask
+        self._context = context
+        self._clock = context.scheduler.clock
+        self._state = _State.READY
+        self._is_busy = False  # whether a task is iterating
+        self._request = plan.request
+        self._used_ids = find_call_ids(plan.request.messages)
+        self._tally = Tally()
+        self._rounds = 0
+        self._start = 0.0
+        self._trace: RunTrace | None = None
+        self._stream: DeltaStream | None = None  # that of the current round
+        self._ids = CallIds(self._used_ids)
+        self._completion = Completion()  # of the last round that reached its end
+        self._calls: RoundCalls | None = None  # those of the current round
+        self._has_next = False  # whether another round follows the current one
+        self._failure: AIMLChatError | None = None  # what the next step raises
+
+    async def __aenter__(self) -> Self:
+        if self._state is _State.READY and not self._rounds:
+            await self._guard(self._open)
+        elif self._failure is not None:
+            raise detach(self._failure)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._leave(error)
+
+    def __reduce__(self) -> NoReturn:
+        msg = (
+            "a run is a connection and running tools, and cannot be copied or pickled; keep its"
+            " .request, which has the conversation"
+        )
+        raise TypeError(msg)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Delta | ToolResult | RoundEnd:
+        event: Delta | ToolResult | RoundEnd | None = await self._guard(self._step)
+        if event is None:
+            raise StopAsyncIteration
+        return event
+
+    async def collect(self) -> Completion:
+        """Run to the end and return the completion of the last round. Cancelling leaves the run.
+
+        Raises:
+            AIMLChatError: a round failed.
+        """
+        try:
+            async for _ in self:
+                pass
+        finally:
+            _ = None  # a delta may quote the key, and an error's frames would show it
+        return self.completion
+
+    async def aclose(self) -> None:
+        """Leave the run: close the connection, cancel the tools, and wait for their cleanup.
+
+        Safe to repeat, to cancel, and to call from another task than the one that iterates, which
+        then gets a `StreamInterruptedError`.
+        """
+        await self._leave(None)
+
+    # --- what is known so far -----------------------------------------------------------------
+
+    @property
+    def completion(self) -> Completion:
+        """The whole completion of the last round, available after the end of the run.
+
+        Raises:
+            AIMLChatError: the failure of a failed run.
+            RuntimeError: the run has not ended, or it was left.
+        """
+        if self._state is _State.FAILED and self._failure is not None:
+            raise detach(self._failure)
+        if self._state is not _State.ENDED:
+            is_left = self._state is _State.LEFT
+            what = _LEFT if is_left else "the run has not ended; iterate on or collect()"
+            msg = f"{what}; see .partial and .request"
+            raise RuntimeError(msg)
+        return self._completion
+
+    @property
+    def partial(self) -> Completion:
+        """What has been received in the current round; can be read at any time."""
+        if self._state is _State.READING and self._stream is not None:
+            return self._ids.rename(self._stream.partial)
+        if self._failure is not None and self._state is _State.FAILED:
+            return self._failure.partial
+        return self._completion
+
+    @property
+    def request(self) -> ChatRequest:
+        """The conversation up to the last `RoundEnd`, with the options of the run, to go on with.
+
+        Each call in it has its result, except for the calls of tools without a function. A last
+        turn that was cut off within its calls is not in it.
+        """
+        return self._request
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds have begun."""
+        return self._rounds
+
+    @property
+    def usage(self) -> Usage:
+        """The sum of the tokens of all rounds that have ended; 0 where the server reported none."""
+        return self._tally.usage
+
+    @property
+    def cost(self) -> Cost:
+        """The amount charged for all rounds that have ended, as the server reported it."""
+        return self._tally.cost
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The response headers of the current round; empty before they have arrived."""
+        return self._stream.headers if self._stream is not None else {}
+
+    @property
+    def inference_id(self) -> str | None:
+        """The vendor's id of the current round's response; None before it has arrived."""
+        return self.headers.get("x-inference-id")
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """The attempts of the current round."""
+        return self._stream.attempts if self._stream is not None else ()
+
+    # --- the rounds ---------------------------------------------------------------------------
+
+    async def _guard(self, step: Any) -> Any:
+        """Take a step, and end the run if it raises."""
+        if self._is_busy:
+            raise RuntimeError(_BUSY)
+        self._is_busy = True
+        try:
+            return await step()
+        except AIMLChatError as error:
+            await self._fail(error)
+        except BaseException as error:
+            await self._leave(error)
+            raise
+        finally:
+            self._is_busy = False
+        if self._failure is not None:
+            raise detach(self._failure)
+        return None
+
+    async def _open(self) -> None:
+        self._begin_round()
+        if self._stream is not None:
+            await self._stream.__aenter__()
+
+    async def _step(self) -> Delta | ToolResult | RoundEnd | None:
+        """Return the next event, None behind the last one."""
+        while True:
+            match self._state:
+                case _State.READY:
+                    self._begin_round()
+                case _State.READING:
+                    try:
+                        delta = await anext(self._stream)  # type: ignore[arg-type]
+                    except StopAsyncIteration:
+                        self._begin_calls()
+                    else:
+                        if isinstance(delta, ToolCallDelta):
+                            return self._ids.rename_delta(delta)
+                        return delta
+                case _State.CALLING if self._calls is not None:
+                    result = await self._calls.next_result()
+                    if self._state is _State.CALLING:  # else another task has left
+                        return self._end_round(self._calls) if result is None else result
+                case _:
+                    if self._failure is not None:
+                        raise detach(self._failure)
+                    return None
+
+    def _begin_round(self) -> None:
+        """Ask the model, unless the budget is spent or the time is over."""
+        if not self._rounds:
+            self._start = self._clock.time()
+            if self._context.tracing is not None:
+                self._trace = self._context.tracing.start_run()
+        if self._plan.budget is not None:
+            self._plan.budget.check()
+        timeouts = self._plan.timeouts
+        if (seconds := self._seconds_left()) is not None:
+            if seconds <= 0:
+                raise self._deadline_error()
+            timeouts = attrs.evolve(timeouts, deadline=seconds)
+        request = self._plan.build_round(self._request, self._rounds)
+        self._rounds += 1
+        self._ids = CallIds(self._used_ids)
+        self._stream = self._ask(request, timeouts)
+        self._enter(_State.READING)
+
+    def _begin_calls(self) -> None:
+        """Run the calls of a round whose stream has reached its end."""
+        stream = self._stream
+        if stream is None or not self._enter(_State.CALLING):
+            return
+        self._completion = completion = self._ids.rename(stream.completion)
+        self._count(completion)
+        is_good = completion.finish_reason in _GOOD_ENDS
+        calls = completion.tool_calls if is_good else ()
+        own = self._plan.find_own_calls(calls)
+        self._has_next = bool(calls) and len(own) == len(calls)
+        conversation = add_turn(self._request, completion) if is_good else self._request
+        self._calls = running = RoundCalls(
+            own, self._plan, conversation, clock=self._clock, trace=self._trace
+        )
+        if self._rounds > self._plan.max_rounds:
+            self._has_next = False
+            rounds = self._plan.max_rounds
+            running.refuse(f"The call did not run: the run may have {rounds} rounds of calls.")
+            return
+        if (seconds := self._seconds_left()) is not None:
+            running.fail_after(seconds, self._deadline_error())
+        running.start()
+
+    def _end_round(self, calls: RoundCalls) -> RoundEnd:
+        """Add a round to the conversation."""
+        completion = self._completion
+        if completion.finish_reason in _GOOD_ENDS or not completion.tool_calls:
+            request = add_turn(self._request, completion)
+            for result in calls.results:
+                request = add_result(request, result)
+            self._request = request
+        self._calls = None
+        self._enter(_State.READY if self._has_next else _State.ENDED)
+        return RoundEnd(completion)
+
+    def _count(self, completion: Completion) -> None:
+        self._tally.add(usage=completion.usage, cost=completion.cost)
+        if self._plan.budget is not None:
+            self._plan.budget.add(completion.cost)
+
+    def _seconds_left(self) -> float | None:
+        deadline = self._plan.timeouts.deadline
+        return None if deadline is None else self._start + deadline - self._clock.time()
+
+    def _deadline_error(self) -> RequestTimeoutError:
+        msg = f"the run did not finish within {self._plan.timeouts.deadline:g} s"
+        return RequestTimeoutError(msg, phase="deadline")
+
+    # --- the end ------------------------------------------------------------------------------
+
+    def _enter(self, state: _State) -> bool:
+        """Change the state; return False if that is not allowed, as when another task has left."""
+        if state not in _NEXT[self._state]:
+            return False
+        self._state = state
+        return True
+
+    async def _fail(self, error: AIMLChatError) -> None:
+        """Keep a failure for this step and for the next ones."""
+        failure = detach(error)
+        was_reading = self._state is _State.READING
+        if not self._enter(_State.FAILED):  # left meanwhile, by another task
+            return
+        if was_reading:
+            self._count(failure.partial)
+            failure.partial = self._ids.rename(failure.partial)
+        if isinstance(failure, BudgetExceededError) or not was_reading:
+            failure.partial = self._completion
+        if isinstance(failure, RequestTimeoutError) and failure.phase == "deadline":
+            failure.args = self._deadline_error().args
+        self._failure = failure
+        await self._stop(None)
+
+    async def _leave(self, error: BaseException | None) -> None:
+        """Close the connection and stop the tools, whatever the state."""
+        was_reading = self._state is _State.READING
+        if self._enter(_State.LEFT):
+            if was_reading and self._stream is not None:
+                self._count(self._stream.partial)
+            self._failure = StreamInterruptedError(_LEFT, partial=self._completion)
+        await self._stop(error)
+
+    async def _stop(self, error: BaseException | None) -> None:
+        calls, stream = self._calls, self._stream
+        if calls is not None:
+            calls.stop()
+        if stream is not None:
+            await stream.__aexit__(type(error) if error is not None else None, error, None)
+        if calls is not None:
+            await calls.wait_until_over()
+
+    def __del__(self) -> None:
+        """Cancel the tools of a dropped run; its stream closes its own connection."""
+        if self._calls is not None:
+            self._calls.cancel()
