@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from aimlchat.completions import Completion
+    from aimlchat.runs import ToolRun
     from aimlchat.stream import DeltaStream
 
     from .adapters import WebSocket
@@ -48,7 +49,7 @@ class Broadcast:
     disconnects does not affect the others; a page that sends ``stop`` stops the answer for all.
 
     Args:
-        stream: what `ChatSession.stream` returns, not entered yet. The call begins when the first
+        stream: what `ChatSession.stream` or `ChatSession.run` returns, not entered yet. The call begins when the first
             page joins, or with `start`.
         grace: seconds for which the broadcast is kept while no page follows it. A stream that has
             not ended by then is closed; after its end, pages can still join for this long. Then the
@@ -63,7 +64,7 @@ class Broadcast:
 
     def __init__(
         self,
-        stream: DeltaStream,
+        stream: DeltaStream | ToolRun,
         *,
         grace: float = 60.0,
         store: Store | RedisStore | None = None,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aimlchat.completions import Completion
+    from aimlchat.runs import ToolRun
     from aimlchat.stream import DeltaStream
 
     from .extra_frames import ExtraFrames
@@ -66,7 +67,7 @@ class Broadcasts:
     async def start(
         self,
         chat_id: str,
-        stream: DeltaStream,
+        stream: DeltaStream | ToolRun,
         *,
         message_id: str | None = None,
         extra: ExtraFrames | None = None,
@@ -79,7 +80,7 @@ class Broadcasts:
 
         Args:
             chat_id: the id of the chat. Check that it belongs to the user who sends it.
-            stream: what `ChatSession.stream` returns, not entered yet.
+            stream: what `ChatSession.stream` or `ChatSession.run` returns, not entered yet.
             message_id: as for `aimlchat.relay.relay`.
             extra: as for `aimlchat.relay.relay`.
             on_end: called once when the answer has ended, whichever way, with what was received,

@@ -30,6 +30,7 @@ from aimlchat.errors import (
 )
 
 if TYPE_CHECKING:
+    from aimlchat.runs import ToolRun
     from aimlchat.stream import DeltaStream
 
 __all__ = [
@@ -71,7 +72,7 @@ class PageGoneError(Exception):
     """The page has closed its connection. The relay handles this error; callers never see it."""
 
 
-def attach_partial(error: AIMLChatError, stream: DeltaStream) -> None:
+def attach_partial(error: AIMLChatError, stream: DeltaStream | ToolRun) -> None:
     """Give an error what a stream has received, without the secrets that the server has echoed."""
     error.partial = stream.partial
     stream._call.redact(error)  # noqa: SLF001 - hidden from users, like all that redaction needs

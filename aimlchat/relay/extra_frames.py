@@ -14,7 +14,7 @@ from .encoding import encode_frame
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from aimlchat.completions import Delta
+    from aimlchat.runs import ToolRun
     from aimlchat.stream import DeltaStream
 
     from .frames import Frame
@@ -67,10 +67,10 @@ def check_extra(extra: object) -> None:
 
 
 async def send_with_extra(
-    stream: DeltaStream,
+    stream: DeltaStream | ToolRun,
     extra: ExtraFrames,
     *,
-    feed: Callable[[Delta], list[Frame]],
+    feed: Callable[[Any], list[Frame]],
     append: Callable[[Sequence[Frame]], Awaitable[None]],
 ) -> None:
     """Write the frames of a stream, and those of ``extra`` as they come, until the stream ends.
@@ -101,7 +101,7 @@ async def send_with_extra(
 
 
 async def _read_stream(
-    stream: DeltaStream, feed: Callable[[Delta], list[Frame]], queue: _Queue
+    stream: DeltaStream | ToolRun, feed: Callable[[Any], list[Frame]], queue: _Queue
 ) -> None:
     try:
         async with stream:

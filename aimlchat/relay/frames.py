@@ -1,4 +1,4 @@
-"""Turn deltas into frames of the AI SDK's UI message stream. No I/O, no clock.
+"""Turn deltas and results of tools into frames of the AI SDK's UI message stream. No I/O, no clock.
 
 The frames follow the AI SDK's documentation ("Stream Protocols", section "Data Stream Protocol")
 and ``uiMessageChunkSchema`` of the npm package ``ai``.
@@ -16,11 +16,13 @@ import attrs
 from aimlchat._protocol.kept_size import TextPieces
 from aimlchat.completions import AnswerDelta, ReasoningDelta, RefusalDelta, ToolCallDelta
 from aimlchat.errors import ProtocolError
+from aimlchat.tool_types import RoundEnd, ToolResult
 
 from .errors import describe_error
+from .tool_output import render_error, render_output
 
 if TYPE_CHECKING:
-    from aimlchat.completions import Completion, Delta, Usage
+    from aimlchat.completions import Completion, Cost, Delta, Usage
     from aimlchat.tool_types import ToolCall
 
 __all__ = [
@@ -88,6 +90,7 @@ class _AnnouncedCall:
     """A tool call as the page knows it, by the id with which it was announced."""
 
     id: str = ""  # empty until it is announced
+    has_whole_input: bool = False  # whether the page has been sent its arguments at once
     pending_arguments: TextPieces = attrs.Factory(TextPieces)  # what arrived before the name
     unjoined_count: int = 0  # how many of these pieces have not been joined yet
 
@@ -101,11 +104,12 @@ class _AnnouncedCall:
 
 
 class Framer:
-    """Turns the deltas of one stream into frames.
+    """Turns the deltas of one stream, or the events of one run of tools, into frames.
 
-    Call `start`, then `feed` for each delta, then one of `finish`, `stop` and `fail`. Of several
-    choices (``n``) only the first becomes frames, since a page shows one answer.
-    ``message_id`` is the id of the page's message, if it is to have a certain one.
+    Call `start`, then `feed` for each event, then one of `finish`, `stop` and `fail`. Of several
+    choices (``n``) only the first becomes frames, since a page shows one answer. Each round of a
+    run is a step of the AI SDK. ``message_id`` is the id of the page's message, if it is to have a
+    certain one.
     """
 
     def __init__(self, message_id: str | None = None) -> None:
@@ -114,7 +118,10 @@ class Framer:
         self._part_id = ""
         self._delta_type = ""
         self._part_count = 0
-        self._calls: dict[int, _AnnouncedCall] = {}
+        self._source_count = 0
+        self._calls: dict[int, _AnnouncedCall] = {}  # of this step, by their indexes
+        self._indexes: dict[str, int] = {}  # of the same calls, by the ids that the stream has
+        self._has_round_ended = False  # results of tools may still come, which belong to its step
 
     def start(self) -> list[Frame]:
         """Return the frames that open the stream, before any delta."""
@@ -125,29 +132,41 @@ class Framer:
         # takes the calls of an earlier answer for new ones, and posts again for ever.
         return [start, {"type": "start-step"}]
 
-    def feed(self, delta: Delta) -> list[Frame]:
-        """Return the frames of a delta."""
-        if delta.choice:
+    def feed(self, event: Delta | ToolResult | RoundEnd) -> list[Frame]:
+        """Return the frames of a delta, or of another event of a run."""
+        if isinstance(event, ToolResult):
+            return self._feed_result(event)
+        if isinstance(event, RoundEnd):
+            return self._end_round(event.completion)
+        if event.choice:
             return []
-        kind = _KINDS.get(type(delta), "")
+        kind = _KINDS.get(type(event), "")
         if kind == self._kind and kind:
-            return [{"type": self._delta_type, "id": self._part_id, "delta": delta.text}]
-        if isinstance(delta, ToolCallDelta):
-            return self._feed_tool_call(delta)
-        return [*self._start_part(kind), *self.feed(delta)]
+            return [{"type": self._delta_type, "id": self._part_id, "delta": event.text}]
+        frames = self._start_step() if self._has_round_ended else []
+        if isinstance(event, ToolCallDelta):
+            return [*frames, *self._feed_tool_call(event)]
+        return [*frames, *self._start_part(kind), *self.feed(event)]
 
-    def finish(self, completion: Completion) -> list[Frame]:
-        """Return the end of a whole answer: its tool calls, then usage, cost and other metadata."""
-        frames = self._end_part()
-        for index, call in enumerate(completion.tool_calls):
-            frames += self._complete_tool_call(index, call)
-        frames += _build_sources(completion)
+    def finish(
+        self, completion: Completion, *, usage: Usage | None = None, cost: Cost | None = None
+    ) -> list[Frame]:
+        """Return the end of a whole answer: its tool calls, then usage, cost and other metadata.
+
+        ``usage`` and ``cost`` are those of all rounds of a run, where there are several.
+        """
+        frames = [] if self._has_round_ended else self._end_round(completion)
+        metadata = build_metadata(
+            attrs.evolve(
+                completion, usage=usage or completion.usage, cost=cost or completion.cost
+            )
+        )
         frames.append({"type": "finish-step"})
         frames.append(
             {
                 "type": "finish",
                 "finishReason": _name_finish_reason(completion),
-                "messageMetadata": build_metadata(completion),
+                "messageMetadata": metadata,
             }
         )
         return frames
@@ -179,6 +198,33 @@ class Framer:
         self._kind = ""
         return frames
 
+    def _start_step(self) -> list[Frame]:
+        self._calls, self._indexes = {}, {}
+        self._has_round_ended = False
+        return [{"type": "finish-step"}, {"type": "start-step"}]
+
+    def _end_round(self, completion: Completion) -> list[Frame]:
+        """Return the end of the text of a round, its whole calls, and its sources."""
+        frames = self._end_part()
+        for index, call in enumerate(completion.tool_calls):
+            frames += self._complete_tool_call(index, call)
+        for url, title in _list_sources(completion).items():
+            self._source_count += 1
+            source = {"type": "source-url", "sourceId": f"source-{self._source_count}", "url": url}
+            frames.append(source | ({"title": title} if isinstance(title, str) else {}))
+        self._has_round_ended = True
+        return frames
+
+    def _feed_result(self, result: ToolResult) -> list[Frame]:
+        index = self._indexes.get(result.call.id, len(self._calls))
+        frames = [*self._end_part(), *self._complete_tool_call(index, result.call)]
+        output: Frame = {"toolCallId": self._calls[index].id}
+        if result.is_error:
+            output |= {"type": "tool-output-error", "errorText": render_error(result)}
+        else:
+            output |= {"type": "tool-output-available", "output": render_output(result)}
+        return [*frames, output]
+
     def _feed_tool_call(self, delta: ToolCallDelta) -> list[Frame]:
         frames = self._end_part()
         call = self._calls.setdefault(delta.index, _AnnouncedCall())
@@ -195,6 +241,8 @@ class Framer:
     def _announce_tool_call(
         self, call: _AnnouncedCall, index: int, call_id: str | None, name: str
     ) -> list[Frame]:
+        if call_id:
+            self._indexes[call_id] = index
         # The wire may send the id late or never; the page needs one now, and it must not change. It
         # must not be that of an earlier answer either: `addToolOutput` would change that one.
         call.id = call_id or f"call-{index}"
@@ -212,9 +260,13 @@ class Framer:
 
     def _complete_tool_call(self, index: int, tool_call: ToolCall) -> list[Frame]:
         call = self._calls.setdefault(index, _AnnouncedCall())
+        if call.has_whole_input:
+            return []
         frames = (
             [] if call.id else self._announce_tool_call(call, index, tool_call.id, tool_call.name)
         )
+        call.has_whole_input = True
+        self._indexes[tool_call.id] = index
         end: Frame = {"toolCallId": call.id, "toolName": tool_call.name}
         try:
             end |= {"type": "tool-input-available", "input": _read_input(tool_call)}
@@ -278,8 +330,8 @@ def _build_usage(usage: Usage) -> dict[str, Any]:
     )
 
 
-def _build_sources(completion: Completion) -> list[Frame]:
-    """Return a frame for each web page that the answer cites, each page once."""
+def _list_sources(completion: Completion) -> dict[str, Any]:
+    """Return the title of each web page that the answer cites, by its URL."""
     titles: dict[str, Any] = {}
     for choice in completion.choices[:1]:
         for annotation in choice.annotations:
@@ -287,11 +339,7 @@ def _build_sources(completion: Completion) -> list[Frame]:
             url = citation.get("url") if isinstance(citation, Mapping) else None
             if isinstance(url, str) and url.startswith(("https://", "http://")):
                 titles.setdefault(url, citation.get("title"))
-    return [
-        {"type": "source-url", "sourceId": f"source-{number}", "url": url}
-        | ({"title": title} if isinstance(title, str) else {})
-        for number, (url, title) in enumerate(titles.items(), 1)
-    ]
+    return titles
 
 
 def _without_none(fields: dict[str, Any]) -> dict[str, Any]:

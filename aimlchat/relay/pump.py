@@ -8,6 +8,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol
 
 from aimlchat.errors import AIMLChatError, APIError
+from aimlchat.runs import ToolRun
 
 from .errors import (
     BroadcastInterruptedError,
@@ -43,7 +44,7 @@ class FrameSink(Protocol):
 
 
 class Pump:
-    """Reads a stream in its own task, independent of any page, and always ends its sink.
+    """Reads a stream or a run in its own task, independent of any page, and always ends its sink.
 
     The pump owns the stream: it closes the stream whatever happens. ``task`` is None before
     `start`. The task raises only what the sink raises; `result` returns or raises the outcome of
@@ -55,7 +56,7 @@ class Pump:
 
     def __init__(
         self,
-        stream: DeltaStream,
+        stream: DeltaStream | ToolRun,
         sink: FrameSink,
         message_id: str | None = None,
         *,
@@ -126,7 +127,7 @@ class Pump:
             return
         # The task was cancelled, but if the sink was slow, the stream may have ended before that.
         try:
-            last_frames = self._framer.finish(self.stream.completion)
+            last_frames = self._finish()
         except RuntimeError:  # the stream had not ended
             last_frames = self._framer.stop()
         except AIMLChatError as error:
@@ -149,7 +150,7 @@ class Pump:
                         async for delta in self.stream:
                             if frames := framer.feed(delta):
                                 await sink.append(frames)
-            last_frames = framer.finish(self.stream.completion)
+            last_frames = self._finish()
         except (PageTooSlowError, BroadcastTooLargeError, BroadcastInterruptedError) as error:
             attach_partial(error, self.stream)
             # Its traceback would refer to this frame, and so keep the pump in a reference cycle.
@@ -161,6 +162,12 @@ class Pump:
             self._error = error
             last_frames = self._fail(error)
         await sink.end(last_frames)
+
+    def _finish(self) -> list[Frame]:
+        stream = self.stream
+        if isinstance(stream, ToolRun):
+            return self._framer.finish(stream.completion, usage=stream.usage, cost=stream.cost)
+        return self._framer.finish(stream.completion)
 
     def _fail(self, error: Exception) -> list[Frame]:
         """Return the last frames of an answer that failed, and log that it did."""

@@ -235,6 +235,9 @@ class RemoteStream:
                     arguments = json.dumps(frame["input"])
                     call = ToolCall(frame["toolCallId"], frame["toolName"], arguments)
                     self._tool_calls.append(call)
+                case "start-step":  # of a run, the completion is that of the last round
+                    self._texts.clear()
+                    self._tool_calls.clear()
                 case "finish":
                     metadata = frame.get("messageMetadata", {})
                     self._finish_reason = metadata.get("finishReason", frame["finishReason"])

@@ -16,6 +16,7 @@ from .pump import Pump
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from aimlchat.runs import ToolRun
     from aimlchat.stream import DeltaStream
 
     from .extra_frames import ExtraFrames
@@ -167,7 +168,7 @@ class _Reader:
 
 
 def sse_events(
-    stream: DeltaStream,
+    stream: DeltaStream | ToolRun,
     *,
     heartbeat: float | None = 15.0,
     max_buffer: int = 262_144,
@@ -181,7 +182,7 @@ def sse_events(
     had been received.
 
     Args:
-        stream: what `ChatSession.stream` returns, not entered yet.
+        stream: what `ChatSession.stream` or `ChatSession.run` returns, not entered yet.
         heartbeat: seconds without a frame after which a comment is sent; None for never.
         max_buffer: how much may wait for a page that reads slowly, in characters of text plus 64
             for each frame. Beyond that the stream is closed, and the page is sent an error.

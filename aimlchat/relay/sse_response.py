@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from aimlchat.runs import ToolRun
     from aimlchat.stream import DeltaStream
 
     from .encoding import EncodedFrame
@@ -45,7 +46,7 @@ SSE_HEADERS: Mapping[str, str] = MappingProxyType(
 
 async def sse_response(
     request: web.Request,
-    stream: DeltaStream,
+    stream: DeltaStream | ToolRun,
     *,
     headers: Mapping[str, str] | None = None,
     heartbeat: float | None = 15.0,
@@ -63,7 +64,7 @@ async def sse_response(
 
     Args:
         request: the request to answer.
-        stream: what `ChatSession.stream` returns, not entered yet.
+        stream: what `ChatSession.stream` or `ChatSession.run` returns, not entered yet.
         headers: headers to send besides `SSE_HEADERS`, which take precedence.
         heartbeat: seconds without a frame after which a comment is sent; None for never.
         max_buffer: how much may wait for a page that reads slowly, in characters of text plus 64

@@ -18,6 +18,7 @@ from aimlchat.request import ChatRequest
 from aimlchat.tool_types import ToolCall
 
 from .frames import build_metadata
+from .tool_output import are_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -170,29 +171,33 @@ def _name(document: Document, part: Mapping[str, Any]) -> Document:
 
 def _add_turn(request: ChatRequest, parts: Sequence[tuple[str, Mapping[str, Any]]]) -> ChatRequest:
     """Add a turn of the assistant, whose steps each end with the results of their calls."""
-    step: list[Mapping[str, Any]] = []
-    for _, part in parts:
+    step: list[tuple[str, Mapping[str, Any]]] = []
+    for field, part in parts:
         if part["type"] == "step-start":
             request, step = _add_step(request, step), []
         else:
-            step.append(part)
+            step.append((field, part))
     return _add_step(request, step)
 
 
-def _add_step(request: ChatRequest, parts: Sequence[Mapping[str, Any]]) -> ChatRequest:
-    text = "".join(part["text"] for part in parts if _has_text(part))
-    calls = [part for part in parts if part.get("state") in _ENDED and _name_of(part)]
+def _add_step(
+    request: ChatRequest, parts: Sequence[tuple[str, Mapping[str, Any]]]
+) -> ChatRequest:
+    text = "".join(part["text"] for _, part in parts if _has_text(part))
+    calls = [
+        (field, part) for field, part in parts if part.get("state") in _ENDED and _name_of(part)
+    ]
     if not text and not calls:
         return request
     tool_calls = tuple(
         ToolCall(str(part.get("toolCallId")), _name_of(part), json.dumps(_read_input(part)))
-        for part in calls
+        for _, part in calls
     )
     choice = Choice(text=text, tool_calls=tool_calls, finish_reason="stop")
     request = request.assistant(Completion((choice,), is_complete=True))
-    for part, call in zip(calls, tool_calls, strict=True):
+    for (field, part), call in zip(calls, tool_calls, strict=True):
         is_error = part["state"] != "output-available"
-        content = _read_error(part) if is_error else _read_output(part)
+        content = _read_error(part) if is_error else _read_output(part, f"{field}.output")
         request = request.tool_result(call.id, content, is_error=is_error)
     return request
 
@@ -210,8 +215,10 @@ def _read_input(part: Mapping[str, Any]) -> Any:
     return value if isinstance(value, dict) else {}
 
 
-def _read_output(part: Mapping[str, Any]) -> str:
+def _read_output(part: Mapping[str, Any], field: str) -> str | list[_Part]:
     output = part.get("output")
+    if are_parts(output):
+        return list(_read_content((f"{field}[{i}]", item) for i, item in enumerate(output)))
     return output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aimlchat.completions import Completion
+    from aimlchat.runs import ToolRun
     from aimlchat.stream import DeltaStream
 
     from .adapters import WebSocket
@@ -25,7 +26,7 @@ __all__ = ["relay"]
 
 
 async def relay(
-    stream: DeltaStream,
+    stream: DeltaStream | ToolRun,
     websocket: WebSocket,
     *,
     on_message: Callable[[str | bytes], object] | None = None,
@@ -44,7 +45,7 @@ async def relay(
     leaves no task behind.
 
     Args:
-        stream: what `ChatSession.stream` returns, not entered yet.
+        stream: what `ChatSession.stream` or `ChatSession.run` returns, not entered yet.
         websocket: a prepared ``aiohttp.web.WebSocketResponse``, an accepted Starlette or FastAPI
             ``WebSocket``, a connection of the package ``websockets``, or an async callable that
             sends a ``str``. The relay receives nothing from a callable, and treats the page as

@@ -24,9 +24,13 @@ from .page_messages import (
 from .wait_notices import WaitNotice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from aimlchat.request import ChatRequest
+    from aimlchat.runs import ToolRun
     from aimlchat.session import ChatSession
+    from aimlchat.stream import DeltaStream
+    from aimlchat.tool_types import Tool
 
     from .answer_registry import AnswerRegistry
     from .page_loads import PageLoads
@@ -59,12 +63,14 @@ class PageConnection:
         answers: AnswerRegistry,
         loads: PageLoads,
         on_error: Callable[[AIMLChatError], object],
+        tools: Sequence[Tool | Callable[..., Any]],
     ) -> None:
         self._websocket = websocket
         self._session = session
         self._answers = answers
         self._loads = loads
         self._on_error = on_error
+        self._tools = tools
         # Messages that arrived while an answer was being sent.
         self._unread: deque[str | bytes] = deque()
         self._closing: asyncio.Task[bool] | None = None
@@ -169,7 +175,7 @@ class PageConnection:
                 return
             self._answers.add(
                 message.answer_id,
-                self._session.stream(request),
+                self._answer(request),
                 request_id=request_id,
                 notice=self._find_cooldown(request.model),
             )
@@ -182,6 +188,11 @@ class PageConnection:
             await self._send({"type": "abort", "reason": "left"})
         else:
             await self._send_error("gone", _ANSWER_GONE)
+
+    def _answer(self, request: ChatRequest) -> DeltaStream | ToolRun:
+        if self._tools:
+            return self._session.run(request, tools=self._tools)
+        return self._session.stream(request)
 
     def _find_cooldown(self, model: str | None) -> WaitNotice | None:
         """Return a notice if the server has asked other questions to this model to wait."""

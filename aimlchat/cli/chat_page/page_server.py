@@ -22,12 +22,13 @@ from .page_messages import decode_check
 from .wait_notices import WaitNotice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
     from typing import Self
 
     from aimlchat.records import RetryRecord
     from aimlchat.session import ChatSession
+    from aimlchat.tool_types import Tool
 
 __all__ = ["PageServer"]
 
@@ -49,6 +50,7 @@ class PageServer:
         emulator: whether the page says that its answers are made up.
         grace: seconds for which an answer continues, or is kept, without a connected page.
         on_error: called with each error of the API; the page shows it, too.
+        tools: what the model may call, as for `ChatSession.run`; each runs in this process.
     """
 
     def __init__(
@@ -59,8 +61,10 @@ class PageServer:
         emulator: bool = False,
         grace: float = 60.0,
         on_error: Callable[[AIMLChatError], object] = lambda _: None,
+        tools: Sequence[Tool | Callable[..., Any]] = (),
     ) -> None:
         self._session = session
+        self._tools = tools
         self._port = port
         self._emulator = emulator
         self._on_error = on_error
@@ -180,7 +184,7 @@ class PageServer:
         await websocket.prepare(request)
         self._websockets.add(websocket)
         connection = PageConnection(
-            websocket, self._session, self._answers, self._loads, self._on_error
+            websocket, self._session, self._answers, self._loads, self._on_error, self._tools
         )
         try:
             await connection.serve()

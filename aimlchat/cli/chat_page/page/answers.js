@@ -29,7 +29,7 @@ function showAnswer(data, answers, index) {
 function beginAnotherAnswer(data, choices) {
   const answers = listAnswers(data);
   if (!data.answer && !data.reasoning) answers.splice(data.answerIndex, 1);
-  answers.push({ ...NEW_ANSWER, startedAt: Date.now(), ...choices });
+  answers.push({ ...NEW_ANSWER, calls: [], startedAt: Date.now(), ...choices });
   showAnswer(data, answers, answers.length - 1);
 }
 
@@ -41,9 +41,9 @@ function isCut({ state, answer, metadata }) {
 
 // Begins the rest of an answer that was cut; `data.before` is the part that is there.
 function beginRest(data, answerId) {
-  const { reasoning, answer, thinkingSeconds, metadata } = data;
-  const before = { texts: { reasoning, answer }, thinkingSeconds, metadata };
-  const parts = { reasoning, answer, metadata, before };
+  const { reasoning, answer, calls, thinkingSeconds, metadata } = data;
+  const before = { texts: { reasoning, answer }, calls, thinkingSeconds, metadata };
+  const parts = { reasoning, answer, calls, metadata, before };
   Object.assign(data, NEW_ANSWER, parts, { answerId, startedAt: Date.now() });
 }
 

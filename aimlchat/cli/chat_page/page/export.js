@@ -9,12 +9,25 @@ function exportMarkdown(turns, date) {
     parts.push(`## ${data.model ?? 'Model'}`);
     // A quote, so that nobody takes the reasoning for the answer.
     if (data.reasoning) parts.push(`> **Reasoning**\n>\n${data.reasoning.replace(/^/gm, '> ')}`);
+    parts.push(...data.calls.map(describeCall));
     if (data.answer) parts.push(data.answer);
     const summary = formatSummary(data);
     if (summary) parts.push(`*${summary}*`);
   }
   parts.push('---', formatTotals(sumUp(turns)));
   return `${parts.filter(Boolean).join('\n\n')}\n`;
+}
+
+function describeCall({ name, input, output, state }) {
+  const result = output === null ? [] : [`${state === 'failed' ? 'Error' : 'Result'}:`, quoteCode(output)];
+  return [`**Call of \`${name}\`**`, quoteCode(input), ...result].join('\n\n');
+}
+
+// Returns a block of code with a fence that the text does not contain.
+function quoteCode(text) {
+  const longest = Math.max(2, ...(text.match(/`+/g) ?? []).map(({ length }) => length));
+  const fence = '`'.repeat(longest + 1);
+  return `${fence}\n${text}\n${fence}`;
 }
 
 function exportJson(turns, date) {
@@ -31,9 +44,12 @@ function exportJson(turns, date) {
   return `${JSON.stringify(content, null, 2)}\n`;
 }
 
-function pickAnswer({ model, reasoning, answer, state, note, startedAt, metadata }) {
+function pickAnswer({ model, reasoning, calls, answer, state, note, startedAt, metadata }) {
   const askedAt = new Date(startedAt).toISOString();
-  return { model, askedAt, reasoning, answer, state, note, ...metadata };
+  const pickedCalls = calls.map(({ name, input, output, state: callState }) => (
+    { name, input, output, state: callState }
+  ));
+  return { model, askedAt, reasoning, calls: pickedCalls, answer, state, note, ...metadata };
 }
 
 // Offers a text as a file that the browser saves.

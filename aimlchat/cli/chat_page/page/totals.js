@@ -4,7 +4,7 @@
 // Returns the numbers for a list of the data of turns. Other answers to a question count as well,
 // since they were paid for.
 function sumUp(turns) {
-  const answers = turns.flatMap(listAnswers).filter(({ answer, reasoning }) => answer || reasoning);
+  const answers = turns.flatMap(listAnswers).filter(({ answer, reasoning, calls }) => answer || reasoning || calls.length);
   const metadata = answers.map(answer => answer.metadata);
   const { usage, cost } = metadata.reduce(addUp, {}) ?? {};
   return {

@@ -22,6 +22,7 @@ class Turn {
   //   answerId                            the id under which the server knows the answer
   //   model, options                      what was sent (requestOptions in settings.js)
   //   reasoning, answer                   the text so far
+  //   calls                               the calls of tools, as calls.js has them
   //   before, addition                    of an answer that continues after a cut: what its part
   //                                       before the cut was, and the text that came since
   //   state                               waiting, thinking, answering, done, stopped or failed
@@ -35,7 +36,7 @@ class Turn {
   constructor(track, data) {
     this.track = track;
     this.data = {
-      ...NEW_ANSWER, files: [], otherAnswers: [], answerIndex: 0, startedAt: Date.now(), ...data,
+      ...NEW_ANSWER, calls: [], files: [], otherAnswers: [], answerIndex: 0, startedAt: Date.now(), ...data,
     };
     this.element = document.getElementById('turn').content.cloneNode(true).firstElementChild;
     this.find('.question').textContent = this.data.question;
@@ -45,6 +46,7 @@ class Turn {
     this.waitingView = new WaitingView(this.element);
     this.reasoningView = new MarkdownView(this.find('.reasoning .prose'));
     this.reasoningEnd = new EndFollower(this.reasoningView.element);
+    this.callsView = new CallsView(this.find('.calls'));
     this.answerView = new MarkdownView(this.find('.answer'));
     this.find('.copy').addEventListener('click', event => copyText(this.data.answer, event.target));
     this.renderSoon = throttleRendering(() => this.render());
@@ -68,6 +70,10 @@ class Turn {
       case 'start': // a page that was reloaded gets the whole answer again
         Object.assign(data, { addition: '', state: 'waiting', note: '', errorDetail: null });
         Object.assign(data, { reasoning: '', answer: '', ...data.before?.texts });
+        data.calls = [...data.before?.calls ?? []];
+        break;
+      case 'start-step': // behind the results of tools
+        if (data.calls.length) startNextText(data);
         break;
       case 'reasoning-delta':
         addReasoning(data, frame.delta);
@@ -82,7 +88,7 @@ class Turn {
           ...frame.messageMetadata, seconds: this.secondsSinceStart(),
         });
         data.note = FINISH_NOTES[frame.finishReason] ?? '';
-        if (!data.answer) data.note ||= 'The model gave no answer.';
+        if (!data.answer && !data.calls.length) data.note ||= 'The model gave no answer.';
         this.enter('done');
         break;
       case 'abort':
@@ -95,6 +101,9 @@ class Turn {
       case 'error':
         data.note = data.errorDetail?.message ?? frame.errorText;
         this.enter('failed');
+        break;
+      default:
+        if (applyToCalls(data.calls, frame) && data.state !== 'answering') this.enter('answering');
     }
     if (this.hasEnded) this.render();
     else this.renderSoon();
@@ -123,6 +132,7 @@ class Turn {
     this.placeWaiting();
     this.waitingView.render(data);
     this.renderReasoning();
+    this.callsView.show(data.calls);
     this.answerView.show(data.answer, !this.hasEnded);
     showError(this.element, data);
     const shownAsError = data.state === 'failed' ? { note: '' } : {};

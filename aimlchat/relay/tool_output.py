@@ -1,0 +1,68 @@
+"""Results of tools in the AI SDK's form, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from aimlchat.content import Audio, Document, Image, Text
+
+if TYPE_CHECKING:
+    from aimlchat.tool_types import ToolResult
+
+__all__ = ["are_parts", "render_error", "render_output"]
+
+_PARTS = (Text, Image, Document, Audio)
+_TYPES = ("text", "file")
+
+
+def render_output(result: ToolResult) -> Any:
+    """Return the output of a call that succeeded: any JSON value.
+
+    A text that is a JSON object or a list is sent as such, so that the code of the page can use
+    its fields. Texts and files have the form of the parts of a message, for the page to show them
+    in the same way.
+    """
+    content = result.content
+    if isinstance(content, _PARTS):
+        content = [content]
+    if not isinstance(content, str):
+        return [_render_part(part) if isinstance(part, _PARTS) else part for part in content]
+    if not content.lstrip().startswith(("{", "[")):
+        return content
+    try:
+        return json.loads(content, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return content
+
+
+def render_error(result: ToolResult) -> str:
+    """Return the text of a call that failed."""
+    output = render_output(result)
+    return output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
+
+
+def are_parts(output: Any) -> bool:
+    """Return whether an output consists of texts and files, as `render_output` renders them."""
+    return (
+        isinstance(output, list)
+        and bool(output)
+        and all(isinstance(part, Mapping) and part.get("type") in _TYPES for part in output)
+    )
+
+
+def _render_part(part: Text | Image | Document | Audio) -> dict[str, Any]:
+    if isinstance(part, Text):
+        return {"type": "text", "text": part.text}
+    rendered = {
+        "type": "file",
+        "mediaType": part.media_type or "image/*",  # of remote data, which only images are
+        "url": part.url or part.data_uri(),
+    }
+    return rendered | ({"filename": part.filename} if part.filename else {})
+
+
+def _refuse_constant(name: str) -> None:
+    """Refuse NaN and the infinities, which JSON in a browser cannot hold."""
+    raise ValueError(name)
