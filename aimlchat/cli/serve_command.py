@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aimlchat.errors import AIMLChatError
+from aimlchat.tool_types import Tool
+
 from .chat_page import PageServer
 from .errors import CommandError, describe_listen_error, to_command_error
+from .importing import import_object
 from .interrupts import listen_for_sigterm, run_interruptible
 from .upstream import Upstream, upstream_options
 
@@ -32,8 +36,22 @@ __all__ = ["command"]
     metavar="SHARE",
     help="The share of questions, from 0 to 1, that get a fault; only with --emulator.",
 )
+@click.option(
+    "--tool",
+    "tool_names",
+    multiple=True,
+    metavar="MODULE:FUNCTION",
+    help="A Python function that the model may call, in this process; repeat it for several.",
+)
 @upstream_options
-def command(*, port: int, chaos: float | None, base_url: str | None, emulator: bool) -> None:
+def command(
+    *,
+    port: int,
+    chaos: float | None,
+    tool_names: tuple[str, ...],
+    base_url: str | None,
+    emulator: bool,
+) -> None:
     """Serve a chat page on this machine only, until Ctrl-C.
 
     Open the printed URL in a browser. The API key stays in this process; the page never gets it.
@@ -50,10 +68,21 @@ def command(*, port: int, chaos: float | None, base_url: str | None, emulator: b
             raise click.UsageError(msg)
     upstream = Upstream(base_url, emulator, chaos or 0.0)
     upstream.require_key()
-    run_interruptible(_serve(upstream, port))
+    run_interruptible(_serve(upstream, port, [_import_tool(name) for name in tool_names]))
 
 
-async def _serve(upstream: Upstream, port: int) -> None:
+def _import_tool(name: str) -> Tool:
+    tool = import_object(name, "--tool")
+    if isinstance(tool, Tool):
+        return tool
+    try:
+        return Tool.from_function(tool)
+    except (AIMLChatError, TypeError) as error:
+        msg = f"--tool {name!r} cannot be a tool: {error}"
+        raise click.UsageError(msg) from error
+
+
+async def _serve(upstream: Upstream, port: int, tools: list[Tool]) -> None:
     stopped = listen_for_sigterm()
     # Its warnings are about answers that failed, which `on_error` prints in detail.
     logging.getLogger("aimlchat").setLevel(logging.ERROR)
@@ -67,6 +96,7 @@ async def _serve(upstream: Upstream, port: int) -> None:
             port=port,
             emulator=upstream.emulator,
             on_error=lambda error: to_command_error(error).show(),
+            tools=tools,
         )
         try:
             await server.start()

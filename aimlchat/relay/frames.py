@@ -16,7 +16,7 @@ import attrs
 from aimlchat._protocol.kept_size import TextPieces
 from aimlchat.completions import AnswerDelta, ReasoningDelta, RefusalDelta, ToolCallDelta
 from aimlchat.errors import ProtocolError
-from aimlchat.tool_types import RoundEnd, ToolResult
+from aimlchat.run_events import RoundEnd, ToolResult
 
 from .errors import describe_error
 from .tool_output import render_error, render_output

@@ -6,14 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from aimlchat.content import Audio, Document, Image, Text
+from aimlchat.content import Text
 
 if TYPE_CHECKING:
-    from aimlchat.tool_types import ToolResult
+    from aimlchat.content import Audio, Document, Image
+    from aimlchat.run_events import ToolResult
 
 __all__ = ["are_parts", "render_error", "render_output"]
 
-_PARTS = (Text, Image, Document, Audio)
 _TYPES = ("text", "file")
 
 
@@ -25,10 +25,8 @@ def render_output(result: ToolResult) -> Any:
     in the same way.
     """
     content = result.content
-    if isinstance(content, _PARTS):
-        content = [content]
     if not isinstance(content, str):
-        return [_render_part(part) if isinstance(part, _PARTS) else part for part in content]
+        return [_render_part(part) for part in content]
     if not content.lstrip().startswith(("{", "[")):
         return content
     try:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from aimlchat.runs import ToolRun
     from aimlchat.stream import DeltaStream
 
     from .wait_notices import WaitNotice
@@ -58,7 +59,7 @@ class AnswerRegistry:
     def add(
         self,
         answer_id: str,
-        stream: DeltaStream,
+        stream: DeltaStream | ToolRun,
         *,
         request_id: str,
         notice: WaitNotice | None = None,

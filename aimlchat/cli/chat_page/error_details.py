@@ -23,6 +23,7 @@ from aimlchat.relay.store import MemoryStore
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from aimlchat.runs import ToolRun
     from aimlchat.stream import DeltaStream
 
 __all__ = ["AnswerStore", "describe_error"]
@@ -31,7 +32,7 @@ __all__ = ["AnswerStore", "describe_error"]
 class AnswerStore(MemoryStore):
     """The frames of one answer; those that report its failure begin with the details of it."""
 
-    def __init__(self, stream: DeltaStream) -> None:
+    def __init__(self, stream: DeltaStream | ToolRun) -> None:
         super().__init__()
         self._stream = stream
 
