@@ -1,0 +1,143 @@
+"""`Framer`: the events of a run to frames, without I/O."""
+
+import pytest
+
+from aimlchat import AnswerDelta, Choice, Completion, Cost, Image, Text, ToolCall, ToolCallDelta, Usage
+from aimlchat.relay.frames import Framer
+from aimlchat.run_events import RoundEnd, ToolResult
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
+CALL = ToolCall("weather-of-ulm", "weather", '{"city": "Ulm"}')
+OTHER = ToolCall("weather-of-jena", "weather", '{"city": "Jena"}')
+
+
+def turn(*calls, text=""):
+    choice = Choice(text=text, tool_calls=calls, finish_reason="tool_calls" if calls else "stop")
+    return Completion((choice,), is_complete=True)
+
+
+def announce(call, index=0):
+    return ToolCallDelta(call.raw_arguments, index=index, id=call.id, name=call.name)
+
+
+def feed_all(framer, *events):
+    return [frame for event in events for frame in framer.feed(event)]
+
+
+def types_of(frames):
+    return [frame["type"] for frame in frames]
+
+
+def test_each_round_is_a_step_that_ends_behind_its_results():
+    framer = Framer()
+    frames = feed_all(
+        framer,
+        AnswerDelta("Let me look."),
+        announce(CALL),
+        ToolResult(CALL, "rain"),
+        RoundEnd(turn(CALL)),
+        AnswerDelta("Take one."),
+        RoundEnd(turn(text="Take one.")),
+    )
+    frames += framer.finish(turn(text="Take one."))
+
+    assert types_of(frames) == [
+        *("text-start", "text-delta", "text-end"),
+        *("tool-input-start", "tool-input-delta", "tool-input-available", "tool-output-available"),
+        *("finish-step", "start-step"),
+        *("text-start", "text-delta", "text-end"),
+        *("finish-step", "finish"),
+    ]
+
+
+def test_a_result_names_the_call_as_the_page_knows_it():
+    counted = ToolCall("call_0", "weather", "{}")
+    framer = Framer()
+    start, *_, output = feed_all(framer, announce(counted), ToolResult(counted, "rain"))
+
+    assert output["toolCallId"] == start["toolCallId"] != "call_0"
+    assert output["output"] == "rain"
+
+
+def test_two_results_come_in_the_order_of_the_calls():
+    framer = Framer()
+    frames = feed_all(
+        framer,
+        announce(CALL),
+        announce(OTHER, 1),
+        ToolResult(CALL, "rain"),
+        ToolResult(OTHER, "sun"),
+        RoundEnd(turn(CALL, OTHER)),
+    )
+
+    outputs = [frame for frame in frames if frame["type"] == "tool-output-available"]
+    assert [(frame["toolCallId"], frame["output"]) for frame in outputs] == [
+        (CALL.id, "rain"),
+        (OTHER.id, "sun"),
+    ]
+    assert types_of(frames).count("tool-input-available") == 2
+
+
+def test_a_call_that_the_page_has_to_run_keeps_its_input_without_a_result():
+    framer = Framer()
+    feed_all(framer, announce(CALL), announce(OTHER, 1), ToolResult(CALL, "rain"))
+    last_frames = framer.finish(turn(CALL, OTHER))
+
+    assert types_of(last_frames) == ["tool-input-available", "finish-step", "finish"]
+    assert last_frames[0]["toolCallId"] == OTHER.id
+
+
+@pytest.mark.parametrize(
+    ("content", "output"),
+    [
+        ("rain", "rain"),
+        ('{"celsius": 21}', {"celsius": 21}),
+        ("[1, 2]", [1, 2]),
+        ("[rain]", "[rain]"),
+        ('{"celsius": NaN}', '{"celsius": NaN}'),
+        ("21", "21"),
+        ("[" * 100_000, "[" * 100_000),
+        (
+            (Text("Radar:"), Image.from_bytes(PNG)),
+            [
+                {"type": "text", "text": "Radar:"},
+                {
+                    "type": "file",
+                    "mediaType": "image/png",
+                    "url": Image.from_bytes(PNG).data_uri(),
+                },
+            ],
+        ),
+    ],
+)
+def test_the_output_is_what_the_tool_returned(content, output):
+    assert Framer().feed(ToolResult(CALL, content))[-1]["output"] == output
+
+
+def test_a_failed_call_has_an_error_for_its_output():
+    frame = Framer().feed(ToolResult(CALL, "ValueError: no such city", is_error=True))[-1]
+    assert frame == {
+        "type": "tool-output-error",
+        "toolCallId": CALL.id,
+        "errorText": "ValueError: no such city",
+    }
+
+
+def test_the_end_tells_the_usage_and_cost_of_all_rounds():
+    *_, finish = Framer().finish(
+        turn(text="Yes."), usage=Usage(10, 4, 14), cost=Cost(usd=0.5, credits=None)
+    )
+    assert finish["messageMetadata"]["usage"]["totalTokens"] == 14
+    assert finish["messageMetadata"]["cost"]["usd"] == 0.5
+
+
+def test_the_sources_of_several_rounds_have_different_ids():
+    def cite(url):
+        note = {"type": "url_citation", "url_citation": {"url": url}}
+        choice = Choice(text="Yes.", annotations=(note,), finish_reason="stop")
+        return RoundEnd(Completion((choice,)))
+
+    framer = Framer()
+    frames = feed_all(framer, cite("https://a.example/"), AnswerDelta("B"), cite("https://b.example/"))
+    sources = [frame for frame in frames if frame["type"] == "source-url"]
+    assert len({frame["sourceId"] for frame in sources}) == 2
