@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
+    from ._client.call import Call
     from ._client.context import CallContext
     from ._client.tracing import RunTrace
     from ._tools.run_plan import RunPlan
@@ -231,6 +232,10 @@ class ToolRun:
     def attempts(self) -> tuple[Attempt, ...]:
         """The attempts of the current round."""
         return self._stream.attempts if self._stream is not None else ()
+
+    @property
+    def _call(self) -> Call | None:
+        return self._stream._call if self._stream is not None else None  # noqa: SLF001 - ours
 
     # --- the rounds ---------------------------------------------------------------------------
 

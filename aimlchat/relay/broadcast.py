@@ -49,8 +49,8 @@ class Broadcast:
     disconnects does not affect the others; a page that sends ``stop`` stops the answer for all.
 
     Args:
-        stream: what `ChatSession.stream` or `ChatSession.run` returns, not entered yet. The call begins when the first
-            page joins, or with `start`.
+        stream: what `ChatSession.stream` or `ChatSession.run` returns, not entered yet. The call
+            begins when the first page joins, or with `start`.
         grace: seconds for which the broadcast is kept while no page follows it. A stream that has
             not ended by then is closed; after its end, pages can still join for this long. Then the
             broadcast is over.

@@ -75,7 +75,9 @@ class PageGoneError(Exception):
 def attach_partial(error: AIMLChatError, stream: DeltaStream | ToolRun) -> None:
     """Give an error what a stream has received, without the secrets that the server has echoed."""
     error.partial = stream.partial
-    stream._call.redact(error)  # noqa: SLF001 - hidden from users, like all that redaction needs
+    call = stream._call  # noqa: SLF001 - hidden from users, like all that redaction needs
+    if call is not None:
+        call.redact(error)
 
 
 @attrs.frozen

@@ -157,9 +157,7 @@ class Framer:
         """
         frames = [] if self._has_round_ended else self._end_round(completion)
         metadata = build_metadata(
-            attrs.evolve(
-                completion, usage=usage or completion.usage, cost=cost or completion.cost
-            )
+            attrs.evolve(completion, usage=usage or completion.usage, cost=cost or completion.cost)
         )
         frames.append({"type": "finish-step"})
         frames.append(

@@ -41,13 +41,10 @@ def render_error(result: ToolResult) -> str:
     return output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
 
 
-def are_parts(output: Any) -> bool:
+def are_parts(output: list[Any]) -> bool:
     """Return whether an output consists of texts and files, as `render_output` renders them."""
-    return (
-        isinstance(output, list)
-        and bool(output)
-        and all(isinstance(part, Mapping) and part.get("type") in _TYPES for part in output)
-    )
+    is_part = [isinstance(part, Mapping) and part.get("type") in _TYPES for part in output]
+    return bool(output) and all(is_part)
 
 
 def _render_part(part: Text | Image | Document | Audio) -> dict[str, Any]:

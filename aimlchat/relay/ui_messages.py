@@ -180,9 +180,7 @@ def _add_turn(request: ChatRequest, parts: Sequence[tuple[str, Mapping[str, Any]
     return _add_step(request, step)
 
 
-def _add_step(
-    request: ChatRequest, parts: Sequence[tuple[str, Mapping[str, Any]]]
-) -> ChatRequest:
+def _add_step(request: ChatRequest, parts: Sequence[tuple[str, Mapping[str, Any]]]) -> ChatRequest:
     text = "".join(part["text"] for _, part in parts if _has_text(part))
     calls = [
         (field, part) for field, part in parts if part.get("state") in _ENDED and _name_of(part)
@@ -217,7 +215,7 @@ def _read_input(part: Mapping[str, Any]) -> Any:
 
 def _read_output(part: Mapping[str, Any], field: str) -> str | list[_Part]:
     output = part.get("output")
-    if are_parts(output):
+    if isinstance(output, list) and are_parts(output):
         return list(_read_content((f"{field}[{i}]", item) for i, item in enumerate(output)))
     return output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
 

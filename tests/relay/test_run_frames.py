@@ -2,7 +2,17 @@
 
 import pytest
 
-from aimlchat import AnswerDelta, Choice, Completion, Cost, Image, Text, ToolCall, ToolCallDelta, Usage
+from aimlchat import (
+    AnswerDelta,
+    Choice,
+    Completion,
+    Cost,
+    Image,
+    Text,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
 from aimlchat.relay.frames import Framer
 from aimlchat.run_events import RoundEnd, ToolResult
 
@@ -138,6 +148,8 @@ def test_the_sources_of_several_rounds_have_different_ids():
         return RoundEnd(Completion((choice,)))
 
     framer = Framer()
-    frames = feed_all(framer, cite("https://a.example/"), AnswerDelta("B"), cite("https://b.example/"))
+    frames = feed_all(
+        framer, cite("https://a.example/"), AnswerDelta("B"), cite("https://b.example/")
+    )
     sources = [frame for frame in frames if frame["type"] == "source-url"]
     assert len({frame["sourceId"] for frame in sources}) == 2

@@ -56,14 +56,14 @@ _INVALID_MESSAGE = "The server cannot read this page's message. Reload the page.
 class PageConnection:
     """Serves one page. ``on_error`` is called with every error that ended an answer."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - all of them are required
         self,
         websocket: web.WebSocketResponse,
         session: ChatSession,
         answers: AnswerRegistry,
         loads: PageLoads,
         on_error: Callable[[AIMLChatError], object],
-        tools: Sequence[Tool | Callable[..., Any]],
+        tools: Sequence[Tool],
     ) -> None:
         self._websocket = websocket
         self._session = session

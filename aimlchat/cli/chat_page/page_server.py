@@ -61,7 +61,7 @@ class PageServer:
         emulator: bool = False,
         grace: float = 60.0,
         on_error: Callable[[AIMLChatError], object] = lambda _: None,
-        tools: Sequence[Tool | Callable[..., Any]] = (),
+        tools: Sequence[Tool] = (),
     ) -> None:
         self._session = session
         self._tools = tools

@@ -127,3 +127,43 @@ async def test_the_ai_sdk_keeps_the_text_before_a_stop(
     assert frames[-1]["type"] == "abort"
     assert get_parts(result) == [("text", "One")]
     assert (result["refused"], result["errors"]) == ([], [])
+
+
+def get_weather(city: str) -> dict:
+    """Return the weather of a city."""
+    return {"city": city, "celsius": 21}
+
+
+def find_map(city: str) -> dict:
+    """Find the map of a city."""
+    msg = f"no map of {city}"
+    raise LookupError(msg)
+
+
+@pytest.mark.parametrize("as_broadcast", [False, True])
+async def test_the_ai_sdk_reads_a_run_with_a_step_of_tools(ai_sdk, emulator, session, as_broadcast):
+    calls = [("get_weather", {"city": "Ulm"}), ("find_map", {"city": "Ulm"})]
+    emulator.reply("Let me see.", reasoning="Hm.", tool_calls=calls, cost=0.001)
+    emulator.reply("It is warm.", cost=0.002)
+    run = session.run("Ulm?", tools=[get_weather, find_map])
+    broadcast = Broadcast(run)
+
+    frames = await collect_frames(
+        broadcast.relay if as_broadcast else lambda send: relay(run, send)
+    )
+    await broadcast.aclose()
+    result = await ai_sdk(frames=frames)
+
+    assert (result["refused"], result["errors"]) == ([], [])
+    parts = result["message"]["parts"]
+    assert [part["type"] for part in parts] == [
+        *("step-start", "reasoning", "text", "tool-get_weather", "tool-find_map"),
+        *("step-start", "text"),
+    ]
+    weather, found = parts[3:5]
+    assert (weather["state"], weather["input"]) == ("output-available", {"city": "Ulm"})
+    assert weather["output"] == {"city": "Ulm", "celsius": 21}
+    assert (found["state"], found["errorText"]) == ("output-error", "LookupError: no map of Ulm")
+    assert parts[-1]["text"] == run.completion.text == "It is warm."
+    assert result["message"]["metadata"]["cost"]["usd"] == run.cost.usd == 0.003
+    assert result["message"]["metadata"]["finishReason"] == "stop"

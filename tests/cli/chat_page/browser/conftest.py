@@ -76,20 +76,20 @@ def serve():
 class ServerThread:
     """The server of the page in a thread of the tests, which starts much faster than a process."""
 
-    def __init__(self, base_url, key) -> None:
+    def __init__(self, base_url, key, tools) -> None:
         self._started = Future()
-        self._thread = threading.Thread(target=asyncio.run, args=[self._run(base_url, key)])
+        self._thread = threading.Thread(target=asyncio.run, args=[self._run(base_url, key, tools)])
         self._thread.start()
         self.url, self._loop, self._end = self._started.result()
 
-    async def _run(self, base_url, key):
+    async def _run(self, base_url, key, tools):
         def report_retry(record):
             server.report_retry(record)
 
         end = asyncio.Event()
         async with (
             ChatSession(key, base_url=base_url, on_retry=report_retry) as session,
-            PageServer(session) as server,
+            PageServer(session, tools=tools) as server,
         ):
             self._started.set_result((server.url, asyncio.get_running_loop(), end))
             await end.wait()
@@ -104,8 +104,8 @@ def serve_api(key):
     """Start the server of the page with an API as upstream, and return the URL of the page."""
     threads = []
 
-    def serve_api(base_url):
-        threads.append(ServerThread(base_url, key))
+    def serve_api(base_url, tools=()):
+        threads.append(ServerThread(base_url, key, tools))
         return threads[-1].url
 
     yield serve_api
