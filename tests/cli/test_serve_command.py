@@ -120,3 +120,35 @@ async def test_errors_of_the_api_are_printed_without_the_key(start_serve, emulat
     assert "is not known" in err
     assert "Check the key in AIMLAPI_API_KEY" in err
     assert KEY not in err
+
+
+async def test_the_model_calls_the_tools_that_are_offered(start_serve, tmp_path, monkeypatch):
+    (tmp_path / "weather_tools.py").write_text(
+        'def get_weather(city: str) -> str:\n    """Return the weather of a city."""\n'
+        '    return f"rain in {city}"\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    _, url = await start_serve("--emulator", "--tool", "weather_tools:get_weather")
+
+    frames = []
+    async with asking(url, "Do I need an umbrella in Ulm?") as page:
+        while not frames or frames[-1]["type"] != "finish":
+            frames.append(await page.receive_json())
+    outputs = [frame["output"] for frame in frames if frame["type"] == "tool-output-available"]
+    assert outputs == ["rain in Ulm"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("weather", "'weather' is not of the form package.module:name"),
+        ("no_such_module:f", "the import of no_such_module failed: ModuleNotFoundError"),
+        ("json:no_such_name", "json has no no_such_name"),
+        ("math:pi", "cannot be a tool"),
+    ],
+)
+async def test_a_tool_that_cannot_be_imported_is_a_usage_error(invoke, name, text):
+    result = await invoke("serve", "--emulator", "--tool", name)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert text in " ".join(result.stderr.split())
