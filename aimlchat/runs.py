@@ -11,7 +11,7 @@ from ._client.tally import Tally
 from ._tools.call_ids import CallIds, find_call_ids
 from ._tools.conversation import add_result, add_turn
 from ._tools.round_calls import RoundCalls
-from .completions import Completion, ToolCallDelta
+from .completions import Completion
 from .errors import (
     AIMLChatError,
     BudgetExceededError,
@@ -179,8 +179,7 @@ class ToolRun:
         if self._state is _State.FAILED and self._failure is not None:
             raise detach(self._failure)
         if self._state is not _State.ENDED:
-            is_left = self._state is _State.LEFT
-            what = _LEFT if is_left else "the run has not ended; iterate on or collect()"
+            what = _LEFT if self._state is _State.LEFT else "the run has not ended; collect() it"
             msg = f"{what}; see .partial and .request"
             raise RuntimeError(msg)
         return self._completion
@@ -198,8 +197,8 @@ class ToolRun:
     def request(self) -> ChatRequest:
         """The conversation up to the last `RoundEnd`, with the options of the run, to go on with.
 
-        Each call in it has its result, except for the calls of tools without a function. A last
-        turn that was cut off within its calls is not in it.
+        Only calls of tools without a function have no result in it. A last turn that was cut off
+        within its calls is not in it.
         """
         return self._request
 
@@ -274,9 +273,7 @@ class ToolRun:
                     except StopAsyncIteration:
                         self._begin_calls()
                     else:
-                        if isinstance(delta, ToolCallDelta):
-                            return self._ids.rename_delta(delta)
-                        return delta
+                        return self._ids.rename_delta(delta)
                 case _State.CALLING if self._calls is not None:
                     result = await self._calls.next_result()
                     if self._state is _State.CALLING:  # else another task has left

@@ -15,7 +15,7 @@ from aimlchat.completions import ToolCallDelta
 from aimlchat.content import Message
 
 if TYPE_CHECKING:
-    from aimlchat.completions import Choice, Completion
+    from aimlchat.completions import Choice, Completion, Delta
 
 __all__ = ["CallIds", "find_call_ids"]
 
@@ -56,9 +56,9 @@ class CallIds:
         self._used = used
         self._by_index: dict[int, str] = {}  # by the index of the call in choice 0
 
-    def rename_delta(self, delta: ToolCallDelta) -> ToolCallDelta:
-        """Return a delta with the id of its call, which has one from its first delta on."""
-        if delta.choice:
+    def rename_delta(self, delta: Delta) -> Delta:
+        """Return a delta; one of a call with the id of its call, from its first delta on."""
+        if not isinstance(delta, ToolCallDelta) or delta.choice:
             return delta
         call_id = self._name(delta.index, delta.id)
         if call_id == delta.id:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from aimlchat._schema.signatures import read_signature
 from aimlchat.run_events import ToolResult
 from aimlchat.tool_types import Tool, ToolCall
 
@@ -55,17 +54,14 @@ class _BoundCall:
     """A function with the arguments of a call, decoded by its types."""
 
     tool: Tool
-    function: Callable[..., Any]
-    positional: Sequence[Any]
-    named: dict[str, Any]
+    function: Callable[[], Any]
 
     async def run(self) -> Any:
         """Call the function: a coroutine function in this task, any other one in a thread."""
-        function, positional, named = self.function, self.positional, self.named
-        if _is_coroutine_function(function):
-            value = await function(*positional, **named)
+        if _is_coroutine_function(self.tool.function):
+            value = await self.function()
         else:
-            value = await _run_in_thread(lambda: function(*positional, **named))
+            value = await _run_in_thread(self.function)
         return await value if inspect.isawaitable(value) else value
 
 
@@ -295,13 +291,10 @@ class RoundCalls:
         problem = find_argument_problem(call)
         if problem is None:
             try:
-                positional, named = _decode_arguments(tool, call)
+                return _BoundCall(tool, tool.bind(call))
             except Exception as error:  # noqa: BLE001 - types of the caller check the arguments
                 problem = str(error)
-            else:
-                return _BoundCall(tool, tool.function, positional, named)
-        content = f"The arguments of {call.name} are invalid: {problem}"
-        self._settle(slot, content, is_error=True)
+        self._settle(slot, f"The call did not run: {problem}", is_error=True)
         return None
 
     async def _execute(self, slot: _Slot, bound: _BoundCall) -> None:
@@ -347,12 +340,6 @@ class RoundCalls:
             task.add_done_callback(_left_behind.discard)
         self._tasks.clear()
         self._change.set()
-
-
-def _decode_arguments(tool: Tool, call: ToolCall) -> tuple[Sequence[Any], dict[str, Any]]:
-    """Return the positional and the named arguments. Raises `ValueError` for invalid ones."""
-    function: Any = tool.function
-    return read_signature(function).decode(call.arguments)
 
 
 def _describe_timeout(timeout: float | None) -> str:

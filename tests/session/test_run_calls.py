@@ -127,7 +127,7 @@ async def test_invalid_arguments_are_a_result(session, emulator, arguments, prob
     (result,) = results_of(await read_all(run))
 
     assert result.is_error
-    assert result.content.startswith("The arguments of get_weather are invalid: ")
+    assert result.content.startswith("The call did not run: ")
     assert problem in result.content
     assert run.completion.text == "Done."
 
