@@ -14,6 +14,7 @@ from .cache_control import (
     CACHE_KEY,
     MAX_BREAKPOINTS,
     TOO_MANY,
+    MarkedPrompt,
     build_cache_control,
     check_ttl,
 )
@@ -53,7 +54,8 @@ def _build_turn(completion: Completion, field: str) -> Message:
     turn = {key: message[key] for key in TURN_KEYS if key in message}
     blocks = turn.get(BLOCKS, ())
     text, refusal, calls = completion.text, completion.refusal, completion.tool_calls
-    if not (text or refusal or calls) and all(block["type"] in THINKING_TYPES for block in blocks):
+    has_block = any(block["type"] not in (*THINKING_TYPES, "text") for block in blocks)
+    if not (text.strip() or refusal or calls or has_block):
         msg = "the completion has neither text, refusal nor tool calls; leave it out"
         refuse(msg, f"{field}.content")
     return Message(
@@ -70,19 +72,18 @@ def _build_turn(completion: Completion, field: str) -> Message:
 def mark_last(messages: Any, system: str | None, ttl: Any) -> dict[str, Any]:
     """Return the fields of a request that change with a breakpoint behind what was added last.
 
-    Without messages it is the system prompt, which becomes a message to carry the mark. Raises
-    `InvalidRequestError` for a fifth breakpoint, and if there is nothing to mark.
+    Without messages it is the system prompt. Raises `InvalidRequestError` for a fifth breakpoint,
+    and if there is nothing to mark.
     """
     check_ttl(ttl, "cache")
     if not messages:
         if not isinstance(system, str) or not system.strip():
             refuse("there is nothing to mark; call .system() or .user() before .cache()", "cache")
-        message = {"role": "system", "content": system, CACHE_KEY: build_cache_control(ttl)}
-        return {"system": None, "messages": (freeze(message),)}
+        return {"system": MarkedPrompt(system, ttl)}
     if not isinstance(messages, tuple):
         refuse(f"{describe(messages)} is not a list of messages", "messages")
     *earlier, last = messages
-    if sum(map(_is_marked, earlier)) >= MAX_BREAKPOINTS:
+    if isinstance(system, MarkedPrompt) + sum(map(_is_marked, earlier)) >= MAX_BREAKPOINTS:
         refuse(TOO_MANY, "cache")
     if isinstance(last, Message):
         last = attrs.evolve(last, cache_ttl=ttl)

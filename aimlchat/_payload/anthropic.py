@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import limits
 from .anthropic_messages import build_messages, refuse_thinking_before_text
-from .cache_control import CACHE_KEY
+from .cache_control import CACHE_KEY, MarkedPrompt, build_cache_control
 from .json_values import check_text, refuse
 from .message_dicts import EMPTY_CONVERSATION
 from .models import find_model_row
@@ -84,7 +84,10 @@ def build_anthropic_payload(
         has_prompt = prompts or system is not None
         refuse(_ONLY_PROMPTS if has_prompt else EMPTY_CONVERSATION, "messages")
     if system is not None:
-        prompts.insert(0, {"type": "text", "text": check_text(system, "system")})
+        prompt: dict[str, Any] = {"type": "text", "text": check_text(system, "system")}
+        if isinstance(system, MarkedPrompt) and dialect == "messages":
+            prompt[CACHE_KEY] = build_cache_control(system.ttl)
+        prompts.insert(0, prompt)
     payload: dict[str, Any] = {"model": model, "messages": built}
     if prompts:
         payload["system"] = _join_prompts(prompts)

@@ -15,7 +15,7 @@ from .anthropic_parts import build_part, build_result_part, build_tool_use, tran
 from .cache_control import CACHE_KEY, build_cache_control, mark_message
 from .function_calls import replace_function_call
 from .json_values import check_text, describe, refuse, to_json_value
-from .kept_turns import BLOCKS, select_blocks
+from .kept_turns import BLOCKS, refuse_edited_turn, select_blocks
 from .limits import check_call_id
 from .message_dicts import BLANK_MESSAGE, is_blank_text, parse_message
 
@@ -50,6 +50,7 @@ def build_messages(
             role, control = message.role, build_cache_control(message.cache_ttl)
             blocks = to_json_value((message.turn or {}).get(BLOCKS), f"{field}.{BLOCKS}")
             new = None if keeps_turns and blocks else _build_message(message, field)
+            edited = message.tool_calls, "".join(map(_read_text, message.parts))
         else:
             parsed = parse_message(message, field)
             role, control = parsed["role"], parsed.pop(CACHE_KEY, None)
@@ -60,7 +61,9 @@ def build_messages(
             role = replace_function_call(parsed, index, field, function_ids)
             blocks = parsed.pop(BLOCKS, None)
             new = None if keeps_turns and blocks else _translate_message(parsed, field)
+            edited = parsed.get("tool_calls"), parsed.get("content")
         if new is None:
+            refuse_edited_turn(blocks, *edited, field)
             kept = select_blocks(blocks, f"{field}.{BLOCKS}")
             new = {"role": role, "content": _build_content(kept, f"{field}.{BLOCKS}")}
         if control is not None:
@@ -155,6 +158,10 @@ def _build_message(message: Message, field: str) -> _Dict:
     raise InvalidRequestError(msg, field=f"{field}.role")
 
 
+def _read_text(part: object) -> str:
+    return part.text if isinstance(part, Text) else ""
+
+
 def _is_blank(part: object) -> bool:
     return isinstance(part, Text) and isinstance(part.text, str) and not part.text.strip()
 
@@ -164,7 +171,10 @@ def _build_parts(parts: Iterable[Any], field: str) -> list[_Dict]:
 
 
 def _build_assistant(message: Message, field: str) -> _Dict:
-    parts = _build_parts(message.parts, field)
+    texts = message.parts
+    if message.tool_calls or message.refusal:  # Claude itself writes blank texts before its calls
+        texts = tuple(part for part in texts if not _is_blank(part))
+    parts = _build_parts(texts, field)
     if message.refusal:
         parts.append(_build_text(check_text(message.refusal, f"{field}.refusal")))
     parts += [

@@ -64,11 +64,18 @@ def build_payload(fields: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
     get = fields.get
     model = default_model() if get("model") is None else check_model(fields["model"])
     messages: Any = get("messages")
-    _check_conversation(messages)
+    if not isinstance(messages, tuple | list):
+        msg = f"{describe(messages)} is not a list of messages; to add a text use .user(text)"
+        refuse(msg, "messages")
     row = find_model_row(model)
-    is_signed = row.is_claude and len(messages) > 1 and holds_thinking(messages)
-    if len(fields) == _MODEL_AND_MESSAGES and "model" in fields and not is_signed:
-        # Nearly all requests.
+    if (
+        len(fields) == _MODEL_AND_MESSAGES
+        and "model" in fields
+        and len(messages) == 1
+        and type(messages[0]) is dict
+        and type(messages[0].get("content")) is str
+    ):
+        # Nearly all requests: a text, in which nothing has to be looked for.
         payload = _BUILDERS[row.dialects[0]](model, messages, None, {}, stream=stream)
         if row.refused_fields:
             _remove_stream_options(payload, row)
@@ -85,7 +92,9 @@ def build_payload(fields: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
     }
     take_out_refused_fields(model, parameters)
     mode, budget = parse_thinking(get("thinking"))
-    is_signed |= mode in _SIGNED_MODES and "tools" in parameters
+    is_signed = row.is_claude and (
+        (mode in _SIGNED_MODES and "tools" in parameters) or holds_thinking(messages)
+    )
     dialect, sends_thinking = choose_dialect(model, dialect, mode, needs_signatures=is_signed)
     if sends_thinking:
         parameters["thinking"] = {"type": mode}
@@ -108,12 +117,6 @@ def _remove_stream_options(payload: dict[str, Any], row: ModelRow) -> None:
     """Ask a model for no usage that does not take the question; it sends the usage by itself."""
     if "stream_options" in row.refused_fields:
         payload.pop("stream_options", None)
-
-
-def _check_conversation(messages: Any) -> None:
-    if not isinstance(messages, tuple | list):
-        msg = f"{describe(messages)} is not a list of messages; to add a text use .user(text)"
-        refuse(msg, "messages")
 
 
 def _is_empty_list(value: Any) -> bool:

@@ -12,10 +12,12 @@ from .kept_turns import THINKING_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Self
 
 __all__ = [
     "CACHE_KEY",
     "MAX_BREAKPOINTS",
+    "MarkedPrompt",
     "TOO_MANY",
     "build_cache_control",
     "check_breakpoints",
@@ -30,6 +32,30 @@ TOO_MANY = (
     f"the request has more than {MAX_BREAKPOINTS} breakpoints of the prompt cache, which the API"
     " refuses; mark only the last ones"
 )
+
+
+class MarkedPrompt(str):
+    """A system prompt with a breakpoint of the prompt cache behind it."""
+
+    ttl: str
+
+    def __new__(cls, text: str, ttl: str) -> Self:
+        """Return the text, with the time for which the API keeps it."""
+        prompt = super().__new__(cls, text)
+        prompt.ttl = ttl
+        return prompt
+
+    def __getnewargs__(self) -> tuple[str, str]:
+        """Return the arguments with which a copy is made."""
+        return str.__str__(self), self.ttl
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the time as well: a prompt without a breakpoint is another one."""
+        return isinstance(other, MarkedPrompt) and (
+            self.__getnewargs__() == other.__getnewargs__()
+        )
+
+    __hash__ = str.__hash__
 
 
 def check_ttl(ttl: Any, field: str) -> None:
@@ -85,3 +111,5 @@ def _list_dicts(value: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for index, item in enumerate(value):
             if isinstance(item, dict):
                 yield f"{path}[{index}]", item
+                if item.get("type") == "tool_result":
+                    yield from _list_dicts(item.get("content"), f"{path}[{index}].content")

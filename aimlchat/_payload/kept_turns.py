@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from aimlchat.content import Message
+from aimlchat.errors import InvalidRequestError, ProtocolError
 from aimlchat.tool_types import ToolCall
 
 from .arguments import parse_arguments
@@ -19,9 +20,10 @@ __all__ = [
     "BLOCKS",
     "THINKING_TYPES",
     "TURN_KEYS",
+    "adapt_turn",
     "check_blocks",
     "holds_thinking",
-    "keep_accepted_reasoning",
+    "refuse_edited_turn",
     "select_blocks",
 ]
 
@@ -29,6 +31,8 @@ BLOCKS = "content_blocks"
 """The key of a message under which `Completion.as_message` keeps the blocks of a turn."""
 
 THINKING_TYPES = ("thinking", "redacted_thinking")
+# https://ai.google.dev/gemini-api/docs/thought-signatures
+_ANY_SIGNATURE = "skip_thought_signature_validator"
 _REASONING_KEYS = ("reasoning_content", "reasoning_details")
 TURN_KEYS = (BLOCKS, *_REASONING_KEYS)
 """The keys of a message that only matter to the model that wrote it."""
@@ -75,8 +79,8 @@ def check_blocks(message: dict[str, Any], field: str) -> None:
 def select_blocks(blocks: list[dict[str, Any]], field: str) -> list[dict[str, Any]]:
     """Return the blocks of a turn that the API takes back, each of them as it came.
 
-    It sends blank texts, but refuses them, and thinking that it has not signed is not its own.
-    Raises `InvalidRequestError` for a call whose arguments are not an object.
+    It sends blank texts, and thinking at the end of a turn, but refuses both; and thinking that it
+    has not signed is not its own. Raises `InvalidRequestError` for a call whose arguments are not an object.
     """
     selected = []
     for index, block in enumerate(blocks):
@@ -91,12 +95,65 @@ def select_blocks(blocks: list[dict[str, Any]], field: str) -> list[dict[str, An
             selected.append(block | {"input": arguments})
             continue
         selected.append(block)
+    while selected and selected[-1]["type"] in THINKING_TYPES:
+        selected.pop()
     return selected
 
 
-def keep_accepted_reasoning(message: dict[str, Any], row: ModelRow) -> None:
-    """Remove from a turn in OpenAI's form the reasoning that the model does not take back."""
+def refuse_edited_turn(blocks: list[dict[str, Any]], calls: Any, content: Any, field: str) -> None:
+    """Refuse a turn whose text or calls were changed beside its blocks, which alone are sent.
+
+    Args:
+        blocks: the blocks.
+        calls: the calls of the message, as `ToolCall` or as dicts in OpenAI's form.
+        content: the content of the message. What is None or empty is not compared.
+        field: the path of the message.
+    """
+    texts = "".join(str(block.get("text", "")) for block in blocks if block["type"] == "text")
+    uses = [
+        (block.get("id"), block.get("name"), block.get("input"))
+        for block in blocks
+        if block["type"] == "tool_use"
+    ]
+    if isinstance(content, list):
+        content = "".join(str(part.get("text", "")) for part in content)
+    if content and content.strip() != texts.strip():
+        _refuse_edit("content", field)
+    if calls and [_read_call(call) for call in calls] != uses:
+        _refuse_edit("tool_calls", field)
+
+
+def _read_call(call: Any) -> tuple[Any, Any, Any]:
+    if not isinstance(call, ToolCall):
+        function = call.get("function") or {}
+        call = ToolCall(call["id"], function.get("name", ""), function.get("arguments", ""))
+    try:
+        return call.id, call.name, call.arguments
+    except ProtocolError:
+        return call.id, call.name, call.raw_arguments
+
+
+def _refuse_edit(key: str, field: str) -> NoReturn:
+    msg = (
+        f"{key} and {BLOCKS} differ, and only {BLOCKS} is sent to Claude; change it in both, or"
+        f" remove {BLOCKS}, and the thinking with it"
+    )
+    raise InvalidRequestError(msg, field=f"{field}.{key}")
+
+
+def adapt_turn(message: dict[str, Any], row: ModelRow) -> None:
+    """Make a turn in OpenAI's form, perhaps of another model, one that this model takes.
+
+    Claude's thinking goes only to Claude, and reasoning only to models that take it back. Gemini
+    from 3 on demands its signature with the first call of a turn; Google's documents name a text
+    that stands for it in turns of other models.
+    """
     message.pop(BLOCKS, None)
+    if not row.thinking_modes and isinstance(message.get("content"), list):
+        parts = [part for part in message["content"] if part["type"] not in THINKING_TYPES]
+        message["content"] = parts or (None if message.get("tool_calls") else "")
+    if row.signs_calls and message.get("tool_calls"):
+        _sign_call(message["tool_calls"][0])
     returns = row.returns_reasoning
     if returns == "always" or (returns == "with_calls" and message.get("tool_calls")):
         return
@@ -104,3 +161,13 @@ def keep_accepted_reasoning(message: dict[str, Any], row: ModelRow) -> None:
         message.pop(key, None)
     if message == {"role": "assistant", "content": None}:  # there was nothing but reasoning
         message["content"] = ""
+
+
+def _sign_call(call: dict[str, Any]) -> None:
+    holder = call
+    for key in ("extra_content", "google"):
+        if not isinstance(holder.setdefault(key, {}), dict):
+            return
+        holder = holder[key]
+    if not holder.get("thought_signature"):
+        holder["thought_signature"] = _ANY_SIGNATURE

@@ -14,7 +14,14 @@ from .kept_turns import BLOCKS, check_blocks
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BLANK_MESSAGE", "EMPTY_CONVERSATION", "is_blank_text", "is_url", "parse_message"]
+__all__ = [
+    "BLANK_MESSAGE",
+    "EMPTY_CONVERSATION",
+    "copy_plain_text",
+    "is_blank_text",
+    "is_url",
+    "parse_message",
+]
 
 EMPTY_CONVERSATION = "the conversation is empty; add a message, as in .user('Hello')"
 BLANK_MESSAGE = "the message has nothing but white space; give it a text or a file"
@@ -46,8 +53,6 @@ def parse_message(message: Any, field: str) -> dict[str, Any]:
 
     Raises `InvalidRequestError`, whose ``field`` is the path of the invalid value.
     """
-    if (copy := _copy_plain_text(message)) is not None:
-        return copy
     if not is_mapping(message):
         advice = suggest_dict(message, "give a dict, or use .user(...)")
         refuse(f"{describe(message)} is not a message; {advice}", field)
@@ -72,10 +77,11 @@ def parse_message(message: Any, field: str) -> dict[str, Any]:
     return parsed
 
 
-def _copy_plain_text(message: Any) -> dict[str, Any] | None:
-    """Copy a message that has only a role and an ASCII text; return None for any other.
+def copy_plain_text(message: Any) -> dict[str, Any] | None:
+    """Copy a message dict that has only a role and an ASCII text; return None for any other.
 
-    Most messages have this form, and copying them here takes a third of the time of the checks.
+    Most messages have this form, and copying them here takes a third of the time of
+    `parse_message`, which returns the same.
     """
     if type(message) is not dict or len(message) != _ROLE_AND_CONTENT:
         return None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from .anthropic import build_anthropic_payload
 from .json_values import refuse
+from .kept_turns import THINKING_TYPES
 from .limits import is_default
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def build_messages_payload(
     mode = payload.get("thinking", {}).get("type")
     default = _MAX_TOKENS_ADAPTIVE if mode == "adaptive" else _MAX_TOKENS
     payload.setdefault("max_tokens", default)
+    if mode == "enabled":
+        _refuse_turn_without_thinking(payload["messages"])
     choice = payload.get("tool_choice", {}).get("type")
     if mode in ("enabled", "adaptive") and choice in ("any", "tool"):
         msg = (
@@ -68,3 +71,25 @@ def build_messages_payload(
         )
         refuse(msg, "tool_choice")
     return payload
+
+
+def _refuse_turn_without_thinking(messages: list[dict[str, Any]]) -> None:
+    """Refuse a budget for thinking in the midst of calls that began without thinking.
+
+    That is so if another model made them, or if thinking was off. In the adaptive mode Claude may
+    make calls without thinking, and goes on.
+    """
+    first = None
+    for message in reversed(messages):
+        content = message["content"]
+        kinds = [part["type"] for part in content] if isinstance(content, list) else ["text"]
+        if message["role"] == "assistant":
+            first = kinds
+        elif "tool_result" not in kinds:
+            break
+    if first is not None and "tool_use" in first and first[0] not in THINKING_TYPES:
+        msg = (
+            "the turn that called the tools has no thinking of Claude, which then cannot think"
+            " before it goes on; leave thinking out until the next .user() message"
+        )
+        refuse(msg, "thinking")

@@ -44,6 +44,7 @@ class ModelRow(msgspec.Struct, frozen=True, kw_only=True):
       lack both.
     - ``is_gemini``: whether the schemas have to be in Gemini's subset, and whether the models
       refuse a response format beside tools.
+    - ``signs_calls``: whether the first call of a turn has to come back with a signature.
     """
 
     # Not compiled: `re` does that on first use, which makes `import aimlchat` faster.
@@ -56,6 +57,7 @@ class ModelRow(msgspec.Struct, frozen=True, kw_only=True):
     returns_reasoning: ReasoningReturn = "never"
     output_way: OutputWay = "response_format"
     is_gemini: bool = False
+    signs_calls: bool = False
 
 
 # The first row that matches is used. In a name the family may be before or after the version, the
@@ -163,6 +165,13 @@ MODEL_TABLE = (
         ),
         dialects=("openai",),
         output_way="words",
+    ),
+    # Gemini from 3 on, and the names that always mean the newest
+    ModelRow(
+        pattern=r"gemini-([3-9]|[1-9]\d)|gemini-.*-latest",
+        dialects=("openai",),
+        is_gemini=True,
+        signs_calls=True,
     ),
     # Gemini, whose schemas know fewer keywords
     ModelRow(pattern=r"gemini", dialects=("openai",), is_gemini=True),

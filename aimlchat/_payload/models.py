@@ -81,7 +81,7 @@ def choose_dialect(
     if dialect in ("anthropic", "messages") and row is MODEL_TABLE[-1]:
         # The table does not know the name, perhaps an alias; by its dialect it is a Claude model.
         modes, thinking_dialect = ("enabled",), "anthropic"
-    if needs_signatures and row.is_claude:
+    if needs_signatures and row.is_claude and modes:  # Claude before 3.7 has no thinking
         dialect = dialect or "messages"
     if mode is None or (mode == "disabled" and mode not in modes):
         return dialect or row.dialects[0], False

@@ -11,11 +11,11 @@ from aimlchat.tool_types import ToolCall, render_tool_call
 
 from . import limits
 from .arguments import build_arguments
-from .cache_control import CACHE_KEY, build_cache_control, mark_message
+from .cache_control import CACHE_KEY, MarkedPrompt, build_cache_control, mark_message
 from .json_values import check_text, describe, refuse, to_json_value
-from .kept_turns import keep_accepted_reasoning
+from .kept_turns import adapt_turn
 from .media import check_url, require_media_type
-from .message_dicts import BLANK_MESSAGE, EMPTY_CONVERSATION, parse_message
+from .message_dicts import BLANK_MESSAGE, EMPTY_CONVERSATION, copy_plain_text, parse_message
 from .models import find_model_row
 from .tools import TOOL_FIELDS, ToolChoice, ToolSpec, add_tools
 
@@ -30,7 +30,6 @@ __all__ = ["build_openai_payload"]
 
 _AUDIO_FORMATS = {"audio/wav": "wav", "audio/mpeg": "mp3"}
 _PDF = "application/pdf"
-_ROLE_AND_CONTENT = 2
 
 _PARAMETER_CHECKS: dict[str, limits.Check] = {
     "max_tokens": limits.build_integer_check(1),
@@ -78,16 +77,27 @@ def build_openai_payload(
     Raises:
         InvalidRequestError: for what exceeds a limit or cannot be expressed in this dialect.
     """
-    built = []
+    built: list[dict[str, Any]] = []
     if system is not None:
         built.append({"role": "system", "content": check_text(system, "system")})
+        if isinstance(system, MarkedPrompt) and find_model_row(model).is_claude:
+            mark_message(built[0], build_cache_control(system.ttl))
     built += [
-        _build_message(message, f"messages[{index}]", model)
+        copy_plain_text(message) or _build_message(message, f"messages[{index}]", model)
         for index, message in enumerate(messages)
     ]
     if not built:
         refuse(EMPTY_CONVERSATION, "messages")
     payload: dict[str, Any] = {"model": model, "messages": built}
+    if parameters:
+        _add_parameters(payload, model, parameters)
+    if stream:
+        # A stream has no usage unless the request includes it.
+        payload |= {"stream": True, "stream_options": {"include_usage": True}}
+    return payload
+
+
+def _add_parameters(payload: dict[str, Any], model: str, parameters: Mapping[str, Any]) -> None:
     for name, value in parameters.items():
         if name in TOOL_FIELDS or limits.is_default(value, _DEFAULTS.get(name)):
             continue
@@ -102,17 +112,11 @@ def build_openai_payload(
         refuse("it needs logprobs=True as well; give both or neither", "top_logprobs")
     if "tools" in parameters or "tool_choice" in parameters:
         add_tools(payload, parameters, partial(_build_tool, find_model_row(model)), _build_choice)
-    if stream:
-        # A stream has no usage unless the request includes it.
-        payload |= {"stream": True, "stream_options": {"include_usage": True}}
-    return payload
 
 
 def _build_message(message: Message | Mapping[str, Any], field: str, model: str) -> dict[str, Any]:
     if not isinstance(message, Message):
         built = parse_message(message, field)
-        if len(built) == _ROLE_AND_CONTENT:
-            return built
         control = built.pop(CACHE_KEY, None)
     else:
         built = _build_neutral_message(message, field)
@@ -121,7 +125,7 @@ def _build_message(message: Message | Mapping[str, Any], field: str, model: str)
     if control is not None and row.is_claude:
         mark_message(built, control)
     if built["role"] == "assistant":
-        keep_accepted_reasoning(built, row)
+        adapt_turn(built, row)
     return built
 
 

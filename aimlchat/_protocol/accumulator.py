@@ -104,10 +104,8 @@ class Accumulator:
             if choice.message is not None or choice.text is not None:
                 builder.take_message(choice)
             if choice.delta is not None:
-                if details := choice.delta.reasoning_details:
-                    builder.add_details(details, is_whole=self.has_whole_calls)
                 if mends:
-                    self._mend(choice.delta, builder.index)
+                    self._mend(choice.delta, builder)
                 self._add_message(choice.delta, builder, deltas)
             if choice.logprobs is not None:
                 builder.add_logprobs(choice.logprobs)
@@ -262,9 +260,12 @@ class Accumulator:
             or message.reasoning
             or message.reasoning_details
             or message.thinking
-        ) and (reasoning := read_reasoning(message)):
-            builder.reasoning.append(reasoning)
-            deltas.append(ReasoningDelta(reasoning, builder.index))
+        ):
+            if details := message.reasoning_details:
+                builder.add_details(details, is_whole=self.has_whole_calls)
+            if reasoning := read_reasoning(message):
+                builder.reasoning.append(reasoning)
+                deltas.append(ReasoningDelta(reasoning, builder.index))
         if text := message.content:
             if builder.tags is None:
                 builder.answer.append(text)
@@ -311,7 +312,10 @@ class Accumulator:
                 builder.call_pieces += 1
                 deltas.append(delta)
 
-    def _mend(self, message: ChunkMessage, index: int) -> None:
+    def _mend(self, message: ChunkMessage, builder: ChoiceBuilder) -> None:
+        index = builder.index
+        if details := message.reasoning_details:
+            builder.add_details(details, is_whole=self.has_whole_calls)
         # The halves of a character may arrive under different names of the reasoning.
         message.reasoning_content = read_reasoning(message)
         message.reasoning = message.thinking = message.reasoning_details = None

@@ -115,7 +115,7 @@ class ChoiceBuilder:
             audio=self._build_audio(),
             annotations=list(self.annotations),
             images=list(self.images),
-            turn=None if self.details is None else self._build_turn(self.details),
+            turn=self._build_turn(self.details) if self.details and complete else None,
         )
 
     def _build_turn(self, details: ReasoningDetails) -> dict[str, Any]:

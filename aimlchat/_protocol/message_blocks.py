@@ -180,11 +180,7 @@ class TurnBuilder:
             for block in self._blocks
             if block.call is not None
         }
-        turn = [
-            block.build(calls.get(id(block)))
-            for block in self._blocks
-            if complete or block.is_closed or block.kind == "text"
-        ]
+        turn = [block.build(calls.get(id(block))) for block in self._blocks]
         prune(turn)
         citations = [item for block in turn for item in read_list(block.get("citations"))]
         return Choice(
@@ -194,7 +190,8 @@ class TurnBuilder:
             finish_reason=reason,
             native_finish_reason=self.finish_reason,
             annotations=citations,
-            turn=None if _is_plain(turn) else {"content_blocks": turn},
+            # Of a turn that was cut off only the text can go back.
+            turn={"content_blocks": turn} if complete and not _is_plain(turn) else None,
         )
 
     def _join(self, kind: str) -> str:

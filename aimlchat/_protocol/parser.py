@@ -239,6 +239,8 @@ class StreamParser:
 
     def _recognize(self, data: bytes) -> tuple[ParserState, bytes]:
         """Detect the kind of body; return its state and the bytes that are left to read."""
+        if data.startswith(b"data:") and not self._prefix:  # nearly every stream
+            return EVENTS, data
         body, self._prefix = find_start(self._prefix + data)
         if not body:
             return START, b""

@@ -18,6 +18,7 @@ from aimlchat._payload.models import find_model_row
     ROW_THAT_RETURNS_REASONING,
     ROW_OF_TOOLS,
     ROW_OF_WORDS,
+    ROW_OF_SIGNED_CALLS,
     ROW_OF_GEMINI,
     ROW_OF_OTHERS,
 ) = MODEL_TABLE
@@ -84,7 +85,6 @@ ROWS = {
     "minimax/m2-5": ROW_THAT_RETURNS_REASONING,
     "zhipu/glm-4.6": ROW_THAT_RETURNS_REASONING,
     "glm-5": ROW_THAT_RETURNS_REASONING,
-    "google/gemini-3-flash-preview": ROW_OF_GEMINI,
     "alibaba/qwen3.8-max": ROW_OF_WORDS,
     "qwen3-235b-a22b-thinking-2507": ROW_OF_WORDS,
     "alibaba/qwen3-max-preview": ROW_OF_OTHERS,
@@ -102,6 +102,10 @@ ROWS = {
     "google/gemini-1.5-pro": ROW_OF_WORDS,
     "meta-llama/Llama-3.3-70B-Instruct-Turbo": ROW_OF_WORDS,
     "meta-llama/llama-4-scout": ROW_OF_OTHERS,
+    "google/gemini-3-flash-preview": ROW_OF_SIGNED_CALLS,
+    "google/gemini-3.1-pro-preview": ROW_OF_SIGNED_CALLS,
+    "google/gemini-flash-latest": ROW_OF_SIGNED_CALLS,
+    "google/gemini-2.5-pro": ROW_OF_GEMINI,
     "x": ROW_OF_OTHERS,
 }
 
