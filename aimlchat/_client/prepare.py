@@ -6,6 +6,7 @@ import itertools
 import os
 import re
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -90,7 +91,7 @@ class RequestFields(msgspec.Struct, eq=False, frozen=True):
 class RawRequest(msgspec.Struct, frozen=True):
     """A body that is sent unchanged and unchecked, in the dialect in which it was written.
 
-    For whole completions only: a body that asks for a stream raises `InvalidRequestError`.
+    A `MessagesPayload` goes to ``/v1/messages``, any other to chat completions. For whole completions only: a body that asks for a stream raises `InvalidRequestError`.
     """
 
     body: Mapping[str, Any]
@@ -101,7 +102,7 @@ class RawRequest(msgspec.Struct, frozen=True):
         if stream or self.body.get("stream"):
             refuse("a body that is sent unchanged cannot ask for a stream; leave it out", "stream")
         check_client_request_id(self.client_request_id)
-        return dict(self.body)
+        return copy(self.body) if isinstance(self.body, dict) else dict(self.body)
 
 
 class PreparedRequest(msgspec.Struct, eq=False):

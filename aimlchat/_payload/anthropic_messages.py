@@ -17,7 +17,7 @@ from .function_calls import replace_function_call
 from .json_values import check_text, describe, refuse, to_json_value
 from .kept_turns import BLOCKS, refuse_edited_turn, select_blocks
 from .limits import check_call_id
-from .message_dicts import BLANK_MESSAGE, is_blank_text, parse_message
+from .message_dicts import BLANK_MESSAGE, copy_plain_text, is_blank_text, parse_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -52,7 +52,7 @@ def build_messages(
             new = None if keeps_turns and blocks else _build_message(message, field)
             edited = message.tool_calls, "".join(map(_read_text, message.parts))
         else:
-            parsed = parse_message(message, field)
+            parsed = copy_plain_text(message) or parse_message(message, field)
             role, control = parsed["role"], parsed.pop(CACHE_KEY, None)
             if role in ("system", "developer"):
                 prompts += _read_prompts(parsed, field, control, takes_marks=keeps_turns)

@@ -159,8 +159,8 @@ def adapt_turn(message: dict[str, Any], row: ModelRow) -> None:
         return
     for key in _REASONING_KEYS:
         message.pop(key, None)
-    if message == {"role": "assistant", "content": None}:  # there was nothing but reasoning
-        message["content"] = ""
+    if all(value is None for key, value in message.items() if key != "role"):
+        message["content"] = ""  # there was nothing but reasoning
 
 
 def _sign_call(call: dict[str, Any]) -> None:

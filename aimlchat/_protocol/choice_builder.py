@@ -10,7 +10,7 @@ from aimlchat.completions import Choice
 from .kept_size import TextPieces, measure_json
 from .message_chunks import MessageReader, find_message
 from .metadata import normalize_finish_reason
-from .surrogates import mend_surrogates
+from .surrogates import mend_json, mend_surrogates
 
 if TYPE_CHECKING:
     from aimlchat.tool_types import ToolCall
@@ -121,7 +121,8 @@ class ChoiceBuilder:
     def _build_turn(self, details: ReasoningDetails) -> dict[str, Any]:
         turn = {"reasoning_details": details.build()}
         prune(turn)
-        return turn
+        mended: dict[str, Any] = mend_json(turn)
+        return mended
 
     def _build_audio(self) -> dict[str, Any] | None:
         if self.audio is None:

@@ -50,7 +50,10 @@ def begin_message(body: dict[str, Any], values: dict[str, Any]) -> MessageAccumu
 
     ``values`` are those of unknown keys; what is in them so far came with pings.
     """
-    if str(body.get("type")) not in _EVENTS or "choices" in body:
+    kind = body.get("type")
+    if not isinstance(kind, str) or kind not in _EVENTS or "choices" in body:
+        return None
+    if kind == "message_stop":  # the end of nothing
         return None
     values.clear()
     return MessageAccumulator(values)
@@ -94,6 +97,7 @@ class MessageAccumulator(Accumulator):
             except ProtocolError as error:
                 return error
         self._mends = is_lenient or bool(self._mender.pending)
+        self._turn.mends |= is_lenient
         return self._add_event(read_dict(body), deltas)
 
     def _add_event(self, body: dict[str, Any], deltas: list[Delta]) -> APIError | None:
@@ -121,6 +125,7 @@ class MessageAccumulator(Accumulator):
 
     def add_whole(self, body: dict[str, Any], deltas: list[Delta]) -> None:
         """Add the body of a whole message."""
+        self._turn.mends = True
         self._read_message(body, deltas)
         self._keep_amounts(body)
         self.finished_choices = 1

@@ -16,7 +16,7 @@ from aimlchat.tool_types import ToolCall
 from .kept_size import TextPieces, check_parts, measure_json
 from .lenient import read_list, read_text
 from .metadata import normalize_finish_reason
-from .surrogates import mend_surrogates
+from .surrogates import mend_json, mend_surrogates
 from .tool_call_builder import ToolCallBuilder, ToolCallIds
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Block:
         built = dict(self.fields)
         for key, pieces in self.texts.items():
             if key != _JSON_INPUT:
-                built[key] = mend_surrogates("".join(pieces))
+                built[key] = "".join(pieces)
         if call is not None:
             built |= {"id": call.id, "name": call.name, "input": _parse_input(call.raw_arguments)}
         elif _JSON_INPUT in self.texts:
@@ -104,6 +104,8 @@ class TurnBuilder:
         self._ids = ids
         self._blocks: list[Block] = []
         self._calls = 0
+        self.mends = False
+        """Whether the blocks may have lone surrogates, with which they could not go back."""
 
     def begin(self, fields: dict[str, Any], deltas: list[Delta]) -> Block:
         """Begin a block with these fields, and append the delta that announces a call."""
@@ -182,6 +184,8 @@ class TurnBuilder:
         }
         turn = [block.build(calls.get(id(block))) for block in self._blocks]
         prune(turn)
+        if self.mends:
+            turn = mend_json(turn)
         citations = [item for block in turn for item in read_list(block.get("citations"))]
         return Choice(
             text=self._join("text"),

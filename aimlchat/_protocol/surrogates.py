@@ -6,8 +6,9 @@ Text with a lone surrogate cannot be encoded as UTF-8, so a caller could not eve
 from __future__ import annotations
 
 import re
+from typing import Any
 
-__all__ = ["SurrogateMender", "mend_surrogates"]
+__all__ = ["SurrogateMender", "mend_json", "mend_surrogates"]
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _FIRST_HALVES = ("\ud800", "\udbff")
@@ -21,6 +22,15 @@ def mend_surrogates(text: str) -> str:
     if not _SURROGATE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def mend_json(value: Any) -> Any:
+    """Return a copy of a JSON value, in which each text is that of `mend_surrogates`."""
+    if isinstance(value, str):
+        return mend_surrogates(value)
+    if isinstance(value, dict):
+        return {mend_surrogates(key): mend_json(item) for key, item in value.items()}
+    return [mend_json(item) for item in value] if isinstance(value, list) else value
 
 
 class SurrogateMender:

@@ -21,7 +21,8 @@ from .known_ids import DIGEST_SIZE, normalize_id
 __all__ = ["BatchRequest", "InputRequest", "parse_line"]
 
 _URLS = ("/v1/chat/completions", "/chat/completions")
-_SERVER_URLS = (*_URLS, "/v1/messages", "/messages", "/v1/batches")
+_MESSAGES_URLS = ("/v1/messages", "/messages")
+_SERVER_URLS = (*_URLS, *_MESSAGES_URLS, "/v1/batches")
 _SERVER_ROLES = ("user", "assistant")
 # The vendor's batch endpoint refuses a request without a limit.
 _DEFAULT_MAX_TOKENS_ON_SERVER = 4096
@@ -85,9 +86,13 @@ class InputRequest(msgspec.Struct, frozen=True):
         """
         if self.is_prompt:
             return self._build_request().payload()
-        _check_url(self.url, _URLS)
+        _check_url(self.url, (*_URLS, *_MESSAGES_URLS))
         if self.content.get("stream"):
             _refuse("the body asks for a stream; leave out `stream`")
+        if self.url in _MESSAGES_URLS:
+            from aimlchat._payload.messages import MessagesPayload  # noqa: PLC0415 - for few files
+
+            return MessagesPayload(self.content)
         return self.content
 
     def build_params(self) -> dict[str, Any]:

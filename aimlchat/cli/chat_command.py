@@ -147,8 +147,9 @@ class _Chat:
                 print_notice(notice)
             print_notice(format_summary(stream.completion, None, emulator=self._emulator))
         # A question that got no answer is left out of the conversation.
-        if stream.partial.text:
-            self._conversation.request = request.assistant(stream.partial.text)
+        if (partial := stream.partial).text.strip():
+            answer = partial if partial.is_complete else partial.text
+            self._conversation.request = request.assistant(answer)
 
 
 async def _print_stream(stream: DeltaStream, printer: DeltaPrinter) -> None:

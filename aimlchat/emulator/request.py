@@ -23,6 +23,7 @@ __all__ = [
     "ToolResult",
     "dialect_of",
     "find_prompt",
+    "is_server_tool",
     "split_into_tokens",
     "takes_both_dialects",
 ]
@@ -61,6 +62,11 @@ def takes_both_dialects(model: str) -> bool:
     version = claude_version_of(model)
     is_newest = version is None or version >= _FIRST_WITH_BOTH_DIALECTS
     return is_newest and family_of(model) == "claude"
+
+
+def is_server_tool(tool: dict[str, Any]) -> bool:
+    """Return whether the server runs a tool itself, so that the client gets no call of it."""
+    return tool.get("type") not in (None, "custom", "function")
 
 
 def split_into_tokens(text: str) -> list[str]:
@@ -147,7 +153,9 @@ class ParsedRequest:
             model=body["model"],
             prompt=find_prompt(body["messages"]),
             segments=tuple(_build_segments(body)),
-            tools=tuple(_parse_tool(tool) for tool in body.get("tools") or ()),
+            tools=tuple(
+                _parse_tool(tool) for tool in body.get("tools") or () if not is_server_tool(tool)
+            ),
             tool_choice=_parse_tool_choice(tool_choice),
             named_tool=_parse_named_tool(tool_choice),
             single_call=parallel is False

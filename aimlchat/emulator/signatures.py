@@ -22,6 +22,8 @@ _Block = dict[str, Any]
 # The fields that prove where a block comes from; no other block has one.
 _SIGNED_FIELDS = {"thinking": "signature", "redacted_thinking": "data"}
 _SIGNATURE_BYTES = 96
+# What Google's documents name for the calls of another model.
+_ANY_SIGNATURE = ("skip_thought_signature_validator", "context_engineering_is_the_way_to_go")
 # A constant, so that a stored conversation can go on with another emulator. It is no secret: it
 # protects nothing, it only shows whether a turn is still as it was made.
 _KEY = b"aimlchat-emulator"
@@ -31,19 +33,25 @@ class Signer:
     """Signs the turns of the emulator, and checks what comes back.
 
     A signature of Claude covers its own block, the thinking of the whole turn, and the order of all
-    its blocks. Texts and tool calls may be edited, as upstream. Blank texts do not count, because
-    the API accepts no turn that contains one.
+    its blocks. Texts and tool calls may be edited, as upstream. Blank texts do not count, nor does
+    thinking at the end, because the API accepts no turn with them.
 
     Signatures that a script gives are remembered for the life of the emulator; those that the
     emulator makes are recognized by any emulator.
+
+    Attributes:
+        sent_types: the types of the blocks that were sent. A turn may come back with these, even
+            if they are unknown.
     """
 
     def __init__(self) -> None:
         self._scripted: set[tuple[str, str]] = set()
+        self.sent_types: set[str] = set()
 
     def sign_turn(self, blocks: Iterable[_Block]) -> list[_Block]:
         """Return the blocks of a turn, those of thinking signed."""
         turn = list(blocks)
+        self.sent_types.update(block["type"] for block in turn)
         signatures = _make_turn_signatures(turn)
         return [self._sign_block(block, signatures) for block in turn]
 
@@ -79,8 +87,8 @@ class Signer:
         return self._choose(scripted, _make_signature(["call", name, arguments]))
 
     def is_valid_call(self, name: str, arguments: str, signature: Any) -> bool:
-        """Return whether a tool call of Gemini is as it was made."""
-        return self._is_valid(signature, _make_signature(["call", name, arguments]))
+        """Return whether a tool call of Gemini is as it was made, or said to be of another model."""
+        return signature in _ANY_SIGNATURE or self._is_valid(signature, _make_signature(["call", name, arguments]))
 
     def _choose(self, scripted: str | None, made: str) -> str:
         if scripted is None:
@@ -99,7 +107,10 @@ def _make_turn_signatures(content: Sequence[_Block]) -> Iterator[str]:
         for block in content
         if block["type"] != "text" or block.get("text", "").strip()
     ]
-    for number in range(sum(kind in _SIGNED_FIELDS for kind, _ in layout)):
+    count = sum(kind in _SIGNED_FIELDS for kind, _ in layout)
+    while layout and layout[-1][0] in _SIGNED_FIELDS:
+        layout.pop()
+    for number in range(count):
         yield _make_signature([layout, number])
 
 

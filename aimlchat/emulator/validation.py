@@ -48,7 +48,7 @@ def read_request(
     require(isinstance(model, str) and bool(model.strip()), "model", "Required, a string")
     catalog.check(model)
     dialect = "anthropic" if is_message else dialect_of(model, body)
-    _validate(body, dialect, is_message=is_message)
+    _validate(body, dialect, signer.sent_types, is_message=is_message)
     if is_message:
         validate_message_request(body, signer)
     if family_of(model) == "gemini":
@@ -59,13 +59,15 @@ def read_request(
     return request
 
 
-def _validate(request: dict[str, Any], dialect: Dialect, *, is_message: bool) -> None:
+def _validate(
+    request: dict[str, Any], dialect: Dialect, sent_types: set[str], *, is_message: bool
+) -> None:
     _validate_common_fields(request)
     if takes_both_dialects(request["model"]):
         for name in _FIELDS_OF_OLDER_CLAUDE:
             require(request.get(name) is None, name, "Unrecognized key for this model")
     if dialect == "anthropic":
-        validate_anthropic(request, is_message=is_message)
+        validate_anthropic(request, is_message=is_message, sent_types=sent_types)
     else:
         validate_openai(request)
     if family_of(request["model"]) == "claude" and request.get("thinking") is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import RejectedRequestError
 from .field_checks import (
@@ -15,8 +15,11 @@ from .field_checks import (
     check_tool_name,
     require,
 )
-from .request import takes_both_dialects
+from .request import is_server_tool, takes_both_dialects
 from .validation_openai import validate_openai_message
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 __all__ = ["validate_anthropic"]
 
@@ -35,13 +38,26 @@ _PART_TYPES = (
     "thinking",
     "redacted_thinking",
 )
+# What a turn in Claude's own message format has of tools that the server ran.
+_SERVER_TYPES = (
+    "server_tool_use",
+    "web_search_tool_result",
+    "web_fetch_tool_result",
+    "code_execution_tool_result",
+    "bash_code_execution_tool_result",
+    "text_editor_code_execution_tool_result",
+    "tool_search_tool_result",
+)
 
 
-def validate_anthropic(body: dict[str, Any], *, is_message: bool = False) -> None:
+def validate_anthropic(
+    body: dict[str, Any], *, is_message: bool = False, sent_types: Collection[str] = ()
+) -> None:
     """Reject a body that is invalid in this dialect.
 
     Args:
         body: the body.
+        sent_types: the types of other blocks that may come back in Claude's own message format.
         is_message: whether it is in Claude's own message format, which takes URLs as sources, a
             system prompt in blocks, and no message in OpenAI's form.
     """
@@ -53,7 +69,9 @@ def validate_anthropic(body: dict[str, Any], *, is_message: bool = False) -> Non
         if takes_both and _is_openai_message(message):
             validate_openai_message(message, field, call_ids, body["model"])
         else:
-            _validate_message(message, field, call_ids, source_types)
+            is_turn = is_message and message.get("role") == "assistant"
+            others = (*_SERVER_TYPES, *sent_types) if is_turn else ()
+            _validate_message(message, field, call_ids, source_types, others)
     system = body.get("system")
     if is_message and isinstance(system, list):
         for index, part in enumerate(system):
@@ -69,7 +87,7 @@ def validate_anthropic(body: dict[str, Any], *, is_message: bool = False) -> Non
     check_number(body, "top_k", low=0)
     if body.get("metadata") is not None:
         _validate_metadata(body["metadata"])
-    names = _validate_tools(body.get("tools") or [])
+    names = _validate_tools(body.get("tools") or [], is_message=is_message)
     require(bool(names or not call_ids), "tools", "Required, because the messages contain calls")
     if body.get("tool_choice") is not None:
         _validate_tool_choice(body["tool_choice"], names)
@@ -85,7 +103,11 @@ def _is_openai_message(message: dict[str, Any]) -> bool:
 
 
 def _validate_message(
-    message: dict[str, Any], field: str, call_ids: set[str], source_types: tuple[str, ...]
+    message: dict[str, Any],
+    field: str,
+    call_ids: set[str],
+    source_types: tuple[str, ...],
+    other_types: tuple[str, ...],
 ) -> None:
     """Validate a message; add the ids of its tool calls to those of the messages before."""
     role = message.get("role")
@@ -103,8 +125,9 @@ def _validate_message(
     for index, part in enumerate(content or ()):
         path = f"{content_field}[{index}]"
         check_object(part, path)
-        check_one_of(part.get("type"), _PART_TYPES, f"{path}.type")
-        _validate_part(part, path, call_ids, source_types)
+        if part.get("type") in _PART_TYPES or part.get("type") not in other_types:
+            check_one_of(part.get("type"), _PART_TYPES, f"{path}.type")
+            _validate_part(part, path, call_ids, source_types)
 
 
 def _validate_part(
@@ -164,16 +187,20 @@ def _validate_metadata(metadata: Any) -> None:
         check_string(value, f"metadata.{name}")
 
 
-def _validate_tools(tools: list[Any]) -> list[str]:
-    """Validate the tools and return their names."""
+def _validate_tools(tools: list[Any], *, is_message: bool) -> list[str]:
+    """Validate the tools and return their names.
+
+    In Claude's own message format there are tools that the server runs, without a schema.
+    """
     names = []
     for index, tool in enumerate(tools):
         path = f"tools[{index}]"
         check_object(tool, path)
         check_tool_name(tool.get("name"), f"{path}.name")
-        schema = tool.get("input_schema")
-        check_object(schema, f"{path}.input_schema", "Required, an object")
-        check_one_of(schema.get("type"), ("object",), f"{path}.input_schema.type")
+        if not (is_message and is_server_tool(tool)):
+            schema = tool.get("input_schema")
+            check_object(schema, f"{path}.input_schema", "Required, an object")
+            check_one_of(schema.get("type"), ("object",), f"{path}.input_schema.type")
         names.append(tool["name"])
     return names
 

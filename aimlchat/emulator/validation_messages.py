@@ -38,13 +38,15 @@ def validate_message_request(body: dict[str, Any], signer: Signer) -> None:
         due = []
         if message["role"] == "assistant":
             signer.check_turn(blocks, f"{field}.content")
+            _validate_last_block(blocks, f"{field}.content")
             due = [block["id"] for block in blocks if block["type"] == "tool_use"]
     require(not due, "messages", f"No `tool_result` comes after the `tool_use` {due}")
     _validate_prefill(body["messages"][-1])
     thinking = body.get("thinking")
     if thinking is not None and thinking["type"] != "disabled":
         _validate_options_beside_thinking(body)
-        _validate_current_turns(body["messages"])
+    if thinking is not None and thinking["type"] == "enabled":
+        _validate_current_turn(body["messages"])
 
 
 def _validate_names(value: dict[str, Any], known: frozenset[str], prefix: str) -> None:
@@ -56,6 +58,12 @@ def _validate_texts(blocks: list[dict[str, Any]], field: str) -> None:
     for index, block in enumerate(blocks):
         is_blank = block["type"] == "text" and not block["text"].strip()
         require(not is_blank, f"{field}[{index}].text", "Must not be blank")
+
+
+def _validate_last_block(blocks: list[dict[str, Any]], field: str) -> None:
+    if blocks and (kind := blocks[-1]["type"]) in _THINKING_TYPES:
+        path = f"{field}[{len(blocks) - 1}]"
+        reject(path, f"The final block in an assistant message cannot be `{kind}`")
 
 
 def _validate_results(blocks: list[dict[str, Any]], field: str, due: list[str]) -> None:
@@ -89,21 +97,27 @@ def _validate_options_beside_thinking(body: dict[str, Any]) -> None:
     require(body.get("top_k") is None, "top_k", "Must be unset when thinking is enabled")
 
 
-def _validate_current_turns(messages: list[dict[str, Any]]) -> None:
-    """Require thinking at the start of each turn since the user last wrote something.
+def _validate_current_turn(messages: list[dict[str, Any]]) -> None:
+    """Require thinking at the start of the turn since the user last wrote something.
 
-    Before that the API takes no thinking into account, so it may be left out there.
+    Before that the API takes no thinking into account, so it may be left out there; and the model
+    need not think anew after the results of tools.
     """
+    found = None
     for index in range(len(messages) - 1, -1, -1):
         message = messages[index]
         content = message["content"] if isinstance(message["content"], list) else []
         kinds = [block["type"] for block in content]
-        if message["role"] == "user":
-            if "tool_result" not in kinds:
-                return
-        elif "tool_use" in kinds and kinds[0] not in _THINKING_TYPES:
-            reject(
-                f"messages[{index}].content[0].type",
-                f"Expected `thinking` or `redacted_thinking`, but found `{kinds[0]}`. When thinking"
-                " is enabled, a turn that calls tools has to come back with its thinking first",
-            )
+        if message["role"] == "assistant":
+            found = index, kinds
+        elif "tool_result" not in kinds:
+            break
+    if found is None:
+        return
+    index, kinds = found
+    if "tool_use" in kinds and kinds[0] not in _THINKING_TYPES:
+        reject(
+            f"messages[{index}].content[0].type",
+            f"Expected `thinking` or `redacted_thinking`, but found `{kinds[0]}`. When thinking"
+            " is enabled, a turn that calls tools has to come back with its thinking first",
+        )

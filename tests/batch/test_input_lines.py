@@ -23,6 +23,23 @@ async def test_a_body_in_the_anthropic_dialect_is_sent_unchanged(session, emulat
     assert emulator.requests[0].body == line["body"]
 
 
+async def test_a_body_for_messages_goes_there(session, emulator, files):
+    line = files.build_body_line("a", model="anthropic/claude-sonnet-4.5", max_tokens=99)
+    files.write(line | {"url": "/v1/messages"})
+    await run(files.source, files.target, session=session)
+    assert [record.path for record in emulator.requests] == ["/v1/messages"]
+    assert files.results[0]["response"]["body"]["type"] == "message"
+    assert files.results[0]["usage"]["total_tokens"] > 0
+
+
+async def test_a_prompt_that_needs_signatures_goes_to_messages(session, emulator, files):
+    tools = [{"name": "f", "input_schema": {"type": "object"}}]
+    model = "anthropic/claude-sonnet-4.5"
+    files.write({"id": "a", "prompt": "A", "model": model, "thinking": 2048, "tools": tools})
+    await run(files.source, files.target, session=session)
+    assert [record.path for record in emulator.requests] == ["/v1/messages"]
+
+
 async def test_a_prompt_becomes_a_user_message(session, emulator, files):
     files.write({"id": "a", "prompt": "Why?", "model": GPT, "max_tokens": 9, "system": "Be brief."})
     await run(session, files.source, files.target)
@@ -167,7 +184,6 @@ async def test_a_line_that_cannot_be_sent_is_refused_before_anything_is_sent(
         ({"method": None}, "the `method` is None"),
         ({"url": "/v1/embeddings", "body": {"input": "x"}}, "the `url` is '/v1/embeddings'"),
         ({"url": "/v1/responses", "body": {"input": "x"}}, "the `url` is '/v1/responses'"),
-        ({"url": "/v1/messages"}, "the `url` is '/v1/messages'"),
         ({"custom_id": None}, "the `custom_id` is None or missing"),
         ({"url": 5}, "not text"),
         ({"body": {"messages": [], "stream": True}}, "stream"),

@@ -6,6 +6,7 @@ import pickle
 import pytest
 
 from aimlchat import ChatRequest, Completion, InvalidRequestError
+from aimlchat._payload.build import build_payload
 from aimlchat.completions import Choice
 
 CLAUDE, OPENAI_CLAUDE = "anthropic/claude-sonnet-4.5", "anthropic/claude-3.7-sonnet"
@@ -52,12 +53,47 @@ def test_tool_results_and_turns_of_the_model_are_marked():
         {"type": "text", "text": "b"},
         {"type": "tool_use", "id": "t", "name": "f", "input": {}},
     ]
-    turn = {"role": "assistant", "content": "b", "content_blocks": [*blocks, thinking]}
+    blocks.insert(1, thinking)
+    turn = {"role": "assistant", "content": "b", "content_blocks": blocks}
     request = ChatRequest(CLAUDE).user("a").assistant(turn).cache().tool_result("t", "1").cache()
     _, answer, result = request.payload()["messages"]
-    assert answer["content"][1]["cache_control"] == FIVE_MINUTES
-    assert "cache_control" not in answer["content"][2]
+    assert answer["content"][2]["cache_control"] == FIVE_MINUTES
+    assert "cache_control" not in answer["content"][1]
     assert result["content"][0]["cache_control"] == FIVE_MINUTES
+
+
+def test_a_marked_system_prompt_can_be_replaced():
+    marked = ChatRequest(CLAUDE, dialect="messages").system("A").cache("1h").user("Hi")
+    assert marked.system("B").payload()["system"] == "B"
+    assert marked.options(system="B").payload()["system"] == "B"
+    assert "system" not in marked.system(None).payload()
+
+
+def test_a_marked_system_prompt_is_not_equal_to_a_plain_one():
+    plain = ChatRequest(CLAUDE, system="A")
+    marked = plain.cache("1h")
+    assert plain != marked != plain.cache("5m")
+    assert marked == plain.cache("1h") == pickle.loads(pickle.dumps(marked)) == copy.copy(marked)
+    assert hash(marked) == hash(plain.cache("1h"))
+
+
+def test_a_fifth_breakpoint_in_one_message_is_refused(refusal):
+    messages = [{"role": "user", "content": [marked("a")] * 5}]
+    assert refusal(ChatRequest(CLAUDE, messages=messages)).field.startswith("messages[0]")
+    with pytest.raises(InvalidRequestError, match="more than 4"):  # as a session sends it
+        build_payload({"model": CLAUDE, "messages": messages}, stream=False)
+
+
+def test_a_breakpoint_inside_the_result_of_a_tool_counts(refusal):
+    call = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+    result = {"type": "tool_result", "tool_use_id": "t", "content": [marked("a")] * 4}
+    messages = [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": [call]},
+        {"role": "user", "content": [result, marked("b")]},
+    ]
+    request = ChatRequest(CLAUDE, messages=messages)
+    assert refusal(request).field == "messages[2].content[1].cache_control"
 
 
 def test_a_dict_among_the_messages_is_marked():

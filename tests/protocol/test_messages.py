@@ -8,6 +8,7 @@ from message_events import START, STOP, message_event, message_events
 
 from aimlchat import (
     AnswerDelta,
+    ChatRequest,
     Cost,
     ProtocolError,
     ReasoningDelta,
@@ -199,10 +200,11 @@ def test_done_is_no_end_of_a_message():
         parser.close()
 
 
-def test_unfinished_thinking_is_not_sent_back():
-    data = message_events([TEXT, SIGNED])
+@pytest.mark.parametrize("blocks", [[TEXT, SIGNED], [SIGNED, SEARCH, TEXT]])
+def test_only_the_text_of_a_turn_that_was_cut_off_is_sent_back(blocks):
+    data = message_events(blocks)
     parser = StreamParser()
-    parser.feed(data[: data.index(b"signature_delta") - 60])
+    parser.feed(data[: data.rindex(b"content_block_stop")])
     assert parser.partial.reasoning
     assert parser.partial.as_message() == {
         "role": "assistant",
@@ -272,6 +274,25 @@ def test_a_call_that_was_stopped_is_not_usable():
     data = message_events([call], stop="max_tokens")
     with pytest.raises(ProtocolError, match="cut off"):
         _ = read(data)[0].tool_calls[0].arguments
+
+
+def test_the_end_of_nothing_is_no_answer():
+    parser = StreamParser()
+    parser.feed(message_event(STOP))
+    with pytest.raises(StreamInterruptedError):
+        parser.close()
+
+
+@pytest.mark.parametrize("is_stream", [True, False])
+def test_half_of_a_character_does_not_keep_a_turn_from_going_back(is_stream):
+    cited = {"type": "x", "cited_text": "HALF", "more": [{"HALF": "a"}]}
+    blocks = [{**SIGNED, "thinking": "HALF"}, {"type": "text", "text": "HALF"}, cited]
+    body = json.dumps(START | {"content": blocks, "stop_reason": "end_turn"}).encode()
+    data = message_events(blocks) if is_stream else body
+    data = data.replace(b'"HA"', b'"\\ud83d"').replace(b'"LF"', b'""')
+    completion = read(data.replace(b"HALF", b"\\ud83d"))[0]
+    ChatRequest("claude-sonnet-4.5").user("Hi").assistant(completion).user("And?").payload()
+    assert completion.text == "\ufffd"
 
 
 def test_halves_of_a_character_in_two_deltas_are_joined():
