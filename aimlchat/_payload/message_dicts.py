@@ -38,6 +38,7 @@ _INSTEAD_OF_CONTENT = (
     "function_call",
     "reasoning_content",
     "reasoning",
+    "reasoning_details",
     "images",
     BLOCKS,
 )

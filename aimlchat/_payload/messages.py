@@ -90,6 +90,6 @@ def _refuse_turn_without_thinking(messages: list[dict[str, Any]]) -> None:
     if first is not None and "tool_use" in first and first[0] not in THINKING_TYPES:
         msg = (
             "the turn that called the tools has no thinking of Claude, which then cannot think"
-            " before it goes on; leave thinking out until the next .user() message"
+            " before it goes on; leave thinking out until it has answered"
         )
         refuse(msg, "thinking")

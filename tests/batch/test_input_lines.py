@@ -26,7 +26,7 @@ async def test_a_body_in_the_anthropic_dialect_is_sent_unchanged(session, emulat
 async def test_a_body_for_messages_goes_there(session, emulator, files):
     line = files.build_body_line("a", model="anthropic/claude-sonnet-4.5", max_tokens=99)
     files.write(line | {"url": "/v1/messages"})
-    await run(files.source, files.target, session=session)
+    await run(session, files.source, files.target)
     assert [record.path for record in emulator.requests] == ["/v1/messages"]
     assert files.results[0]["response"]["body"]["type"] == "message"
     assert files.results[0]["usage"]["total_tokens"] > 0
@@ -36,7 +36,7 @@ async def test_a_prompt_that_needs_signatures_goes_to_messages(session, emulator
     tools = [{"name": "f", "input_schema": {"type": "object"}}]
     model = "anthropic/claude-sonnet-4.5"
     files.write({"id": "a", "prompt": "A", "model": model, "thinking": 2048, "tools": tools})
-    await run(files.source, files.target, session=session)
+    await run(session, files.source, files.target)
     assert [record.path for record in emulator.requests] == ["/v1/messages"]
 
 

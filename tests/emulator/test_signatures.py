@@ -150,6 +150,45 @@ async def test_a_turn_that_was_altered_is_refused(client, emulator, alter):
     assert "messages[1].content[" in response.body["error"]["message"]
 
 
+async def test_the_last_block_of_a_turn_is_not_thinking(client, emulator):
+    turn = await make_turn(client, emulator, [*BLOCKS[:3], {"type": "thinking"}])
+    messages = [USER, {"role": "assistant", "content": turn}, USER]
+    response = await client.send_message(messages=messages)
+    assert response.status == 400
+    assert "cannot be `thinking`" in response.body["error"]["message"]
+    messages[1]["content"] = turn[:3]  # as long as it is dropped, the rest is valid
+    assert (await client.send_message(messages=messages)).status == 200
+
+
+async def test_calls_after_the_results_of_others_need_no_thinking_of_their_own(client, emulator):
+    first = await make_turn(client, emulator, BLOCKS)
+    use = {"type": "tool_use", "id": "t2", "name": "f", "input": {}}
+    results = [
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": id_, "content": "x"}]}
+        for id_ in (first[4]["id"], "t2")
+    ]
+    second = {"role": "assistant", "content": [use]}
+    options = {"tools": TOOLS, "thinking": THINKING}
+    messages = [USER, {"role": "assistant", "content": first}, results[0], second, results[1]]
+    assert (await client.send_message(messages=messages, **options)).status == 200
+    messages[1:3] = []
+    assert (await client.send_message(messages=messages, **options)).status == 400
+    options |= {"model": "anthropic/claude-opus-4.8", "thinking": {"type": "adaptive"}}
+    assert (await client.send_message(messages=messages, **options)).status == 200
+
+
+async def test_blocks_of_tools_that_the_server_runs_come_back(client, emulator):
+    search = {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {}}
+    found = {"type": "web_search_tool_result", "tool_use_id": "s1", "content": []}
+    emulator.reply(blocks=[search, found, {"type": "hologram"}, {"type": "text", "text": "Here."}])
+    tools = [{"type": "web_search_20250305", "name": "web_search"}]
+    turn = (await client.send_message(tools=tools)).body["content"]
+    messages = [USER, {"role": "assistant", "content": turn}, USER]
+    assert (await client.send_message(tools=tools, messages=messages)).status == 200
+    messages[1]["content"] = [{"type": "holo"}, *turn]  # not one of the emulator's
+    assert (await client.send_message(tools=tools, messages=messages)).status == 400
+
+
 GEMINI = "google/gemini-3-flash-preview"
 OLDER_GEMINI = "google/gemini-2.5-flash"
 FUNCTIONS = [{"type": "function", "function": {"name": "f"}}]
@@ -172,6 +211,10 @@ def drop_extra_content(call):
     del call["extra_content"]
 
 
+def name_another_model(call):
+    call["extra_content"]["google"]["thought_signature"] = "skip_thought_signature_validator"
+
+
 def alter_extra_content(call):
     call["extra_content"]["google"]["thought_signature"] += "A"
 
@@ -182,6 +225,7 @@ def alter_extra_content(call):
         (GEMINI, keep, 200),
         (GEMINI, drop_extra_content, 400),
         (GEMINI, alter_extra_content, 400),
+        (GEMINI, name_another_model, 200),
         (OLDER_GEMINI, keep, 200),
         (OLDER_GEMINI, drop_extra_content, 200),
         (OLDER_GEMINI, alter_extra_content, 400),

@@ -95,7 +95,7 @@ def test_claude_cannot_begin_to_think_amid_the_calls_of_another_model(refusal):
     turn = build_completion("", CALLS[:1])
     request = ask(CLAUDE, thinking=2048).assistant(turn).tool_result("t1", "1")
     assert refusal(request).field == "thinking"
-    assert request.user("Go on.").payload()
+    assert request.assistant("It rains.").user("Go on.").payload()
     assert request.options(thinking=None).payload()
     assert request.options(model=NEWEST, thinking="adaptive").payload()
 
