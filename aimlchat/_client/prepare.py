@@ -91,7 +91,8 @@ class RequestFields(msgspec.Struct, eq=False, frozen=True):
 class RawRequest(msgspec.Struct, frozen=True):
     """A body that is sent unchanged and unchecked, in the dialect in which it was written.
 
-    A `MessagesPayload` goes to ``/v1/messages``, any other to chat completions. For whole completions only: a body that asks for a stream raises `InvalidRequestError`.
+    A `MessagesPayload` goes to ``/v1/messages``, any other to chat completions. For whole
+    completions only: a body that asks for a stream raises `InvalidRequestError`.
     """
 
     body: Mapping[str, Any]

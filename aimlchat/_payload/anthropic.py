@@ -84,10 +84,7 @@ def build_anthropic_payload(
         has_prompt = prompts or system is not None
         refuse(_ONLY_PROMPTS if has_prompt else EMPTY_CONVERSATION, "messages")
     if system is not None:
-        prompt: dict[str, Any] = {"type": "text", "text": check_text(system, "system")}
-        if isinstance(system, MarkedPrompt) and dialect == "messages":
-            prompt[CACHE_KEY] = build_cache_control(system.ttl)
-        prompts.insert(0, prompt)
+        prompts.insert(0, _build_prompt(system, dialect))
     payload: dict[str, Any] = {"model": model, "messages": built}
     if prompts:
         payload["system"] = _join_prompts(prompts)
@@ -106,6 +103,13 @@ def build_anthropic_payload(
     if stream:
         payload["stream"] = True
     return payload
+
+
+def _build_prompt(system: str, dialect: Dialect) -> dict[str, Any]:
+    prompt: dict[str, Any] = {"type": "text", "text": check_text(system, "system")}
+    if isinstance(system, MarkedPrompt) and dialect == "messages":
+        prompt[CACHE_KEY] = build_cache_control(system.ttl)
+    return prompt
 
 
 def _join_prompts(prompts: list[dict[str, Any]]) -> str | list[dict[str, Any]]:

@@ -50,7 +50,8 @@ def build_messages(
             role, control = message.role, build_cache_control(message.cache_ttl)
             blocks = to_json_value((message.turn or {}).get(BLOCKS), f"{field}.{BLOCKS}")
             new = None if keeps_turns and blocks else _build_message(message, field)
-            edited = message.tool_calls, "".join(map(_read_text, message.parts))
+            calls: Any = message.tool_calls
+            text: Any = "".join(map(_read_text, message.parts))
         else:
             parsed = copy_plain_text(message) or parse_message(message, field)
             role, control = parsed["role"], parsed.pop(CACHE_KEY, None)
@@ -61,9 +62,9 @@ def build_messages(
             role = replace_function_call(parsed, index, field, function_ids)
             blocks = parsed.pop(BLOCKS, None)
             new = None if keeps_turns and blocks else _translate_message(parsed, field)
-            edited = parsed.get("tool_calls"), parsed.get("content")
+            calls, text = parsed.get("tool_calls"), parsed.get("content")
         if new is None:
-            refuse_edited_turn(blocks, *edited, field)
+            refuse_edited_turn(blocks, calls, text, field)
             kept = select_blocks(blocks, f"{field}.{BLOCKS}")
             new = {"role": role, "content": _build_content(kept, f"{field}.{BLOCKS}")}
         if control is not None:

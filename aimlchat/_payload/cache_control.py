@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 __all__ = [
     "CACHE_KEY",
     "MAX_BREAKPOINTS",
-    "MarkedPrompt",
     "TOO_MANY",
+    "MarkedPrompt",
     "build_cache_control",
     "check_breakpoints",
     "check_ttl",
@@ -37,6 +37,8 @@ TOO_MANY = (
 class MarkedPrompt(str):
     """A system prompt with a breakpoint of the prompt cache behind it."""
 
+    __slots__ = ("ttl",)
+
     ttl: str
 
     def __new__(cls, text: str, ttl: str) -> Self:
@@ -45,15 +47,13 @@ class MarkedPrompt(str):
         prompt.ttl = ttl
         return prompt
 
-    def __getnewargs__(self) -> tuple[str, str]:
-        """Return the arguments with which a copy is made."""
-        return str.__str__(self), self.ttl
+    def __reduce__(self) -> tuple[type[MarkedPrompt], tuple[str, str]]:
+        """Return how a copy is made."""
+        return MarkedPrompt, (str.__str__(self), self.ttl)
 
     def __eq__(self, other: object) -> bool:
         """Compare the time as well: a prompt without a breakpoint is another one."""
-        return isinstance(other, MarkedPrompt) and (
-            self.__getnewargs__() == other.__getnewargs__()
-        )
+        return isinstance(other, MarkedPrompt) and self.__reduce__() == other.__reduce__()
 
     __hash__ = str.__hash__
 

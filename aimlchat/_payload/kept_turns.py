@@ -80,7 +80,8 @@ def select_blocks(blocks: list[dict[str, Any]], field: str) -> list[dict[str, An
     """Return the blocks of a turn that the API takes back, each of them as it came.
 
     It sends blank texts, and thinking at the end of a turn, but refuses both; and thinking that it
-    has not signed is not its own. Raises `InvalidRequestError` for a call whose arguments are not an object.
+    has not signed is not its own. Raises `InvalidRequestError` for a call whose arguments are not
+    an object.
     """
     selected = []
     for index, block in enumerate(blocks):

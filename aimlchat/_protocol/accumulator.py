@@ -255,13 +255,9 @@ class Accumulator:
         self, message: ChunkMessage, builder: ChoiceBuilder, deltas: list[Delta]
     ) -> None:
         # Reasoning comes first if one chunk has both.
-        if (
-            message.reasoning_content
-            or message.reasoning
-            or message.reasoning_details
-            or message.thinking
-        ):
-            if details := message.reasoning_details:
+        details = message.reasoning_details
+        if details or message.reasoning_content or message.reasoning or message.thinking:
+            if details:
                 builder.add_details(details, is_whole=self.has_whole_calls)
             if reasoning := read_reasoning(message):
                 builder.reasoning.append(reasoning)

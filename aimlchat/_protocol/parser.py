@@ -368,12 +368,10 @@ class StreamParser:
         return self._message is not None
 
     def _read_each(self, events: Iterable[bytes], deltas: list[Delta]) -> ParserState:
-        state = EVENTS
         for event in events:
-            state = self._read_event(event, deltas)
-            if state is not EVENTS:
-                break
-        return state
+            if (state := self._read_event(event, deltas)) is not EVENTS:
+                return state
+        return EVENTS
 
     def _read_last_events(self, deltas: list[Delta]) -> ParserState:
         """Read the events that lack their blank line; one whose JSON was cut is ignored.

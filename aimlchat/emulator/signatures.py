@@ -87,8 +87,9 @@ class Signer:
         return self._choose(scripted, _make_signature(["call", name, arguments]))
 
     def is_valid_call(self, name: str, arguments: str, signature: Any) -> bool:
-        """Return whether a tool call of Gemini is as it was made, or said to be of another model."""
-        return signature in _ANY_SIGNATURE or self._is_valid(signature, _make_signature(["call", name, arguments]))
+        """Return whether a tool call of Gemini is as it was made, or is said to be another's."""
+        made = _make_signature(["call", name, arguments])
+        return signature in _ANY_SIGNATURE or self._is_valid(signature, made)
 
     def _choose(self, scripted: str | None, made: str) -> str:
         if scripted is None:

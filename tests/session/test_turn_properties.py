@@ -1,6 +1,7 @@
 """Any turn of Claude goes back as it came; the emulator, which signed it, is the judge."""
 
 import copy
+import itertools
 import json
 import pickle
 
@@ -53,7 +54,7 @@ def sign(blocks):
 def parse(data, cuts):
     parser = StreamParser(CLAUDE)
     places = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in itertools.pairwise(places):
         parser.feed(data[start:end])
     parser.close()
     return parser.completion
