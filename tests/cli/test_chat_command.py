@@ -47,6 +47,13 @@ async def test_each_line_of_a_pipe_is_a_question_and_is_sent_with_the_turns_befo
     ]
 
 
+async def test_a_turn_goes_back_with_what_the_model_needs(start_chat, emulator):
+    emulator.reply("Rayleigh.", reasoning="Hm.")
+    process = await start_chat("--model", "moonshot/kimi-k2-6", stdin=b"Why?\nAnd at dusk?\n")
+    await process.wait()
+    assert emulator.requests[1].body["messages"][1]["reasoning_content"] == "Hm."
+
+
 async def test_new_starts_a_new_conversation(start_chat, emulator):
     process = await start_chat("--system", "Be brief.", stdin=b"One\n/new\nTwo\n/quit\nThree\n")
     status, _, _ = await process.wait()
