@@ -342,7 +342,7 @@ class ChatSession:
         self,
         request: Request,
         *,
-        tools: Iterable[Tool | Mapping[str, Any]] | None,
+        tools: Iterable[Tool | Mapping[str, Any] | Callable[..., Any]] | None,
         max_rounds: int = 10,
         on_tool: Callable[[ToolCall], object] | None = None,
         budget_usd: float | None = None,

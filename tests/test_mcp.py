@@ -10,7 +10,17 @@ from mcp import Client
 from mcp.server import Server
 from mcp.server.mcpserver import MCPServer
 
-from aimlchat import Audio, ChatRequest, Document, Image, ProtocolError, Text
+from aimlchat import (
+    Audio,
+    ChatRequest,
+    ChatSession,
+    Document,
+    Image,
+    ProtocolError,
+    Text,
+    ToolResult,
+)
+from aimlchat.emulator import Emulator
 from aimlchat.mcp import ToolError, tools_of
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 16
@@ -195,6 +205,23 @@ async def test_functions_of_a_server_are_called_with_their_arguments():
         assert await found.function(a=1) == [Text("3")]
         with pytest.raises(ToolError, match="validation error"):
             await found.function(a="x")
+
+
+async def test_a_run_calls_the_tools_of_a_server():
+    image = mcp_types.ImageContent(type="image", data=encode(PNG), mime_type="image/png")
+    result = mcp_types.CallToolResult(content=[text("Ulm"), image])
+    async with (
+        connect([tool("maps.show")], result=result) as (client, calls),
+        Emulator() as emulator,
+        ChatSession("k", base_url=emulator.base_url) as session,
+    ):
+        emulator.reply(tool_calls=[("maps_show", {"city": "Ulm"})])
+        run = session.run("Hi", tools=await tools_of(client), model="claude-sonnet-4-5")
+        events = [event async for event in run]
+
+    (shown,) = (event for event in events if isinstance(event, ToolResult))
+    assert (shown.content, shown.is_error) == ((Text("Ulm"), Image.from_bytes(PNG)), False)
+    assert calls == [("maps.show", {"city": "Ulm"})]
 
 
 async def test_version_1_of_the_package_has_other_names():
