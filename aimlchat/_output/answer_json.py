@@ -33,13 +33,12 @@ class NotJsonError(ValueError):
 
 
 class _BrokenError(Exception):
-    """JSON that is broken at a position of the text; ``is_cut``: because the text ends there."""
+    """JSON that is broken at a position of the text."""
 
-    def __init__(self, reason: str, position: int, *, is_cut: bool = False) -> None:
+    def __init__(self, reason: str, position: int) -> None:
         super().__init__(reason)
         self.reason = reason
         self.position = position
-        self.is_cut = is_cut
 
 
 def read_json(text: str) -> Any:
@@ -81,14 +80,16 @@ def _find_value(text: str) -> Any:
     found: dict[type, list[Any]] = {dict: [], list: []}
     position, is_repaired = 0, False
     while (candidate := _CANDIDATE.search(text, position)) is not None:
-        start = candidate.start()
+        start, broken = candidate.start(), None
         try:
             value, position = _decode(text, start)
         except _BrokenError as error:
-            if not is_repaired and (repaired := _drop_comma(text, start, error.position)):
+            broken = error
+        if broken is not None:  # handled here, where it does not become the context of an error
+            if not is_repaired and (repaired := _drop_commas(text, start, broken.position)):
                 text, is_repaired = repaired, True
             else:
-                position = _skip_brackets(text, start, error)
+                position = _skip_brackets(text, start, broken)
             continue
         values = found[type(value)]
         if len(values) <= 1 and value not in values:
@@ -109,14 +110,12 @@ def _decode(text: str, start: int) -> tuple[Any, int]:
         value, end = _scan(text, start)
     except StopIteration as error:
         msg = "a value is missing"
-        position: int = error.value
-        raise _BrokenError(msg, position, is_cut=position >= len(text)) from None
+        raise _BrokenError(msg, error.value) from None
     except json.JSONDecodeError as error:
-        is_cut = error.pos >= len(text) or error.msg.startswith("Unterminated")
-        raise _BrokenError(error.msg, error.pos, is_cut=is_cut) from None
+        raise _BrokenError(error.msg, error.pos) from None
     except ValueError:
         msg = "an integer has too many digits"
-        raise _BrokenError(msg, start, is_cut=True) from None
+        raise _BrokenError(msg, start) from None
     except RecursionError:
         end = start
     if end == start or (end - start > 2 * MAX_DEPTH and is_too_deep(text[start:end], MAX_DEPTH)):
@@ -125,26 +124,23 @@ def _decode(text: str, start: int) -> tuple[Any, int]:
     return value, end
 
 
-def _drop_comma(text: str, start: int, position: int) -> str | None:
-    """Return the text without commas behind last items, if one is at fault; else None."""
-    before = text[start:position].rstrip()
-    if not (before.endswith(",") and text[position : position + 1] in ("]", "}")) and (
-        text[position : position + 1] != ","  # where Python 3.13 reports it
-    ):
+def _drop_commas(text: str, start: int, position: int) -> str | None:
+    """Return the text without the commas behind last items, if one is at fault; else None."""
+    fault = text[position : position + 1]
+    before = text[:position].rstrip()[-1:] if fault in ("]", "}") else ""
+    if fault != "," and before != ",":  # Python 3.13 reports the comma, older ones what follows it
         return None
     repaired = _COMMAS.sub(lambda found: found[1] or "", text[start:])
     return text[:start] + repaired if len(repaired) < len(text) - start else None
 
 
-def _skip_brackets(text: str, start: int, error: _BrokenError) -> int:
-    """Return where the search goes on behind brackets that belong to other text.
+def _skip_brackets(text: str, start: int, broken: _BrokenError) -> int:
+    """Return the position behind brackets that belong to other text, such as a citation.
 
-    Brackets that begin like JSON end the search: their parts must not be taken for the whole.
+    What is broken and begins like JSON ends the search: a part must not be taken for the whole.
     """
-    if text[start] == "[":
-        if flat := _FLAT_BRACKETS.match(text, start):
-            return flat.end()
-        if not error.is_cut and text.find("]", start) < 0:
-            return start + 1
-    msg = f"its JSON is broken at character {error.position}: {error.reason}"
-    raise NotJsonError(msg)
+    flat = _FLAT_BRACKETS.match(text, start)
+    if flat is None:
+        msg = f"its JSON is broken at character {broken.position}: {broken.reason}"
+        raise NotJsonError(msg)
+    return flat.end()
