@@ -6,9 +6,12 @@ import itertools
 import json
 import re
 from array import array
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["MAX_DEPTH", "NotJsonError", "is_too_deep", "read_json"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["MAX_DEPTH", "NotJsonError", "is_too_deep", "read_json", "scan_json"]
 
 MAX_DEPTH = 64
 """How deep objects and arrays may be nested; `copy`, `repr` and decoders recurse."""
@@ -25,7 +28,13 @@ _FLAT_BRACKETS = re.compile(r"\[[^\[\]{}]*+\]")
 _FENCE = re.compile(r"`{3,}+[ \t]*+\w*+[ \t]*+\r?\n(.*?)\s*+(?:`{3,}+)?\Z", re.DOTALL)
 _BLANKS = " \t\r\n\ufeff"
 
-_scan = json.JSONDecoder(strict=False).scan_once  # control characters are allowed in strings
+_decoder: Any = json.JSONDecoder(strict=False)  # control characters are allowed in strings
+scan_json: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once
+"""Decode the JSON value at a position: the C code behind `json.loads`.
+
+Returns the value and the position behind it. Raises ValueError, RecursionError, or StopIteration if
+no value begins there.
+"""
 
 
 class NotJsonError(ValueError):
@@ -107,7 +116,7 @@ def _find_value(text: str) -> Any:
 def _decode(text: str, start: int) -> tuple[Any, int]:
     """Decode the value at a position; return it and the position behind it."""
     try:
-        value, end = _scan(text, start)
+        value, end = scan_json(text, start)
     except StopIteration as error:
         msg = "a value is missing"
         raise _BrokenError(msg, error.value) from None

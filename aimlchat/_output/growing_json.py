@@ -18,12 +18,11 @@ in C, runs of scalars by one search and one decoding. The last draft is always w
 
 from __future__ import annotations
 
-import json
 import re
 from json.decoder import scanstring  # type: ignore[attr-defined] # typeshed lacks it
 from typing import Any
 
-from .answer_json import MAX_DEPTH, is_too_deep, read_json
+from .answer_json import MAX_DEPTH, is_too_deep, read_json, scan_json
 
 __all__ = ["GrowingJson"]
 
@@ -43,7 +42,7 @@ _BLANK = re.compile(r"\s*+\Z")
 # What may still become an item or a member when more text arrives.
 _CUT_ITEM = re.compile(r'\s*+[^\s"\[\]{},:]*+\s*+\Z')
 _CUT_MEMBER = re.compile(
-    rf'\s*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+(?:\\?\Z|"\s*+(?::\s*+[^\s"\[\]{{}},:]*+\s*+)?))?\Z',
+    r'\s*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+(?:\\?\Z|"\s*+(?::\s*+[^\s"\[\]{},:]*+\s*+)?))?\Z',
     re.DOTALL,
 )
 _HEX = "[0-9a-fA-F]"
@@ -60,7 +59,6 @@ _ROOT = re.compile(r'\{(?=\s*+["}])|\[')
 _CUT_ROOT = re.compile(r"\{\s*+\Z")
 _LEAD = re.compile(r"[\s\ufeff]*+(?:`{3,}+[ \t]*+\w*+\s*+)?")
 
-_scan = json.JSONDecoder(strict=False).scan_once  # control characters are allowed in strings
 _NOTHING = object()
 
 
@@ -189,46 +187,50 @@ class GrowingJson:
 
     def _read(self, text: str, position: int) -> int:
         """Read as much as is possible; return the position up to which it was read."""
-        while True:
+        goes_on = True
+        while goes_on and not self._is_over:
             if self._string is not None:
                 position = self._read_string(text, position)
-                if self._string is not None:
-                    return position
-            if self._is_after_value:
-                separator = _SEPARATOR.match(text, position)
-                if separator is None:
-                    if _BLANK.match(text, position):
-                        return position
-                    raise _BrokenError(position)
-                position = separator.end()
-                if separator[1] != ",":
-                    self._close(separator[1], position)
-                    if not self._holders:
-                        return len(text)
-                    continue
-                self._is_after_value = False
-            is_dict = type(self._holders[-1]) is dict
-            position = self._read_scalars(text, position, is_dict=is_dict)
-            found = (_NEXT_MEMBER if is_dict else _NEXT_ITEM).match(text, position)
-            if found is None:
-                if not (_CUT_MEMBER if is_dict else _CUT_ITEM).match(text, position):
-                    raise _BrokenError(position)
-                return position
-            start = found.end() - 1
-            mark = text[start]
-            if mark in "]}":
-                self._close(mark, start)
-                if not self._holders:
-                    return len(text)
-                position = found.end()
-                continue
-            if is_dict:
-                self._keys[-1] = self._decode(found[1], position)
-            if mark == '"':
-                self._string, self._is_new = [], True
-                position = found.end()
+                goes_on = self._string is None
+            elif self._is_after_value:
+                position, goes_on = self._read_separator(text, position)
             else:
-                position = self._read_nested(text, start, mark)
+                position, goes_on = self._read_next(text, position)
+        return position
+
+    def _read_separator(self, text: str, position: int) -> tuple[int, bool]:
+        """Read what follows a value; return the position, and False if more text is needed."""
+        separator = _SEPARATOR.match(text, position)
+        if separator is None:
+            if not _BLANK.match(text, position):
+                raise _BrokenError(position)
+            return position, False
+        if separator[1] == ",":
+            self._is_after_value = False
+        else:
+            self._close(separator[1], position)
+        return separator.end(), True
+
+    def _read_next(self, text: str, position: int) -> tuple[int, bool]:
+        """Read scalars up to what is nested, growing or closing; return as `_read_separator`."""
+        is_dict = type(self._holders[-1]) is dict
+        position = self._read_scalars(text, position, is_dict=is_dict)
+        found = (_NEXT_MEMBER if is_dict else _NEXT_ITEM).match(text, position)
+        if found is None:
+            if not (_CUT_MEMBER if is_dict else _CUT_ITEM).match(text, position):
+                raise _BrokenError(position)
+            return position, False
+        end = found.end()
+        mark = text[end - 1]
+        if mark in "]}":
+            self._close(mark, position)
+            return end, True
+        if is_dict:
+            self._keys[-1] = self._decode(found[1], position)
+        if mark == '"':
+            self._string, self._is_new = [], True
+            return end, True
+        return self._read_nested(text, end - 1), True
 
     def _read_scalars(self, text: str, position: int, *, is_dict: bool) -> int:
         """Read complete strings, numbers and literals of the innermost container."""
@@ -245,20 +247,20 @@ class GrowingJson:
 
     def _decode(self, text: str, position: int) -> Any:
         try:
-            value, end = _scan(text, 0)
+            value, end = scan_json(text, 0)
         except (ValueError, StopIteration):
             end = 0
         if end != len(text):
             raise _BrokenError(position)
         return value
 
-    def _read_nested(self, text: str, start: int, mark: str) -> int:
+    def _read_nested(self, text: str, start: int) -> int:
         """Read an object or array, and those that follow it directly if they are complete."""
-        holder, closing = self._holders[-1], "}" if mark == "{" else "]"
+        holder, closing = self._holders[-1], "}" if text[start] == "{" else "]"
         room = MAX_DEPTH - len(self._holders)
         while text.find(closing, start) >= 0:  # a decoding in vain is dear
             try:
-                value, end = _scan(text, start)
+                value, end = scan_json(text, start)
             except (ValueError, StopIteration, RecursionError):
                 break
             if end - start > 2 * room and is_too_deep(text[start:end], room):
