@@ -62,7 +62,7 @@ _LEAD = re.compile(r"[\s\ufeff]*+(?:`{3,}+[ \t]*+\w*+\s*+)?")
 _NOTHING = object()
 
 
-class _BrokenError(Exception):
+class _MalformedError(Exception):
     """What came is not JSON."""
 
 
@@ -157,7 +157,7 @@ class GrowingJson:
             try:
                 position = self._read(text, position)
                 break
-            except _BrokenError as error:
+            except _MalformedError as error:
                 position = error.args[0]
                 self._give_up()
         self._pending = [text[position:]] if position < len(text) else []
@@ -203,7 +203,7 @@ class GrowingJson:
         separator = _SEPARATOR.match(text, position)
         if separator is None:
             if not _BLANK.match(text, position):
-                raise _BrokenError(position)
+                raise _MalformedError(position)
             return position, False
         if separator[1] == ",":
             self._is_after_value = False
@@ -218,7 +218,7 @@ class GrowingJson:
         found = (_NEXT_MEMBER if is_dict else _NEXT_ITEM).match(text, position)
         if found is None:
             if not (_CUT_MEMBER if is_dict else _CUT_ITEM).match(text, position):
-                raise _BrokenError(position)
+                raise _MalformedError(position)
             return position, False
         end = found.end()
         mark = text[end - 1]
@@ -251,7 +251,7 @@ class GrowingJson:
         except (ValueError, StopIteration):
             end = 0
         if end != len(text):
-            raise _BrokenError(position)
+            raise _MalformedError(position)
         return value
 
     def _read_nested(self, text: str, start: int) -> int:
@@ -275,7 +275,7 @@ class GrowingJson:
                 return end
             start = following.end()
         if len(self._holders) >= MAX_DEPTH:
-            raise _BrokenError(start)
+            raise _MalformedError(start)
         self._open(text[start])
         return start + 1
 
@@ -294,7 +294,7 @@ class GrowingJson:
             self._string, self._is_after_value = None, True
             return end + 1
         if not _CUT_ESCAPE.match(text, end):
-            raise _BrokenError(end)
+            raise _MalformedError(end)
         return end
 
     def _open(self, mark: str) -> None:
@@ -304,7 +304,7 @@ class GrowingJson:
 
     def _close(self, mark: str, position: int) -> None:
         if mark != ("}" if type(self._holders[-1]) is dict else "]"):
-            raise _BrokenError(position)
+            raise _MalformedError(position)
         closed = self._holders.pop()
         self._keys.pop()
         self._is_after_value = True

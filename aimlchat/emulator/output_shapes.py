@@ -45,7 +45,7 @@ def spoil_value(value: Any, schema: dict[str, Any]) -> Any:
     shaper = _Shaper(schema)
     parts: dict[Any, Any] = value if isinstance(value, dict) else {}
     properties = shaper.resolve(schema).get("properties") or {}
-    for name in parts.keys() & properties.keys():
+    for name in (name for name in parts if name in properties):
         for wrong in _WRONG_VALUES:
             if shaper.shape(wrong, properties[name]) is MISFIT:
                 return {**parts, name: wrong}
