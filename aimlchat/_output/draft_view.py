@@ -27,8 +27,9 @@ class DraftView:
     Args:
         stream: the stream, or any other iterator over its deltas.
         wrapper: the key of the object around the value, None if it was not asked for in one.
-        restore: undoes what was rewritten in the schema that was sent. It gets whole and partial
-            values and returns new ones; a draft that is restored to the same value is left out.
+        restore: undoes, in the drafts, what was rewritten in the schema that was sent; called once
+            for each draft in their order. A draft that is restored to the same value is left out.
+        restore_whole: the same for the whole value, with its wrapper.
     """
 
     def __init__(
@@ -37,10 +38,12 @@ class DraftView:
         *,
         wrapper: str | None = None,
         restore: Callable[[Any], Any] | None = None,
+        restore_whole: Callable[[Any], Any] | None = None,
     ) -> None:
         self._stream = stream
         self._growing = GrowingJson(wrapper)
         self._restore = restore
+        self._restore_whole = restore_whole
         self._last: Any = _NO_DRAFT  # the last one that was restored
 
     def __aiter__(self) -> Self:
@@ -62,11 +65,15 @@ class DraftView:
 
     def _take_draft(self) -> Any:
         """Return the draft, or that there is none because it equals the last one."""
-        draft = self._growing.draft()
-        if self._restore is None:
+        growing = self._growing
+        draft = growing.draft()
+        if growing.is_complete and self._restore_whole is not None:
+            draft = self._restore_whole(growing.whole)
+        elif self._restore is not None:
+            draft = self._restore(draft)
+        else:
             return draft
-        restored = self._restore(draft)
-        if self._last is not _NO_DRAFT and restored == self._last:
+        if self._last is not _NO_DRAFT and draft == self._last:
             return _NO_DRAFT
-        self._last = restored
-        return restored
+        self._last = draft
+        return draft

@@ -98,6 +98,11 @@ class GrowingJson:
         """Whether the whole value has been read."""
         return self._whole is not _NOTHING
 
+    @property
+    def whole(self) -> Any:
+        """The whole value, with its wrapper; only if it is complete."""
+        return self._whole
+
     def feed(self, text: str) -> bool:
         """Take a piece of the text; return whether `draft` returns something new."""
         self._pending.append(text)
@@ -256,22 +261,28 @@ class GrowingJson:
 
     def _read_nested(self, text: str, start: int) -> int:
         """Read an object or array, and those that follow it directly if they are complete."""
-        holder, closing = self._holders[-1], "}" if text[start] == "{" else "]"
-        room = MAX_DEPTH - len(self._holders)
-        while text.find(closing, start) >= 0:  # a decoding in vain is dear
+        holder, room = self._holders[-1], MAX_DEPTH - len(self._holders)
+        is_list, mark = type(holder) is list, text[start]
+        last = text.rfind("}" if mark == "{" else "]")  # what begins behind it is not complete
+        comma = f", {mark}"
+        while start < last:
             try:
                 value, end = scan_json(text, start)
             except (ValueError, StopIteration, RecursionError):
                 break
             if end - start > 2 * room and is_too_deep(text[start:end], room):
                 break
-            self._is_after_value = self._is_new = True
-            if type(holder) is dict:
+            if not is_list:
                 holder[self._keys[-1]] = value
+                self._is_after_value = self._is_new = True
                 return end
             holder.append(value)
+            if text.startswith(comma, end):  # in most texts, and faster than a search
+                start = end + 2
+                continue
             following = _NEXT_NESTED.match(text, end)
             if following is None:
+                self._is_after_value = self._is_new = True
                 return end
             start = following.end()
         if len(self._holders) >= MAX_DEPTH:

@@ -1,7 +1,7 @@
 """`reply(output=...)`: the answer of a type, in the way that the request asks for."""
 
 import dataclasses
-import datetime
+import datetime as dt
 import json
 
 import pytest
@@ -171,12 +171,12 @@ class TestGenerated:
 
 @dataclasses.dataclass
 class Visit:
-    day: datetime.date
+    day: dt.date
     tags: tuple[str, ...]
 
 
 async def test_values_of_types_are_written_as_json(emulator, client):
-    emulator.reply(output=Visit(datetime.date(2026, 1, 2), ("a", "b")))
+    emulator.reply(output=Visit(dt.date(2026, 1, 2), ("a", "b")))
     text, _, _ = await ask(client)
     assert json.loads(text) == {"day": "2026-01-02", "tags": ["a", "b"]}
 

@@ -52,7 +52,14 @@ async def test_what_was_rewritten_is_undone_and_equal_drafts_are_left_out():
 
     pieces = [AnswerDelta(piece) for piece in '{"a": null, "b": 1, "c": null, "d": 2}']
     assert await drafts_of(*pieces, restore=drop_nulls) == [{}, {"b": 1}, {"b": 1, "d": 2}]
-    assert await drafts_of(AnswerDelta('{"value": [1]}'), wrapper="value") == [[1]]
+
+
+async def test_the_whole_value_is_restored_with_its_wrapper():
+    pieces = [AnswerDelta('{"value": [1, '), AnswerDelta("2]}")]
+    options = {"wrapper": "value", "restore": tuple, "restore_whole": lambda whole: [whole]}
+
+    assert await drafts_of(*pieces, **options) == [(1,), [{"value": [1, 2]}]]
+    assert await drafts_of(*pieces, wrapper="value") == [[1], [1, 2]]
 
 
 async def test_drafts_of_a_stream():
