@@ -185,10 +185,9 @@ class GrowingJson:
     def _give_up(self) -> None:
         """Stop for good; behind an array of which nothing was shown, a root may still follow."""
         self._is_over = self._is_shown or self._is_new or type(self._holders[0]) is dict
-        self._searched = 0
-        self._string, self._is_after_value = None, False
         if not self._is_over:
-            self._holders, self._keys = [], []
+            self._holders, self._keys, self._string = [], [], None
+            self._searched, self._is_after_value = 0, False
 
     def _read(self, text: str, position: int) -> int:
         """Read as much as is possible; return the position up to which it was read."""

@@ -199,3 +199,32 @@ def test_a_long_text_makes_fewer_drafts_and_ends_whole():
     assert drafts[-1] == value
     assert len(drafts) < 2000
     assert all(map(extends, drafts[1:200], drafts))
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *'{}[],:"\\1- x',
+                '"a"',
+                '{"a":',
+                "[1,",
+                "\\ud83d",
+                "\\u",
+                "tr",
+                "ue",
+                "null",
+                "```json\n",
+            ]
+        ),
+        max_size=30,
+    )
+)
+def test_no_text_breaks_the_parser_and_all_splits_agree(pieces):
+    text = "".join(pieces)
+    slow, fast = drafts_of(text), drafts_of([text])
+
+    assert all(map(extends, slow[1:], slow))
+    assert not any(map(same, slow[1:], slow))
+    if fast:
+        assert extends(slow[-1], fast[-1])
