@@ -44,10 +44,12 @@ def spoil_value(value: Any, schema: dict[str, Any]) -> Any:
     """
     shaper = _Shaper(schema)
     parts: dict[Any, Any] = value if isinstance(value, dict) else {}
-    properties = shaper.resolve(schema).get("properties") or {}
-    for name in (name for name in parts if name in properties):
+    resolved = shaper.resolve(schema)
+    properties = resolved.get("properties") or {}
+    for name in parts:
+        inner = properties.get(name, resolved.get("additionalProperties"))
         for wrong in _WRONG_VALUES:
-            if shaper.shape(wrong, properties[name]) is MISFIT:
+            if shaper.shape(wrong, inner) is MISFIT:
                 return {**parts, name: wrong}
     wrongs = (wrong for wrong in _WRONG_VALUES if shaper.shape(wrong, schema) is MISFIT)
     return next(wrongs, value)

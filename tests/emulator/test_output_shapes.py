@@ -71,6 +71,7 @@ def test_a_value_that_fits_in_no_way_is_told(value, schema):
     [
         ({"a": 1}, closed(a=INT)),
         ({"a": 1, "b": 2}, closed(a={}, b=INT)),
+        ({"x": 1}, {"type": "object", "additionalProperties": INT}),
         ([1], {"type": "array", "items": INT}),
         (1, INT),
     ],
