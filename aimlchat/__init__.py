@@ -17,7 +17,6 @@ from .completions import (
     Completion,
     Cost,
     Delta,
-    Model,
     ReasoningDelta,
     RefusalDelta,
     ToolCallDelta,
@@ -36,6 +35,7 @@ from .errors import (
     InsufficientCreditsError,
     InvalidRequestError,
     NotFoundError,
+    OutputError,
     PermissionDeniedError,
     ProtocolError,
     RateLimitError,
@@ -44,6 +44,7 @@ from .errors import (
     StreamInterruptedError,
     TransportError,
 )
+from .model_types import Model
 from .policies import Limits, RetryPolicy, Timeouts
 from .tool_types import Tool, ToolCall
 
@@ -86,6 +87,7 @@ __all__ = [
     "Model",
     "NotFoundError",
     "Outcome",
+    "OutputError",
     "PermissionDeniedError",
     "Progress",
     "ProtocolError",

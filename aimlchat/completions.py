@@ -1,9 +1,9 @@
-"""What the API returns: completions, the deltas of a stream, and models."""
+"""What the API returns: completions, the deltas of a stream, and the balance."""
 
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, cast
 
 import attrs
 import msgspec
@@ -15,8 +15,17 @@ from .tool_types import render_tool_call
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    # With a default, which TypeVar has since Python 3.13, a bare Completion is Completion[None].
+    from typing_extensions import TypeVar
+
     from .errors import Attempt
     from .tool_types import ToolCall
+
+    T_co = TypeVar("T_co", covariant=True, default=None)
+else:
+    from typing import TypeVar
+
+    T_co = TypeVar("T_co", covariant=True)
 
 __all__ = [
     "CREDITS_PER_USD",
@@ -26,7 +35,6 @@ __all__ = [
     "Completion",
     "Cost",
     "Delta",
-    "Model",
     "ReasoningDelta",
     "RefusalDelta",
     "ToolCallDelta",
@@ -222,7 +230,7 @@ def _parse_raw(raw: bytes | dict[str, Any]) -> dict[str, Any]:
 
 
 @attrs.frozen(slots=False)
-class Completion:
+class Completion(Generic[T_co]):
     """A completion, or the part of it that has been received.
 
     The ``.partial`` of a stream, a parser or an error is a partial completion: its text ends where
@@ -248,6 +256,8 @@ class Completion:
         is_complete: whether this is all of the completion, whatever its finish reason: the body of
             a whole response, or a stream that has met its end (``[DONE]``, or a finish reason for
             every choice that began). False for a partial completion.
+        output: the answer as a value of ``output_type``, None if the call had none. It is that of
+            choice 0. Checkers see its type: a ``Completion[Invoice]`` has an ``Invoice`` here.
     """
 
     choices: tuple[Choice, ...] = ()
@@ -264,6 +274,7 @@ class Completion:
     # JSON text that is known to be an object, or the object itself: most callers never read it, so
     # text is parsed only on access.
     _raw: bytes | dict[str, Any] = attrs.field(factory=dict, repr=False, eq=_parse_raw)
+    output: T_co = None  # type: ignore[assignment] # the default is for a Completion[None] alone
 
     @property
     def raw(self) -> dict[str, Any]:
@@ -329,11 +340,11 @@ class Completion:
         try:
             return self._first._as_message()  # noqa: SLF001 - a method of this module
         except ProtocolError as error:
-            error.partial = self
+            error.partial = cast("Completion", self)  # what it is typed as has no part in it
             raise
 
 
-def raw_body(completion: Completion) -> bytes | dict[str, Any]:
+def raw_body(completion: Completion[Any]) -> bytes | dict[str, Any]:
     """Return `Completion.raw` without parsing it: as JSON text if the response was read as such."""
     return completion._raw  # noqa: SLF001 - a field of this module, hidden from users
 
@@ -351,49 +362,3 @@ class Balance:
     usd: float | None = None
     credits: float | None = None
     raw: dict[str, Any] = attrs.field(factory=dict, repr=False)
-
-
-@attrs.frozen
-class Model:
-    """One model of ``GET /v1/models``; a field that the vendor leaves out is empty or None.
-
-    Prices, modalities and capabilities come only where `ChatSession.models` asks for them.
-
-    Attributes:
-        id: the name that requests use.
-        aliases: other names that requests may use.
-        type: the endpoint that serves the model, ``openai/chat-completions`` for chat.
-        name: the display name.
-        developer: who made the model.
-        description: a short description.
-        context_length: the size of the context window, in tokens.
-        max_output: the most tokens that the model generates for one request.
-        tags: the vendor's tags, such as ``playground:chat``.
-        capabilities: what the model can do, in the vendor's words.
-        input_modalities: what the model takes, such as ``text`` and ``image``.
-        output_modalities: what the model gives.
-        input_price: US dollars for a million tokens of text in the prompt; None if the vendor
-            quotes no such price.
-        output_price: US dollars for a million tokens of text in the answer; None likewise.
-        raw: the whole entry as the server sent it.
-    """
-
-    id: str
-    aliases: tuple[str, ...] = ()
-    type: str = ""
-    name: str = ""
-    developer: str = ""
-    description: str = ""
-    context_length: int | None = None
-    max_output: int | None = None
-    tags: tuple[str, ...] = ()
-    capabilities: tuple[str, ...] = ()
-    input_modalities: tuple[str, ...] = ()
-    output_modalities: tuple[str, ...] = ()
-    input_price: float | None = None
-    output_price: float | None = None
-    raw: dict[str, Any] = attrs.field(factory=dict, repr=False)
-
-    def goes_by(self, name: str) -> bool:
-        """Return whether ``name`` is this model's id or one of its aliases."""
-        return name == self.id or name in self.aliases

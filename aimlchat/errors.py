@@ -8,7 +8,7 @@ can be pickled and deep-copied with its attributes, so that it can cross a proce
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import attrs
 
@@ -30,6 +30,8 @@ __all__ = [
     "InsufficientCreditsError",
     "InvalidRequestError",
     "NotFoundError",
+    "OutputError",
+    "OutputFailure",
     "PermissionDeniedError",
     "ProtocolError",
     "RateLimitError",
@@ -42,6 +44,7 @@ __all__ = [
 ]
 
 _E = TypeVar("_E", bound=BaseException)
+OutputFailure = Literal["truncated", "refused", "not_json", "invalid"]
 SERVER_ERRORS = range(500, 600)
 """The HTTP statuses that report a failure of the server."""
 
@@ -260,6 +263,39 @@ class ProtocolError(AIMLChatError):
 
 class StreamInterruptedError(ProtocolError):
     """The stream stopped before its end; ``partial`` has what was received before."""
+
+
+class OutputError(AIMLChatError, ValueError):
+    """The answer is no value of the ``output_type`` of the call; the call was billed.
+
+    Attributes:
+        reason: ``truncated``, the answer was cut, whatever there is of it; ``refused``, the model
+            or a filter refused to answer; ``not_json``, the answer has no JSON value, or a broken
+            one; ``invalid``, the value does not fit the type.
+        path: the path of the field that does not fit, such as ``items[2].price``; ``""`` for the
+            whole value and for all other reasons.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        reason: OutputFailure = "invalid",
+        path: str = "",
+        **facts: Any,
+    ) -> None:
+        super().__init__(message, **facts)
+        self.reason: OutputFailure = reason
+        self.path = path
+
+    @property
+    def completion(self) -> Completion:
+        """The completion with that answer; ``partial`` is the same."""
+        return self.partial
+
+    def _describe(self) -> str:
+        message = super()._describe()
+        return f"{self.path}: {message}" if self.path else message
 
 
 _CLASS_OF_STATUS: dict[int, type[APIError]] = {

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
     from ._client.prepare import Request
     from ._client.run_control import RunCall
-    from .completions import Balance, Completion, Model
+    from .completions import Balance, Completion
     from .iterators import CompletionIterator, StreamsIterator
+    from .model_types import Model
     from .records import CallRecord, Progress, RetryRecord
     from .request import ChatRequest, RequestOptions
     from .runs import ToolRun

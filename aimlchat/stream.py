@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import enum
 import sys
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
 from ._client.content_coding import MAX_READ_BYTES
+from ._client.stream_states import NEXT_STATES, OVER, State
 from ._protocol.parser import StreamParser
 from .completions import AnswerDelta, Completion, ReasoningDelta
 from .errors import AIMLChatError, StreamInterruptedError, detach
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from ._client.call import Call
     from ._client.response import OpenResponse
+    from ._output.draft_view import DraftView
     from .completions import Delta
     from .errors import Attempt
     from .records import CallOutcome
@@ -29,26 +30,7 @@ _TAIL_SECONDS = 5.0
 _BUSY = "another task is reading this stream; a stream belongs to one task at a time"
 
 
-class _State(enum.Enum):
-    """The states of a `DeltaStream`; `_NEXT` lists the transitions."""
-
-    OPENING = enum.auto()  # no response yet; initially nothing has been sent either
-    OPEN = enum.auto()  # the response headers have arrived, and the body is being read
-    ENDED = enum.auto()  # the completion is whole; its last deltas may not have been taken yet
-    CLOSED = enum.auto()  # the completion is whole, the connection was given back or closed
-    FAILED = enum.auto()  # an error ended the stream
-    LEFT = enum.auto()  # the caller left the stream before its end
-
-
-_OPEN, _ENDED = _State.OPEN, _State.ENDED
-_OVER = (_State.CLOSED, _State.FAILED, _State.LEFT)
-_NEXT = {
-    _State.OPENING: (_OPEN, _State.FAILED, _State.LEFT),
-    # Back to OPENING for another attempt if this one failed before its first delta.
-    _OPEN: (_State.OPENING, _ENDED, _State.FAILED, _State.LEFT),
-    _ENDED: (_State.CLOSED,),
-    **dict.fromkeys(_OVER, ()),
-}
+_OPEN, _ENDED = State.OPEN, State.ENDED
 
 
 class DeltaStream:
@@ -67,7 +49,7 @@ class DeltaStream:
 
     def __init__(self, call: Call) -> None:
         self._call = call
-        self._state = _State.OPENING
+        self._state = State.OPENING
         self._is_busy = False  # whether a task is opening or reading it
         self._opening: asyncio.Future[OpenResponse] | None = None
         self._opened: OpenResponse | None = None  # the last response, also after it is over
@@ -81,7 +63,7 @@ class DeltaStream:
         self._first_answer: float | None = None
 
     async def __aenter__(self) -> Self:
-        if self._state in _OVER:
+        if self._state in OVER:
             self._raise_failure()
         elif self._opened is None:
             await self._open()
@@ -150,6 +132,20 @@ class DeltaStream:
         """
         return TextView(self, ReasoningDelta, choice)
 
+    def drafts(self) -> DraftView:
+        """Return an async iterator over the growing value of a JSON answer; reasoning is skipped.
+
+        It yields plain dicts, lists and scalars, never validated, each at most once, the last one
+        whole. A later draft extends an earlier one: strings grow, keys and items are added, and
+        anything else is shown once it is whole. A draft never changes after it was yielded; it
+        shares its finished parts with others, so do not change it either. Up to 16,384 characters
+        every delta that adds something makes a draft, beyond that only growth by 1/32 of the
+        excess, so that the time is linear in the answer. Use one view at a time.
+        """
+        from ._output.draft_view import DraftView  # noqa: PLC0415 - loaded on use
+
+        return DraftView(self)
+
     async def collect(self) -> Completion:
         """Read to the end and return the completion.
 
@@ -188,12 +184,12 @@ class DeltaStream:
             AIMLChatError: the failure of a failed stream.
             RuntimeError: the stream has not ended, or it was left.
         """
-        if self._state is _State.FAILED:
+        if self._state is State.FAILED:
             self._raise_failure()
-        if self._state is _State.LEFT:
+        if self._state is State.LEFT:
             msg = "the stream was closed before its end; see .partial"
             raise RuntimeError(msg)
-        if self._state not in (_ENDED, _State.CLOSED):
+        if self._state not in (_ENDED, State.CLOSED):
             msg = "the stream has not ended; read on or collect(), or see .partial"
             raise RuntimeError(msg)
         return self.partial
@@ -217,7 +213,7 @@ class DeltaStream:
 
     async def _advance(self) -> None:
         """Take the next step in a state other than OPEN: open, release, raise or stop."""
-        if self._state in _OVER:
+        if self._state in OVER:
             self._raise_failure()
             raise StopAsyncIteration
         if self._opened is None:
@@ -252,7 +248,7 @@ class DeltaStream:
             if opening.done() and not opening.cancelled() and opening.exception() is None:
                 opening.result().close()  # the headers arrived at the same moment
             task = asyncio.current_task()
-            if self._state is _State.LEFT and task is not None and not task.cancelling():
+            if self._state is State.LEFT and task is not None and not task.cancelling():
                 self._raise_failure()
             raise
         finally:
@@ -309,7 +305,7 @@ class DeltaStream:
 
     async def _retry_or_fail(self, fault: AIMLChatError, opened: OpenResponse) -> None:
         """Make another attempt if no delta has arrived yet; else fail the stream."""
-        if self._state in _OVER:  # left meanwhile, by another task
+        if self._state in OVER:  # left meanwhile, by another task
             return
         self._call.redact(fault)
         error = detach(fault)  # the parser keeps the fault
@@ -319,7 +315,7 @@ class DeltaStream:
             self._fail(error)
             return
         opened.close()
-        self._enter(_State.OPENING)
+        self._enter(State.OPENING)
         try:
             await self._start(error)
         finally:
@@ -333,12 +329,12 @@ class DeltaStream:
 
     async def _release(self) -> None:
         """Give the connection back if the completion is whole."""
-        if self._enter(_State.CLOSED) and self._opened is not None:
+        if self._enter(State.CLOSED) and self._opened is not None:
             await self._opened.release()
 
-    def _enter(self, state: _State) -> bool:
+    def _enter(self, state: State) -> bool:
         """Change the state; return False if that is not allowed, as when another task has left."""
-        if state not in _NEXT[self._state]:
+        if state not in NEXT_STATES[self._state]:
             return False
         self._state = state
         return True
@@ -353,7 +349,7 @@ class DeltaStream:
 
     def _leave(self, outcome: Literal["cancelled", "abandoned"]) -> None:
         """Close the connection, whatever the state."""
-        if not self._enter(_State.CLOSED) and self._enter(_State.LEFT):
+        if not self._enter(State.CLOSED) and self._enter(State.LEFT):
             self._keep_failure(StreamInterruptedError("the stream was closed before its end"))
             self._finish(outcome)
         if self._opening is not None:
@@ -363,7 +359,7 @@ class DeltaStream:
 
     def _fail(self, error: AIMLChatError) -> None:
         """Keep a failure for the next read, and close the connection."""
-        if not self._enter(_State.FAILED):  # left meanwhile, by another task
+        if not self._enter(State.FAILED):  # left meanwhile, by another task
             return
         self._keep_failure(error)
         self._finish("error")
@@ -393,5 +389,5 @@ class DeltaStream:
 
     def __del__(self) -> None:
         """Close the connection of a dropped stream, which the event loop would keep open."""
-        if self._state not in _OVER and self._opened is not None:
+        if self._state not in OVER and self._opened is not None:
             self._leave("abandoned")

@@ -25,6 +25,7 @@ from aimlchat import (
     InsufficientCreditsError,
     InvalidRequestError,
     NotFoundError,
+    OutputError,
     PermissionDeniedError,
     ProtocolError,
     RateLimitError,
@@ -53,6 +54,7 @@ PARENTS = {
     ServerError: (APIError,),
     ProtocolError: (AIMLChatError,),
     StreamInterruptedError: (ProtocolError,),
+    OutputError: (AIMLChatError, ValueError),
     BudgetExceededError: (AIMLChatError,),
 }
 SHARED = {
@@ -71,6 +73,7 @@ FACTS = {kind: RESPONSE_FACTS for kind in PARENTS if issubclass(kind, APIError)}
     InvalidRequestError: {"field": "temperature"},
     ConnectionFailedError: {"sent": True},
     RequestTimeoutError: {"phase": "idle"},
+    OutputError: {"reason": "truncated", "path": "items[2].price"},
     BudgetExceededError: {"budget_usd": 5.0, "spent_usd": 5.01},
 }
 
@@ -113,6 +116,13 @@ class TestEveryError:
         assert str(error) == "It went wrong."
         assert error.partial == Completion()
         assert error.attempts == ()
+
+
+def test_the_completion_of_an_output_error_is_what_was_received():
+    completion = Completion(choices=(Choice(text="{"),))
+
+    assert OutputError("cut", reason="truncated", partial=completion).completion is completion
+    assert OutputError("cut").completion == Completion()
 
 
 def test_str_of_an_invalid_request_contains_the_field():

@@ -24,6 +24,7 @@ from raw_server import CHUNKED, content, http_chunk, serving
 
 import aimlchat
 from aimlchat import ChatSession, StreamParser
+from aimlchat._output.growing_json import GrowingJson
 
 FIGURES = Path(__file__).with_name("instruction_counts.json")
 MAGIC = int.from_bytes(importlib.util.MAGIC_NUMBER[:2], "little")
@@ -142,6 +143,29 @@ def test_a_thousand_chunks_through_the_parser(check):
 
     assert len(deltas) == CHUNKS - 1
     check("parser, 1,000 chunks", count.instructions)
+
+
+def count_drafts(pieces):
+    """Count the instructions of all drafts of a JSON text in this many pieces of 50 characters."""
+    items = [{"id": n, "text": f"{n} is a number", "tags": [n, [n]]} for n in range(pieces)]
+    text = json.dumps({"items": items})[: pieces * 50]
+    growing, draft = GrowingJson(), None
+    with counting() as count:
+        for start in range(0, len(text), 50):
+            if growing.feed(text[start : start + 50]):
+                draft = growing.draft()
+        if growing.end():
+            draft = growing.draft()
+    assert len(draft["items"]) > pieces / 2
+    return count.instructions
+
+
+def test_the_drafts_of_an_answer_are_linear_in_it(check):
+    once, twice, four_times = count_drafts(2000), count_drafts(4000), count_drafts(8000)
+
+    assert twice <= once * 2.1
+    assert four_times <= twice * 2.1
+    check("drafts, 8,000 pieces", four_times)
 
 
 async def test_a_whole_completion(check):

@@ -18,7 +18,7 @@ FLOORS = [
     {"ground"},
     {"_payload"},
     {"request"},
-    {"_protocol"},
+    {"_protocol", "_output"},
     {"_client"},
     {"_tools"},
     {"stream", "iterators"},
@@ -32,7 +32,7 @@ MAY_BE_LONG = {"session.py"}
 BESIDE = {"emulator"}  # imports nothing of the package
 NAMED = set().union(*FLOORS) - {"ground"} | BESIDE
 HEIGHT = {name: height for height, floor in enumerate(FLOORS) for name in floor}
-PURE = ("_schema", "ground", "_payload", "request", "_protocol")
+PURE = ("_schema", "ground", "_payload", "request", "_protocol", "_output")
 IMPURE_MODULES = {"asyncio", "socket", "time", "datetime", "random", "threading", "aiohttp"}
 READS_NO_CLOCK = {"_schema.scalars": {"datetime"}}  # it names the types
 

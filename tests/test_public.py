@@ -16,7 +16,7 @@ DeltaStream CompletionIterator StreamsIterator ToolRun Outcome StreamParser
 RetryPolicy Timeouts Limits Model Attempt CallRecord RetryRecord Progress __version__
 AIMLChatError ConfigurationError InvalidRequestError TransportError ConnectionFailedError
 RequestTimeoutError APIError BadRequestError AuthenticationError InsufficientCreditsError
-PermissionDeniedError NotFoundError RateLimitError ServerError ProtocolError
+OutputError PermissionDeniedError NotFoundError RateLimitError ServerError ProtocolError
 StreamInterruptedError BudgetExceededError
 """.split()
 

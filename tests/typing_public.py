@@ -26,6 +26,7 @@ from aimlchat import (
     Image,
     Model,
     Outcome,
+    OutputError,
     Progress,
     ReasoningDelta,
     RefusalDelta,
@@ -134,6 +135,30 @@ async def deltas(stream: DeltaStream) -> str:
         assert_type(piece, str)
     assert_type(stream.headers, Mapping[str, str])
     return (await stream.collect()).text
+
+
+async def drafts(stream: DeltaStream) -> None:
+    async for draft in stream.drafts():
+        assert_type(draft, Any)
+        assert_type(draft["items"][0], Any)
+
+
+class Invoice:
+    total: float
+
+
+def outputs(plain: Completion, typed: Completion[Invoice], error: OutputError) -> None:
+    assert_type(plain, Completion[None])
+    assert_type(plain.output, None)
+    assert_type(typed.output, Invoice)
+    either: Completion[Invoice | None] = typed
+    assert_type(either.text, str)
+    anything: Completion[Any] = plain
+    assert_type(anything.output, Any)
+    wrong: Completion = typed  # type: ignore[assignment]
+    assert_type(wrong.text, str)
+    assert_type(error.completion, Completion)
+    assert_type(error.path, str)
 
 
 def completions(completion: Completion) -> None:

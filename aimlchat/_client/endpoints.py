@@ -17,7 +17,8 @@ from .prepare import EndpointSpec
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from aimlchat.completions import Balance, Model
+    from aimlchat.completions import Balance
+    from aimlchat.model_types import Model
     from aimlchat.policies import Timeouts
 
     from .context import CallContext

@@ -19,8 +19,8 @@ from .prepare import EndpointSpec
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from aimlchat.completions import Model
     from aimlchat.errors import APIError
+    from aimlchat.model_types import Model
 
     from .timers import TimeoutScheduler
 

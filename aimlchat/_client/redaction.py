@@ -192,13 +192,14 @@ def _clean_cause(error: BaseException, cleaner: _Cleaner) -> BaseException:
 
 def _clean_completion(completion: Completion, cleaner: _Cleaner, content: _Cleaner) -> Completion:
     fields = attrs.asdict(completion, recurse=False)
-    for name in ("choices", "_raw"):
+    for name in ("choices", "_raw", "output"):
         del fields[name]
     return attrs.evolve(
         completion,
         **cleaner.clean(fields),
         choices=content.clean(completion.choices),
         raw=cleaner.clean_body(raw_body(completion)),
+        output=None,  # a failed call has none, and a user's object cannot be cleaned
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from aimlchat._printable import excerpt
-from aimlchat.completions import Model
 from aimlchat.errors import ProtocolError
+from aimlchat.model_types import Model
 
 from .lenient import read_amount, read_count, read_dict, read_list, read_text
 

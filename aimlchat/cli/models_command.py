@@ -19,7 +19,7 @@ from .terminal import print_json, to_one_line
 from .upstream import Upstream, upstream_options
 
 if TYPE_CHECKING:
-    from aimlchat.completions import Model
+    from aimlchat.model_types import Model
 
 __all__ = ["command"]
 

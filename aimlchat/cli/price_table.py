@@ -9,7 +9,7 @@ from .terminal import style, to_one_line
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from aimlchat.completions import Model
+    from aimlchat.model_types import Model
 
 __all__ = ["format_table"]
 

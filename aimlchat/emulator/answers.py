@@ -110,7 +110,8 @@ def _generate_choice(
     if isinstance(reply, DefaultReply):
         return _build_default_choice(request, index, ids.seed, make_call_id)
     # Claude has a finish reason of its own for a refusal; OpenAI's models just stop.
-    return reply.build_choice(make_call_id, refusal_finish="content_filter" if claude else "stop")
+    refusal_finish = "content_filter" if claude else "stop"
+    return reply.build_choice(request, make_call_id, refusal_finish=refusal_finish)
 
 
 def _sign_first_call(choice: GeneratedChoice, signer: Signer) -> GeneratedChoice:
@@ -180,8 +181,9 @@ def _build_calls(
 
 def _build_texts(request: ParsedRequest, index: int, seed: int) -> tuple[str, str]:
     """Build the reasoning and the answer."""
-    if request.json_schema is not None:
-        return _build_json_texts(request, request.json_schema)
+    schema = request.asked_schema
+    if schema is not None:
+        return _build_json_texts(request, schema)
     if request.tool_results:
         return _build_result_texts(request)
     sample = find_sample_answer(request.prompt)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ _FORMATS = {
     "date": "2026-01-15",
     "date-time": "2026-01-15T12:00:00Z",
     "time": "12:00:00Z",
+    "duration": "P1D",
     "email": "someone@example.com",
     "uri": "https://example.com/",
     "uuid": "00000000-0000-4000-8000-000000000000",
@@ -32,7 +34,8 @@ def build_sample(schema: dict[str, Any], words: Sequence[str]) -> Any:
     """Build a value that fits a schema.
 
     Args:
-        schema: a JSON schema of the usual keywords; `pattern`, `not` and conditions are ignored.
+        schema: a JSON schema of the usual keywords; `not` and conditions are ignored, and of
+            patterns only those of numbers are followed.
         words: the words that strings are made of, used in rotation.
     """
     return _SampleBuilder(schema, cycle(words or ("example",))).build(schema, 0)
@@ -75,8 +78,10 @@ class _SampleBuilder:
             case "object":
                 return self._build_object(schema, depth)
             case "array":
+                firsts = schema.get("prefixItems") or ()
                 length = schema.get("minItems", 1 if depth < _MAX_OPTIONAL_DEPTH else 0)
-                return [self.build(schema.get("items", {}), depth + 1) for _ in range(length)]
+                schemas = [*firsts, *[schema.get("items", {})] * (length - len(firsts))]
+                return [self.build(item, depth + 1) for item in schemas]
             case "integer" | "number":
                 return _build_number(schema, integer=kind == "integer")
             case "boolean":
@@ -96,10 +101,23 @@ class _SampleBuilder:
     def _build_string(self, schema: dict[str, Any]) -> str:
         if schema.get("format") in _FORMATS:
             return _FORMATS[schema["format"]]
+        if schema.get("contentEncoding") == "base64":
+            return "ZXhhbXBsZQ=="
         text = next(self.words)
+        if _is_of_digits(schema.get("pattern"), text):
+            return "1"
         while len(text) < schema.get("minLength", 0):
             text += f" {next(self.words)}"
         return text[: schema.get("maxLength")]
+
+
+def _is_of_digits(pattern: Any, word: str) -> bool:
+    """Return whether a pattern, such as that of a decimal number, takes a digit, but not a word."""
+    try:
+        matches = [re.search(pattern, text) is not None for text in (word, "1")]
+    except (TypeError, re.error):  # no pattern, or one of another language
+        return False
+    return matches == [False, True]
 
 
 def _merge_schemas(schemas: list[Any]) -> dict[str, Any]:

@@ -105,6 +105,7 @@ class ParsedRequest:
     Attributes:
         model: the name of the model, as the client wrote it.
         prompt: the text of the last user message that has any.
+        instructions: the text of the system prompt.
         segments: the parts that the whole conversation consists of.
         tools: the tools that the model may call.
         tool_choice: whether the model may, must or must not call a tool.
@@ -123,6 +124,7 @@ class ParsedRequest:
 
     model: str
     prompt: str
+    instructions: str
     segments: tuple[PromptSegment, ...]
     tools: tuple[OfferedTool, ...]
     tool_choice: Literal["none", "auto", "required"]
@@ -142,6 +144,21 @@ class ParsedRequest:
         """The tokens of the whole conversation."""
         return sum(segment.tokens for segment in self.segments)
 
+    @property
+    def asked_schema(self) -> dict[str, Any] | None:
+        """The schema of `json_schema`, or the one that the system prompt asks for in words."""
+        if self.json_schema is not None:
+            return self.json_schema
+        _, found, rest = self.instructions.rpartition("JSON schema")
+        start = rest.find("{") if found else -1
+        if start < 0:
+            return None
+        try:
+            schema = json.JSONDecoder().raw_decode(rest, start)[0]
+        except (ValueError, RecursionError):
+            return None
+        return _object(schema)
+
     @classmethod
     def from_body(cls, body: dict[str, Any], dialect: Dialect) -> ParsedRequest:
         """Parse a body that has passed validation in a dialect."""
@@ -152,6 +169,7 @@ class ParsedRequest:
         return cls(
             model=body["model"],
             prompt=find_prompt(body["messages"]),
+            instructions=_find_instructions(body),
             segments=tuple(_build_segments(body)),
             tools=tuple(
                 _parse_tool(tool) for tool in body.get("tools") or () if not is_server_tool(tool)
@@ -201,6 +219,17 @@ def _join_text(content: Any) -> str:
         return content
     texts = (part.get("text") for part in _objects(content))
     return "\n".join(text for text in texts if isinstance(text, str))
+
+
+def _find_instructions(body: dict[str, Any]) -> str:
+    """Return the text of the system prompt, in either dialect."""
+    systems = [body.get("system")]
+    systems += [
+        message.get("content")
+        for message in _objects(body["messages"])
+        if message.get("role") in ("system", "developer")
+    ]
+    return "\n\n".join(filter(None, map(_join_text, systems)))
 
 
 def _build_segments(body: dict[str, Any]) -> Iterator[PromptSegment]:

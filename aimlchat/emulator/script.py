@@ -24,12 +24,14 @@ from .reply_checks import (
     is_text,
 )
 from .scripted_blocks import are_blocks, build_choice_of_blocks
+from .scripted_output import NO_OUTPUT, Broken, build_choice_of_output, to_json_value
 from .stream_formats import StreamFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .records import RequestRecord
+    from .request import ParsedRequest
 
 __all__ = [
     "DEFAULT_REPLY",
@@ -47,6 +49,7 @@ ToolCallLike = tuple[str, Mapping[str, Any] | str] | Mapping[str, Any]
 _FIELDS_OF_CALLS = ("id", "name", "arguments")
 _optional = attrs.validators.optional
 _is_stream_format = _optional(attrs.validators.in_(get_args(StreamFormat)))
+_is_broken = _optional(attrs.validators.in_(get_args(Broken)))
 _is_reasoning_field = _optional(attrs.validators.in_(get_args(ReasoningAs)))
 
 
@@ -78,6 +81,8 @@ class Reply:
     blocks: tuple[Mapping[str, Any], ...] = attrs.field(
         default=(), converter=_to_tuple_of_blocks, validator=are_blocks
     )
+    output: Any = attrs.field(default=NO_OUTPUT, converter=to_json_value)
+    broken: Broken | None = attrs.field(default=None, validator=_is_broken)
     refusal: str | None = attrs.field(default=None, validator=_optional(is_text))
     finish_reason: str | None = attrs.field(default=None, validator=_optional(is_text))
     form: StreamFormat | None = attrs.field(default=None, validator=_is_stream_format)
@@ -108,18 +113,31 @@ class Reply:
         if self.blocks and beside:
             msg = f"blocks has the whole content; leave out {', '.join(beside)}"
             raise ValueError(msg)
+        has_output = self.output is not NO_OUTPUT
+        beside = [name for name in others if name != "reasoning" and getattr(self, name)]
+        beside += ["blocks"] if self.blocks else []
+        if has_output and beside:
+            msg = f"output is the whole answer; leave out {', '.join(beside)}"
+            raise ValueError(msg)
+        if self.broken is not None and not has_output:
+            msg = f"broken={self.broken!r} says how output is delivered; add output="
+            raise ValueError(msg)
 
     def build_choice(
-        self, make_call_id: Callable[[int], str], *, refusal_finish: str
+        self, request: ParsedRequest, make_call_id: Callable[[int], str], *, refusal_finish: str
     ) -> GeneratedChoice:
         """Return a choice from the script, which only the emulator needs.
 
         Args:
+            request: the request, which says how it wants an `output`.
             make_call_id: makes the id of the n-th tool call, unless the script has one.
             refusal_finish: the finish reason of a refusal, unless the script has one.
         """
         if self.blocks:
             choice = build_choice_of_blocks(self.blocks, make_call_id)
+        elif self.output is not NO_OUTPUT:
+            choice = build_choice_of_output(self.output, self.broken, request, make_call_id)
+            choice = attrs.evolve(choice, reasoning=self.reasoning)
         else:
             choice = GeneratedChoice(
                 text="".join(self.chunks) if self.chunks is not None else self.text,
@@ -132,7 +150,9 @@ class Reply:
                 chunks=self.chunks,
             )
         finish = self.finish_reason
-        if finish is None:
+        if finish is None and self.output is not NO_OUTPUT:
+            finish = choice.finish
+        elif finish is None:
             finish = "tool_calls" if choice.calls else "stop"
             if self.refusal is not None:
                 finish = refusal_finish

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from .cassette_option import open_cassette
 from .catalog import Catalog
 from .chaos import Chaos
 from .faults import ErrorStatus
 from .http import Listener
 from .script import DefaultReply, Reply, Step, check_function
+from .scripted_output import NO_OUTPUT
 from .service import Service
 
 if TYPE_CHECKING:
@@ -19,9 +21,9 @@ if TYPE_CHECKING:
 
     from .faults import Fault
     from .generation import ReasoningAs
-    from .playback import Playback
     from .records import RequestRecord
     from .script import ToolCallLike
+    from .scripted_output import Broken
     from .stream_formats import StreamFormat
 
     Rule = Callable[[RequestRecord], object]
@@ -109,7 +111,7 @@ class Emulator:
         if form not in ("flat", "enveloped"):
             msg = f'form is {form!r}; it takes "flat" or "enveloped"'
             raise ValueError(msg)
-        self._playback = _open_cassette(cassette, record_from, replay_speed)
+        self._playback = open_cassette(cassette, record_from, replay_speed)
         self._host = host
         self._port = port
         self._service = Service(
@@ -226,6 +228,8 @@ class Emulator:
         reasoning_as: ReasoningAs | None = None,
         tool_calls: Iterable[ToolCallLike] = (),
         blocks: Iterable[Mapping[str, Any]] = (),
+        output: Any = NO_OUTPUT,
+        broken: Broken | None = None,
         refusal: str | None = None,
         finish_reason: str | None = None,
         form: StreamFormat | None = None,
@@ -264,6 +268,12 @@ class Emulator:
                 keys of a mapping are sent with the call.
             blocks: the content as blocks of Claude's own message format, instead of all the above:
                 thinking, text and tool calls in any order; `docs/emulator.md` has an example.
+            output: the answer as a value, in the way that the request asks for: as JSON text, or as
+                the arguments of a tool; rewritten to fit the schema of the request if it can. JSON,
+                or a dataclass, an attrs class, a struct, an enum or the like.
+            broken: what is wrong with that: "truncated", it is cut by its length; "invalid", a part
+                has the wrong type; "fenced", it is a text in a Markdown fence; "prose", there is
+                text around it. A call that the request demands has no fence.
             refusal: the field `refusal`.
             finish_reason: "stop", "length", "tool_calls" or "content_filter", which are translated
                 to the model's own words; any other word is sent unchanged.
@@ -299,6 +309,8 @@ class Emulator:
                     reasoning_as=reasoning_as,
                     tool_calls=tool_calls,
                     blocks=blocks,
+                    output=output,
+                    broken=broken,
                     refusal=refusal,
                     finish_reason=finish_reason,
                     form=form,
@@ -377,17 +389,3 @@ class Emulator:
             retry_after_ms=retry_after_ms,
         )
         self._service.script.add(Step(error, when=when, times=times))
-
-
-def _open_cassette(
-    cassette: str | os.PathLike[str] | None, record_from: str | None, replay_speed: float
-) -> Playback | None:
-    if cassette is not None:
-        # Loaded on use: most emulators have no cassette.
-        from .playback import Playback  # noqa: PLC0415
-
-        return Playback(cassette, record_from, replay_speed)
-    if record_from is not None:
-        msg = "record_from needs a file to record to; add cassette="
-        raise ValueError(msg)
-    return None

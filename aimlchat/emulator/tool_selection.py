@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from .request import OfferedTool, ParsedRequest
 
-__all__ = ["choose_argument_words", "choose_tools"]
+__all__ = ["choose_argument_words", "choose_tools", "find_answer_tool"]
 
 # Words that say nothing about what a tool does.
 _EMPTY_WORDS = frozenset(
@@ -28,8 +28,9 @@ def choose_tools(request: ParsedRequest) -> list[OfferedTool]:
     """Choose the tools to call: the one that is demanded, else those that the prompt names."""
     if request.tool_choice == "none":
         return []
-    if request.tool_choice == "auto" and request.tool_results:
-        return []
+    answer_tool = find_answer_tool(request)
+    if request.tool_results and (request.tool_choice == "auto" or answer_tool is not None):
+        return [] if answer_tool is None else [answer_tool]
     if request.named_tool is not None:
         return [tool for tool in request.tools if tool.name == request.named_tool]
     words = set(_split_words(request.prompt))
@@ -40,9 +41,31 @@ def choose_tools(request: ParsedRequest) -> list[OfferedTool]:
         for tool in request.tools
         if _normalize_name(tool.name) in prompt or words & _find_subject(tool)
     ]
+    if answer_tool is not None:
+        others = [tool for tool in tools if tool.name != answer_tool.name]
+        tools = others or [answer_tool]
     if not tools and request.tool_choice == "required":
         tools = list(request.tools[:1])
     return tools[:1] if request.single_call else tools
+
+
+def find_answer_tool(request: ParsedRequest) -> OfferedTool | None:
+    """Return the tool by which the request wants the answer, None if there is none.
+
+    It is the one that the system prompt wants to be called for the answer: a sentence of it has the
+    name, and the words "answer" and "call". Or, where a tool has to be called, the one that is for
+    the answer by its own description.
+    """
+    for sentence in re.split(r"(?<=[.!?])\s|\n", request.instructions):
+        if re.search(r"\banswer\b", sentence) and re.search(r"\bcall(?:ing)?\b", sentence):
+            for tool in request.tools:
+                if re.search(rf"\b{re.escape(tool.name)}\b", sentence):
+                    return tool
+    if request.tool_choice == "required" and request.named_tool is None:
+        for tool in request.tools:
+            if re.search(r"\banswer\b", tool.description.partition(".")[0]):
+                return tool
+    return None
 
 
 def choose_argument_words(request: ParsedRequest, tool: OfferedTool) -> list[str]:

@@ -16,6 +16,7 @@ import argparse
 import contextlib
 from typing import TYPE_CHECKING
 
+import drafts
 import linearity
 import scenarios
 import startup
@@ -90,6 +91,8 @@ def main() -> None:
         show(startup.VIEW, [startup.measure(pythons) for _ in range(rounds)])
     if options.only in linearity.VIEW.title:
         show(linearity.VIEW, [linearity.measure() for _ in range(rounds)])
+    if options.only in drafts.VIEW.title:
+        show(drafts.VIEW, [drafts.measure() for _ in range(rounds)])
 
 
 if __name__ == "__main__":

@@ -30,6 +30,10 @@ from aimlchat.emulator.json_samples import build_sample
         {"const": 4},
         {"enum": ["x", "y"]},
         {"type": "array", "items": {"type": "integer"}, "minItems": 3},
+        {"type": "array", "prefixItems": [{"type": "integer"}, {"type": "null"}], "minItems": 2},
+        {"type": "string", "pattern": r"^-?\d+(\.\d+)?$"},
+        {"type": "string", "format": "duration"},
+        {"type": "string", "contentEncoding": "base64"},
         {"anyOf": [{"type": "integer"}, {"type": "string"}]},
         {
             "allOf": [

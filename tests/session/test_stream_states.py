@@ -11,10 +11,10 @@ from aimlchat import (
     AuthenticationError,
     StreamInterruptedError,
 )
-from aimlchat.stream import _NEXT, _State
+from aimlchat._client.stream_states import NEXT_STATES, State
 
-OPENING, OPEN, ENDED = _State.OPENING, _State.OPEN, _State.ENDED
-CLOSED, FAILED, LEFT = _State.CLOSED, _State.FAILED, _State.LEFT
+OPENING, OPEN, ENDED = State.OPENING, State.OPEN, State.ENDED
+CLOSED, FAILED, LEFT = State.CLOSED, State.FAILED, State.LEFT
 HELLO = CHUNKED + http_chunk(content("Hello"))
 WHOLE = CHUNKED + http_chunk(content("Hello", '"stop"') + b"data: [DONE]\n\n")
 END = b"0\r\n\r\n"
@@ -199,17 +199,17 @@ async def test_an_attempt_that_fails_before_its_first_delta_is_opened_again(scen
 def test_every_transition_of_the_table_is_tried_here():
     tried = {(start, end) for start, end, _ in WAYS} | {(OPEN, OPENING)}
 
-    assert tried == {(start, end) for start, ends in _NEXT.items() for end in ends}
+    assert tried == {(start, end) for start, ends in NEXT_STATES.items() for end in ends}
 
 
 def test_the_table_lists_every_state():
-    assert set(_NEXT) == set(_State)
+    assert set(NEXT_STATES) == set(State)
 
 
 # --- states that are final ------------------------------------------------------------------------
 
 
-FINAL = [way for way in WAYS if not _NEXT[way[1]]]
+FINAL = [way for way in WAYS if not NEXT_STATES[way[1]]]
 
 
 @pytest.mark.parametrize(("end", "way"), [way[1:] for way in FINAL])

@@ -12,7 +12,7 @@ from aimlchat.request import ChatRequest
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aimlchat.completions import Model
+    from aimlchat.model_types import Model
 
 __all__ = ["SAMPLE_FILES", "describe_model", "list_model_choices"]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from aiohttp import WSCloseCode, web
 
-from aimlchat.completions import Model
 from aimlchat.errors import AIMLChatError, InvalidRequestError
+from aimlchat.model_types import Model
 
 from .answer_registry import AnswerRegistry
 from .error_details import describe_error

@@ -3,7 +3,7 @@
 import pytest
 
 from aimlchat.cli.chat_page.model_choices import describe_model, list_model_choices
-from aimlchat.completions import Model
+from aimlchat.model_types import Model
 
 EFFORTS = ["low", "medium", "high"]
 

@@ -1,0 +1,155 @@
+"""The JSON value in a text that a model wrote, read leniently where nothing is lost by that."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from array import array
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["MAX_DEPTH", "NotJsonError", "is_too_deep", "read_json", "scan_json"]
+
+MAX_DEPTH = 64
+"""How deep objects and arrays may be nested; `copy`, `repr` and decoders recurse."""
+
+# All quantifiers are possessive: nothing backtracks, so a search is linear in the text.
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+'
+_STRINGS = re.compile(_STRING, re.DOTALL)
+_NO_BRACKETS = re.compile(r"[^\[\]{}]++")
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
+# A comma behind the last item, or what only looks like one: in a string, or without an item.
+_COMMAS = re.compile(rf"({_STRING}|[\[{{,]\s*+,)|,(?=\s*+[\]}}])", re.DOTALL)
+_CANDIDATE = re.compile(r'\{(?=\s*+["}])|\[')  # the text "{name}" is no object
+_FLAT_BRACKETS = re.compile(r"\[[^\[\]{}]*+\]")
+_FENCE = re.compile(r"`{3,}+[ \t]*+\w*+[ \t]*+\r?\n(.*?)\s*+(?:`{3,}+)?\Z", re.DOTALL)
+_BLANKS = " \t\r\n\ufeff"
+
+_decoder: Any = json.JSONDecoder(strict=False)  # control characters are allowed in strings
+scan_json: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once
+"""Decode the JSON value at a position: the C code behind `json.loads`.
+
+Returns the value and the position behind it. Raises ValueError, RecursionError, or StopIteration if
+no value begins there.
+"""
+
+
+class NotJsonError(ValueError):
+    """A text without JSON, with broken JSON, or with more than one JSON value."""
+
+
+class _BrokenError(Exception):
+    """JSON that is broken at a position of the text."""
+
+    def __init__(self, reason: str, position: int) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.position = position
+
+
+def read_json(text: str) -> Any:
+    """Return the one JSON value in a text.
+
+    Text around it, a fence and a byte order mark are skipped; control characters in strings and a
+    comma behind the last item are allowed. Nothing else is repaired: a value that was cut, or that
+    has comments, single quotes or missing commas, is refused, because what was meant could only be
+    guessed. A scalar counts only if it is the whole text, or all that is in a fence. Beside an
+    object, arrays in the text around it do not count, because texts cite as in "[1]".
+
+    ``NaN`` and ``Infinity`` are read as floats, and of a key that is repeated the last value
+    counts, both as in `json`. A string that holds JSON is a string: it is not decoded twice.
+
+    Raises:
+        NotJsonError: there is no value, or a broken one, or there are several that differ; or it is
+            nested deeper than 64, or has an integer of more digits than `int` accepts.
+    """
+    text = text.strip(_BLANKS)
+    fenced = _FENCE.match(text)
+    whole = fenced[1].strip(_BLANKS) if fenced else text
+    try:
+        value, end = _decode(whole, 0)
+    except _BrokenError:
+        end = -1
+    return value if end == len(whole) else _find_value(text)
+
+
+def is_too_deep(text: str, depth: int) -> bool:
+    """Return whether the objects and arrays of a JSON text are nested deeper than this."""
+    if text.count("{") + text.count("[") <= depth:  # the usual case, several times faster
+        return False
+    brackets = _NO_BRACKETS.sub("", _STRINGS.sub("", text)).encode()
+    return max(itertools.accumulate(array("b", brackets.translate(_STEPS))), default=0) > depth
+
+
+def _find_value(text: str) -> Any:
+    """Find the one object in a text, else the one array."""
+    found: dict[type, list[Any]] = {dict: [], list: []}
+    position, is_repaired = 0, False
+    while (candidate := _CANDIDATE.search(text, position)) is not None:
+        start, broken = candidate.start(), None
+        try:
+            value, position = _decode(text, start)
+        except _BrokenError as error:
+            broken = error
+        if broken is not None:  # handled here, where it does not become the context of an error
+            if not is_repaired and (repaired := _drop_commas(text, start, broken.position)):
+                text, is_repaired = repaired, True
+            else:
+                position = _skip_brackets(text, start, broken)
+            continue
+        values = found[type(value)]
+        if len(values) <= 1 and value not in values:
+            values.append(value)
+    for values in found.values():
+        if len(values) > 1:
+            msg = "it has more than one JSON value"
+            raise NotJsonError(msg)
+        if values:
+            return values[0]
+    msg = "it has no JSON value" if text else "it is empty"
+    raise NotJsonError(msg)
+
+
+def _decode(text: str, start: int) -> tuple[Any, int]:
+    """Decode the value at a position; return it and the position behind it."""
+    try:
+        value, end = scan_json(text, start)
+    except StopIteration as error:
+        msg = "a value is missing"
+        raise _BrokenError(msg, error.value) from None
+    except json.JSONDecodeError as error:
+        raise _BrokenError(error.msg, error.pos) from None
+    except ValueError:
+        msg = "an integer has too many digits"
+        raise _BrokenError(msg, start) from None
+    except RecursionError:
+        end = start
+    if end == start or (end - start > 2 * MAX_DEPTH and is_too_deep(text[start:end], MAX_DEPTH)):
+        msg = f"it is nested deeper than {MAX_DEPTH}"
+        raise NotJsonError(msg)
+    return value, end
+
+
+def _drop_commas(text: str, start: int, position: int) -> str | None:
+    """Return the text without the commas behind last items, if one is at fault; else None."""
+    fault = text[position : position + 1]
+    before = text[:position].rstrip()[-1:] if fault in ("]", "}") else ""
+    if fault != "," and before != ",":  # Python 3.13 reports the comma, older ones what follows it
+        return None
+    repaired = _COMMAS.sub(lambda found: found[1] or "", text[start:])
+    return text[:start] + repaired if len(repaired) < len(text) - start else None
+
+
+def _skip_brackets(text: str, start: int, broken: _BrokenError) -> int:
+    """Return the position behind brackets that belong to other text, such as a citation.
+
+    What is broken and begins like JSON ends the search: a part must not be taken for the whole.
+    """
+    flat = _FLAT_BRACKETS.match(text, start)
+    if flat is None:
+        msg = f"its JSON is broken at character {broken.position}: {broken.reason}"
+        raise NotJsonError(msg)
+    return flat.end()

@@ -1,0 +1,86 @@
+"""Whether a completion has an answer of the type that was asked for, and what is wrong if not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from aimlchat._printable import excerpt
+from aimlchat._schema.errors import DecodeError
+from aimlchat.errors import OutputError
+
+from .answer_json import NotJsonError, read_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aimlchat.completions import Completion
+    from aimlchat.errors import OutputFailure
+
+__all__ = ["judge_output"]
+
+
+class _Decodes(Protocol):
+    """An output type: makes a value of it from a JSON value, or raises a `DecodeError`."""
+
+    def decode(self, value: Any, /) -> Any: ...
+
+
+def judge_output(
+    completion: Completion,
+    output_type: _Decodes,
+    *,
+    restore: Callable[[Any], Any] | None = None,
+) -> Any:
+    """Return the answer of a completion as a value of a type.
+
+    What was cut is never read, even if it happens to be JSON: the rest of it may have been more
+    items. What was refused is not read either, unless there is a text beside the refusal.
+
+    Args:
+        completion: the completion, whose ``text`` is the answer, whichever way it was asked for.
+        output_type: the type.
+        restore: undoes what was rewritten in the schema that was sent; None if nothing was.
+
+    Raises:
+        OutputError: there is no such value.
+    """
+    _check_end(completion)
+    text = completion.text
+    try:
+        value, wrong = read_json(text), None
+    except NotJsonError as error:
+        wrong = str(error)
+    # Errors are made here and not in the except clauses, so that what raised them is not kept.
+    if wrong is not None:
+        quoted = f": {excerpt(text)}" if text else ""
+        msg = f"the answer is not one JSON value: {wrong}{quoted}"
+        raise _build_error(completion, "not_json", msg)
+    try:
+        return output_type.decode(value if restore is None else restore(value))
+    except DecodeError as error:
+        wrong, path = error.reason, error.path
+    raise _build_error(completion, "invalid", wrong, path)
+
+
+def _check_end(completion: Completion) -> None:
+    """Refuse what was cut, and then what was refused, whatever the text is."""
+    text, refusal = completion.text, completion.refusal
+    if not completion.is_complete:
+        msg = "the answer ended before it was whole"
+        raise _build_error(completion, "truncated", msg)
+    if completion.finish_reason == "length":
+        count = f"{len(text)} character{'' if len(text) == 1 else 's'}"
+        msg = f"the answer was cut by the limit of its length, after {count}; raise max_tokens"
+        raise _build_error(completion, "truncated", msg)
+    if completion.finish_reason == "content_filter" or (refusal and not text):
+        said = refusal or text
+        msg = f"the model refused to answer: {excerpt(said)}" if said else "the answer was filtered"
+        raise _build_error(completion, "refused", msg)
+
+
+def _build_error(
+    completion: Completion, reason: OutputFailure, message: str, path: str = ""
+) -> OutputError:
+    return OutputError(
+        message, reason=reason, path=path, partial=completion, attempts=completion.attempts
+    )
