@@ -25,26 +25,9 @@ def send_email(to: str, text: str) -> str:
     return f"Sent to {to}."
 
 
-TEXT = {"type": "string"}
 TOOLS = [
-    Tool(
-        "get_weather",
-        description="The weather of a city",
-        parameters={"type": "object", "properties": {"city": TEXT}, "required": ["city"]},
-        function=get_weather,
-        timeout=10,
-    ),
-    Tool(
-        "send_email",
-        description="Send an email",
-        parameters={
-            "type": "object",
-            "properties": {"to": TEXT, "text": TEXT},
-            "required": ["to", "text"],
-        },
-        function=send_email,
-        sequential=True,
-    ),
+    Tool.from_function(get_weather, timeout=10),
+    Tool.from_function(send_email, sequential=True),
 ]
 
 
