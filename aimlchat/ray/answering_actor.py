@@ -1,0 +1,123 @@
+"""What runs in an actor: one session, and one run of many calls, through which all batches go."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from aimlchat.errors import AIMLChatError
+
+from .result_columns import BatchResults, describe_error
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    import pyarrow as pa
+
+    from aimlchat.iterators import CompletionIterator
+    from aimlchat.session import ChatSession
+
+    from .shared_ledger import SharedLedger
+
+__all__ = ["AnsweringActor", "AnsweringJob"]
+
+_MAX_DEATHS = 3
+
+
+@attrs.frozen
+class AnsweringJob:
+    """What every actor gets.
+
+    Attributes:
+        prompt: the column of the prompts, or a function of the row.
+        id_column: the column that must hold an id, None if ids are not needed.
+        session: a session that has made no call.
+        ledger: the budget of all actors, and their deaths.
+        arguments: those of `ChatSession.complete_many`.
+    """
+
+    prompt: str | Callable[[dict[str, Any]], Any]
+    id_column: str | None
+    session: ChatSession
+    ledger: SharedLedger
+    arguments: dict[str, Any]
+
+    def complete_many(self, requests: Any) -> CompletionIterator:
+        """Return the outcomes of requests, as they finish."""
+        return self.session.complete_many(requests, ordered=False, **self.arguments)
+
+
+class AnsweringActor:
+    """Answers one batch after the other.
+
+    The calls of all batches belong to one run, which keeps what it has learned about the server:
+    its pace, and how many calls it sustains. Ray Data makes the instance, calls it in a thread, and
+    deletes it when the actor ends.
+    """
+
+    def __init__(self, job: AnsweringJob) -> None:
+        self._job = job
+        self._runner = asyncio.Runner()
+        self._rows: asyncio.Queue[tuple[BatchResults, int]] = asyncio.Queue()
+        self._open: dict[int, int] = {}  # the rows of the batch, by the index of the request
+        self._outcomes = job.complete_many(self._requests())
+        self._failure: str | None = None  # that of all further rows
+        self._deaths = job.ledger.count_deaths()
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Return the table with the columns of the answers."""
+        batch = BatchResults(table, self._job)
+        failure = self._failure
+        if self._deaths > _MAX_DEATHS:
+            # Ray would send the batch again for ever, and each time it would be paid for.
+            failure = f"ActorDiedError: not sent again: {self._deaths} times its actor has died"
+        if failure is None:
+            failure = self._failure = self._runner.run(self._answer(batch))
+        if self._deaths:
+            self._job.ledger.forget_deaths()
+            self._deaths = 0
+        return batch.to_table(failure)
+
+    def __del__(self) -> None:
+        """Close the session, when Ray Data lets go of this object before the actor ends."""
+        self._runner.run(self._close())
+        self._runner.close()
+
+    async def _close(self) -> None:
+        await self._outcomes.aclose()
+        await self._job.session.close()
+
+    async def _answer(self, batch: BatchResults) -> str | None:
+        """Answer a batch; return the failure that all further rows would share, if any."""
+        for row in range(batch.unfinished):
+            self._rows.put_nowait((batch, row))
+        while batch.unfinished:
+            try:
+                outcome = await anext(self._outcomes)
+            except AIMLChatError as error:
+                return describe_error(error)
+            batch.finish(self._open.pop(outcome.index), outcome)
+            if outcome.completion is not None:
+                self._job.ledger.add(outcome.completion.cost)
+        await self._job.ledger.report()  # this actor may now wait for another batch
+        return None
+
+    async def _requests(self) -> AsyncIterator[Any]:
+        """Yield the requests of all batches, without an end."""
+        index = 0
+        while True:
+            batch, row = await self._rows.get()
+            self._open[index] = row
+            index += 1
+            yield await self._make_request(batch, row)
+
+    async def _make_request(self, batch: BatchResults, row: int) -> Any:
+        """Return the request of a row; None, which is never sent, if the row has failed already."""
+        try:
+            await self._job.ledger.check_budget()
+            return batch.make_request(row)
+        except Exception as error:  # noqa: BLE001 - whatever the caller's function raises
+            batch.fail(row, describe_error(error))
+            return None

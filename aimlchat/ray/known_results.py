@@ -1,0 +1,177 @@
+"""The ids that the results of earlier runs hold, and the rows of a dataset without them.
+
+An id is known by a digest of 16 bytes. The digests of all results are one sorted array in Ray's
+object store: each machine has it once, and its tasks read it in place.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+from hashlib import blake2b
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.fs
+import pyarrow.parquet
+import ray
+
+from aimlchat.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ray import ObjectRef
+
+__all__ = ["leave_out_known", "read_known_results"]
+
+_DIGEST_BYTES = 16
+_HALF = np.dtype("<u8")
+_PARQUET = (".parquet",)
+_JSON_LINES = (".json", ".jsonl")
+_logger = logging.getLogger("aimlchat")
+
+
+def read_known_results(
+    path: str | os.PathLike[str], id_column: str, *, retry_failed: bool
+) -> ObjectRef[Any] | None:
+    """Return the digests of the ids that need no answer any more; None if there are no results.
+
+    The files are read by tasks of Ray. A Parquet file that a killed run has not finished has no
+    index, so it holds no result; it is named in a warning.
+    """
+    files = _list_files(os.fspath(path))
+    if not files:
+        return None
+    rows = ray.data.from_items([{"path": file} for file in files]).map(
+        _read_file, fn_kwargs={"id_column": id_column, "retry_failed": retry_failed}
+    )
+    parts = []
+    for row in rows.iter_rows():
+        parts.append(np.frombuffer(row["digests"], _HALF))
+        if row["is_unfinished"]:
+            _logger.warning("%s is not a whole Parquet file: delete it", row["path"])
+    digests = np.concatenate(parts).reshape(-1, 2)
+    digests = digests[np.argsort(digests[:, 0], kind="stable")]
+    return ray.put((np.ascontiguousarray(digests[:, 0]), np.ascontiguousarray(digests[:, 1])))
+
+
+def leave_out_known(table: pa.Table, known: ObjectRef[Any], id_column: str) -> pa.Table:
+    """Return the rows whose ids are not known."""
+    if id_column not in table.column_names:
+        msg = f"the dataset has no column {id_column!r}; name the one of the ids with id_column="
+        raise ConfigurationError(msg)
+    first, second = ray.get(known)
+    if not len(first):
+        return table
+    digests = np.frombuffer(_digest(_read_ids(table[id_column], "the dataset")), _HALF)
+    digests = digests.reshape(-1, 2)
+    at = np.minimum(np.searchsorted(first, digests[:, 0]), len(first) - 1)
+    is_known = (first[at] == digests[:, 0]) & (second[at] == digests[:, 1])
+    return table.filter(pa.array(~is_known))
+
+
+def _list_files(path: str) -> list[str]:
+    """Return the files of results below a path; Ray's tasks can open each of them."""
+    prefix, separator, _ = path.partition("://")
+    system, root = _open(path)
+    info = system.get_file_info(root)
+    if info.type == pa.fs.FileType.NotFound:
+        return []
+    infos = [info]
+    if info.type == pa.fs.FileType.Directory:
+        infos = system.get_file_info(pa.fs.FileSelector(root, recursive=True))
+    names = sorted(info.path for info in infos if info.type == pa.fs.FileType.File)
+    shown = [name for name in names if PurePosixPath(name).name[0] not in "._"]
+    for name in shown:
+        if not name.endswith(_PARQUET + _JSON_LINES):
+            msg = f"resume_from: {name} is neither Parquet nor JSON lines, by its name"
+            raise ConfigurationError(msg)
+    return [f"{prefix}://{name}" if separator else name for name in shown]
+
+
+def _open(path: str) -> tuple[pa.fs.FileSystem, str]:
+    if "://" in path:
+        system, root = pa.fs.FileSystem.from_uri(path)
+        return system, root
+    return pa.fs.LocalFileSystem(), os.path.abspath(path)  # noqa: PTH100 - a task has another folder
+
+
+def _read_file(row: dict[str, Any], *, id_column: str, retry_failed: bool) -> dict[str, Any]:
+    """Return the digests of the ids in one file."""
+    path = row["path"]
+    system, root = _open(path)
+    with system.open_input_file(root) as file:
+        try:
+            read = _read_parquet if path.endswith(_PARQUET) else _read_json_lines
+            ids = read(file, path, id_column, retry_failed=retry_failed)
+            digests = _digest(value for value in ids if value is not None)
+        except pa.ArrowInvalid:  # no index at its end
+            return {"path": path, "digests": b"", "is_unfinished": True}
+    return {"path": path, "digests": digests, "is_unfinished": False}
+
+
+def _read_parquet(
+    file: Any, path: str, id_column: str, *, retry_failed: bool
+) -> Iterable[int | str | None]:
+    content = pa.parquet.ParquetFile(file)
+    if id_column not in content.schema_arrow.names:
+        raise _missing_id(path, id_column)
+    columns = {id_column, "error"} & set(content.schema_arrow.names)
+    table = content.read(columns=sorted(columns))
+    if retry_failed and "error" in columns:
+        table = table.filter(table["error"].is_null())
+    return _read_ids(table[id_column], path)
+
+
+def _read_json_lines(
+    file: Any, path: str, id_column: str, *, retry_failed: bool
+) -> Iterator[int | str | None]:
+    for line in io.BufferedReader(file):
+        try:
+            result = msgspec.json.decode(line, type=dict[str, Any])
+        except msgspec.DecodeError:  # the last line of a run that was killed, or a blank one
+            continue
+        if id_column not in result:
+            raise _missing_id(path, id_column)
+        if not (retry_failed and result.get("error") is not None):
+            yield _check_id(result[id_column], path)
+
+
+def _missing_id(path: str, id_column: str) -> ConfigurationError:
+    return ConfigurationError(f"resume_from: {path} has no column {id_column!r}; give id_column=")
+
+
+def _read_ids(column: pa.ChunkedArray, place: str) -> list[int | str | None]:
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    if not (is_text or pa.types.is_integer(kind) or pa.types.is_null(kind)):
+        msg = f"the ids in {place} are of type {kind}; give texts or whole numbers"
+        raise ConfigurationError(msg)
+    ids: list[int | str | None] = column.to_pylist()
+    return ids
+
+
+def _check_id(value: Any, path: str) -> int | str | None:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # pandas writes 1.0 for 1 in a column that has gaps
+    if value is not None and not isinstance(value, int | str):
+        msg = f"resume_from: {path} has the id {value!r}; ids are texts or whole numbers"
+        raise ConfigurationError(msg)
+    return value
+
+
+def _digest(ids: Iterable[int | str | None]) -> bytes:
+    """Return the digests of ids; 7 and "7" have the same, and a null has that of no id."""
+    return b"".join(
+        bytes(_DIGEST_BYTES)
+        if value is None
+        else blake2b(str(value).encode(), digest_size=_DIGEST_BYTES).digest()
+        for value in ids
+    )

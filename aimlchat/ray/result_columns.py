@@ -1,0 +1,133 @@
+"""The rows of a batch: the request of each, and the columns of their answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from aimlchat._protocol.surrogates import mend_surrogates
+from aimlchat.errors import APIError, ConfigurationError, InvalidRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aimlchat.records import Outcome
+
+    from .answering_actor import AnsweringJob
+
+__all__ = ["BatchResults", "check_names", "describe_error"]
+
+# Given to Arrow, since a block in which every value is null would have columns of another type.
+_COLUMNS = {
+    "answer": pa.string(),
+    "reasoning": pa.string(),
+    "finish_reason": pa.string(),
+    "prompt_tokens": pa.int64(),
+    "completion_tokens": pa.int64(),
+    "reasoning_tokens": pa.int64(),
+    "cached_tokens": pa.int64(),
+    "usd": pa.float64(),
+    "inference_id": pa.string(),
+    "attempts": pa.int64(),
+    "error": pa.string(),
+}
+_TOKENS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens")
+
+
+class BatchResults:
+    """The rows of one batch, and what has become of them."""
+
+    def __init__(self, table: pa.Table, job: AnsweringJob) -> None:
+        check_names(table.column_names, job)
+        self._table = table
+        self._job = job
+        self._results: list[dict[str, Any] | None] = [None] * table.num_rows
+        self.unfinished = table.num_rows
+        """How many rows have no outcome yet."""
+
+    def make_request(self, row: int) -> Any:
+        """Return the request of a row. Raises whatever the caller's function raises."""
+        table, prompt, id_column = self._table, self._job.prompt, self._job.id_column
+        if id_column is not None and not table[id_column][row].is_valid:
+            msg = "the row has no id, by which a later run could know it"
+            raise InvalidRequestError(msg, field=id_column)
+        if not isinstance(prompt, str):
+            return prompt(table.slice(row, 1).to_pylist()[0])
+        request = table[prompt][row].as_py()
+        return _drop_nulls(request) if isinstance(request, list) else request
+
+    def fail(self, row: int, error: str) -> None:
+        """Note why a row is not sent."""
+        self._results[row] = {"attempts": 0, "error": error}
+
+    def finish(self, row: int, outcome: Outcome) -> None:
+        """Note the outcome of a row."""
+        self.unfinished -= 1
+        if self._results[row] is None:
+            self._results[row] = _describe_outcome(outcome)
+
+    def to_table(self, failure: str | None) -> pa.Table:
+        """Return the rows with their new columns; ``failure`` is the error of unfinished rows."""
+        unfinished = {"attempts": 0, "error": failure}
+        table, results = self._table, [result or unfinished for result in self._results]
+        for name, kind in _COLUMNS.items():
+            values = [result.get(name) for result in results]
+            table = table.append_column(name, pa.array(map(_make_encodable, values), type=kind))
+        return table
+
+
+def check_names(names: Iterable[str], job: AnsweringJob) -> None:
+    """Raise `ConfigurationError` if a column is missing, or has the name of a new one."""
+    names = list(names)
+    wanted = [job.id_column] if isinstance(job.id_column, str) else []
+    if isinstance(job.prompt, str):
+        wanted.append(job.prompt)
+    for name in wanted:
+        if name not in names:
+            msg = f"the dataset has no column {name!r}; its columns are {', '.join(names)}"
+            raise ConfigurationError(msg)
+    if clashes := [name for name in names if name in _COLUMNS]:
+        msg = f"the dataset has a column {clashes[0]!r} already; rename it with rename_columns()"
+        raise ConfigurationError(msg)
+
+
+def describe_error(error: Exception) -> str:
+    """Return the text of a row's error: its class, and what it says."""
+    return f"{type(error).__name__}: {error}"
+
+
+def _describe_outcome(outcome: Outcome) -> dict[str, Any]:
+    error = outcome.error
+    if error is not None:
+        inference_id = error.inference_id if isinstance(error, APIError) else None
+        return {
+            "inference_id": inference_id,
+            "attempts": len(error.attempts),
+            "error": describe_error(error),
+        }
+    completion = outcome.unwrap()
+    usage, cost = completion.usage, completion.cost
+    return {
+        "answer": completion.text,
+        "reasoning": completion.reasoning,
+        "finish_reason": completion.finish_reason,
+        **{name: getattr(usage, name, None) for name in _TOKENS},
+        "usd": None if cost is None else cost.usd,
+        "inference_id": completion.inference_id,
+        "attempts": len(completion.attempts),
+    }
+
+
+def _make_encodable(value: Any) -> Any:
+    # One value that Arrow cannot hold would cost the whole batch.
+    return mend_surrogates(value) if isinstance(value, str) else value
+
+
+def _drop_nulls(value: Any) -> Any:
+    """Return messages without the keys that Arrow adds: all dicts of a column have the same."""
+    if isinstance(value, list):
+        return [_drop_nulls(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _drop_nulls(item) for name, item in value.items() if item is not None}
+    return value

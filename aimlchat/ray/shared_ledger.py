@@ -1,0 +1,95 @@
+"""What all actors have to know of each other, in a small actor of its own: dollars and deaths."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from aimlchat._client.spending import Spending
+from aimlchat.errors import BudgetExceededError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aimlchat.completions import Cost
+
+__all__ = ["SharedLedger"]
+
+
+class _Ledger:
+    """The actor that keeps the figures."""
+
+    def __init__(self) -> None:
+        self._spending = Spending(0)
+        self._starts: Counter[str] = Counter()
+
+    def add(self, costs: Sequence[Cost]) -> float:
+        """Count what the server has charged, and return the sum of all in US dollars."""
+        for cost in costs:
+            self._spending.add(cost)
+        return self._spending.spent_usd
+
+    def count_start(self, actor_id: str) -> int:
+        """Count a start of an actor, and return how many there were since it finished a batch."""
+        self._starts[actor_id] += 1
+        return self._starts[actor_id]
+
+    def forget_starts(self, actor_id: str) -> None:
+        """Note that an actor has finished a batch."""
+        self._starts[actor_id] = 1
+
+
+class SharedLedger:
+    """The ledger of all actors; each has a copy of this object, which refers to the one ledger.
+
+    The ledger lives as long as the dataset. It is placed beside the driver, without which the
+    dataset would end as well.
+    """
+
+    def __init__(self, budget_usd: float | None) -> None:
+        self._budget = budget_usd
+        self._costs: list[Cost] = []  # not reported yet
+        beside_driver = NodeAffinitySchedulingStrategy(
+            ray.get_runtime_context().get_node_id(), soft=True
+        )
+        ledger: Any = ray.remote(num_cpus=0, scheduling_strategy=beside_driver)(_Ledger)
+        self._ledger = ledger.remote()
+
+    def count_deaths(self) -> int:
+        """Return how often this actor has died since it finished a batch; called when it starts."""
+        starts: int = ray.get(self._ledger.count_start.remote(_get_actor_id()))
+        return starts - 1
+
+    def forget_deaths(self) -> None:
+        """Note that this actor has finished a batch."""
+        ray.get(self._ledger.forget_starts.remote(_get_actor_id()))
+
+    def add(self, cost: Cost | None) -> None:
+        """Count what the server has charged for a call of this actor."""
+        if cost is not None and self._budget is not None:
+            self._costs.append(cost)
+
+    async def report(self) -> float:
+        """Report what was counted, and return what all actors have spent, in US dollars."""
+        costs, self._costs = self._costs, []
+        spent: float = await self._ledger.add.remote(costs)
+        return spent
+
+    async def check_budget(self) -> None:
+        """Raise `BudgetExceededError` if nothing of the budget is left."""
+        if self._budget is None:
+            return
+        spent = await self.report()
+        if spent >= self._budget:
+            msg = (
+                f"not sent: the server has charged ${spent:.12g}, and the budget_usd of all actors"
+                f" is {self._budget:.12g}"
+            )
+            raise BudgetExceededError(msg, budget_usd=self._budget, spent_usd=spent)
+
+
+def _get_actor_id() -> str:
+    return str(ray.get_runtime_context().get_actor_id())
