@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import ray
 
 from aimlchat.errors import AIMLChatError
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["AnsweringActor", "AnsweringJob"]
 
 _MAX_DEATHS = 3
+"""How many actors may die in a batch before it counts as what kills them."""
 
 
 @attrs.frozen
@@ -34,7 +36,7 @@ class AnsweringJob:
         prompt: the column of the prompts, or a function of the row.
         id_column: the column that must hold an id, None if ids are not needed.
         session: a session that has made no call.
-        ledger: the budget of all actors, and their deaths.
+        ledger: what all actors have spent, and in which batches they have died.
         arguments: those of `ChatSession.complete_many`.
     """
 
@@ -64,20 +66,22 @@ class AnsweringActor:
         self._open: dict[int, int] = {}  # the rows of the batch, by the index of the request
         self._outcomes = job.complete_many(self._requests())
         self._failure: str | None = None  # that of all further rows
-        self._deaths = job.ledger.count_deaths()
+        self._id = ray.get_runtime_context().get_actor_id()
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return the table with the columns of the answers."""
         batch = BatchResults(table, self._job)
-        failure = self._failure
-        if self._deaths > _MAX_DEATHS:
-            # Ray would send the batch again for ever, and each time it would be paid for.
-            failure = f"ActorDiedError: not sent again: {self._deaths} times its actor has died"
-        if failure is None:
-            failure = self._failure = self._runner.run(self._answer(batch))
-        if self._deaths:
-            self._job.ledger.forget_deaths()
-            self._deaths = 0
+        # Ray gives the batch of an actor that died to that actor again.
+        key = f"{self._id} {batch.digest()}"
+        deaths = self._job.ledger.start(key)
+        if deaths >= _MAX_DEATHS:
+            # Ray would send it for ever, and each time it would be paid for.
+            failure = f"ActorDiedError: not sent again: {deaths} times its actor has died"
+        else:
+            if self._failure is None:
+                self._failure = self._runner.run(self._answer(batch))
+            failure = self._failure
+        self._job.ledger.finish(key)
         return batch.to_table(failure)
 
     def __del__(self) -> None:

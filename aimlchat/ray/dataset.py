@@ -81,7 +81,7 @@ def answer(
             server can sustain.
         batch_size: how many rows an actor takes at once. A batch ends with its slowest row, so let
             it have many times ``concurrency`` rows. An actor that dies loses its open batch, which
-            is then sent, and may be charged, again: at most three times.
+            is then sent, and may be charged, again; after three deaths its rows have an ``error``.
         limits: the limits of all actors together, each of which gets an equal share, rounded down;
             by default those of the session.
         budget_usd: no actor starts a call once the server has charged this many US dollars for all

@@ -32,14 +32,14 @@ class _Ledger:
             self._spending.add(cost)
         return self._spending.spent_usd
 
-    def count_start(self, actor_id: str) -> int:
-        """Count a start of an actor, and return how many there were since it finished a batch."""
-        self._starts[actor_id] += 1
-        return self._starts[actor_id]
+    def count_start(self, batch: str) -> int:
+        """Count a start of a batch, and return how many there were: 1, unless its actor died."""
+        self._starts[batch] += 1
+        return self._starts[batch]
 
-    def forget_starts(self, actor_id: str) -> None:
-        """Note that an actor has finished a batch."""
-        self._starts[actor_id] = 1
+    def forget_starts(self, batch: str) -> None:
+        """Note that a batch is finished."""
+        del self._starts[batch]
 
 
 class SharedLedger:
@@ -58,14 +58,14 @@ class SharedLedger:
         ledger: Any = ray.remote(num_cpus=0, scheduling_strategy=beside_driver)(_Ledger)
         self._ledger = ledger.remote()
 
-    def count_deaths(self) -> int:
-        """Return how often this actor has died since it finished a batch; called when it starts."""
-        starts: int = ray.get(self._ledger.count_start.remote(_get_actor_id()))
+    def start(self, batch: str) -> int:
+        """Note the start of a batch, and return how often its actor has died in it before."""
+        starts: int = ray.get(self._ledger.count_start.remote(batch))
         return starts - 1
 
-    def forget_deaths(self) -> None:
-        """Note that this actor has finished a batch."""
-        ray.get(self._ledger.forget_starts.remote(_get_actor_id()))
+    def finish(self, batch: str) -> None:
+        """Note that a batch is finished."""
+        ray.get(self._ledger.forget_starts.remote(batch))
 
     def add(self, cost: Cost | None) -> None:
         """Count what the server has charged for a call of this actor."""
@@ -89,7 +89,3 @@ class SharedLedger:
                 f" is {self._budget:.12g}"
             )
             raise BudgetExceededError(msg, budget_usd=self._budget, spent_usd=spent)
-
-
-def _get_actor_id() -> str:
-    return str(ray.get_runtime_context().get_actor_id())
