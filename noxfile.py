@@ -11,7 +11,7 @@ import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "venv"
-nox.options.sessions = ["tests", "lint", "types", "docs"]
+nox.options.sessions = ["tests", "lint", "types", "docs", "ray"]
 # `tests_everywhere` skips a Python that is not installed, and says so.
 nox.options.error_on_missing_interpreters = False
 
@@ -125,6 +125,7 @@ def types(session: nox.Session) -> None:
     shutil.rmtree(snippets, ignore_errors=True)
     session.run("python", "tests/support/snippets.py", str(snippets))
     examples = [*Path("docs/examples").rglob("*.py"), *snippets.glob("*.py")]
+    examples = [path for path in examples if not path.name.startswith("ray_")]  # see `ray`
     public = ["tests/typing_public.py", *map(str, sorted(examples))]
     session.run("mypy", *public)
     session.run("pyright", *public)
@@ -135,6 +136,14 @@ def docs(session: nox.Session) -> None:
     """Build the documentation in .nox/docs/tmp/site; a broken link is an error."""
     session.install(*group("docs"))
     session.run("python", "docs/site/build.py", session.create_tmp())
+
+
+@nox.session
+def ray(session: nox.Session) -> None:
+    """Run the tests of aimlchat.ray on a local Ray, which takes 600 MB to install."""
+    session.install(".[ray]", *group("session-tests"), "mypy")
+    session.run("pytest", "tests/ray_data", *session.posargs)
+    session.run("mypy", "docs/examples/ray_answers.py")
 
 
 @nox.session(default=False)

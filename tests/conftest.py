@@ -13,6 +13,8 @@ from aimlchat import ChatSession, RetryPolicy
 from aimlchat.emulator import Emulator
 from aimlchat.errors import InvalidRequestError
 
+collect_ignore = ["ray_data"]  # needs Ray: only `nox -s ray` runs it, by its name
+
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 16
 PDF = b"%PDF-1.7 " + b"x" * 16
 WAV = b"RIFF\0\0\0\0WAVEfmt "

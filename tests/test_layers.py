@@ -24,7 +24,7 @@ FLOORS = [
     {"stream", "iterators"},
     {"runs"},
     {"session"},
-    {"relay", "batch", "otel", "mcp"},
+    {"relay", "batch", "otel", "mcp", "ray"},
     {"cli"},
 ]
 # Signatures and docstrings of the calls, of which there are many; all else is elsewhere.

@@ -17,6 +17,7 @@ MODULES = (
     "aimlchat.emulator",
     "aimlchat.mcp",
     "aimlchat.otel",
+    "aimlchat.ray",
     "aimlchat.relay",
 )
 PUBLIC = {

@@ -64,7 +64,7 @@ class AnsweringActor:
         self._runner = asyncio.Runner()
         self._rows: asyncio.Queue[tuple[BatchResults, int]] = asyncio.Queue()
         self._open: dict[int, int] = {}  # the rows of the batch, by the index of the request
-        self._outcomes = job.complete_many(self._requests())
+        self._outcomes = job.complete_many(_make_requests(job, self._rows, self._open))
         self._failure: str | None = None  # that of all further rows
         self._id = ray.get_runtime_context().get_actor_id()
 
@@ -74,13 +74,12 @@ class AnsweringActor:
         # Ray gives the batch of an actor that died to that actor again.
         key = f"{self._id} {batch.digest()}"
         deaths = self._job.ledger.start(key)
+        if deaths < _MAX_DEATHS and self._failure is None:
+            self._failure = self._runner.run(self._answer(batch))
+        failure = self._failure
         if deaths >= _MAX_DEATHS:
             # Ray would send it for ever, and each time it would be paid for.
             failure = f"ActorDiedError: not sent again: {deaths} times its actor has died"
-        else:
-            if self._failure is None:
-                self._failure = self._runner.run(self._answer(batch))
-            failure = self._failure
         self._job.ledger.finish(key)
         return batch.to_table(failure)
 
@@ -108,20 +107,26 @@ class AnsweringActor:
         await self._job.ledger.report()  # this actor may now wait for another batch
         return None
 
-    async def _requests(self) -> AsyncIterator[Any]:
-        """Yield the requests of all batches, without an end."""
-        index = 0
-        while True:
-            batch, row = await self._rows.get()
-            self._open[index] = row
-            index += 1
-            yield await self._make_request(batch, row)
 
-    async def _make_request(self, batch: BatchResults, row: int) -> Any:
-        """Return the request of a row; None, which is never sent, if the row has failed already."""
-        try:
-            await self._job.ledger.check_budget()
-            return batch.make_request(row)
-        except Exception as error:  # noqa: BLE001 - whatever the caller's function raises
-            batch.fail(row, describe_error(error))
-            return None
+# Not methods: what an actor refers to must not refer to the actor, or `__del__` would have to wait
+# for the garbage collector.
+async def _make_requests(
+    job: AnsweringJob, rows: asyncio.Queue[tuple[BatchResults, int]], open_rows: dict[int, int]
+) -> AsyncIterator[Any]:
+    """Yield the requests of all batches, without an end."""
+    index = 0
+    while True:
+        batch, row = await rows.get()
+        open_rows[index] = row
+        index += 1
+        yield await _make_request(job, batch, row)
+
+
+async def _make_request(job: AnsweringJob, batch: BatchResults, row: int) -> Any:
+    """Return the request of a row; None, which is never sent, if the row has failed already."""
+    try:
+        await job.ledger.check_budget()
+        return batch.make_request(row)
+    except Exception as error:  # noqa: BLE001 - whatever the caller's function raises
+        batch.fail(row, describe_error(error))
+        return None

@@ -1,15 +1,19 @@
 """What all actors share: limits, a budget, and failures that would hit every call."""
 
 import asyncio
+import gc
 import os
 import time
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from aimlchat import ChatSession, ConfigurationError, Limits
 from aimlchat.ray import answer
+from aimlchat.ray.answering_actor import AnsweringActor, AnsweringJob
 from aimlchat.ray.dataset import _share_session
+from aimlchat.ray.shared_ledger import SharedLedger
 
 
 def test_each_actor_gets_its_share_of_the_limits():
@@ -109,10 +113,17 @@ def test_the_key_is_in_no_log_of_ray(rows, answered, local_ray, aimlchat_emulato
     assert [path for path in files if b"test-key-0123456789" in path.read_bytes()] == []
 
 
-def test_a_session_closes_its_connections_when_its_actor_ends(rows, answered, aimlchat_emulator):
-    answered(rows(5))
+def test_the_session_is_closed_as_soon_as_its_actor_is_dropped(session, aimlchat_emulator):
+    job = AnsweringJob("question", None, session, SharedLedger(None), {"concurrency": 2})
+    actor = AnsweringActor(job)
+    assert actor(pa.table({"question": ["Why?", "How?"]}))["error"].null_count == 2
+    assert aimlchat_emulator.open_connections == 2
+
+    gc.disable()
+    del actor
+    gc.enable()
 
     deadline = time.monotonic() + 60
     while aimlchat_emulator.open_connections and time.monotonic() < deadline:
-        time.sleep(0.05)
+        time.sleep(0.005)
     assert aimlchat_emulator.open_connections == 0
