@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import ray
 
 from aimlchat.errors import AIMLChatError
@@ -13,42 +12,16 @@ from aimlchat.errors import AIMLChatError
 from .result_columns import BatchResults, describe_error
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     import pyarrow as pa
 
-    from aimlchat.iterators import CompletionIterator
-    from aimlchat.session import ChatSession
+    from .answering_job import AnsweringJob
 
-    from .shared_ledger import SharedLedger
-
-__all__ = ["AnsweringActor", "AnsweringJob"]
+__all__ = ["AnsweringActor"]
 
 _MAX_DEATHS = 3
 """How many actors may die in a batch before it counts as what kills them."""
-
-
-@attrs.frozen
-class AnsweringJob:
-    """What every actor gets.
-
-    Attributes:
-        prompt: the column of the prompts, or a function of the row.
-        id_column: the column that must hold an id, None if ids are not needed.
-        session: a session that has made no call.
-        ledger: what all actors have spent, and in which batches they have died.
-        arguments: those of `ChatSession.complete_many`.
-    """
-
-    prompt: str | Callable[[dict[str, Any]], Any]
-    id_column: str | None
-    session: ChatSession
-    ledger: SharedLedger
-    arguments: dict[str, Any]
-
-    def complete_many(self, requests: Any) -> CompletionIterator:
-        """Return the outcomes of requests, as they finish."""
-        return self.session.complete_many(requests, ordered=False, **self.arguments)
 
 
 class AnsweringActor:

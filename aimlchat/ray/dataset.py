@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
@@ -109,7 +110,8 @@ def answer(
     headers = mask_headers(headers)
     ray = _import_ray()
     # Loaded on use: they need pyarrow, or run only beside ray.
-    from .answering_actor import AnsweringActor, AnsweringJob  # noqa: PLC0415
+    from .answering_actor import AnsweringActor  # noqa: PLC0415
+    from .answering_job import AnsweringJob  # noqa: PLC0415
     from .known_results import leave_out_known, read_known_results  # noqa: PLC0415
     from .result_columns import check_names  # noqa: PLC0415
     from .shared_ledger import SharedLedger  # noqa: PLC0415
@@ -146,8 +148,7 @@ def answer(
         known = read_known_results(resume_from, id_column, retry_failed=retry_failed)
         if known is not None:
             dataset = dataset.map_batches(
-                leave_out_known,
-                fn_kwargs={"known": known, "id_column": id_column},
+                functools.partial(leave_out_known, known=known, id_column=id_column),
                 batch_size=None,
                 batch_format="pyarrow",
             )

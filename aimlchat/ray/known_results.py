@@ -6,6 +6,7 @@ object store: each machine has it once, and its tasks read it in place.
 
 from __future__ import annotations
 
+import functools
 import io
 import logging
 import os
@@ -48,7 +49,7 @@ def read_known_results(
     if not files:
         return None
     rows = ray.data.from_items([{"path": file} for file in files]).map(
-        _read_file, fn_kwargs={"id_column": id_column, "retry_failed": retry_failed}
+        functools.partial(_read_file, id_column=id_column, retry_failed=retry_failed)
     )
     parts = []
     for row in rows.iter_rows():

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from aimlchat.records import Outcome
 
-    from .answering_actor import AnsweringJob
+    from .answering_job import AnsweringJob
 
 __all__ = ["BatchResults", "check_names", "describe_error"]
 

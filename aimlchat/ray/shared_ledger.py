@@ -55,8 +55,8 @@ class SharedLedger:
         beside_driver = NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=True
         )
-        ledger: Any = ray.remote(num_cpus=0, scheduling_strategy=beside_driver)(_Ledger)
-        self._ledger = ledger.remote()
+        ledger: Any = ray.remote(_Ledger)
+        self._ledger = ledger.options(num_cpus=0, scheduling_strategy=beside_driver).remote()
 
     def start(self, batch: str) -> int:
         """Note the start of a batch, and return how often its actor has died in it before."""

@@ -7,7 +7,6 @@ import sys
 from typing import Any
 
 import ray.data
-from ray.data.expressions import col
 
 from aimlchat import ChatRequest, Limits
 from aimlchat.ray import answer
@@ -39,14 +38,5 @@ def answer_all(questions: str, results: str) -> None:
     answers.write_parquet(results)  # executes it: one file for each batch
 
 
-def report(results: str) -> None:
-    """Print what the folder of results holds."""
-    rows = ray.data.read_parquet(results)
-    answers = rows.filter(expr=col("error").is_null()).count()
-    failures = rows.count() - answers
-    sys.stdout.write(f"{answers} answers, {failures} failures, {rows.sum('usd'):.2f} dollars\n")
-
-
 if __name__ == "__main__":
     answer_all(*sys.argv[1:3])
-    report(sys.argv[2])

@@ -11,7 +11,8 @@ import pytest
 
 from aimlchat import ChatSession, ConfigurationError, Limits
 from aimlchat.ray import answer
-from aimlchat.ray.answering_actor import AnsweringActor, AnsweringJob
+from aimlchat.ray.answering_actor import AnsweringActor
+from aimlchat.ray.answering_job import AnsweringJob
 from aimlchat.ray.dataset import _share_session
 from aimlchat.ray.shared_ledger import SharedLedger
 
