@@ -23,6 +23,8 @@ import ray
 
 from aimlchat.errors import ConfigurationError
 
+from .result_columns import check_id_type
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -148,13 +150,7 @@ def _missing_id(path: str, id_column: str) -> ConfigurationError:
 
 
 def _read_ids(column: pa.ChunkedArray, place: str) -> list[int | str | None]:
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-    if not (is_text or pa.types.is_integer(kind) or pa.types.is_null(kind)):
-        msg = f"the ids in {place} are of type {kind}; give texts or whole numbers"
-        raise ConfigurationError(msg)
+    check_id_type(column.type, place)
     ids: list[int | str | None] = column.to_pylist()
     return ids
 

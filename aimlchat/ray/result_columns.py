@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .answering_job import AnsweringJob
 
-__all__ = ["BatchResults", "check_names", "describe_error"]
+__all__ = ["BatchResults", "check_id_type", "check_names", "describe_error"]
 
 # Given to Arrow, since a block in which every value is null would have columns of another type.
 _COLUMNS = {
@@ -41,6 +41,8 @@ class BatchResults:
 
     def __init__(self, table: pa.Table, job: AnsweringJob) -> None:
         check_names(table.column_names, job)
+        if job.id_column is not None:  # now, since a later run could not compare the results
+            check_id_type(table.schema.field(job.id_column).type, "the dataset")
         self._table = table
         self._job = job
         self._results: list[dict[str, Any] | None] = [None] * table.num_rows
@@ -100,6 +102,16 @@ def check_names(names: Iterable[str], job: AnsweringJob) -> None:
             raise ConfigurationError(msg)
     if clashes := [name for name in names if name in _COLUMNS]:
         msg = f"the dataset has a column {clashes[0]!r} already; rename it with rename_columns()"
+        raise ConfigurationError(msg)
+
+
+def check_id_type(kind: pa.DataType, place: str) -> None:
+    """Raise `ConfigurationError` unless ids of this type can be compared with those of results."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    if not (is_text or pa.types.is_integer(kind) or pa.types.is_null(kind)):
+        msg = f"the ids in {place} are of type {kind}; give texts or whole numbers"
         raise ConfigurationError(msg)
 
 

@@ -164,3 +164,19 @@ def test_a_row_without_an_id_is_not_paid_for(answered, aimlchat_emulator, tmp_pa
         "k": None,
     }
     assert aimlchat_emulator.billed == 1
+
+
+def test_ids_that_no_later_run_could_compare_are_refused_before_anything_is_sent(
+    session, aimlchat_emulator, tmp_path
+):
+    dataset = ray.data.from_items([{"id": 0.5, "question": "a"}])
+
+    with pytest.raises(Exception, match="the ids in the dataset are of type double; give texts or"):
+        answer(dataset, session=session, resume_from=tmp_path / "new").materialize()
+    assert aimlchat_emulator.requests == []
+
+
+def test_what_ray_writes_as_json_is_read(rows, answered, session, aimlchat_emulator, tmp_path):
+    answer(rows(4), session=session).write_json(str(tmp_path))
+
+    assert known_ids(rows, answered, tmp_path) == [4, 5]
