@@ -26,7 +26,7 @@ async def ask(row):
         ({"prompt": ask}, "prompt= is a coroutine function"),
         (
             {"prompt": ["question"]},
-            "prompt= is an object of type list; give a column or a function",
+            "prompt= is an object of type list; give a column",
         ),
         ({"session": {"api_key": "k"}}, "session= is an object of type dict; give a ChatSession"),
         ({"session": ChatSession("k", budget_usd=1)}, "give budget_usd= to answer"),
