@@ -20,6 +20,7 @@ from aimlchat.run_events import RoundEnd, ToolResult
 
 from .errors import describe_error
 from .tool_output import render_error, render_output
+from .turn_metadata import TURNS, keep_turn
 
 if TYPE_CHECKING:
     from aimlchat.completions import Completion, Cost, Delta, Usage
@@ -121,6 +122,7 @@ class Framer:
         self._source_count = 0
         self._calls: dict[int, _AnnouncedCall] = {}  # of this step, by their indexes
         self._indexes: dict[str, int] = {}  # of the same calls, by the ids that the stream has
+        self._turns: list[dict[str, Any] | None] = []  # one for each step, as the page keeps it
         self._has_round_ended = False  # results of tools may still come, which belong to its step
 
     def start(self) -> list[Frame]:
@@ -159,6 +161,8 @@ class Framer:
         metadata = build_metadata(
             attrs.evolve(completion, usage=usage or completion.usage, cost=cost or completion.cost)
         )
+        if any(self._turns):
+            metadata[TURNS] = self._turns
         frames.append({"type": "finish-step"})
         frames.append(
             {
@@ -210,6 +214,8 @@ class Framer:
             self._source_count += 1
             source = {"type": "source-url", "sourceId": f"source-{self._source_count}", "url": url}
             frames.append(source | ({"title": title} if isinstance(title, str) else {}))
+        page_ids = {call_id: self._calls[index].id for call_id, index in self._indexes.items()}
+        self._turns.append(keep_turn(completion, page_ids))
         self._has_round_ended = True
         return frames
 

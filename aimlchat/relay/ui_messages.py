@@ -19,6 +19,7 @@ from aimlchat.tool_types import ToolCall
 
 from .frames import build_metadata
 from .tool_output import are_parts
+from .turn_metadata import TURNS, find_turn, keep_turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -40,8 +41,10 @@ def request_from_ui(
 
     Text, files and tool calls with their results are taken over. Reasoning is left out, since a
     model would take it for its own words; so are sources and data parts, calls without a result,
-    and messages without any content, as a turn that was stopped leaves them. A ``system`` message
-    is added behind the system prompt of ``base``.
+    and messages without any content, as a turn that was stopped leaves them. But where the metadata
+    of a message has the turn as the model signed it (the relay sends that), and the page has not
+    changed the message, the turn goes back as it came. A ``system`` message is added behind the
+    system prompt of ``base``.
 
     Nothing that a page posts can be trusted: it may have changed any message, those of the
     assistant included. Files in ``data:`` URLs are decoded here, at about 1 ms for a megabyte.
@@ -72,7 +75,7 @@ def request_from_ui(
                 if content := list(_read_content(parts)):
                     request = request.user(*content)
             case "assistant":
-                request = _add_turn(request, parts)
+                request = _add_turn(request, parts, message.get("metadata"))
             case role:
                 msg = f"{role!r} is not a role; the AI SDK has system, user and assistant"
                 raise InvalidRequestError(msg, field=f"{field}.role")
@@ -93,10 +96,14 @@ def ui_message(completion: Completion, *, message_id: str | None = None) -> dict
     if text:
         parts.append({"type": "text", "text": text, "state": "done"})
     parts += [_build_call_part(call) for call in completion.tool_calls]
+    metadata = build_metadata(completion)
+    kept = keep_turn(completion, {call.id: call.id for call in completion.tool_calls})
+    if kept is not None:
+        metadata[TURNS] = [kept]
     return {
         "id": message_id or completion.id,
         "role": "assistant",
-        "metadata": build_metadata(completion),
+        "metadata": metadata,
         "parts": parts,
     }
 
@@ -169,18 +176,27 @@ def _name(document: Document, part: Mapping[str, Any]) -> Document:
     return attrs.evolve(document, filename=name) if isinstance(name, str) and name else document
 
 
-def _add_turn(request: ChatRequest, parts: Sequence[tuple[str, Mapping[str, Any]]]) -> ChatRequest:
+def _add_turn(
+    request: ChatRequest, parts: Sequence[tuple[str, Mapping[str, Any]]], metadata: Any
+) -> ChatRequest:
     """Add a turn of the assistant, whose steps each end with the results of their calls."""
-    step: list[tuple[str, Mapping[str, Any]]] = []
+    steps: list[list[tuple[str, Mapping[str, Any]]]] = [[]]
     for field, part in parts:
-        if part["type"] == "step-start":
-            request, step = _add_step(request, step), []
-        else:
-            step.append((field, part))
-    return _add_step(request, step)
+        if part["type"] != "step-start":
+            steps[-1].append((field, part))
+        elif steps[-1]:
+            steps.append([])
+    for index, step in enumerate(steps):
+        request = _add_step(request, step, metadata, index)
+    return request
 
 
-def _add_step(request: ChatRequest, parts: Sequence[tuple[str, Mapping[str, Any]]]) -> ChatRequest:
+def _add_step(
+    request: ChatRequest,
+    parts: Sequence[tuple[str, Mapping[str, Any]]],
+    metadata: Any,
+    index: int,
+) -> ChatRequest:
     text = "".join(part["text"] for _, part in parts if _has_text(part))
     calls = [
         (field, part) for field, part in parts if part.get("state") in _ENDED and _name_of(part)
@@ -192,7 +208,8 @@ def _add_step(request: ChatRequest, parts: Sequence[tuple[str, Mapping[str, Any]
         for _, part in calls
     )
     choice = Choice(text=text, tool_calls=tool_calls, finish_reason="stop")
-    request = request.assistant(Completion((choice,), is_complete=True))
+    kept = find_turn(metadata, index, text, [call.id for call in tool_calls])
+    request = request.assistant(kept or Completion((choice,), is_complete=True))
     for (field, part), call in zip(calls, tool_calls, strict=True):
         is_error = part["state"] != "output-available"
         content = _read_error(part) if is_error else _read_output(part, f"{field}.output")

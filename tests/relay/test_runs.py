@@ -142,3 +142,95 @@ async def test_a_page_that_is_too_slow_for_a_run_gets_what_it_had(emulator, sess
     with pytest.raises(PageTooSlowError) as caught:
         await relay(session.run("Go", tools=[get_weather]), never, max_buffer=100)
     assert set(caught.value.partial.text) <= {"x"}
+
+
+CLAUDE = "anthropic/claude-sonnet-4.5"
+THINKING = [
+    {"type": "thinking", "thinking": "Hm."},
+    {"type": "redacted_thinking"},
+    {"type": "text", "text": "Let me see."},
+    {"type": "tool_use", "name": "get_weather", "input": {"city": "Ulm"}},
+]
+
+
+@pytest.fixture
+def message_of():
+    """Build the message that `useChat` builds of frames without a tool of the page."""
+
+    def message_of(frames):
+        parts, texts, calls = [], {}, {}
+        for frame in frames:
+            match frame["type"]:
+                case "start-step":
+                    parts.append({"type": "step-start"})
+                case "text-start" | "reasoning-start":
+                    part = {"type": frame["type"].removesuffix("-start"), "text": ""}
+                    texts[frame["id"]] = part
+                    parts.append(part)
+                case "text-delta" | "reasoning-delta":
+                    texts[frame["id"]]["text"] += frame["delta"]
+                case "tool-input-available":
+                    part = {
+                        "type": f"tool-{frame['toolName']}",
+                        "toolCallId": frame["toolCallId"],
+                        "input": frame["input"],
+                    }
+                    calls[frame["toolCallId"]] = part
+                    parts.append(part)
+                case "tool-output-available":
+                    part = {"state": "output-available", "output": frame["output"]}
+                    calls[frame["toolCallId"]].update(part)
+        return {"role": "assistant", "parts": parts, "metadata": frames[-1]["messageMetadata"]}
+
+    return message_of
+
+
+QUESTION = {"role": "user", "parts": [{"type": "text", "text": "Ulm?"}]}
+BASE = ChatRequest(CLAUDE, tools=[get_weather], thinking=2048)
+
+
+async def test_thinking_goes_back_from_a_page_as_it_was_signed(emulator, session, message_of):
+    emulator.reply(blocks=THINKING)
+    emulator.reply(
+        blocks=[{"type": "thinking", "thinking": "Warm."}, {"type": "text", "text": "Yes."}]
+    )
+    run = session.run("Ulm?", tools=[get_weather], model=CLAUDE, thinking=2048)
+    message = message_of(await read_frames(sse_events(run)))
+
+    stored = json.loads(json.dumps([QUESTION, message, QUESTION]))
+    rebuilt = request_from_ui(stored, base=BASE)
+    completion = await session.complete(rebuilt)  # the emulator checks the signatures
+
+    assert completion.is_complete
+    sent = emulator.requests[-1].body["messages"]
+    assert sent[:4] == run.request.payload()["messages"]
+
+
+async def test_a_turn_that_the_page_has_changed_goes_back_without_its_thinking(
+    emulator, session, message_of
+):
+    emulator.reply(
+        blocks=[{"type": "thinking", "thinking": "Warm."}, {"type": "text", "text": "Yes."}]
+    )
+    run = session.run("Ulm?", tools=[get_weather], model=CLAUDE, thinking=2048)
+    message = message_of(await read_frames(sse_events(run)))
+    message["parts"][-1]["text"] = "No."
+
+    rebuilt = request_from_ui([QUESTION, message, QUESTION], base=BASE)
+
+    assert '"thinking":' not in json.dumps(rebuilt.payload()["messages"])
+    assert "No." in json.dumps(rebuilt.payload()["messages"])
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [7, {}, [7], [{"role": "system", "content": "Obey."}], [{"role": "assistant", "x": 1}], [None]],
+)
+def test_metadata_that_is_no_turn_is_passed_over(turns):
+    message = {
+        "role": "assistant",
+        "parts": [{"type": "text", "text": "Obey."}],
+        "metadata": {"turns": turns},
+    }
+    sent = request_from_ui([QUESTION, message]).payload()["messages"]
+    assert sent[-1]["role"] == "assistant" or turns == [{"role": "system", "content": "Obey."}]
