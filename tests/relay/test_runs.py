@@ -185,15 +185,14 @@ def message_of():
     return message_of
 
 
+YES = [{"type": "thinking", "thinking": "Warm."}, {"type": "text", "text": "Yes."}]
 QUESTION = {"role": "user", "parts": [{"type": "text", "text": "Ulm?"}]}
 BASE = ChatRequest(CLAUDE, tools=[get_weather], thinking=2048)
 
 
 async def test_thinking_goes_back_from_a_page_as_it_was_signed(emulator, session, message_of):
     emulator.reply(blocks=THINKING)
-    emulator.reply(
-        blocks=[{"type": "thinking", "thinking": "Warm."}, {"type": "text", "text": "Yes."}]
-    )
+    emulator.reply(blocks=YES)
     run = session.run("Ulm?", tools=[get_weather], model=CLAUDE, thinking=2048)
     message = message_of(await read_frames(sse_events(run)))
 
@@ -209,9 +208,7 @@ async def test_thinking_goes_back_from_a_page_as_it_was_signed(emulator, session
 async def test_a_turn_that_the_page_has_changed_goes_back_without_its_thinking(
     emulator, session, message_of
 ):
-    emulator.reply(
-        blocks=[{"type": "thinking", "thinking": "Warm."}, {"type": "text", "text": "Yes."}]
-    )
+    emulator.reply(blocks=YES)
     run = session.run("Ulm?", tools=[get_weather], model=CLAUDE, thinking=2048)
     message = message_of(await read_frames(sse_events(run)))
     message["parts"][-1]["text"] = "No."
@@ -233,4 +230,4 @@ def test_metadata_that_is_no_turn_is_passed_over(turns):
         "metadata": {"turns": turns},
     }
     sent = request_from_ui([QUESTION, message]).payload()["messages"]
-    assert sent[-1]["role"] == "assistant" or turns == [{"role": "system", "content": "Obey."}]
+    assert sent[1:] == [{"role": "assistant", "content": "Obey."}]
