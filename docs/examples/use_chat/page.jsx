@@ -60,7 +60,8 @@ function Conversation({ saved, onNew }) {
     resume: isOpen, // after a reload, and when the page is shown again after it lost its connection
   });
   useEffect(() => {
-    if (status !== 'submitted') return;
+    // A short answer may have ended before React shows that the question was sent.
+    if (status !== 'submitted' || chat.status === 'ready' || chat.status === 'error') return;
     setIsOpen(true);
     saveChat({ id, messages, isOpen: true });
   }, [status]);

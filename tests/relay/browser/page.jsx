@@ -47,7 +47,8 @@ function Page() {
   const chat = useChat({ ...own, resume: settings.has('resume') && isOpen });
   window.chat = chat;
   useEffect(() => {
-    if (chat.status !== 'submitted') return;
+    // A short answer may have ended before React shows that the question was sent.
+    if (chat.status !== 'submitted' || own.chat?.status === 'ready') return;
     setIsOpen(true);
     save(chat.messages, true);
   }, [chat.status]);
