@@ -7,8 +7,8 @@ notices a page that is stuck or has gone.
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -154,16 +154,16 @@ class PageServer:
             sys.executable, READERS, *map(str, arguments), stdout=asyncio.subprocess.PIPE
         )
         await self.is_full.wait()
-        times = os.times()
+        started, cpu = time.perf_counter(), time.process_time()
         self.may_start.set()
         if self.is_shared:
             await self.relay.run_shared(self.kind)
         output, _ = await readers.communicate()
-        ended = os.times()
+        ended, used = time.perf_counter(), time.process_time()
         await runner.cleanup()
         return msgspec.json.decode(output) | {
-            "cpu": ended.user + ended.system - times.user - times.system,
-            "wall": ended.elapsed - times.elapsed,
+            "cpu": used - cpu,
+            "wall": ended - started,
             "peak": machine.peak_memory(),
             "grown": machine.peak_memory() - memory,
         }
