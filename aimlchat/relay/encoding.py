@@ -58,10 +58,10 @@ class EncodedFrames:
     _framed_messages: bytes | None = None
     _chunk: bytes | None = None
 
-    def __init__(self, frames: Sequence[Frame]) -> None:
+    def __init__(self, frames: Sequence[Frame], number: int = 0) -> None:
         self._frames = frames
-        self.number: int = frames[-1].get("number", 0)
-        """The number of the last frame; 0 for a frame without a number."""
+        self.number = number
+        """The number of the last frame; 0 if frames have no numbers."""
 
     @property
     def messages(self) -> list[bytes]:
@@ -87,9 +87,11 @@ class EncodedFrames:
     @property
     def framed_messages(self) -> bytes:
         """The messages as a server sends them that masks and compresses nothing (RFC 6455, 5.2)."""
-        if self._framed_messages is None:
-            self._framed_messages = b"".join(map(_frame_message, self.messages))
-        return self._framed_messages
+        framed = self._framed_messages
+        if framed is None:
+            messages = map(encode_frame, self._frames)
+            framed = self._framed_messages = b"".join(map(_frame_message, messages))
+        return framed
 
     @property
     def chunk(self) -> bytes:
@@ -111,7 +113,7 @@ def take_frames(source: SupportsTake) -> EncodedFrames | None:
         frames.append(frame)
         if frame["type"] not in _SHORT_TYPES:
             break
-    return EncodedFrames(frames) if frames else None
+    return EncodedFrames(frames, frames[-1].get("number", 0)) if frames else None
 
 
 def _encode_event(frame: Frame) -> bytes:

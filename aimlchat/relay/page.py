@@ -7,8 +7,9 @@ import math
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Protocol
 
-from .encoding import HEARTBEAT_FRAMES, EncodedFrames, take_frames
+from .encoding import EncodedFrames, take_frames
 from .errors import PageGoneError, PageTooSlowError
+from .frames import HEARTBEAT
 from .monitor import POLL_SECONDS, PageMonitor
 
 if TYPE_CHECKING:
@@ -113,18 +114,15 @@ class Page:
         now = self._loop.time()
         if self._waiting is not None or now - self._last_write < _BURST_SECONDS:
             return False
-        self._write_at(now, EncodedFrames(frames))
-        return True
-
-    def _write_at(self, now: float, frames: EncodedFrames) -> None:
         self._last_write = now
         try:
-            rest = self._connection.write(frames)
+            rest = self._connection.write(EncodedFrames(frames))
         except Exception as error:  # noqa: BLE001 - raised by `ended`
             self.fail(error)
         else:
             if rest is not None:
                 self._wait_for(rest)
+        return True
 
     def wake(self) -> None:
         """Write what the source holds, unless that is being done."""
@@ -169,7 +167,7 @@ class Page:
         limit = self._heartbeat if self._waiting is None else self._patience
         if now >= self._last_write + limit:
             if self._waiting is None:
-                self._write_at(now, HEARTBEAT_FRAMES)
+                self.write_now((HEARTBEAT,))
             else:
                 seconds = f"{self._patience:g} s"
                 msg = f"the page accepted nothing for {seconds}; patience sets that limit"
