@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from aiohttp import web
-    from aiohttp.abc import AbstractStreamWriter
 
     from aimlchat.runs import ToolRun
     from aimlchat.stream import DeltaStream
@@ -112,7 +111,7 @@ async def send_response(
     from aiohttp import web  # noqa: PLC0415 - a caller with such a request has loaded aiohttp
 
     response = web.StreamResponse(headers={**(headers or {}), **SSE_HEADERS})
-    writer: Any = await response.prepare(request)
+    writer = await response.prepare(request)
     if request.transport is None:  # the page has gone
         return response
     connection = _SSEConnection(response, writer)
@@ -141,7 +140,7 @@ class _SSEConnection:
 
     receive = None
 
-    def __init__(self, response: web.StreamResponse, writer: AbstractStreamWriter) -> None:
+    def __init__(self, response: web.StreamResponse, writer: Any) -> None:
         # Whoever has such a request has loaded aiohttp.
         from aimlchat._client.aiohttp_hooks import chunk_transport  # noqa: PLC0415
 
