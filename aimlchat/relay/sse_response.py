@@ -149,8 +149,9 @@ class _SSEConnection:
         self._transport = chunk_transport(writer)
 
     def write(self, frames: EncodedFrames) -> Callable[[], Awaitable[None]] | None:
-        if self._transport is not None and write_directly(self._transport, frames.chunk):
-            self._writer.output_size += len(frames.chunk)  # for the log of accesses
+        chunk = frames.chunk
+        if self._transport is not None and write_directly(self._transport, chunk):
+            self._writer.output_size += len(chunk)  # for the log of accesses
             return None
         return run_first_step(self._send(b"".join(frames.events)))
 
