@@ -65,6 +65,19 @@ async def test_frames_of_one_pass_of_the_loop_are_joined():
     ]
 
 
+async def test_short_frames_go_in_one_write_with_the_frame_behind_them():
+    log, connection = FrameLog(), Connection()
+    page = await follow(log, connection)
+    tool_call = {"type": "tool-input-available", "toolCallId": "c"}
+
+    log.add([{"type": "start"}, {"type": "start-step"}, {"type": "text-start"}, word("One")])
+    log.end([{"type": "text-end"}, tool_call, {"type": "finish-step"}, {"type": "finish"}])
+    await page.ended
+
+    assert [len(frames.messages) for frames in connection.writes] == [4, 2, 2]
+    assert [frames.number for frames in connection.writes] == [4, 6, 8]
+
+
 async def test_a_page_that_joins_between_two_joined_deltas_gets_each_once():
     log, early, late = FrameLog(), Connection(), Connection()
     await follow(log, early)
