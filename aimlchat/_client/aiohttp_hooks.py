@@ -27,11 +27,13 @@ __all__ = [
     "TrackedRequest",
     "abandon",
     "abandon_connection",
+    "chunk_transport",
     "closed_future",
     "current_use",
     "disable_repetition",
     "loop_of",
     "malformed_body_error",
+    "message_transport",
     "request_class",
     "set_body_error",
     "take_buffered",
@@ -333,3 +335,39 @@ def _close_socket(protocol: Any) -> None:
     if (sock := getattr(transport, "_sock", None)) is not None:
         transport._sock = None  # noqa: SLF001 - documented above
         sock.close()
+
+
+def message_transport(websocket: Any) -> asyncio.Transport | None:
+    """Return what a web socket of aiohttp.web writes its messages to, each in one piece.
+
+    None if it compresses or masks them, or does something of its own with them, and if these names
+    are missing: each message has to go through `send_frame` then.
+    """
+    writer = getattr(websocket, "_writer", None)
+    if getattr(writer, "use_mask", True) or getattr(writer, "compress", True):
+        return None
+    from aiohttp import web  # noqa: PLC0415 - only a client's web socket masks
+
+    send_frame = getattr(websocket.send_frame, "__func__", None)
+    if send_frame is not web.WebSocketResponse.send_frame:
+        return None
+    transport: asyncio.Transport | None = getattr(writer, "transport", None)
+    return transport
+
+
+def chunk_transport(writer: Any) -> asyncio.Transport | None:
+    """Return what the body of a response of aiohttp.web is written to, in chunks of HTTP/1.1.
+
+    ``writer`` is what `prepare` returns. None if something else is done with the body, or if the
+    headers have not been sent, and if these names are missing: `write` has to be called then.
+    """
+    if (
+        type(writer) is not http_writer.StreamWriter
+        or not writer.chunked
+        or writer.length is not None
+        or getattr(writer, "_compress", True) is not None
+        or getattr(writer, "_on_chunk_sent", True) is not None
+        or not getattr(writer, "_headers_written", False)
+    ):
+        return None
+    return writer.transport

@@ -15,7 +15,7 @@ from aimlchat._protocol.kept_size import body_too_large
 from aimlchat.errors import AIMLChatError, ProtocolError, StreamInterruptedError, detach
 
 from . import aiohttp_hooks
-from .content_coding import MAX_READ_BYTES, find_decoder
+from .content_coding import find_decoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,11 +68,10 @@ class Response:
         self._interruption = interruption
         self._failure: AIMLChatError | None = None
         # aiohttp's own method, since a coroutine around it would cost time for each chunk.
-        self.read = functools.partial(response.content.read, MAX_READ_BYTES)
+        self.read = response.content.readany
         """Return the bytes that have arrived, after waiting for some; ``b""`` at the end.
 
-        At most 64 KiB at once, since they take a while to parse. Pass an exception that it raises
-        to `recover`. Cancelling loses nothing.
+        Pass an exception that it raises to `recover`. Cancelling loses nothing.
         """
         self.status: int = response.status
         self.error_body_fault: str

@@ -5,12 +5,12 @@ A web socket is recognized by its methods, so none of the libraries is imported.
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import attrs
 
+from .direct_write import write_directly
 from .errors import PageGoneError
 from .first_step import run_first_step
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import TypeAlias
 
-    from .encoding import EncodedFrame
+    from .encoding import EncodedFrames
 
 __all__ = ["Connection", "WebSocket", "adapt_websocket"]
 
@@ -26,15 +26,19 @@ __all__ = ["Connection", "WebSocket", "adapt_websocket"]
 class Connection(Protocol):
     """A connection to one page. Its methods raise `PageGoneError` once the page has closed it."""
 
-    def write(self, frame: EncodedFrame) -> Callable[[], Awaitable[None]] | None:
-        """Write a frame, as far as that is possible without waiting.
+    def write(self, frames: EncodedFrames) -> Callable[[], Awaitable[None]] | None:
+        """Write frames, as far as that is possible without waiting.
 
-        Returns None if the page has taken it; otherwise a function to await until it has, which is
-        safe to cancel.
+        Returns None if the page has taken them; otherwise a function to await until it has, which
+        is safe to cancel.
         """
 
-    async def receive(self) -> str | bytes:
-        """Wait for the next message and return it. Cancelling is safe."""
+    @property
+    def receive(self) -> Callable[[], Awaitable[str | bytes]] | None:
+        """What waits for the next message and returns it, and is safe to cancel.
+
+        None if nothing can be received.
+        """
 
 
 class AiohttpWebSocket(Protocol):
@@ -42,6 +46,8 @@ class AiohttpWebSocket(Protocol):
 
     async def send_frame(self, message: bytes, opcode: Any) -> None: ...
     async def receive(self) -> Any: ...
+    @property
+    def closed(self) -> bool: ...
 
 
 class StarletteWebSocket(Protocol):
@@ -93,13 +99,24 @@ def adapt_websocket(websocket: WebSocket) -> Connection:
 
 class _AiohttpAdapter:
     def __init__(self, websocket: AiohttpWebSocket) -> None:
-        from aiohttp import WSMsgType  # noqa: PLC0415 - whoever has such a web socket has loaded it
+        # Whoever has such a web socket has loaded aiohttp.
+        from aiohttp import WSMsgType  # noqa: PLC0415
+
+        from aimlchat._client.aiohttp_hooks import message_transport  # noqa: PLC0415
 
         self._websocket = websocket
         self._text = WSMsgType.TEXT
+        self._transport = message_transport(websocket)
 
-    def write(self, frame: EncodedFrame) -> Callable[[], Awaitable[None]] | None:
-        return run_first_step(self._send(frame.json))
+    def write(self, frames: EncodedFrames) -> Callable[[], Awaitable[None]] | None:
+        transport = self._transport
+        if (
+            transport is not None
+            and not self._websocket.closed
+            and write_directly(transport, frames.framed_messages)
+        ):
+            return None
+        return run_first_step(self._send(frames.messages))
 
     async def receive(self) -> str | bytes:
         message = await self._websocket.receive()
@@ -108,9 +125,10 @@ class _AiohttpAdapter:
         data: str | bytes = message.data
         return data
 
-    async def _send(self, data: bytes) -> None:
+    async def _send(self, messages: list[bytes]) -> None:
         try:
-            await self._websocket.send_frame(data, self._text)
+            for message in messages:
+                await self._websocket.send_frame(message, self._text)
         except OSError as error:
             raise PageGoneError from error
 
@@ -119,8 +137,8 @@ class _AiohttpAdapter:
 class _StarletteAdapter:
     _websocket: StarletteWebSocket
 
-    def write(self, frame: EncodedFrame) -> Callable[[], Awaitable[None]]:
-        return partial(self._send, frame.text)
+    def write(self, frames: EncodedFrames) -> Callable[[], Awaitable[None]]:
+        return partial(self._send, frames.texts)
 
     async def receive(self) -> str | bytes:
         if self._is_closed:
@@ -132,9 +150,10 @@ class _StarletteAdapter:
         data: str | bytes = message["bytes"] if text is None else text
         return data
 
-    async def _send(self, text: str) -> None:
+    async def _send(self, texts: list[str]) -> None:
         try:
-            await self._websocket.send_text(text)
+            for text in texts:
+                await self._websocket.send_text(text)
         except Exception as error:
             # The exception class differs between versions of Starlette; the state does not.
             if self._is_closed:
@@ -151,8 +170,8 @@ class _StarletteAdapter:
 class _WebsocketsAdapter:
     _websocket: WebsocketsConnection
 
-    def write(self, frame: EncodedFrame) -> Callable[[], Awaitable[None]]:
-        return partial(self._send, frame.text)
+    def write(self, frames: EncodedFrames) -> Callable[[], Awaitable[None]]:
+        return partial(self._send, frames.texts)
 
     async def receive(self) -> str | bytes:
         try:
@@ -163,9 +182,10 @@ class _WebsocketsAdapter:
             raise
         return data
 
-    async def _send(self, text: str) -> None:
+    async def _send(self, texts: list[str]) -> None:
         try:
-            await self._websocket.send(text)
+            for text in texts:
+                await self._websocket.send(text)
         except Exception as error:
             if self._is_closed:
                 raise PageGoneError from error
@@ -181,16 +201,14 @@ class _CallableAdapter:
     """A bare async callable: nothing is received; a `ConnectionError` means the page has gone."""
 
     _callable: Callable[[str], Awaitable[object]]
+    receive: ClassVar[None] = None
 
-    def write(self, frame: EncodedFrame) -> Callable[[], Awaitable[None]]:
-        return partial(self._send, frame.text)
+    def write(self, frames: EncodedFrames) -> Callable[[], Awaitable[None]]:
+        return partial(self._send, frames.texts)
 
-    async def receive(self) -> str | bytes:
-        never: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        return await never
-
-    async def _send(self, text: str) -> None:
+    async def _send(self, texts: list[str]) -> None:
         try:
-            await self._callable(text)
+            for text in texts:
+                await self._callable(text)
         except ConnectionError as error:
             raise PageGoneError from error

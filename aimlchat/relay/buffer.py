@@ -65,8 +65,10 @@ class FrameQueue:
         last.size += len(text)
         self.size += len(text)
 
-    def take(self) -> Frame:
-        """Remove and return the oldest frame. Raises `IndexError` if the queue is empty."""
+    def take(self) -> Frame | None:
+        """Remove and return the oldest frame; None if the queue is empty."""
+        if not self._queued:
+            return None
         queued = self._queued.popleft()
         self.size -= queued.size
         if len(queued.texts) < 2:  # noqa: PLR2004 - nothing was joined to it
@@ -87,8 +89,8 @@ class FrameQueue:
 class BufferedPage(Protocol):
     """The page of a buffer."""
 
-    def write_now(self, frame: Frame) -> bool:
-        """Take a frame, and return True; or return False, to let it wait."""
+    def write_now(self, frames: Sequence[Frame]) -> bool:
+        """Take frames, and return True; or return False, to let them wait."""
 
     def wake(self) -> None:
         """Take what the buffer holds, as far as the page takes it."""
@@ -125,11 +127,10 @@ class PageBuffer:
 
         Over the limit, drops all waiting frames and raises `PageTooSlowError`.
         """
-        for frame in frames:
-            if self._queue or self._page is None or not self._page.write_now(frame):
-                self._queue.add(frame)
-        if not self._queue:
+        if not self._queue.size and self._page is not None and self._page.write_now(frames):
             return
+        for frame in frames:
+            self._queue.add(frame)
         if self._queue.size > self._limit:
             self._wake()  # a page that reads may not have been told of a sudden flood yet
         if self._queue.size > self._limit:
@@ -150,7 +151,7 @@ class PageBuffer:
 
     def take(self) -> Frame | None:
         """Remove and return the next frame, with waiting deltas joined; None if none waits."""
-        return self._queue.take() if self._queue else None
+        return self._queue.take()
 
     def _schedule(self) -> None:
         # In the next pass of the event loop, so that the deltas of one read are joined.

@@ -10,7 +10,7 @@ import msgspec
 
 from aimlchat._client.hooks import call_hook
 
-from .encoding import EncodedFrame
+from .encoding import EncodedFrames
 from .errors import PageGoneError, PageTooSlowError
 from .frames import error_frames
 
@@ -55,15 +55,18 @@ async def deliver(
     """
     if pump is not None:
         pump.start().add_done_callback(lambda _: _end_if_overflowed(page, pump))
-    receiving = asyncio.create_task(_receive_all(page, connection, stop, on_message))
+    tasks = []
+    if connection.receive is not None:
+        receiving = _receive_all(page, connection.receive, stop, on_message)
+        tasks.append(asyncio.create_task(receiving))
     try:
         await page.ended
     except PageTooSlowError as error:
-        await _cancel_all(receiving, *page.close())
+        await _cancel_all(*tasks, *page.close())
         await _send_error(connection, error)
         raise
     finally:
-        await _cancel_all(receiving, *page.close())
+        await _cancel_all(*tasks, *page.close())
 
 
 def _end_if_overflowed(page: Page, pump: Pump) -> None:
@@ -73,13 +76,13 @@ def _end_if_overflowed(page: Page, pump: Pump) -> None:
 
 async def _receive_all(
     page: Page,
-    connection: Connection,
+    receive: Callable[[], Awaitable[str | bytes]],
     stop: Callable[[], Awaitable[None]],
     on_message: Callable[[str | bytes], object] | None,
 ) -> None:
     try:
         while True:
-            message = await connection.receive()
+            message = await receive()
             if _is_stop_message(message):
                 await stop()
             else:
@@ -102,7 +105,7 @@ async def _send_error(connection: Connection, error: PageTooSlowError) -> None:
     """
     for frame in error_frames(error):
         with contextlib.suppress(TimeoutError, PageGoneError):
-            rest = connection.write(EncodedFrame(frame))
+            rest = connection.write(EncodedFrames([frame]))
             if rest is not None:
                 # With a timeout of 0 the frame still enters the connection's write buffer; only
                 # the wait for the page to read it is cancelled.
@@ -113,4 +116,5 @@ async def _send_error(connection: Connection, error: PageTooSlowError) -> None:
 async def _cancel_all(*tasks: asyncio.Task[None]) -> None:
     for task in tasks:
         task.cancel()
-    await asyncio.wait(tasks)
+    if tasks:
+        await asyncio.wait(tasks)

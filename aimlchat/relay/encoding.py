@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -12,9 +12,29 @@ from aimlchat._protocol.surrogates import mend_surrogates
 from .frames import HEARTBEAT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .frames import Frame
 
-__all__ = ["HEARTBEAT_FRAME", "EncodedFrame", "encode_frame"]
+__all__ = ["HEARTBEAT_FRAMES", "EncodedFrames", "encode_frame", "take_frames"]
+
+# Types of frames without text, of which any number may come before another frame.
+_SHORT_TYPES = {
+    "start",
+    "start-step",
+    "reasoning-start",
+    "reasoning-end",
+    "text-start",
+    "text-end",
+    "finish-step",
+}
+
+
+class SupportsTake(Protocol):
+    """What frames are taken from."""
+
+    def take(self) -> Frame | None:
+        """Remove and return the next frame; None if there is none at the moment."""
 
 
 def encode_frame(frame: Frame) -> bytes:
@@ -25,47 +45,95 @@ def encode_frame(frame: Frame) -> bytes:
         return mend_surrogates(json.dumps(frame, ensure_ascii=False)).encode()
 
 
-class EncodedFrame:
-    """A frame in the forms in which servers take it, each made when it is first asked for."""
+class EncodedFrames:
+    """Frames that are sent together, in the forms in which servers take them.
 
-    __slots__ = ("_event", "_frame", "_json", "_text", "number")
+    Each form is made when it is first asked for, however many pages the frames go to.
+    """
 
-    def __init__(self, frame: Frame) -> None:
-        self.number: int = frame.get("number", 0)  # 0 for a frame without a number
-        self._frame = frame
-        # Not cached properties, which take a lock before Python 3.12.
-        self._json: bytes | None = None
-        self._text: str | None = None
-        self._event: bytes | None = None
+    # Not cached properties, which take a lock before Python 3.12.
+    _messages: list[bytes] | None = None
+    _texts: list[str] | None = None
+    _events: list[bytes] | None = None
+    _framed_messages: bytes | None = None
+    _chunk: bytes | None = None
 
-    @property
-    def json(self) -> bytes:
-        """The message of a web socket, in UTF-8."""
-        if self._json is None:
-            self._json = encode_frame(self._frame)
-        return self._json
+    def __init__(self, frames: Sequence[Frame], number: int = 0) -> None:
+        self._frames = frames
+        self.number = number
+        """The number of the last frame; 0 if frames have no numbers."""
 
     @property
-    def text(self) -> str:
-        """The message of a web socket, for a library that takes only a ``str``."""
-        if self._text is None:
-            self._text = self.json.decode()
-        return self._text
+    def messages(self) -> list[bytes]:
+        """The messages of a web socket, in UTF-8."""
+        if self._messages is None:
+            self._messages = [encode_frame(frame) for frame in self._frames]
+        return self._messages
 
     @property
-    def event(self) -> bytes:
-        """The server-sent event; the number of the frame is its id."""
-        if self._event is None:
-            self._event = self._encode_event()
-        return self._event
+    def texts(self) -> list[str]:
+        """The messages of a web socket, for a library that takes only a ``str``."""
+        if self._texts is None:
+            self._texts = [message.decode() for message in self.messages]
+        return self._texts
 
-    def _encode_event(self) -> bytes:
-        if self._frame is HEARTBEAT:
-            return b": heartbeat\n\n"  # a comment, which every reader ignores
-        if not self.number:
-            return b"data: %b\n\n" % self.json
-        fields = {name: value for name, value in self._frame.items() if name != "number"}
-        return b"id: %d\ndata: %b\n\n" % (self.number, encode_frame(fields))
+    @property
+    def events(self) -> list[bytes]:
+        """The server-sent events; the number of a frame is its id."""
+        if self._events is None:
+            self._events = [_encode_event(frame) for frame in self._frames]
+        return self._events
+
+    @property
+    def framed_messages(self) -> bytes:
+        """The messages as a server sends them that masks and compresses nothing (RFC 6455, 5.2)."""
+        framed = self._framed_messages
+        if framed is None:
+            messages = map(encode_frame, self._frames)
+            framed = self._framed_messages = b"".join(map(_frame_message, messages))
+        return framed
+
+    @property
+    def chunk(self) -> bytes:
+        """The events as one chunk of a response of HTTP/1.1."""
+        if self._chunk is None:
+            events = b"".join(self.events)
+            self._chunk = b"%x\r\n%b\r\n" % (len(events), events)
+        return self._chunk
 
 
-HEARTBEAT_FRAME = EncodedFrame(HEARTBEAT)
+def take_frames(source: SupportsTake) -> EncodedFrames | None:
+    """Take the next frame of a source, and before it the frames that only open or close something.
+
+    Returns None if there is none at the moment. These are sent together: a write costs more than
+    a frame. Not more of them: a page may take its time for each long frame.
+    """
+    frames = []
+    while (frame := source.take()) is not None:
+        frames.append(frame)
+        if frame["type"] not in _SHORT_TYPES:
+            break
+    return EncodedFrames(frames, frames[-1].get("number", 0)) if frames else None
+
+
+def _encode_event(frame: Frame) -> bytes:
+    if frame is HEARTBEAT:
+        return b": heartbeat\n\n"  # a comment, which every reader ignores
+    number = frame.get("number", 0)
+    if not number:
+        return b"data: %b\n\n" % encode_frame(frame)
+    fields = {name: value for name, value in frame.items() if name != "number"}
+    return b"id: %d\ndata: %b\n\n" % (number, encode_frame(fields))
+
+
+def _frame_message(message: bytes) -> bytes:
+    """Return a text message of a web socket behind the header that a server sends."""
+    length = len(message)
+    if length < 126:  # noqa: PLR2004 - RFC 6455, section 5.2
+        return b"\x81%c%b" % (length, message)
+    if length < 65_536:  # noqa: PLR2004
+        return b"\x81\x7e%b%b" % (length.to_bytes(2, "big"), message)
+    return b"\x81\x7f%b%b" % (length.to_bytes(8, "big"), message)
+
+
+HEARTBEAT_FRAMES = EncodedFrames([HEARTBEAT])

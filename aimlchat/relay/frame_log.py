@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from .buffer import FrameQueue
-from .encoding import EncodedFrame
+from .encoding import EncodedFrames, take_frames
 from .history import FrameHistory
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ __all__ = ["FrameLog", "LogCursor"]
 class FollowingPage(Protocol):
     """A page that is told of new frames."""
 
-    def offer(self, frames: Sequence[EncodedFrame], after: int, now: float) -> None:
+    def offer(self, batches: Sequence[EncodedFrames], after: int, now: float) -> None:
         """Take frames, if it waits for frames and has every frame up to the number ``after``."""
 
     def wake(self) -> None:
@@ -95,10 +96,10 @@ class FrameLog:
 
     def _send(self) -> None:
         self._is_scheduled = False
-        frames = [EncodedFrame(self._unsent.take()) for _ in range(len(self._unsent))]
+        batches = [*iter(partial(take_frames, self._unsent), None)]
         now = asyncio.get_running_loop().time()
         for page in tuple(self._pages):
-            page.offer(frames, self._unsent_after, now)
+            page.offer(batches, self._unsent_after, now)
         if self.has_ended:
             for page in tuple(self._pages):
                 page.wake()

@@ -7,7 +7,7 @@ import math
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Protocol
 
-from .encoding import EncodedFrame
+from .encoding import EncodedFrames, take_frames
 from .errors import PageGoneError, PageTooSlowError
 from .frames import HEARTBEAT
 from .monitor import POLL_SECONDS, PageMonitor
@@ -43,8 +43,8 @@ class Page:
     """Writes the frames of a source to a connection.
 
     While the page takes every frame at once, no task runs for it: whoever adds a frame to the
-    source calls `wake`, or passes the frame itself to `offer` or `write_now`. Once a write has to
-    wait for the page, a task takes over until the source is empty.
+    source calls `wake`, or passes the frames themselves to `offer` or `write_now`. Once a write has
+    to wait for the page, a task takes over until the source is empty.
 
     Args:
         source: where the frames come from.
@@ -83,7 +83,7 @@ class Page:
         self._monitor = PageMonitor.current()
         self._monitor.add(self, self._last_write + self._shortest_limit)
 
-    def offer(self, frames: Sequence[EncodedFrame], after: int, now: float) -> None:
+    def offer(self, batches: Sequence[EncodedFrames], after: int, now: float) -> None:
         """Write frames to the page, if it has every frame up to the number ``after`` and waits.
 
         Otherwise, and for what it does not take at once, the page takes them from its source.
@@ -96,27 +96,27 @@ class Page:
             return
         self._last_write = now
         try:
-            for frame in frames:
-                source.position = frame.number
-                rest = self._connection.write(frame)
+            for frames in batches:
+                source.position = frames.number
+                rest = self._connection.write(frames)
                 if rest is not None:
                     self._wait_for(rest)
                     return
         except Exception as error:  # noqa: BLE001 - raised by `ended`
             self.fail(error)
 
-    def write_now(self, frame: Frame) -> bool:
-        """Write a frame that does not come from the source; return whether the page has taken it.
+    def write_now(self, frames: Sequence[Frame]) -> bool:
+        """Write frames that do not come from the source; return whether the page has taken them.
 
-        It is refused while others wait, and shortly after the last one, so that the deltas of a
-        burst are joined in the source.
+        They are refused while others wait, and shortly after the last ones, so that the deltas of
+        a burst are joined in the source.
         """
         now = self._loop.time()
         if self._waiting is not None or now - self._last_write < _BURST_SECONDS:
             return False
         self._last_write = now
         try:
-            rest = self._connection.write(EncodedFrame(frame))
+            rest = self._connection.write(EncodedFrames(frames))
         except Exception as error:  # noqa: BLE001 - raised by `ended`
             self.fail(error)
         else:
@@ -167,7 +167,7 @@ class Page:
         limit = self._heartbeat if self._waiting is None else self._patience
         if now >= self._last_write + limit:
             if self._waiting is None:
-                self.write_now(HEARTBEAT)
+                self.write_now((HEARTBEAT,))
             else:
                 seconds = f"{self._patience:g} s"
                 msg = f"the page accepted nothing for {seconds}; patience sets that limit"
@@ -194,9 +194,9 @@ class Page:
 
     def _write_from_source(self) -> Callable[[], Awaitable[None]] | None:
         """Write what the source holds; return what to wait for if the page does not take it all."""
-        while (frame := self.source.take()) is not None:
+        while (frames := take_frames(self.source)) is not None:
             self._last_write = self._loop.time()
-            rest = self._connection.write(EncodedFrame(frame))
+            rest = self._connection.write(frames)
             if rest is not None:
                 return rest
         return None

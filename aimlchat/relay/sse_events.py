@@ -9,7 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol, Self
 
 from .buffer import PageBuffer
-from .encoding import HEARTBEAT_FRAME, EncodedFrame
+from .encoding import HEARTBEAT_FRAMES, EncodedFrames
 from .monitor import PageMonitor
 from .pump import Pump
 
@@ -72,12 +72,12 @@ class SSEEvents:
             self._reader = _Reader(self._source, self._heartbeat)
             self._feed(self._reader)
         try:
-            frame = await self._reader.next_frame()
+            event = await self._reader.next_event()
         except BaseException:
             self._close()
             raise
-        if frame is not None:
-            return frame.event
+        if event is not None:
+            return event
         self._close()
         return DONE_EVENT
 
@@ -107,44 +107,45 @@ class _Reader:
     def __init__(self, source: FrameSource, heartbeat: float | None) -> None:
         self.source = source
         self._heartbeat = math.inf if heartbeat is None else heartbeat
-        self._passed: deque[EncodedFrame] = deque()
+        self._passed: deque[bytes] = deque()
         self._waiter: asyncio.Future[bool] | None = None  # its result: whether a frame has come
         self._waits_since = 0.0
         self._loop = asyncio.get_running_loop()
         self._monitor = PageMonitor.current()
         self._monitor.add(self, self._loop.time() + self._heartbeat)
 
-    async def next_frame(self) -> EncodedFrame | None:
-        """Wait for the next frame, or for a heartbeat; None after the last. Cancelling is safe."""
+    async def next_event(self) -> bytes | None:
+        """Wait for the next event, or for a heartbeat; None after the last. Cancelling is safe."""
         while not self._passed:
             frame = self.source.take()
             if frame is not None:
-                return EncodedFrame(frame)
+                return EncodedFrames([frame]).events[0]
             if self.source.has_ended:
                 return None
             self._waits_since = self._loop.time()
             self._waiter = self._loop.create_future()
             try:
                 if not await self._waiter:
-                    return HEARTBEAT_FRAME
+                    return HEARTBEAT_FRAMES.events[0]
             finally:
                 self._waiter = None
         return self._passed.popleft()
 
-    def offer(self, frames: Sequence[EncodedFrame], after: int, now: float) -> None:  # noqa: ARG002 - as Page
+    def offer(self, batches: Sequence[EncodedFrames], after: int, now: float) -> None:  # noqa: ARG002 - as Page
         """Pass frames to the task, if it waits and has every frame up to the number ``after``."""
         if self._waiter is None or self._waiter.done():
             return
-        if frames and self.source.position == after:
-            self._passed += frames
-            self.source.position = frames[-1].number
+        if batches and self.source.position == after:
+            for frames in batches:
+                self._passed += frames.events
+            self.source.position = batches[-1].number
         self._waiter.set_result(True)
 
-    def write_now(self, frame: Frame) -> bool:
-        """Pass a frame to the task, if it waits."""
+    def write_now(self, frames: Sequence[Frame]) -> bool:
+        """Pass frames to the task, if it waits."""
         if self._waiter is None or self._waiter.done():
             return False
-        self._passed.append(EncodedFrame(frame))
+        self._passed += EncodedFrames(frames).events
         self._waiter.set_result(True)
         return True
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from types import MappingProxyType
-from typing import TYPE_CHECKING
-
-import attrs
+from typing import TYPE_CHECKING, Any
 
 from aimlchat.errors import AIMLChatError
 
 from .buffer import PageBuffer
 from .delivery import deliver
+from .direct_write import write_directly
 from .errors import PageGoneError, PageTooSlowError
 from .first_step import run_first_step
 from .page import Page
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
     from aimlchat.runs import ToolRun
     from aimlchat.stream import DeltaStream
 
-    from .encoding import EncodedFrame
+    from .encoding import EncodedFrames
     from .extra_frames import ExtraFrames
     from .page import FrameSource
 
@@ -113,14 +111,16 @@ async def send_response(
     from aiohttp import web  # noqa: PLC0415 - a caller with such a request has loaded aiohttp
 
     response = web.StreamResponse(headers={**(headers or {}), **SSE_HEADERS})
-    await response.prepare(request)
-    connection = _SSEConnection(request, response)
+    writer = await response.prepare(request)
+    if request.transport is None:  # the page has gone
+        return response
+    connection = _SSEConnection(response, writer)
     page = Page(
         source,
         connection,
         heartbeat=heartbeat,
         patience=patience,
-        is_gone=lambda: connection.is_closed,
+        is_gone=request.transport.is_closing,  # aiohttp does not tell the handler
     )
     feed(page)
     try:
@@ -135,28 +135,28 @@ async def send_response(
     return response
 
 
-@attrs.frozen
 class _SSEConnection:
     """A response as a connection to a page, from which nothing is received."""
 
-    _request: web.Request
-    _response: web.StreamResponse
+    receive = None
 
-    def write(self, frame: EncodedFrame) -> Callable[[], Awaitable[None]] | None:
-        return run_first_step(self._send(frame.event))
+    def __init__(self, response: web.StreamResponse, writer: Any) -> None:
+        # Whoever has such a request has loaded aiohttp.
+        from aimlchat._client.aiohttp_hooks import chunk_transport  # noqa: PLC0415
 
-    async def receive(self) -> str | bytes:
-        never: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        return await never
+        self._response = response
+        self._writer = writer
+        self._transport = chunk_transport(writer)
+
+    def write(self, frames: EncodedFrames) -> Callable[[], Awaitable[None]] | None:
+        chunk = frames.chunk
+        if self._transport is not None and write_directly(self._transport, chunk):
+            self._writer.output_size += len(chunk)  # for the log of accesses
+            return None
+        return run_first_step(self._send(b"".join(frames.events)))
 
     async def _send(self, event: bytes) -> None:
         try:
             await self._response.write(event)
         except ConnectionError as error:
             raise PageGoneError from error
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the page has disconnected; aiohttp does not notify the handler of that."""
-        transport = self._request.transport
-        return transport is None or transport.is_closing()

@@ -51,7 +51,7 @@ class MemoryStore:
 
     def __init__(self, *, max_size: int = 64 * 1024 * 1024) -> None:
         self._max_size = max_size
-        self._changed = asyncio.Event()
+        self._changed: asyncio.Event | None = None  # of the readers that wait
         self.log = FrameLog()
         """The frames; the pages of this process are told of each new one."""
 
@@ -83,10 +83,13 @@ class MemoryStore:
         if after > self.log.last_number:
             after = 0
         while self.log.last_number <= after and not self.log.has_ended:
+            if self._changed is None:
+                self._changed = asyncio.Event()
             await self._changed.wait()
         return self.log.read(after)
 
     def _note_change(self) -> None:
         # Each change gets an event of its own, so a reader that returns waits for the next one.
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None

@@ -7,8 +7,8 @@ notices a page that is stuck or has gone.
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +64,8 @@ class Ours:
 
         self.relay = relay
         self.session = client.session
-        self.broadcast = relay.Broadcast(self.session.stream("Why?"))
+        self.all_follow = asyncio.Event()
+        self.broadcast = relay.Broadcast(HeldStream(self.session.stream("Why?"), self.all_follow))
 
     async def send_own(self, request: web.Request) -> web.StreamResponse:
         """Send a page a stream of its own."""
@@ -85,7 +86,28 @@ class Ours:
 
     async def run_shared(self, kind: str) -> None:  # noqa: ARG002 - the pages decide
         """Begin the stream."""
-        self.broadcast.start()
+        self.all_follow.set()
+
+
+class HeldStream:
+    """A stream that begins when all pages follow, as by hand, and not when the first one does."""
+
+    def __init__(self, stream, may_begin: asyncio.Event) -> None:
+        self.stream = stream
+        self.may_begin = may_begin
+
+    def __getattr__(self, name: str):
+        return getattr(self.stream, name)
+
+    def __aiter__(self):
+        return self.stream.__aiter__()
+
+    async def __aenter__(self):
+        await self.may_begin.wait()
+        return await self.stream.__aenter__()
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.stream.__aexit__(*error)
 
 
 async def open_page(request: web.Request) -> tuple[web.StreamResponse, Callable[..., Awaitable]]:
@@ -154,16 +176,16 @@ class PageServer:
             sys.executable, READERS, *map(str, arguments), stdout=asyncio.subprocess.PIPE
         )
         await self.is_full.wait()
-        times = os.times()
+        started, cpu = time.perf_counter(), time.process_time()
         self.may_start.set()
         if self.is_shared:
             await self.relay.run_shared(self.kind)
         output, _ = await readers.communicate()
-        ended = os.times()
+        ended, used = time.perf_counter(), time.process_time()
         await runner.cleanup()
         return msgspec.json.decode(output) | {
-            "cpu": ended.user + ended.system - times.user - times.system,
-            "wall": ended.elapsed - times.elapsed,
+            "cpu": used - cpu,
+            "wall": ended - started,
             "peak": machine.peak_memory(),
             "grown": machine.peak_memory() - memory,
         }

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from virtual_time import run_in_virtual_time
 
-from aimlchat.relay.encoding import HEARTBEAT_FRAME, EncodedFrame
+from aimlchat.relay.encoding import HEARTBEAT_FRAMES, EncodedFrames
 from aimlchat.relay.errors import PageGoneError, PageTooSlowError
 from aimlchat.relay.first_step import run_first_step
 from aimlchat.relay.frame_log import FrameLog, LogCursor
@@ -20,12 +20,12 @@ class Connection:
     """Takes frames at once, until ``takes`` is cleared."""
 
     def __init__(self) -> None:
-        self.frames = []
+        self.writes = []
         self.takes = asyncio.Event()
         self.takes.set()
 
-    def write(self, frame):
-        self.frames.append(frame)
+    def write(self, frames):
+        self.writes.append(frames)
         return None if self.takes.is_set() else self.takes.wait
 
 
@@ -46,10 +46,10 @@ async def test_a_frame_is_encoded_once_for_all_pages():
     log.add([word("One")])
     await asyncio.sleep(0)
 
-    one, two, three = (connection.frames for connection in connections)
+    one, two, three = (connection.writes for connection in connections)
     assert one == two == three
-    assert one[0].json == b'{"type":"text-delta","id":"text-1","delta":"One","number":1}'
-    assert one[0].json is one[0].json
+    assert one[0].messages == [b'{"type":"text-delta","id":"text-1","delta":"One","number":1}']
+    assert one[0].messages is one[0].messages
 
 
 async def test_frames_of_one_pass_of_the_loop_are_joined():
@@ -60,9 +60,22 @@ async def test_frames_of_one_pass_of_the_loop_are_joined():
     log.add([word("two")])
     await asyncio.sleep(0)
 
-    assert [frame.json for frame in connection.frames] == [
-        b'{"type":"text-delta","id":"text-1","delta":"One two","number":2}'
+    assert [frames.messages for frames in connection.writes] == [
+        [b'{"type":"text-delta","id":"text-1","delta":"One two","number":2}']
     ]
+
+
+async def test_short_frames_go_in_one_write_with_the_frame_behind_them():
+    log, connection = FrameLog(), Connection()
+    page = await follow(log, connection)
+    tool_call = {"type": "tool-input-available", "toolCallId": "c"}
+
+    log.add([{"type": "start"}, {"type": "start-step"}, {"type": "text-start"}, word("One")])
+    log.end([{"type": "text-end"}, tool_call, {"type": "finish-step"}, {"type": "finish"}])
+    await page.ended
+
+    assert [len(frames.messages) for frames in connection.writes] == [4, 2, 2]
+    assert [frames.number for frames in connection.writes] == [4, 6, 8]
 
 
 async def test_a_page_that_joins_between_two_joined_deltas_gets_each_once():
@@ -75,8 +88,8 @@ async def test_a_page_that_joins_between_two_joined_deltas_gets_each_once():
     log.add([word("two")])
     await asyncio.sleep(0)
 
-    assert [frame.number for frame in early.frames] == [2]
-    assert [frame.number for frame in late.frames] == [1, 2]
+    assert [frames.number for frames in early.writes] == [2]
+    assert [frames.number for frames in late.writes] == [1, 2]
 
 
 async def test_a_page_that_joins_after_all_have_left_misses_nothing():
@@ -91,7 +104,7 @@ async def test_a_page_that_joins_after_all_have_left_misses_nothing():
     log.add([word("three")])
     await asyncio.sleep(0)
 
-    assert [frame.number for frame in connection.frames] == [2, 3]
+    assert [frames.number for frames in connection.writes] == [2, 3]
 
 
 async def test_no_task_runs_for_a_page_that_takes_its_frames():
@@ -117,7 +130,7 @@ async def test_a_page_that_was_stuck_gets_what_it_has_missed_in_one_frame():
     connection.takes.set()
     await page.ended
 
-    assert [frame.number for frame in connection.frames] == [1, 3, 4]
+    assert [frames.number for frames in connection.writes] == [1, 3, 4]
 
 
 async def test_the_delivery_ends_after_the_last_frame():
@@ -127,7 +140,7 @@ async def test_the_delivery_ends_after_the_last_frame():
     log.end([{"type": "finish"}])
     await page.ended
 
-    assert [frame.number for frame in connection.frames] == [1]
+    assert [frames.number for frames in connection.writes] == [1]
 
 
 def test_a_page_whose_patience_is_over_is_given_up():
@@ -156,7 +169,7 @@ def test_heartbeats_go_on_after_a_page_was_stuck():
         connection.takes.set()
         await asyncio.sleep(21)
 
-        kinds = [frame.event == HEARTBEAT_FRAME.event for frame in connection.frames]
+        kinds = [frames.events == HEARTBEAT_FRAMES.events for frames in connection.writes]
         assert kinds[0] is False
         assert sum(kinds) >= 2
 
@@ -224,7 +237,7 @@ async def test_what_a_first_step_raises_is_raised_at_once():
 
 
 def test_a_heartbeat_is_a_comment_among_events():
-    assert HEARTBEAT_FRAME.event == b": heartbeat\n\n"
-    assert EncodedFrame({"type": "finish", "number": 7}).event == (
+    assert HEARTBEAT_FRAMES.events == [b": heartbeat\n\n"]
+    assert EncodedFrames([{"type": "finish", "number": 7}]).events == [
         b'id: 7\ndata: {"type":"finish"}\n\n'
-    )
+    ]

@@ -75,6 +75,7 @@ async def test_an_error_of_the_store_ends_the_call_and_the_pages(
     class BrokenStore(RemoteStore):
         async def read(self, after):
             if after:
+                await upstream.requested.wait()  # else there is no call yet
                 raise LookupError
             return await super().read(after)
 
