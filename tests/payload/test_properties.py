@@ -111,7 +111,8 @@ def test_any_value_in_any_field_gives_a_payload_or_is_refused(model, options):
     request = ChatRequest(model)
     with contextlib.suppress(InvalidRequestError):
         request = request.user("Hi")
-    _check_payload(request.options(**options))
+    with contextlib.suppress(InvalidRequestError):  # of what is no function, among the tools
+        _check_payload(request.options(**options))
 
 
 @given(MODELS, ANYTHING, ANYTHING, ANYTHING, ANYTHING)
@@ -119,7 +120,9 @@ def test_any_values_in_a_tool_give_a_payload_or_are_refused(
     model, name, description, parameters, strict
 ):
     tool = Tool(name, description=description, parameters=parameters, strict=strict)
-    _check_payload(ChatRequest(model, tools=[tool, parameters], tool_choice=tool).user("Hi"))
+    with contextlib.suppress(InvalidRequestError):
+        request = ChatRequest(model, tools=[tool, parameters], tool_choice=tool)
+        _check_payload(request.user("Hi"))
 
 
 @given(MODELS, ANYTHING, ANYTHING, ANYTHING, ANYTHING)
