@@ -234,8 +234,9 @@ def _has_result(part: Mapping[str, Any]) -> bool:
 def _was_refused(part: Mapping[str, Any]) -> bool:
     """Return whether the user has refused a call whose approval was asked for."""
     approval = part.get("approval")
-    has_response = part.get("state") == "approval-responded" and isinstance(approval, Mapping)
-    return has_response and approval.get("approved") is False
+    if part.get("state") != "approval-responded" or not isinstance(approval, Mapping):
+        return False
+    return approval.get("approved") is False
 
 
 def _read_call(part: Mapping[str, Any], field: str, used_ids: set[str]) -> ToolCall:
