@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from weakref import WeakValueDictionary
 
 from .broadcast import Broadcast
+from .errors import BroadcastInterruptedError
 from .extra_frames import check_extra
 from .redis_store import check_store
 
@@ -133,7 +134,8 @@ class Broadcasts:
                 as for a page that has loaded all ended answers from elsewhere.
 
         Raises:
-            BroadcastInterruptedError: Redis cannot be reached.
+            BroadcastInterruptedError: Redis cannot be reached, and this process generates no answer
+                of the chat.
         """
         own, keys = await self._find(chat_id)
         if keys is None:
@@ -157,7 +159,8 @@ class Broadcasts:
             Whether there was an answer that had not ended.
 
         Raises:
-            BroadcastInterruptedError: Redis cannot be reached.
+            BroadcastInterruptedError: Redis cannot be reached, and this process generates no answer
+                of the chat.
         """
         own, keys = await self._find(chat_id)
         if keys is not None and self._store is not None:
@@ -185,7 +188,13 @@ class Broadcasts:
         own = self._answers.get(chat_id)
         if self._store is None:
             return own, None
-        keys = await self._store._find_answer(chat_id)  # noqa: SLF001 - hidden from users
+        try:
+            keys = await self._store._find_answer(chat_id)  # noqa: SLF001 - hidden from users
+        except BroadcastInterruptedError:
+            own = self._answers.get(chat_id)
+            if own is None or not own.broadcast.is_live:
+                raise
+            return own, None  # it goes on if Redis comes back in time
         own = self._answers.get(chat_id)
         if own is not None and keys in (own.keys, None):
             return own, None

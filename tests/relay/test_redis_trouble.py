@@ -168,6 +168,30 @@ async def test_a_follower_whose_reading_failed_does_not_keep_others_from_the_ans
     assert text_of(later_page) == "One two"
 
 
+async def test_the_process_of_an_answer_resumes_and_stops_it_although_redis_is_away(
+    one, upstream, upstream_session, make_page, event_timeout
+):
+    upstream.opening = ("One ",)
+    await one.start("chat", upstream_session.stream("Go"))
+    first, again = make_page(), make_page()
+    following = asyncio.create_task((await one.follow("chat")).relay(first))
+    await first.has_received("One ")
+
+    async def fail(*_, **__):
+        raise BroadcastInterruptedError
+
+    connection = one._store._connection
+    connection.read_text, read_text = fail, connection.read_text
+    following_again = asyncio.create_task((await one.follow("chat")).relay(again))
+    await again.has_received("One ")
+    assert await one.stop("chat") is True
+    async with event_timeout():
+        await asyncio.gather(following, following_again, upstream.closed.wait())
+    with pytest.raises(BroadcastInterruptedError):
+        await one.follow("chat")
+    connection.read_text = read_text
+
+
 async def test_a_message_that_is_not_ours_does_not_end_the_subscription(
     processes, redis_client, upstream, upstream_session, make_page
 ):
