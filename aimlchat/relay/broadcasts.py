@@ -92,7 +92,9 @@ class Broadcasts:
         Raises:
             BroadcastInterruptedError: Redis cannot be reached.
             RuntimeError: this object is closed.
+            TypeError: ``chat_id`` is not a str, or ``extra`` is no async iterator.
         """
+        _check_chat_id(chat_id)
         check_extra(extra)  # before an earlier answer is stopped
         # Two starts of one chat at once: the later one replaces the earlier one.
         lock = self._locks.setdefault(chat_id, asyncio.Lock())
@@ -185,6 +187,7 @@ class Broadcasts:
 
     async def _find(self, chat_id: str) -> tuple[_Answer | None, AnswerKeys | None]:
         """Return the answer of a chat if this process generates it, else the keys of it."""
+        _check_chat_id(chat_id)
         own = self._answers.get(chat_id)
         if self._store is None:
             return own, None
@@ -231,6 +234,14 @@ class Broadcasts:
     def _forget_other(self, keys: AnswerKeys, broadcast: Broadcast) -> None:
         if self._followed.get(keys) is broadcast:
             del self._followed[keys]
+
+
+def _check_chat_id(chat_id: object) -> None:
+    if not isinstance(chat_id, str):
+        msg = (
+            f"chat_id is a text, as in str(chat.id), not an object of type {type(chat_id).__name__}"
+        )
+        raise TypeError(msg)
 
 
 async def _report_end(answer: Broadcast, on_end: Callable[[Completion], object]) -> None:

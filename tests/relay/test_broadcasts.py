@@ -143,6 +143,16 @@ async def test_the_hook_is_called_although_closing_was_cancelled(stalling_sessio
     assert ended.get_nowait().text == "One"
 
 
+@pytest.mark.parametrize("chat_id", [5, None, b"chat"])
+async def test_an_id_that_is_no_text_is_refused(broadcasts, session, chat_id, emulator):
+    with pytest.raises(TypeError, match=r"str\(chat.id\)"):
+        await broadcasts.start(chat_id, session.stream("Go"))
+    for method in (broadcasts.follow, broadcasts.stop):
+        with pytest.raises(TypeError, match=r"str\(chat.id\)"):
+            await method(chat_id)
+    assert emulator.requests == []
+
+
 async def test_no_answer_can_begin_after_the_end(session, emulator):
     broadcasts = Broadcasts()
     await broadcasts.aclose()
