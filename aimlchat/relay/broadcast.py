@@ -268,6 +268,11 @@ class Broadcast:
         finally:
             self._end()
 
+    @property
+    def _has_lost_its_answer(self) -> bool:
+        """Whether an answer of another process could not be read any more."""
+        return isinstance(self._pump, RedisReader) and self._pump.has_failed
+
     async def _catch_up(self) -> None:
         """Read an answer of another process up to its last frame."""
         if isinstance(self._pump, RedisReader):
@@ -310,7 +315,8 @@ class Broadcast:
             self._end()
 
     async def _stop_unless_followed(self, answer: RedisAnswer) -> None:
-        if await answer.is_followed():
+        is_followed = await answer.is_followed()
+        if is_followed or self._follower_count:  # a page of this process may have joined meanwhile
             self._restart_grace_timer()
         else:
             # Pages of other processes may still come, and have to be told of the end.

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from weakref import WeakValueDictionary
 
 from .broadcast import Broadcast
+from .errors import BroadcastInterruptedError
+from .extra_frames import check_extra
 from .redis_store import check_store
 
 if TYPE_CHECKING:
@@ -90,16 +92,18 @@ class Broadcasts:
         Raises:
             BroadcastInterruptedError: Redis cannot be reached.
             RuntimeError: this object is closed.
+            TypeError: ``chat_id`` is not a str, or ``extra`` is no async iterator.
         """
+        _check_chat_id(chat_id)
+        check_extra(extra)  # before an earlier answer is stopped
         # Two starts of one chat at once: the later one replaces the earlier one.
         lock = self._locks.setdefault(chat_id, asyncio.Lock())
         async with lock:
-            if self._is_closed:
-                msg = "these broadcasts are closed; begin answers before aclose()"
-                raise RuntimeError(msg)
+            self._check_not_closed()
             frames = None
             if self._store is not None:
                 frames = await self._store._begin_answer(chat_id)  # noqa: SLF001 - hidden from users
+                self._check_not_closed()  # for other processes this one then counts as dead
             answer = Broadcast(
                 stream,
                 grace=self._grace,
@@ -132,7 +136,8 @@ class Broadcasts:
                 as for a page that has loaded all ended answers from elsewhere.
 
         Raises:
-            BroadcastInterruptedError: Redis cannot be reached.
+            BroadcastInterruptedError: Redis cannot be reached, and this process generates no answer
+                of the chat.
         """
         own, keys = await self._find(chat_id)
         if keys is None:
@@ -156,7 +161,8 @@ class Broadcasts:
             Whether there was an answer that had not ended.
 
         Raises:
-            BroadcastInterruptedError: Redis cannot be reached.
+            BroadcastInterruptedError: Redis cannot be reached, and this process generates no answer
+                of the chat.
         """
         own, keys = await self._find(chat_id)
         if keys is not None and self._store is not None:
@@ -174,15 +180,24 @@ class Broadcasts:
         self._is_closed = True
         for followed in list(self._followed.values()):
             followed._end()  # noqa: SLF001 - `aclose` would stop the answer for all processes
-        answers = [answer.broadcast.aclose() for answer in self._answers.values()]
-        await asyncio.gather(*answers, *self._reports)
+        closing = [answer.broadcast.aclose() for answer in self._answers.values()]
+        # Not `gather`, which would pass a cancellation on to the reports.
+        if tasks := {*map(asyncio.ensure_future, closing), *self._reports}:
+            await asyncio.wait(tasks)
 
     async def _find(self, chat_id: str) -> tuple[_Answer | None, AnswerKeys | None]:
         """Return the answer of a chat if this process generates it, else the keys of it."""
+        _check_chat_id(chat_id)
         own = self._answers.get(chat_id)
         if self._store is None:
             return own, None
-        keys = await self._store._find_answer(chat_id)  # noqa: SLF001 - hidden from users
+        try:
+            keys = await self._store._find_answer(chat_id)  # noqa: SLF001 - hidden from users
+        except BroadcastInterruptedError:
+            own = self._answers.get(chat_id)
+            if own is None or not own.broadcast.is_live:
+                raise
+            return own, None  # it goes on if Redis comes back in time
         own = self._answers.get(chat_id)
         if own is not None and keys in (own.keys, None):
             return own, None
@@ -191,23 +206,42 @@ class Broadcasts:
     async def _follow_other(self, keys: AnswerKeys) -> Broadcast | None:
         """Return an answer that another process generates, read up to its last frame."""
         broadcast = self._followed.get(keys)
+        if broadcast is not None and broadcast._has_lost_its_answer:  # noqa: SLF001 - hidden
+            broadcast = None  # what failed for the pages before may work now
         if broadcast is None and self._store is not None and not self._is_closed:
             reader = self._store._make_reader(keys)  # noqa: SLF001 - hidden from users
             broadcast = Broadcast._of_reader(  # noqa: SLF001 - hidden from users
                 reader,
                 grace=min(self._grace, _LINGER_SECONDS),
-                on_over=lambda: self._followed.pop(keys, None),
+                on_over=lambda: self._forget_other(keys, opened),
             )
-            self._followed[keys] = broadcast
+            self._followed[keys] = opened = broadcast
             broadcast.start()
         if broadcast is not None:
             await broadcast._catch_up()  # noqa: SLF001 - hidden from users
         return broadcast
 
+    def _check_not_closed(self) -> None:
+        if self._is_closed:
+            msg = "these broadcasts are closed; begin answers before aclose()"
+            raise RuntimeError(msg)
+
     def _forget(self, chat_id: str, broadcast: Broadcast) -> None:
         answer = self._answers.get(chat_id)
         if answer is not None and answer.broadcast is broadcast:
             del self._answers[chat_id]
+
+    def _forget_other(self, keys: AnswerKeys, broadcast: Broadcast) -> None:
+        if self._followed.get(keys) is broadcast:
+            del self._followed[keys]
+
+
+def _check_chat_id(chat_id: object) -> None:
+    if not isinstance(chat_id, str):
+        msg = (
+            f"chat_id is a text, as in str(chat.id), not an object of type {type(chat_id).__name__}"
+        )
+        raise TypeError(msg)
 
 
 async def _report_end(answer: Broadcast, on_end: Callable[[Completion], object]) -> None:

@@ -34,6 +34,7 @@ __all__ = [
     "Framer",
     "build_metadata",
     "error_frames",
+    "read_input",
 ]
 
 Frame = dict[str, Any]
@@ -273,7 +274,7 @@ class Framer:
         self._indexes[tool_call.id] = index
         end: Frame = {"toolCallId": call.id, "toolName": tool_call.name}
         try:
-            end |= {"type": "tool-input-available", "input": _read_input(tool_call)}
+            end |= {"type": "tool-input-available", "input": read_input(tool_call)}
         except ProtocolError:
             # The page must not execute this call; the AI SDK has this frame for that.
             sentence = (
@@ -287,7 +288,7 @@ class Framer:
         return frames
 
 
-def _read_input(call: ToolCall) -> Any:
+def read_input(call: ToolCall) -> Any:
     """Return the input of a call; raise `ProtocolError` if the page must not execute it."""
     if call.type == "custom" and call.complete:
         return call.raw_arguments

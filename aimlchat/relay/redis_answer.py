@@ -102,7 +102,8 @@ class RedisAnswer:
         while self._pending_size > _MAX_PENDING_SIZE and self._failure is None:
             self._drained.clear()
             await self._drained.wait()
-        if self._failure is not None:
+        # One that was replaced is stopped in a moment, and ends with `abort` as in Redis.
+        if self._failure is not None and not self._is_replaced:
             raise self._failure
         self._queue(frames)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from typing import TYPE_CHECKING, Any
 
 from aimlchat.errors import ConfigurationError
@@ -21,6 +22,12 @@ _COMMAND_SECONDS = 5.0  # after which a command counts as lost
 _FIRST_DELAY = 0.02  # seconds before a command is tried again, doubled each time
 _LONGEST_DELAY = 0.5
 _SILENCE_SECONDS = 5.0  # after which the connection of the subscriber is tested
+# What a server refuses for now: in a failover (READONLY, MASTERDOWN, LOADING, CLUSTERDOWN,
+# TRYAGAIN, NOREPLICAS), while its memory or its disk is full (OOM, MISCONF), or while a script runs
+# (BUSY).
+_REFUSED_FOR_NOW = re.compile(
+    r"\b(READONLY|MASTERDOWN|LOADING|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|OOM|MISCONF|BUSY)\b"
+)
 _FRUGAL_POOL = {"socket_connect_timeout": _COMMAND_SECONDS, "socket_keepalive": True}
 
 
@@ -58,6 +65,15 @@ class RedisConnection:
         self._retry_seconds = retry_seconds
         self._redis_error: type[Exception] = redis.RedisError
         self.outages = (redis.ConnectionError, redis.TimeoutError, OSError)
+        # Those whose message lacks the code of the server.
+        exceptions = redis.exceptions
+        self._refused_for_now = (
+            exceptions.ReadOnlyError,
+            exceptions.MasterDownError,
+            exceptions.ClusterDownError,
+            exceptions.TryAgainError,
+            exceptions.OutOfMemoryError,
+        )
         # What the server refuses now, it may allow later. Until then, what is published is missed,
         # and found when the lease is looked at.
         self.subscriptions = Subscriptions(self._client, (redis.RedisError, OSError))
@@ -101,6 +117,9 @@ class RedisConnection:
         if self._owns_client:
             await self._client.aclose()
 
+    def _may_be_allowed_later(self, error: Exception) -> bool:
+        return isinstance(error, self._refused_for_now) or bool(_REFUSED_FOR_NOW.search(str(error)))
+
     async def _try(self, command: Callable[[], Awaitable[Any]], seconds: float | None) -> Any:
         loop = asyncio.get_running_loop()
         seconds = self._retry_seconds if seconds is None else min(seconds, self._retry_seconds)
@@ -115,8 +134,9 @@ class RedisConnection:
                     msg = f"Redis could not be reached for {seconds:g} s: {type(error).__name__}"
                     raise BroadcastInterruptedError(msg) from error
             except self._redis_error as error:
-                msg = f"Redis has refused a command: {error}"
-                raise BroadcastInterruptedError(msg) from error
+                if loop.time() + delay > deadline or not self._may_be_allowed_later(error):
+                    msg = f"Redis has refused a command: {error}"
+                    raise BroadcastInterruptedError(msg) from error
             await asyncio.sleep(delay)
             delay = min(2 * delay, _LONGEST_DELAY)
 

@@ -94,6 +94,11 @@ class RedisReader:
         if self.task is not None:
             self.task.cancel()
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the frames could not be read; the answer itself may go on."""
+        return self._error is not None and not self._has_ended
+
     def result(self) -> Completion:
         """Return what was received, or raise the error that ended the answer."""
         if self._error is None and self.stream.error_text:
@@ -187,9 +192,15 @@ class RedisReader:
             await self.memory.append(frames)
 
     def _on_message(self, message: str | bytes | None) -> None:
-        news = None if message is None else msgspec.json.decode(message, type=_News)
-        self._news.append(news)
+        self._news.append(_read_news(message))
         self._changed.set()
+
+
+def _read_news(message: str | bytes | None) -> _News | None:
+    try:
+        return None if message is None else msgspec.json.decode(message, type=_News)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None  # not published by this version of the package: the stream has the frames
 
 
 async def request_stop(

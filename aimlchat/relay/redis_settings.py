@@ -29,8 +29,11 @@ class RedisSettings:
 
     @property
     def ttl_ms(self) -> int:
-        """For how long Redis keeps an answer after the last change, in milliseconds."""
-        return max(1, round(self.ttl * 1000))
+        """For how long Redis keeps an answer after the last change, in milliseconds.
+
+        Not less than the lease, whose renewals keep an answer while its model is silent.
+        """
+        return max(1, round(max(self.ttl, self.lease) * 1000))
 
     @property
     def lease_ms(self) -> int:

@@ -35,11 +35,13 @@ class RedisStore:
     Args:
         url_or_client: a URL, as ``redis://host:6379/0`` or ``rediss://...``, or a client of
             ``redis.asyncio``, which is never closed here. Needs ``redis>=5.0.1``.
-        ttl: seconds for which Redis keeps an answer after the last change of it.
+        ttl: seconds for which Redis keeps an answer after the last change of it; ``lease`` if that
+            is longer.
         lease: seconds within which the pages of an answer are told that its process has died. The
             process renews the lease five times as often; one whose event loop is blocked for longer
             than ``lease`` may count as dead.
-        retry_for: seconds for which a Redis that cannot be reached is tried again.
+        retry_for: seconds for which a Redis that cannot be reached, or that takes nothing for the
+            moment, as in a failover or without memory, is tried again.
         max_size: the most that is kept of one answer, in bytes. A larger answer is ended with a
             `BroadcastTooLargeError`.
         prefix: what the names of all keys and channels begin with.

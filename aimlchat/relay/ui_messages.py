@@ -6,18 +6,21 @@ The form is ``UIMessage`` of the AI SDK, versions 5 to 7 (documentation: "AI SDK
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import attrs
 
+from aimlchat._payload.json_values import describe
 from aimlchat.completions import Choice, Completion
 from aimlchat.content import Audio, Document, Image, Text, decode_data_uri
 from aimlchat.errors import InvalidRequestError, ProtocolError
 from aimlchat.request import ChatRequest
 from aimlchat.tool_types import ToolCall
 
-from .frames import build_metadata
+from .frames import build_metadata, read_input
 from .tool_output import are_parts
 from .turn_metadata import TURNS, find_turn, keep_turn
 
@@ -28,8 +31,8 @@ __all__ = ["request_from_ui", "ui_message"]
 
 _Part = Text | Image | Document | Audio
 _DENIED = "The user has denied this call."
-# The states of a call that has a result. All others are of a turn that was stopped: a conversation
-# with a call that has no result is refused by the API.
+# The states of a call that has a result. All others are of a turn that was stopped, or of a call
+# that waits: a conversation with a call that has no result is refused by the API.
 _ENDED = ("output-available", "output-error", "output-denied")
 _NO_BASE = ChatRequest()
 
@@ -62,6 +65,7 @@ def request_from_ui(
         msg = f"give the list of messages, not an object of type {type(messages).__name__}"
         raise InvalidRequestError(msg, field="messages")
     request, instructions = base, []
+    used_ids: set[str] = set()
     for index, message in enumerate(messages):
         field = f"messages[{index}]"
         if not isinstance(message, Mapping):
@@ -75,9 +79,9 @@ def request_from_ui(
                 if content := list(_read_content(parts)):
                     request = request.user(*content)
             case "assistant":
-                request = _add_turn(request, parts, message.get("metadata"))
+                request = _add_turn(request, parts, message.get("metadata"), used_ids)
             case role:
-                msg = f"{role!r} is not a role; the AI SDK has system, user and assistant"
+                msg = f"{describe(role)} is not a role; the AI SDK has system, user and assistant"
                 raise InvalidRequestError(msg, field=f"{field}.role")
     return _add_instructions(request, instructions) if instructions else request
 
@@ -153,7 +157,9 @@ def _read_file(part: Mapping[str, Any], field: str) -> _Part:
     except InvalidRequestError as error:
         error.field = f"{field}.url"
         raise
-    msg = f"no model takes a file of type {media_type!r}; accept images, PDF, audio and text"
+    msg = (
+        f"no model takes a file of type {describe(media_type)}; accept images, PDF, audio and text"
+    )
     raise InvalidRequestError(msg, field=f"{field}.mediaType")
 
 
@@ -177,7 +183,10 @@ def _name(document: Document, part: Mapping[str, Any]) -> Document:
 
 
 def _add_turn(
-    request: ChatRequest, parts: Sequence[tuple[str, Mapping[str, Any]]], metadata: Any
+    request: ChatRequest,
+    parts: Sequence[tuple[str, Mapping[str, Any]]],
+    metadata: Any,
+    used_ids: set[str],
 ) -> ChatRequest:
     """Add a turn of the assistant, whose steps each end with the results of their calls."""
     steps: list[list[tuple[str, Mapping[str, Any]]]] = [[]]
@@ -187,7 +196,7 @@ def _add_turn(
         elif steps[-1]:
             steps.append([])
     for index, step in enumerate(steps):
-        request = _add_step(request, step, metadata, index)
+        request = _add_step(request, step, metadata, index, used_ids)
     return request
 
 
@@ -196,17 +205,13 @@ def _add_step(
     parts: Sequence[tuple[str, Mapping[str, Any]]],
     metadata: Any,
     index: int,
+    used_ids: set[str],
 ) -> ChatRequest:
     text = "".join(part["text"] for _, part in parts if _has_text(part))
-    calls = [
-        (field, part) for field, part in parts if part.get("state") in _ENDED and _name_of(part)
-    ]
+    calls = [(field, part) for field, part in parts if _is_call(part) and _has_result(part)]
     if not text and not calls:
         return request
-    tool_calls = tuple(
-        ToolCall(str(part.get("toolCallId")), _name_of(part), json.dumps(_read_input(part)))
-        for _, part in calls
-    )
+    tool_calls = tuple(_read_call(part, field, used_ids) for field, part in calls)
     choice = Choice(text=text, tool_calls=tool_calls, finish_reason="stop")
     kept = find_turn(metadata, index, text, [call.id for call in tool_calls])
     request = request.assistant(kept or Completion((choice,), is_complete=True))
@@ -217,28 +222,67 @@ def _add_step(
     return request
 
 
-def _name_of(part: Mapping[str, Any]) -> str:
-    """Return the name of the tool of a call, ``""`` if the part is no call."""
+def _is_call(part: Mapping[str, Any]) -> bool:
     kind: str = part["type"]
-    if kind == "dynamic-tool":
-        return str(part.get("toolName") or "")
-    return kind.removeprefix("tool-") if kind.startswith("tool-") else ""
+    return kind == "dynamic-tool" or kind.startswith("tool-")
 
 
-def _read_input(part: Mapping[str, Any]) -> Any:
+def _has_result(part: Mapping[str, Any]) -> bool:
+    return part.get("state") in _ENDED or _was_refused(part)
+
+
+def _was_refused(part: Mapping[str, Any]) -> bool:
+    """Return whether the user has refused a call whose approval was asked for."""
+    approval = part.get("approval")
+    if part.get("state") != "approval-responded" or not isinstance(approval, Mapping):
+        return False
+    return approval.get("approved") is False
+
+
+def _read_call(part: Mapping[str, Any], field: str, used_ids: set[str]) -> ToolCall:
+    call_id = part.get("toolCallId")
+    if not isinstance(call_id, str) or not call_id.strip():
+        msg = f"{describe(call_id)} is not the id of a call"
+        raise InvalidRequestError(msg, field=f"{field}.toolCallId")
+    # Servers that give no ids let the calls of each answer begin with the same one again, and a
+    # conversation in which an id is not unique is refused by the API.
+    while call_id in used_ids:
+        call_id = f"call_{uuid4().hex}"
+    used_ids.add(call_id)
     value = part.get("input")
-    return value if isinstance(value, dict) else {}
+    if isinstance(value, str):  # free text for a custom tool, as the frames have it
+        return ToolCall(call_id, _read_name(part, field), value, type="custom")
+    arguments = _write_json(value if isinstance(value, dict) else {}, f"{field}.input")
+    return ToolCall(call_id, _read_name(part, field), arguments)
+
+
+def _read_name(part: Mapping[str, Any], field: str) -> str:
+    is_dynamic = part["type"] == "dynamic-tool"
+    name = part.get("toolName") if is_dynamic else part["type"].removeprefix("tool-")
+    if not isinstance(name, str) or not name:
+        msg = f"{describe(name)} is not the name of a tool"
+        raise InvalidRequestError(msg, field=f"{field}.{'toolName' if is_dynamic else 'type'}")
+    # A model may have called a tool that does not exist, by a name that the API takes from nobody.
+    return re.sub("[^A-Za-z0-9_-]", "_", name[:64])
 
 
 def _read_output(part: Mapping[str, Any], field: str) -> str | list[_Part]:
     output = part.get("output")
     if isinstance(output, list) and are_parts(output):
         return list(_read_content((f"{field}[{i}]", item) for i, item in enumerate(output)))
-    return output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
+    return output if isinstance(output, str) else _write_json(output, field)
 
 
 def _read_error(part: Mapping[str, Any]) -> str:
-    return _DENIED if part["state"] == "output-denied" else str(part.get("errorText") or "failed")
+    return str(part.get("errorText") or "failed") if part["state"] == "output-error" else _DENIED
+
+
+def _write_json(value: Any, field: str) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (ValueError, RecursionError) as error:  # a number, or a depth, that is beyond Python's
+        msg = "it cannot be written as JSON: a number is too long, or it is nested too deeply"
+        raise InvalidRequestError(msg, field=field) from error
 
 
 def _add_instructions(request: ChatRequest, instructions: list[str]) -> ChatRequest:
@@ -249,7 +293,7 @@ def _add_instructions(request: ChatRequest, instructions: list[str]) -> ChatRequ
 def _build_call_part(call: ToolCall) -> dict[str, Any]:
     part: dict[str, Any] = {"type": f"tool-{call.name}", "toolCallId": call.id}
     try:
-        return part | {"state": "input-available", "input": call.arguments}
+        return part | {"state": "input-available", "input": read_input(call)}
     except ProtocolError as error:
         return part | {
             "state": "output-error",

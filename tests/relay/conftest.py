@@ -6,17 +6,20 @@ import socket
 from contextlib import asynccontextmanager
 
 import pytest
+import redis.asyncio
 import uvicorn
 import websockets.asyncio.client
 import websockets.asyncio.server
 from ai_sdk import VERSIONS, install_ai_sdk
 from aiohttp import web
 from raw_server import CHUNKED, content, http_chunk, serving
+from redis_servers import RedisServer
 from starlette.applications import Starlette
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketState
 
 from aimlchat import ChatSession, RetryPolicy
+from aimlchat.relay import Broadcasts, RedisStore
 
 # How long a test waits for an event before it counts as missing. It is less than every default
 # timer of the relay (a heartbeat comes after 15 s), so that no timer can be mistaken for the event.
@@ -327,3 +330,32 @@ def starlette_server():
 def asgi_server():
     """Serve an ASGI application with its startup and shutdown."""
     return lambda app: on_uvicorn(app, lifespan="on")
+
+
+@pytest.fixture(scope="session")
+def redis_server():
+    server = RedisServer()
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+async def redis_client(redis_server):
+    async with redis.asyncio.from_url(redis_server.url) as client:
+        await client.flushall()
+        yield client
+
+
+@pytest.fixture
+async def one(redis_server, redis_client):
+    """The broadcasts of one process."""
+    async with RedisStore(redis_server.url) as store, Broadcasts(store=store) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def two(redis_server, redis_client):
+    """The broadcasts of another one."""
+    async with RedisStore(redis_server.url) as store, Broadcasts(store=store) as opened:
+        yield opened

@@ -122,6 +122,37 @@ async def test_an_error_of_the_hook_is_logged(broadcasts, emulator, session, cap
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
+async def test_the_hook_is_called_although_closing_was_cancelled(stalling_session, make_page):
+    ended, broadcasts = asyncio.Queue(), Broadcasts()
+
+    async def store(completion):
+        await asyncio.sleep(0)
+        await ended.put(completion)
+
+    page = make_page()
+    answer = await broadcasts.start("chat", stalling_session.stream("Go"), on_end=store)
+    following = asyncio.create_task(answer.relay(page))
+    await page.has_received("One")
+    closing = asyncio.create_task(broadcasts.aclose())
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.wait({closing})
+    await broadcasts.aclose()
+    await following
+
+    assert ended.get_nowait().text == "One"
+
+
+@pytest.mark.parametrize("chat_id", [5, None, b"chat"])
+async def test_an_id_that_is_no_text_is_refused(broadcasts, session, chat_id, emulator):
+    with pytest.raises(TypeError, match=r"str\(chat.id\)"):
+        await broadcasts.start(chat_id, session.stream("Go"))
+    for method in (broadcasts.follow, broadcasts.stop):
+        with pytest.raises(TypeError, match=r"str\(chat.id\)"):
+            await method(chat_id)
+    assert emulator.requests == []
+
+
 async def test_no_answer_can_begin_after_the_end(session, emulator):
     broadcasts = Broadcasts()
     await broadcasts.aclose()

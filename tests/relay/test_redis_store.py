@@ -6,7 +6,6 @@ import sys
 
 import pytest
 import redis.asyncio
-from redis_servers import RedisServer
 
 from aimlchat import ConfigurationError
 from aimlchat.relay import (
@@ -17,35 +16,6 @@ from aimlchat.relay import (
     RedisStore,
 )
 from aimlchat.relay.redis_connection import RedisConnection
-
-
-@pytest.fixture(scope="session")
-def redis_server():
-    server = RedisServer()
-    server.start()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-async def redis_client(redis_server):
-    async with redis.asyncio.from_url(redis_server.url) as client:
-        await client.flushall()
-        yield client
-
-
-@pytest.fixture
-async def one(redis_server, redis_client):
-    """The broadcasts of one process."""
-    async with RedisStore(redis_server.url) as store, Broadcasts(store=store) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def two(redis_server, redis_client):
-    """The broadcasts of another one."""
-    async with RedisStore(redis_server.url) as store, Broadcasts(store=store) as opened:
-        yield opened
 
 
 def wait_first(function):

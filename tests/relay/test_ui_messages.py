@@ -1,6 +1,9 @@
 """`request_from_ui` and `ui_message`: the messages of `useChat`."""
 
 import base64
+import functools
+import json
+import re
 
 import pytest
 
@@ -19,6 +22,7 @@ PNG = "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" *
 PDF = "data:application/pdf;base64," + base64.b64encode(b"%PDF-1.7 x").decode()
 NOTES = "data:text/markdown;base64," + base64.b64encode(b"Buy milk.").decode()
 GPT = "openai/gpt-4o"
+NESTED = functools.reduce(lambda inner, _: [inner], range(5000), [])
 
 
 def user(*parts):
@@ -112,6 +116,52 @@ def test_a_call_without_a_result_is_left_out_with_its_empty_turn(state):
     ]
 
 
+@pytest.mark.parametrize("model", [GPT, "google/gemini-2.5-pro"])
+@pytest.mark.parametrize("state", ["output-error", "output-denied"])
+def test_a_call_that_failed_goes_back_to_a_model_that_knows_no_mark_for_it(model, state):
+    part = call(state, errorText="It broke.")
+    result = messages_of(user(text("Find")), assistant(part), base=ChatRequest(model))[-1]
+    assert (result["role"], result["tool_call_id"]) == ("tool", "c1")
+    assert ("It broke." if state == "output-error" else "denied") in result["content"]
+
+
+def test_a_call_whose_approval_was_refused_goes_back_as_denied():
+    part = call("approval-responded", approval={"id": "a", "approved": False})
+    called, result = messages_of(user(text("Find")), assistant(part))[1:]
+    assert called["tool_calls"][0]["id"] == result["tool_call_id"] == "c1"
+    assert "denied" in result["content"]
+
+
+def test_the_text_for_a_custom_tool_goes_back_as_it_was():
+    turn = assistant(call("output-available", input="print(1)", output="1"))
+    called, _ = messages_of(user(text("Run")), turn)[1:]
+    assert called["tool_calls"][0]["custom"] == {"name": "find", "input": "print(1)"}
+
+
+@pytest.mark.parametrize("model", [GPT, "anthropic/claude-sonnet-4.5"])
+def test_calls_with_the_same_id_get_ids_of_their_own(model):
+    parts = [call("output-available", output=f"result {number}") for number in range(3)]
+    step = {"type": "step-start"}
+    turns = [assistant(step, parts[0], step, parts[1]), user(text("And?")), assistant(parts[2])]
+
+    payload = payload_of(user(text("Go")), *turns, base=ChatRequest(model, max_tokens=10))
+
+    called = re.findall(r'"id": "(\w+)"', json.dumps(payload))
+    results = re.findall(
+        r'"(?:tool_call_id|tool_use_id)": "(\w+)", "content": "(result \d)"', json.dumps(payload)
+    )
+    assert called[0] == "c1"
+    assert len(set(called)) == 3
+    assert results == [(id_, f"result {number}") for number, id_ in enumerate(called)]
+
+
+@pytest.mark.parametrize("name", ["functions.find", "find it", "é" * 100, "\ud800"])
+def test_a_name_that_a_model_made_up_and_no_model_takes_is_adapted(name):
+    turn = assistant(call("output-error", type="dynamic-tool", toolName=name, errorText="No."))
+    called = messages_of(user(text("Find")), turn)[1]["tool_calls"][0]
+    assert re.fullmatch("[A-Za-z0-9_-]{1,64}", called["function"]["name"])
+
+
 def test_turns_without_content_are_skipped():
     empty = [assistant(), assistant(text(" ")), user(), user(text(""))]
     assert messages_of(user(text("Hi")), *empty) == [{"role": "user", "content": "Hi"}]
@@ -158,6 +208,7 @@ def test_the_base_decides_the_rest_and_is_not_changed():
         ([user("Hi")], "messages[0].parts[0]", "an object with a type"),
         ([user({"text": "Hi"})], "messages[0].parts[0]", "an object with a type"),
         ([{"role": "tool", "parts": []}], "messages[0].role", "'tool' is not a role"),
+        ([{"role": ["x" * 9999], "parts": []}], "messages[0].role", "an object of type list"),
         ([user({"type": "file"})], "messages[0].parts[0]", "a url and a mediaType"),
         (
             [user(text("a"), {"type": "file", "mediaType": "video/mp4", "url": PNG})],
@@ -179,6 +230,24 @@ def test_the_base_decides_the_rest_and_is_not_changed():
             "messages[0].parts[0].url",
             "not UTF-8",
         ),
+        *[
+            (
+                [assistant(call("output-available", **changes))],
+                f"messages[0].parts[0].{field}",
+                told,
+            )
+            for changes, field, told in [
+                ({"toolCallId": None}, "toolCallId", "not the id of a call"),
+                ({"toolCallId": 5}, "toolCallId", "not the id of a call"),
+                ({"toolCallId": " "}, "toolCallId", "not the id of a call"),
+                ({"type": "dynamic-tool", "toolName": {}}, "toolName", "not the name of a tool"),
+                ({"type": "dynamic-tool", "toolName": ""}, "toolName", "not the name of a tool"),
+                ({"type": "tool-"}, "type", "not the name of a tool"),
+                ({"output": NESTED}, "output", "cannot be written as JSON"),
+                ({"output": [10**5000]}, "output", "cannot be written as JSON"),
+                ({"input": {"q": NESTED}}, "input", "cannot be written as JSON"),
+            ]
+        ],
     ],
 )
 def test_what_is_not_a_message_is_refused_with_its_place(messages, field, told):
@@ -211,6 +280,12 @@ def test_a_completion_becomes_the_message_of_its_stream():
         {"type": "tool-find", "toolCallId": "c1", "state": "input-available", "input": {"q": 1}},
     ]
     assert (broken["state"], broken["rawInput"]) == ("output-error", "[broken")
+
+
+def test_the_call_of_a_custom_tool_is_stored_with_its_text():
+    call_of_model = ToolCall("c1", "run", "print(1)", type="custom")
+    [_, part] = ui_message(Completion((Choice(tool_calls=(call_of_model,)),), id="m"))["parts"]
+    assert (part["state"], part["input"]) == ("input-available", "print(1)")
 
 
 def test_a_stored_turn_can_be_posted_again():

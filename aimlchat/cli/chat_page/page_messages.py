@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import msgspec
 
@@ -180,15 +180,23 @@ class LeftMessage(msgspec.Struct, frozen=True, tag_field="type", tag="left"):
 
 
 PageMessage = AskMessage | FollowMessage | StopMessage | HelloMessage | LeavingMessage | LeftMessage
+_Message = TypeVar("_Message")
 _CHECK_DECODER = msgspec.json.Decoder(CheckMessage)
 _DECODER: msgspec.json.Decoder[PageMessage] = msgspec.json.Decoder(PageMessage)
 
 
 def decode_message(data: str | bytes) -> PageMessage:
     """Decode a message. Raises `msgspec.DecodeError` if it is not valid."""
-    return _DECODER.decode(data)
+    return _decode(_DECODER, data)
 
 
 def decode_check(data: bytes) -> CheckMessage:
     """Decode a check. Raises `msgspec.DecodeError` if it is not valid."""
-    return _CHECK_DECODER.decode(data)
+    return _decode(_CHECK_DECODER, data)
+
+
+def _decode(decoder: msgspec.json.Decoder[_Message], data: str | bytes) -> _Message:
+    try:
+        return decoder.decode(data)
+    except (UnicodeError, RecursionError) as error:  # no text in UTF-8, or nested too deeply
+        raise msgspec.DecodeError(str(error)) from error

@@ -108,11 +108,14 @@ async def test_after_an_invalid_request_the_page_can_ask_again(browser, emulator
         '{"type":"sing"}',
         '{"type":"ask"}',
         '{"type":"follow","answer_id":"a","after":-1}',
+        b'{"type":"\xff"}',
+        '{"type":"stop","x":' + "[" * 100_000,
     ],
 )
 async def test_after_an_invalid_message_the_page_can_ask_again(browser, data):
     async with browser.open_page() as page:
-        await page.socket.send_str(data)
+        send = page.socket.send_str if isinstance(data, str) else page.socket.send_bytes
+        await send(data)
         assert (await page.read())["data"]["code"] == "unreadable"
         assert "Reload" in (await page.read())["errorText"]
 

@@ -107,6 +107,10 @@ async def test_a_check_of_what_can_be_sent_finds_nothing(browser):
     assert await check(browser, **fields) == (200, '{"error": null}')
 
 
-async def test_a_check_that_is_not_valid_is_a_bad_request(browser):
-    status, _ = await check(browser, files=["video"])
-    assert status == 400
+@pytest.mark.parametrize(
+    "body", [b'{"model":null,"files":["video"]}', b'{"model":"\xff"}', b'{"x":' + b"[" * 100_000]
+)
+async def test_a_check_that_is_not_valid_is_a_bad_request(browser, body):
+    origin = {"Origin": browser.origin}
+    async with browser.http.post(f"{browser.url}check", data=body, headers=origin) as response:
+        assert response.status == 400

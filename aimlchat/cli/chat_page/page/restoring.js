@@ -15,7 +15,10 @@ function restoreTurn(track, stored, isLast) {
     const data = structuredClone(stored);
     // Only the last turn can be unfinished.
     if (!isLast && !FINAL_STATES.includes(state)) data.state = 'stopped';
-    return new Turn(track, data);
+    const turn = new Turn(track, data);
+    exportMarkdown([turn.data], new Date()); // reads all that the page will read of it later
+    exportJson([turn.data], new Date());
+    return turn;
   } catch (error) {
     console.warn(DAMAGED, error);
     const textOf = name => (typeof stored?.[name] === 'string' ? stored[name] : '');

@@ -180,8 +180,10 @@ function saveSettings() {
 }
 
 function restoreSettings() {
-  const { settings = {} } = loadChoices();
-  for (const id of Object.values(SETTING_FIELDS)) $(id).value = settings[id] ?? '';
+  const { settings } = loadChoices();
+  for (const id of Object.values(SETTING_FIELDS)) {
+    $(id).value = typeof settings?.[id] === 'string' ? settings[id] : '';
+  }
 }
 
 for (const id of Object.values(SETTING_FIELDS)) $(id).addEventListener('input', saveSettings);

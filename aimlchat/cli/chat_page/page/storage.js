@@ -12,6 +12,9 @@ const STORAGE_PROBLEMS = {
   unreadable: 'The stored conversation cannot be read. It was set aside, and this one is new.',
 };
 
+const areFiles = files => Array.isArray(files)
+  && files.every(file => typeof file?.id === 'string' && typeof file.name === 'string');
+
 // `onProblem` is called with a key of STORAGE_PROBLEMS, and with '' once storing works again.
 class PageStorage {
   constructor(onProblem) {
@@ -54,7 +57,9 @@ class PageStorage {
 
   loadChoices() {
     try {
-      return JSON.parse(this.read('localStorage', CHOICES_KEY)) ?? {};
+      const choices = JSON.parse(this.read('localStorage', CHOICES_KEY)) ?? {};
+      const isChoice = ([name, value]) => typeof value === (name === 'settings' ? 'object' : 'string');
+      return Object.fromEntries(Object.entries(choices).filter(isChoice));
     } catch {
       return {}; // the next choice replaces what cannot be read
     }
@@ -70,7 +75,12 @@ class PageStorage {
     try {
       const { draft, files, turns, undo } = JSON.parse(text) ?? {};
       if (turns && !Array.isArray(turns)) throw new TypeError('The turns are no list.');
-      return { draft: String(draft ?? ''), files: files ?? [], turns: turns ?? [], undo: undo ?? null };
+      return {
+        draft: String(draft ?? ''),
+        files: areFiles(files) ? files : [],
+        turns: turns ?? [],
+        undo: Array.isArray(undo?.turns) ? undo : null,
+      };
     } catch {
       if (this.write('sessionStorage', UNREADABLE_KEY, text)) this.report('unreadable');
       return { draft: '', files: [], turns: [], undo: null };

@@ -145,6 +145,28 @@ MIN_CONTRASTS = [
 ]
 
 
+def test_a_page_that_is_zoomed_to_four_times_its_size_can_be_read(chat, aimlchat_emulator):
+    aimlchat_emulator.reply("One line.\n\n" * 30)
+    chat.ask("Why?")
+    chat.wait_for_state("done")
+    size = {"width": 320, "height": 256, "deviceScaleFactor": 1, "mobile": False}
+    chat.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        chat.run_script("scrollTo(0, 300)")
+        shown = "return document.elementFromPoint(100, innerHeight - 20).closest('.turn') !== null"
+        chat.wait_until(lambda: chat.run_script(shown))
+
+        chat.run_script("scrollTo(0, document.documentElement.scrollHeight)")
+        chat.find("#model").click()
+        chat.find("#model").send_keys(Keys.ARROW_DOWN)
+        top = (
+            "return document.querySelector('#model-list .active, #model-list [aria-selected=true]')"
+        )
+        chat.wait_until(lambda: chat.run_script(f"{top}.getBoundingClientRect().top") >= 0)
+    finally:
+        chat.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def test_light_and_dark_colors_have_enough_contrast(chat, scheme):
     is_light = chat.run_script("return matchMedia('(prefers-color-scheme: light)').matches")
     ink_is_darker = chat.run_script(

@@ -68,6 +68,13 @@ def damage(chat, change):
     return stored
 
 
+ANSWERED = {
+    "question": "Two?",
+    "answer": "Two.",
+    "reasoning": "",
+    "answerId": "a",
+    "state": "done",
+}
 DAMAGES = {
     "null": None,
     "a text": "Two?",
@@ -80,6 +87,10 @@ DAMAGES = {
         "answerId": "a",
         "state": "dreaming",
     },
+    "another answer that is none": ANSWERED | {"otherAnswers": [None]},
+    "other answers that are no list": ANSWERED | {"otherAnswers": 5},
+    "calls that are none": ANSWERED | {"calls": [None]},
+    "a time that is none": ANSWERED | {"startedAt": "now"},
 }
 
 
@@ -99,6 +110,48 @@ def test_a_damaged_turn_takes_no_other_with_it_and_stays_stored(three_turns, aim
     chat.wait_for_answer("Four.")
     assert read_stored(chat)["turns"][:3] == stored["turns"]
     assert len(aimlchat_emulator.requests[-1].body["messages"]) == 7
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"files": 5}, {"files": [None]}, {"undo": 5}, {"undo": {"turns": 5}}, {"draft": {}}],
+    ids=str,
+)
+def test_a_damaged_draft_or_undo_takes_no_turn_with_it(three_turns, change, aimlchat_emulator):
+    chat = three_turns
+    damage(chat, lambda stored: stored.update(change))
+
+    assert chat.texts(".answer") == ["One.", "Two.", "Three."]
+    chat.run_script("document.getElementById('question').value = ''")
+    aimlchat_emulator.reply("Four.")
+    chat.ask("Four?")
+    chat.wait_for_answer("Four.")
+    chat.wait_until(lambda: len(read_stored(chat)["turns"]) == 4)
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        5,
+        {"settings": None},
+        {"settings": {"system": {}}},
+        {"model": {}, "thinking": [1]},
+    ],
+    ids=str,
+)
+def test_damaged_choices_are_those_of_a_new_page(chat, choices, aimlchat_emulator):
+    stored = json.dumps(choices)
+    chat.run_script("localStorage.setItem('aimlchat.choices', arguments[0])", stored)
+    try:
+        chat.open()
+        chat.ask("Why?")
+        chat.wait_for_state("done")
+    finally:
+        chat.run_script("localStorage.clear()")
+
+    body = aimlchat_emulator.requests[-1].body
+    assert isinstance(body["model"], str)
+    assert "object" not in json.dumps(body["messages"])
 
 
 def test_a_turn_that_cannot_be_rendered_takes_no_other_with_it(three_turns, run_first):
