@@ -47,8 +47,9 @@ async def tools_of(client_session: Any) -> list[Tool]:
         InvalidRequestError: ``client_session`` is not a session.
     """
     if not callable(getattr(client_session, "list_tools", None)):
-        msg = f"an object of type {type(client_session).__name__} is not a session of MCP"
-        raise InvalidRequestError(f"{msg}; give an mcp.ClientSession", field="client_session")
+        kind = type(client_session).__name__
+        msg = f"an object of type {kind} is not a session of MCP; give an mcp.ClientSession"
+        raise InvalidRequestError(msg, field="client_session")
     listed = await _list_tools(client_session)
     taken = {tool.name for tool in listed if re.fullmatch(TOOL_NAME, tool.name)}
     return [
