@@ -61,8 +61,9 @@ _KINDS: dict[type, str] = {
 # The AI SDK has no frames for a refusal, so a refusal is sent as text.
 _PART_TYPES = {"reasoning": "reasoning", "text": "text", "refusal": "text"}
 
-# Some servers send no ids of calls, and some only count the calls of a response.
-_COUNTED_ID = re.compile("[A-Za-z]*[-_]?[0-9]{1,3}")
+# Some servers send no ids of calls, and some only count the calls of a response; a run appends a
+# number to an id that is repeated.
+_COUNTED_ID = re.compile("[A-Za-z]*[-_]?[0-9]{1,3}(_[0-9]{1,3})*")
 
 # From `Completion.finish_reason` to the finish reasons of the AI SDK; all others are "other".
 _FINISH_REASONS = {
@@ -229,6 +230,8 @@ class Framer:
         if not call.id:
             # `tool-input-start` needs the name, which may arrive in pieces before the arguments.
             if delta.name is None or not delta.text:
+                if delta.id:  # a call without arguments is announced by its result
+                    self._indexes[delta.id] = delta.index
                 call.keep(delta.text)
                 return frames
             frames += self._announce_tool_call(call, delta.index, delta.id, delta.name)

@@ -69,6 +69,29 @@ def test_a_result_names_the_call_as_the_page_knows_it():
     assert output["output"] == "rain"
 
 
+@pytest.mark.parametrize("texts", [("", ""), ("", "{}"), ("{}", "")])
+def test_a_call_without_arguments_is_announced_once(texts):
+    calls = [ToolCall(f"of-the-{name}", "now", "") for name in ("first", "second")]
+    framer = Framer()
+    frames = feed_all(
+        framer,
+        *(ToolCallDelta(text, 0, i, calls[i].id, "now") for i, text in enumerate(texts)),
+        *(ToolResult(call, "noon") for call in calls),
+        RoundEnd(turn(*calls)),
+    )
+
+    for call in calls:
+        kinds = types_of(frame for frame in frames if frame["toolCallId"] == call.id)
+        kinds = [kind for kind in kinds if kind != "tool-input-delta"]
+        assert kinds == ["tool-input-start", "tool-input-available", "tool-output-available"]
+
+
+def test_a_counted_id_that_a_run_has_made_unique_is_made_so_for_the_page():
+    start = feed_all(Framer(), announce(ToolCall("call_0_2", "weather", "{}")))[0]
+
+    assert start["toolCallId"].startswith("call_0_2-")
+
+
 def test_two_results_come_in_the_order_of_the_calls():
     framer = Framer()
     frames = feed_all(
