@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -216,7 +217,13 @@ def _read_input(part: Mapping[str, Any]) -> Any:
 def _read_output(part: Mapping[str, Any], field: str) -> str | list[_Part]:
     output = part.get("output")
     if isinstance(output, list) and are_parts(output):
-        return list(_read_content((f"{field}[{i}]", item) for i, item in enumerate(output)))
+        with suppress(InvalidRequestError):  # else it is JSON of the tool that looks like files
+            return [
+                Text(item["text"])
+                if item["type"] == "text"
+                else _read_file(item, f"{field}[{index}]")
+                for index, item in enumerate(output)
+            ]
     return output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
 
 

@@ -1,6 +1,7 @@
 """`request_from_ui` and `ui_message`: the messages of `useChat`."""
 
 import base64
+import json
 
 import pytest
 
@@ -78,6 +79,33 @@ def test_a_call_goes_back_with_its_result_and_then_the_next_step():
     assert called["tool_calls"][0]["function"] == {"name": "find", "arguments": '{"q": 1}'}
     assert result == {"role": "tool", "tool_call_id": "c1", "content": '{"found": true}'}
     assert answer == {"role": "assistant", "content": "Found."}
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        [{"type": "file", "name": "a.txt"}],
+        [{"type": "file", "mediaType": "application/zip", "url": "https://host/a.zip"}],
+        [{"type": "text", "text": "a", "size": 3}],
+        [{"type": "text", "text": ["a"]}],
+        [{"type": "text"}],
+        [{"type": ["text"], "text": "a"}],
+        [],
+    ],
+)
+def test_json_that_looks_like_texts_and_files_stays_json(output):
+    request = request_from_ui([assistant(call("output-available", output=output))])
+    result = request.options(model="openai/gpt-4o").payload()["messages"][-1]
+
+    assert json.loads(result["content"]) == output
+
+
+def test_a_blank_text_of_a_result_goes_back():
+    request = request_from_ui(
+        [assistant(call("output-available", output=[{"type": "text", "text": ""}]))]
+    )
+
+    assert request.options(model="openai/gpt-4o").payload()["messages"][-1]["content"] == ""
 
 
 def test_a_dynamic_tool_and_a_text_as_its_output():
