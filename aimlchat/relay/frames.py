@@ -123,6 +123,7 @@ class Framer:
         self._calls: dict[int, _AnnouncedCall] = {}  # of this step, by their indexes
         self._indexes: dict[str, int] = {}  # of the same calls, by the ids that the stream has
         self._has_round_ended = False  # results of tools may still come, which belong to its step
+        self._result_count = 0  # of this step
 
     def start(self) -> list[Frame]:
         """Return the frames that open the stream, before any delta."""
@@ -157,6 +158,9 @@ class Framer:
         ``usage`` and ``cost`` are those of all rounds of a run, where there are several.
         """
         frames = [] if self._has_round_ended else self._end_round(completion)
+        if self._result_count and self._result_count == len(completion.tool_calls):
+            # The rounds are used up. `useChat` would post again if its last step had only results.
+            frames += self._start_step()
         metadata = build_metadata(
             attrs.evolve(completion, usage=usage or completion.usage, cost=cost or completion.cost)
         )
@@ -199,7 +203,7 @@ class Framer:
 
     def _start_step(self) -> list[Frame]:
         self._calls, self._indexes = {}, {}
-        self._has_round_ended = False
+        self._has_round_ended, self._result_count = False, 0
         return [{"type": "finish-step"}, {"type": "start-step"}]
 
     def _end_round(self, completion: Completion) -> list[Frame]:
@@ -215,6 +219,7 @@ class Framer:
         return frames
 
     def _feed_result(self, result: ToolResult) -> list[Frame]:
+        self._result_count += 1
         index = self._indexes.get(result.call.id, len(self._calls))
         frames = [*self._end_part(), *self._complete_tool_call(index, result.call)]
         output: Frame = {"toolCallId": self._calls[index].id}

@@ -86,6 +86,26 @@ def test_a_call_without_arguments_is_announced_once(texts):
         assert kinds == ["tool-input-start", "tool-input-available", "tool-output-available"]
 
 
+def test_a_page_has_nothing_to_post_once_the_rounds_are_used_up():
+    framer = Framer()
+    last = turn(CALL)
+    frames = feed_all(
+        framer, announce(CALL), ToolResult(CALL, "No.", is_error=True), RoundEnd(last)
+    )
+    frames += framer.finish(last)
+
+    assert types_of(frames)[-4:] == ["finish-step", "start-step", "finish-step", "finish"]
+
+
+def test_a_page_that_has_a_call_to_answer_finds_it_in_the_last_step():
+    framer = Framer()
+    last = turn(CALL, OTHER)
+    events = (announce(CALL), announce(OTHER, 1), ToolResult(OTHER, "sun"), RoundEnd(last))
+    frames = feed_all(framer, *events) + framer.finish(last)
+
+    assert "start-step" not in types_of(frames)
+
+
 def test_a_counted_id_that_a_run_has_made_unique_is_made_so_for_the_page():
     start = feed_all(Framer(), announce(ToolCall("call_0_2", "weather", "{}")))[0]
 
