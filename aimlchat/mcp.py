@@ -44,7 +44,12 @@ async def tools_of(client_session: Any) -> list[Tool]:
 
     Raises:
         ProtocolError: the server sends the same page of tools again.
+        InvalidRequestError: ``client_session`` is not a session.
     """
+    if not callable(getattr(client_session, "list_tools", None)):
+        kind = type(client_session).__name__
+        msg = f"an object of type {kind} is not a session of MCP; give an mcp.ClientSession"
+        raise InvalidRequestError(msg, field="client_session")
     listed = await _list_tools(client_session)
     taken = {tool.name for tool in listed if re.fullmatch(TOOL_NAME, tool.name)}
     return [

@@ -16,6 +16,7 @@ from aimlchat import (
     ChatSession,
     Document,
     Image,
+    InvalidRequestError,
     ProtocolError,
     Text,
     ToolResult,
@@ -241,3 +242,9 @@ async def test_version_1_of_the_package_has_other_names():
     assert await first.function() == 5
     with pytest.raises(ToolError):
         await second.function()
+
+
+@pytest.mark.parametrize("session", [None, "stdio", object()])
+async def test_what_is_no_session_is_refused(session):
+    with pytest.raises(InvalidRequestError, match=r"not a session of MCP; give an mcp\.Client"):
+        await tools_of(session)

@@ -13,10 +13,10 @@ from aimlchat.tool_types import ToolCall
 
 from .anthropic_parts import build_part, build_result_part, build_tool_use, translate_part
 from .cache_control import CACHE_KEY, build_cache_control, mark_message
+from .call_names import build_call_id
 from .function_calls import replace_function_call
 from .json_values import check_text, describe, refuse, to_json_value
 from .kept_turns import BLOCKS, refuse_edited_turn, select_blocks
-from .limits import check_call_id
 from .message_dicts import BLANK_MESSAGE, copy_plain_text, is_blank_text, parse_message
 
 if TYPE_CHECKING:
@@ -195,10 +195,11 @@ def _build_result(message: Message, field: str) -> _Dict:
             content = [
                 build_result_part(part, f"{content_field}[{index}]")
                 for index, part in enumerate(parts)
+                if not _is_blank(part)  # allowed only as the whole content
             ]
     part: _Dict = {
         "type": "tool_result",
-        "tool_use_id": check_call_id(message.call_id, f"{field}.tool_call_id"),
+        "tool_use_id": build_call_id(message.call_id, f"{field}.tool_call_id"),
         "content": content,
     }
     if message.is_error:
@@ -292,7 +293,7 @@ def _translate_result(message: _Dict, field: str) -> _Dict:
     content = message["content"]
     if isinstance(content, list):
         content = _translate_content(content, field)
-    call_id = message["tool_call_id"]
+    call_id = build_call_id(message["tool_call_id"], f"{field}.tool_call_id")
     part = {"type": "tool_result", "tool_use_id": call_id, "content": content}
     # The tool's name is left out, since the id identifies the call of the result.
     part |= _copy_without(message, "role", "content", "tool_call_id", "name")

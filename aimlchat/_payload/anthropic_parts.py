@@ -15,8 +15,8 @@ from aimlchat.content import (
 from aimlchat.errors import InvalidRequestError
 
 from .arguments import parse_arguments
+from .call_names import build_call_id, build_call_name
 from .json_values import check_text, describe, refuse, to_json_value
-from .limits import check_call_id
 from .media import check_url, require_media_type
 from .message_dicts import is_blank_text, is_url
 
@@ -118,7 +118,7 @@ def build_tool_use(call: ToolCall, field: str) -> dict[str, Any]:
     Raises `InvalidRequestError` if the call has no id, if it is of a custom tool, or if its
     arguments are cut off or not a JSON object.
     """
-    call_id = check_call_id(call.id, f"{field}.id")
+    call_id = build_call_id(call.id, f"{field}.id")
     if call.type == "custom":
         msg = f"the anthropic dialect has no calls of type 'custom', as {describe(call.name)} is"
         refuse(f"{msg}; leave it out", f"{field}.type")
@@ -127,7 +127,7 @@ def build_tool_use(call: ToolCall, field: str) -> dict[str, Any]:
     return {
         "type": "tool_use",
         "id": call_id,
-        "name": check_text(call.name, f"{field}.function.name"),
+        "name": build_call_name(call.name, f"{field}.function.name"),
         "input": to_json_value(arguments, arguments_field),
     }
 

@@ -9,6 +9,7 @@ from aimlchat.errors import InvalidRequestError, ProtocolError
 from aimlchat.tool_types import ToolCall
 
 from .arguments import parse_arguments
+from .call_names import build_call_id, build_call_name
 from .json_values import describe, is_mapping, refuse
 
 if TYPE_CHECKING:
@@ -90,15 +91,22 @@ def select_blocks(blocks: list[dict[str, Any]], field: str) -> list[dict[str, An
             continue
         if kind == "thinking" and not block.get("signature"):
             continue
-        if kind == "tool_use" and not isinstance(block.get("input"), dict):
-            call = ToolCall(str(block.get("id")), str(block.get("name")), str(block.get("input")))
-            arguments = parse_arguments(call, f"{field}[{index}].input")
-            selected.append(block | {"input": arguments})
-            continue
-        selected.append(block)
+        selected.append(
+            _build_call_block(block, f"{field}[{index}]") if kind == "tool_use" else block
+        )
     while selected and selected[-1]["type"] in THINKING_TYPES:
         selected.pop()
     return selected
+
+
+def _build_call_block(block: dict[str, Any], field: str) -> dict[str, Any]:
+    value = block.get("input")
+    if not isinstance(value, dict):
+        call = ToolCall(str(block.get("id")), str(block.get("name")), str(value))
+        value = parse_arguments(call, f"{field}.input")
+    call_id = build_call_id(block.get("id"), f"{field}.id")
+    name = build_call_name(block.get("name"), f"{field}.name")
+    return block | {"id": call_id, "name": name, "input": value}
 
 
 def refuse_edited_turn(blocks: list[dict[str, Any]], calls: Any, content: Any, field: str) -> None:

@@ -8,6 +8,7 @@ from aimlchat.content import decode_base64, decode_data_uri, remove_white_space
 from aimlchat.tool_types import ToolCall
 
 from .arguments import build_arguments
+from .call_names import build_call_name
 from .json_values import describe, is_mapping, refuse, suggest_dict, to_json_value
 from .kept_turns import BLOCKS, check_blocks
 
@@ -284,4 +285,5 @@ def _check_function(function: dict[str, Any], call_id: str, field: str) -> None:
         msg = f"{describe(arguments)} is not JSON text; use json.dumps()"
         refuse(msg, f"{field}.arguments")
     call = ToolCall(call_id, name, arguments)
+    function["name"] = build_call_name(name, f"{field}.name")
     function["arguments"] = build_arguments(call, f"{field}.arguments")

@@ -12,6 +12,7 @@ from aimlchat.tool_types import ToolCall, render_tool_call
 from . import limits
 from .arguments import build_arguments
 from .cache_control import CACHE_KEY, MarkedPrompt, build_cache_control, mark_message
+from .call_names import build_call_name
 from .json_values import check_text, describe, refuse, to_json_value
 from .kept_turns import adapt_turn
 from .media import check_url, require_media_type
@@ -237,7 +238,7 @@ def _build_tool_call(call: ToolCall, field: str) -> dict[str, Any]:
         text = build_arguments(call, f"{inner_field}.arguments")
     checked = ToolCall(
         call_id,
-        check_text(call.name, f"{inner_field}.name"),
+        build_call_name(call.name, f"{inner_field}.name"),
         text,
         type=check_text(call.type, f"{field}.type"),
         extra=limits.check_dict(call.extra, f"{field}.extra") if call.extra else {},

@@ -21,7 +21,7 @@ from .tool_call_builder import ToolCallIds
 
 if TYPE_CHECKING:
     from aimlchat.completions import Delta, Usage
-    from aimlchat.errors import AIMLChatError, APIError
+    from aimlchat.errors import AIMLChatError
 
 __all__ = ["MessageAccumulator", "begin_message", "is_message"]
 
@@ -100,10 +100,11 @@ class MessageAccumulator(Accumulator):
         self._turn.mends |= is_lenient
         return self._add_event(read_dict(body), deltas)
 
-    def _add_event(self, body: dict[str, Any], deltas: list[Delta]) -> APIError | None:
+    def _add_event(self, body: dict[str, Any], deltas: list[Delta]) -> AIMLChatError | None:
         match body.get("type"):
             case "content_block_delta":
-                self._add_delta(body, read_dict(body.get("delta")), deltas)
+                if error := self._add_delta(body, read_dict(body.get("delta")), deltas):
+                    return error
             case "content_block_start":
                 block = read_dict(body.get("content_block"))
                 self._begin_block(read_int(body.get("index")), block, deltas)
@@ -119,7 +120,7 @@ class MessageAccumulator(Accumulator):
             case "ping":
                 pass
             case _:
-                return find_error(body)
+                return _find_fault(body)
         self._keep_amounts(body)
         return None
 
@@ -135,6 +136,11 @@ class MessageAccumulator(Accumulator):
         for (index, key), text in self._mender.close().items():
             self._turn.add(self._indexed[index], key, text, deltas)
         self._turn.close(deltas)
+
+    @property
+    def is_settled(self) -> bool:
+        """Always False, since no event of a message is a plain chunk."""
+        return False
 
     @property
     def index_may_count_chunks(self) -> bool:
@@ -155,13 +161,17 @@ class MessageAccumulator(Accumulator):
         self._indexed[index] = self._indexed[None] = begun
         return begun
 
-    def _add_delta(self, body: dict[str, Any], delta: dict[str, Any], deltas: list[Delta]) -> None:
+    def _add_delta(
+        self, body: dict[str, Any], delta: dict[str, Any], deltas: list[Delta]
+    ) -> ProtocolError | None:
         index = read_int(body.get("index"))
         block = self._indexed.get(index)
         if block is None:  # a gateway has left out the event that begins the block
             kind = _BLOCKS_OF_DELTAS.get(str(delta.get("type")))
+            if delta.get("type") == "input_json_delta":
+                return ProtocolError("the input of a tool call came without its beginning")
             if kind is None:
-                return
+                return None
             block = self._begin_block(index, {"type": kind}, deltas)
         for key, value in delta.items():
             if key == "type" or value is None:
@@ -170,6 +180,7 @@ class MessageAccumulator(Accumulator):
             if self._mends and isinstance(value, str) and index is not None:
                 text = self._mender.mend((index, key), value)
             self._turn.add(block, key, text, deltas)
+        return None
 
     def _keep_values(self, message: dict[str, Any]) -> None:
         """Keep the stop reason, and the values of unknown keys, such as ``stop_sequence``."""
@@ -200,3 +211,10 @@ class MessageAccumulator(Accumulator):
         prompt = usage.prompt_tokens + cached
         total = prompt + (usage.completion_tokens or 0)
         return attrs.evolve(usage, prompt_tokens=prompt, total_tokens=total)
+
+
+def _find_fault(body: dict[str, Any]) -> AIMLChatError | None:
+    """Return why an event that is none of a message cannot be passed over, None if it can."""
+    if body.get("choices"):
+        return ProtocolError("a chunk with choices came in the midst of a message")
+    return find_error(body)

@@ -153,6 +153,8 @@ class TurnBuilder:
     def close(self, deltas: list[Delta]) -> None:
         """Append the arguments that were held back; nothing may follow."""
         for block in self._blocks:
+            if not block.is_closed:  # a gateway has left out the event that ends the block
+                self.close_block(block, deltas)
             call = block.call
             if call is not None and call.placeholder:
                 deltas.append(ToolCallDelta(call.release(), 0, call.index, call.id, call.name))

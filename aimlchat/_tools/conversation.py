@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from .tool_results import Content
 
-__all__ = ["add_result", "add_turn", "check_content", "find_argument_problem"]
+__all__ = ["add_result", "add_turn", "check_content", "check_replacement", "find_argument_problem"]
 
 # Every API takes only an object as arguments. Anthropic documents this key for others:
 # https://docs.claude.com/en/docs/agents-and-tools/tool-use/fine-grained-tool-streaming
@@ -38,6 +38,15 @@ def find_argument_problem(call: ToolCall) -> str | None:
     except (ProtocolError, InvalidRequestError) as error:
         return str(error)
     return None
+
+
+def check_replacement(call: ToolCall) -> None:
+    """Raise `TypeError` for a call that ``on_tool`` has made of other things than texts."""
+    values: dict[str, Any] = {"name": call.name, "raw_arguments": call.raw_arguments}
+    for name, value in values.items():
+        if not isinstance(value, str):
+            msg = f"ToolCall.{name} is text, not an object of type {type(value).__name__}"
+            raise TypeError(msg)
 
 
 def add_turn(request: ChatRequest, completion: Completion) -> ChatRequest:

@@ -15,7 +15,7 @@ import attrs
 from aimlchat.run_events import ToolResult
 from aimlchat.tool_types import Tool, ToolCall
 
-from .conversation import check_content, find_argument_problem
+from .conversation import check_content, check_replacement, find_argument_problem
 from .tool_results import describe_exception, render_result
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from aimlchat.request import ChatRequest
 
     from .run_plan import RunPlan
+    from .tool_results import Content
 
 __all__ = ["RoundCalls"]
 
@@ -266,12 +267,19 @@ class RoundCalls:
                 decision = await decision
             if decision is None:
                 return bound
-            if not isinstance(decision, ToolCall):
-                self._settle(slot, render_result(decision), is_error=False)
+            if isinstance(decision, ToolCall):
+                check_replacement(decision)
+            elif isinstance(decision, ToolResult):
+                content = self._check(slot, render_result(decision.content))
+                self._settle(slot, content, is_error=decision.is_error)
+                return None
+            else:
+                self._settle(slot, self._check(slot, render_result(decision)), is_error=False)
                 return None
         except (Exception, asyncio.CancelledError) as error:
             if self._is_stopped:
                 raise
+            _logger.debug("on_tool refused %s", slot.call.name, exc_info=error)
             content = f"The call was refused: {describe_exception(error)}"
             self._settle(slot, content, is_error=True)
             return None
@@ -306,8 +314,7 @@ class RoundCalls:
         content: Any = ""
         try:
             with nullcontext() if trace is None else trace.active():
-                content = render_result(await bound.run())
-            check_content(self._conversation, self._plan.models, call.id, content)
+                content = self._check(slot, render_result(await bound.run()))
         except BaseException as raised:  # noqa: BLE001 - sorted below
             error = raised
         if slot.is_expired:
@@ -321,6 +328,11 @@ class RoundCalls:
             self._settle(slot, describe_exception(error), is_error=True)
         else:
             self._fail(error)  # KeyboardInterrupt, SystemExit and the like are for the caller
+
+    def _check(self, slot: _Slot, content: Content) -> Content:
+        """Return a result that each model takes, else raise `ResultError`."""
+        check_content(self._conversation, self._plan.models, slot.call.id, content)
+        return content
 
     def _expire(self, slot: _Slot, timeout: float) -> None:
         slot.is_expired = True

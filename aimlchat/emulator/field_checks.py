@@ -21,6 +21,7 @@ __all__ = [
     "MAX_TOOLS",
     "check_base64",
     "check_boolean",
+    "check_call_id",
     "check_number",
     "check_object",
     "check_one_of",
@@ -33,6 +34,7 @@ __all__ = [
 
 MAX_TOOLS = 128
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_CALL_ID = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def reject(field: str, problem: str) -> NoReturn:
@@ -104,6 +106,13 @@ def check_number(
         reject(name, f"Number must be greater than or equal to {low}")
     if high is not None and value > high:
         reject(name, f"Number must be less than or equal to {high}")
+
+
+def check_call_id(value: Any, field: str) -> None:
+    """Require an id of a tool call in the characters that Claude takes."""
+    check_string(value, field)
+    valid = _CALL_ID.fullmatch(value) is not None
+    require(valid, field, "String should match pattern '^[a-zA-Z0-9_-]+$'")
 
 
 def check_tool_name(value: Any, field: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import RejectedRequestError
 from .field_checks import (
     check_base64,
+    check_call_id,
     check_number,
     check_object,
     check_one_of,
@@ -142,8 +143,8 @@ def _validate_part(
             media_types = _DOCUMENT_TYPES if is_document else _IMAGE_TYPES
             _validate_source(part.get("source"), f"{field}.source", kinds, media_types)
         case "tool_use":
-            check_string(part.get("id"), f"{field}.id")
-            check_string(part.get("name"), f"{field}.name")
+            check_call_id(part.get("id"), f"{field}.id")
+            check_tool_name(part.get("name"), f"{field}.name")
             check_object(part.get("input"), f"{field}.input")
             call_ids.add(part["id"])
         case "tool_result":

@@ -88,7 +88,7 @@ def _validate_calls(calls: Any, field: str, call_ids: set[str]) -> None:
         check_one_of(call.get("type"), ("function",), f"{path}.type")
         function = call.get("function")
         check_object(function, f"{path}.function", "Required, an object")
-        check_string(function.get("name"), f"{path}.function.name")
+        check_tool_name(function.get("name"), f"{path}.function.name")
         check_string(function.get("arguments"), f"{path}.function.arguments")
         call_ids.add(call["id"])
 

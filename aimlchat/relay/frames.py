@@ -63,8 +63,9 @@ _KINDS: dict[type, str] = {
 # The AI SDK has no frames for a refusal, so a refusal is sent as text.
 _PART_TYPES = {"reasoning": "reasoning", "text": "text", "refusal": "text"}
 
-# Some servers send no ids of calls, and some only count the calls of a response.
-_COUNTED_ID = re.compile("[A-Za-z]*[-_]?[0-9]{1,3}")
+# Some servers send no ids of calls, and some only count the calls of a response; a run appends a
+# number to an id that is repeated.
+_COUNTED_ID = re.compile("[A-Za-z]*[-_]?[0-9]{1,3}(_[0-9]{1,3})*")
 
 # From `Completion.finish_reason` to the finish reasons of the AI SDK; all others are "other".
 _FINISH_REASONS = {
@@ -125,6 +126,7 @@ class Framer:
         self._indexes: dict[str, int] = {}  # of the same calls, by the ids that the stream has
         self._turns: list[dict[str, Any] | None] = []  # one for each step, as the page keeps it
         self._has_round_ended = False  # results of tools may still come, which belong to its step
+        self._result_count = 0  # of this step
 
     def start(self) -> list[Frame]:
         """Return the frames that open the stream, before any delta."""
@@ -159,6 +161,9 @@ class Framer:
         ``usage`` and ``cost`` are those of all rounds of a run, where there are several.
         """
         frames = [] if self._has_round_ended else self._end_round(completion)
+        if self._result_count and self._result_count == len(completion.tool_calls):
+            # The rounds are used up. `useChat` would post again if its last step had only results.
+            frames += self._start_step()
         metadata = build_metadata(
             attrs.evolve(completion, usage=usage or completion.usage, cost=cost or completion.cost)
         )
@@ -203,7 +208,7 @@ class Framer:
 
     def _start_step(self) -> list[Frame]:
         self._calls, self._indexes = {}, {}
-        self._has_round_ended = False
+        self._has_round_ended, self._result_count = False, 0
         return [{"type": "finish-step"}, {"type": "start-step"}]
 
     def _end_round(self, completion: Completion) -> list[Frame]:
@@ -221,6 +226,7 @@ class Framer:
         return frames
 
     def _feed_result(self, result: ToolResult) -> list[Frame]:
+        self._result_count += 1
         index = self._indexes.get(result.call.id, len(self._calls))
         frames = [*self._end_part(), *self._complete_tool_call(index, result.call)]
         output: Frame = {"toolCallId": self._calls[index].id}
@@ -236,6 +242,8 @@ class Framer:
         if not call.id:
             # `tool-input-start` needs the name, which may arrive in pieces before the arguments.
             if delta.name is None or not delta.text:
+                if delta.id:  # a call without arguments is announced by its result
+                    self._indexes[delta.id] = delta.index
                 call.keep(delta.text)
                 return frames
             frames += self._announce_tool_call(call, delta.index, delta.id, delta.name)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["are_parts", "render_error", "render_output"]
 
-_TYPES = ("text", "file")
+_KEYS = {"text": frozenset(("text",)), "file": frozenset(("mediaType", "url", "filename"))}
 
 
 def render_output(result: ToolResult) -> Any:
@@ -42,9 +42,21 @@ def render_error(result: ToolResult) -> str:
 
 
 def are_parts(output: list[Any]) -> bool:
-    """Return whether an output consists of texts and files, as `render_output` renders them."""
-    is_part = [isinstance(part, Mapping) and part.get("type") in _TYPES for part in output]
-    return bool(output) and all(is_part)
+    """Return whether an output consists of texts and files, as `render_output` renders them.
+
+    The JSON of a tool may have the same types, such as the entries of a folder.
+    """
+    return bool(output) and all(map(_is_part, output))
+
+
+def _is_part(item: Any) -> bool:
+    if not isinstance(item, Mapping):
+        return False
+    fields = {key: value for key, value in item.items() if key != "type"}
+    known = _KEYS.get(str(item.get("type")), frozenset())
+    has_all = fields.keys() >= known - {"filename"}
+    is_text = all(isinstance(value, str) for value in fields.values())
+    return bool(known) and fields.keys() <= known and has_all and is_text
 
 
 def _render_part(part: Text | Image | Document | Audio) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -269,7 +270,13 @@ def _read_name(part: Mapping[str, Any], field: str) -> str:
 def _read_output(part: Mapping[str, Any], field: str) -> str | list[_Part]:
     output = part.get("output")
     if isinstance(output, list) and are_parts(output):
-        return list(_read_content((f"{field}[{i}]", item) for i, item in enumerate(output)))
+        with suppress(InvalidRequestError):  # else it is JSON of the tool that looks like files
+            return [
+                Text(item["text"])
+                if item["type"] == "text"
+                else _read_file(item, f"{field}[{index}]")
+                for index, item in enumerate(output)
+            ]
     return output if isinstance(output, str) else _write_json(output, field)
 
 

@@ -15,13 +15,13 @@ OUTBOX: list[str] = []
 
 
 async def get_weather(city: str) -> dict[str, object]:
-    """Look up the weather; a real tool would ask a service here."""
-    return {"city": city, "rain": True, "degrees": 12}
+    """Look up the weather of a city."""
+    return {"city": city, "rain": True, "degrees": 12}  # a real tool would ask a service
 
 
 def send_email(to: str, text: str) -> str:
-    """Send an email. A plain function runs in a thread, so it may block."""
-    OUTBOX.append(f"{to}: {text}")
+    """Send an email."""
+    OUTBOX.append(f"{to}: {text}")  # a plain function runs in a thread, so it may block
     return f"Sent to {to}."
 
 

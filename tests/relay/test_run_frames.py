@@ -69,6 +69,49 @@ def test_a_result_names_the_call_as_the_page_knows_it():
     assert output["output"] == "rain"
 
 
+@pytest.mark.parametrize("texts", [("", ""), ("", "{}"), ("{}", "")])
+def test_a_call_without_arguments_is_announced_once(texts):
+    calls = [ToolCall(f"of-the-{name}", "now", "") for name in ("first", "second")]
+    framer = Framer()
+    frames = feed_all(
+        framer,
+        *(ToolCallDelta(text, 0, i, calls[i].id, "now") for i, text in enumerate(texts)),
+        *(ToolResult(call, "noon") for call in calls),
+        RoundEnd(turn(*calls)),
+    )
+
+    for call in calls:
+        kinds = types_of(frame for frame in frames if frame["toolCallId"] == call.id)
+        kinds = [kind for kind in kinds if kind != "tool-input-delta"]
+        assert kinds == ["tool-input-start", "tool-input-available", "tool-output-available"]
+
+
+def test_a_page_has_nothing_to_post_once_the_rounds_are_used_up():
+    framer = Framer()
+    last = turn(CALL)
+    frames = feed_all(
+        framer, announce(CALL), ToolResult(CALL, "No.", is_error=True), RoundEnd(last)
+    )
+    frames += framer.finish(last)
+
+    assert types_of(frames)[-4:] == ["finish-step", "start-step", "finish-step", "finish"]
+
+
+def test_a_page_that_has_a_call_to_answer_finds_it_in_the_last_step():
+    framer = Framer()
+    last = turn(CALL, OTHER)
+    events = (announce(CALL), announce(OTHER, 1), ToolResult(OTHER, "sun"), RoundEnd(last))
+    frames = feed_all(framer, *events) + framer.finish(last)
+
+    assert "start-step" not in types_of(frames)
+
+
+def test_a_counted_id_that_a_run_has_made_unique_is_made_so_for_the_page():
+    start = feed_all(Framer(), announce(ToolCall("call_0_2", "weather", "{}")))[0]
+
+    assert start["toolCallId"].startswith("call_0_2-")
+
+
 def test_two_results_come_in_the_order_of_the_calls():
     framer = Framer()
     frames = feed_all(

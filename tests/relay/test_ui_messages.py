@@ -84,6 +84,33 @@ def test_a_call_goes_back_with_its_result_and_then_the_next_step():
     assert answer == {"role": "assistant", "content": "Found."}
 
 
+@pytest.mark.parametrize(
+    "output",
+    [
+        [{"type": "file", "name": "a.txt"}],
+        [{"type": "file", "mediaType": "application/zip", "url": "https://host/a.zip"}],
+        [{"type": "text", "text": "a", "size": 3}],
+        [{"type": "text", "text": ["a"]}],
+        [{"type": "text"}],
+        [{"type": ["text"], "text": "a"}],
+        [],
+    ],
+)
+def test_json_that_looks_like_texts_and_files_stays_json(output):
+    request = request_from_ui([assistant(call("output-available", output=output))])
+    result = request.options(model="openai/gpt-4o").payload()["messages"][-1]
+
+    assert json.loads(result["content"]) == output
+
+
+def test_a_blank_text_of_a_result_goes_back():
+    request = request_from_ui(
+        [assistant(call("output-available", output=[{"type": "text", "text": ""}]))]
+    )
+
+    assert request.options(model="openai/gpt-4o").payload()["messages"][-1]["content"] == ""
+
+
 def test_a_dynamic_tool_and_a_text_as_its_output():
     turn = assistant(call("output-available", type="dynamic-tool", toolName="look", output="Yes."))
     called, result = messages_of(user(text("Look")), turn)[1:]

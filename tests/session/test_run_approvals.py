@@ -15,8 +15,15 @@ from run_tools import (
     work,
 )
 
-from aimlchat import Tool, ToolCall
+from aimlchat import Image, Tool, ToolCall, ToolResult
 
+PNG = b"\x89PNG\r\n\x1a\n"
+NO_IMAGE = (
+    "the result of a tool holds only text in the openai dialect, not an object of type Image; put"
+    " the part into a .user() message"
+)
+NO_NAME = "ToolCall.name is text, not an object of type NoneType"
+NO_TEXT = "ToolCall.raw_arguments is text, not an object of type"
 NO_JSON = (
     "an object of type object is not a JSON value; give a str, int, float, bool, None, list or dict"
 )
@@ -34,6 +41,25 @@ NO_JSON = (
         (
             object(),
             (f"The call was refused: the result of the tool cannot be sent: {NO_JSON}", True),
+        ),
+        (
+            Image.from_bytes(PNG),
+            (f"The call was refused: the result of the tool cannot be sent: {NO_IMAGE}", True),
+        ),
+        (
+            ToolResult(ToolCall("x", "f"), "Not on Sundays.", is_error=True),
+            ("Not on Sundays.", True),
+        ),
+        (
+            ToolCall("x", "get_weather", {"city": "Bonn"}),
+            (f"The call was refused: TypeError: {NO_TEXT} dict", True),
+        ),
+        (
+            ToolCall("x", None, "{}"),
+            (
+                f"The call was refused: TypeError: {NO_NAME}",
+                True,
+            ),
         ),
         (PermissionError("not now"), ("The call was refused: PermissionError: not now", True)),
         (asyncio.CancelledError(), ("The call was refused: CancelledError", True)),

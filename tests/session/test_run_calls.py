@@ -51,6 +51,19 @@ async def test_plain_functions_run_at_once_in_threads(session, emulator):
 
 
 @pytest.mark.parametrize("model", [GPT, CLAUDE])
+@pytest.mark.parametrize("name", ["functions.work", "größe 2", "x" * 70])
+async def test_a_run_goes_on_after_a_call_whose_name_the_api_refuses(
+    session, emulator, model, name
+):
+    run = call_all(session, emulator, [make_tool(work)], name, "work", model=model)
+
+    (wrong, _), right = texts_of(await read_all(run))
+    assert wrong == f"The tool {name!r} does not exist. The tools are: work."
+    assert right == ("done 0", False)
+    assert run.completion.text == "Done."
+
+
+@pytest.mark.parametrize("model", [GPT, CLAUDE])
 async def test_one_that_fails_beside_three_that_do_not(session, emulator, model):
     async def fail():
         msg = "no such city"
