@@ -182,6 +182,15 @@ def test_calls_with_the_same_id_get_ids_of_their_own(model):
     assert results == [(id_, f"result {number}") for number, id_ in enumerate(called)]
 
 
+@pytest.mark.parametrize(
+    "output",
+    [[{"type": "file", "name": "a.txt"}], [{"type": "text", "label": "a"}], [{"type": []}]],
+)
+def test_an_output_that_only_looks_like_parts_goes_back_as_json(output):
+    turn = assistant(call("output-available", output=output))
+    assert json.loads(messages_of(user(text("List")), turn)[-1]["content"]) == output
+
+
 @pytest.mark.parametrize("name", ["functions.find", "find it", "é" * 100, "\ud800"])
 def test_a_name_that_a_model_made_up_and_no_model_takes_is_adapted(name):
     turn = assistant(call("output-error", type="dynamic-tool", toolName=name, errorText="No."))
