@@ -213,7 +213,10 @@ class Broadcast:
             last_id = request.headers.get("Last-Event-ID", "")
             after = int(last_id) if re.fullmatch("[0-9]{1,15}", last_id) else 0
         follower = self._build_follower(after)
-        follower.start()
+        if request.method == "HEAD":  # which gets no frame, and begins nothing
+            self._check_not_over()
+        else:
+            follower.start()
         try:
             return await send_response(
                 request,

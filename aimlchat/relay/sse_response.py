@@ -112,6 +112,8 @@ async def send_response(
 
     response = web.StreamResponse(headers={**(headers or {}), **SSE_HEADERS})
     writer = await response.prepare(request)
+    if request.method == "HEAD":  # which `web.get` takes as well; its response has no body
+        return response
     if request.transport is None:  # the page has gone
         return response
     connection = _SSEConnection(response, writer)

@@ -9,7 +9,7 @@ import pytest
 from starlette.responses import StreamingResponse
 
 from aimlchat import RateLimitError
-from aimlchat.relay import SSE_HEADERS, sse_events, sse_response
+from aimlchat.relay import SSE_HEADERS, Broadcast, sse_events, sse_response
 
 
 @pytest.fixture
@@ -190,4 +190,24 @@ async def test_leaving_the_events_closes_the_upstream(
 async def test_events_without_a_first_step_send_no_request(emulator, session):
     sse_events(session.stream("Go"))
 
+    assert emulator.requests == []
+
+
+@pytest.mark.parametrize("as_broadcast", [False, True])
+async def test_the_response_to_head_has_no_body_and_sends_nothing_upstream(
+    aiohttp_server, client, emulator, session, as_broadcast
+):
+    broadcast = Broadcast(session.stream("Go"))
+
+    async def handle(request):
+        if as_broadcast:
+            return await broadcast.sse_response(request)
+        return await sse_response(request, session.stream("Go"))
+
+    async with aiohttp_server({"/": handle}) as host:
+        for _ in range(2):  # on one connection, which a body would break
+            async with client.head(f"http://{host}/") as response:
+                assert response.headers["Content-Type"].startswith("text/event-stream")
+                assert await response.read() == b""
+    await broadcast.aclose()
     assert emulator.requests == []
