@@ -120,7 +120,7 @@ def refuse_edited_turn(blocks: list[dict[str, Any]], calls: Any, content: Any, f
     """
     texts = "".join(str(block.get("text", "")) for block in blocks if block["type"] == "text")
     uses = [
-        (block.get("id"), block.get("name"), block.get("input"))
+        (block.get("id"), build_call_name(block.get("name"), field), block.get("input"))
         for block in blocks
         if block["type"] == "tool_use"
     ]
@@ -128,18 +128,19 @@ def refuse_edited_turn(blocks: list[dict[str, Any]], calls: Any, content: Any, f
         content = "".join(str(part.get("text", "")) for part in content)
     if content and content.strip() != texts.strip():
         _refuse_edit("content", field)
-    if calls and [_read_call(call) for call in calls] != uses:
+    if calls and [_read_call(call, field) for call in calls] != uses:
         _refuse_edit("tool_calls", field)
 
 
-def _read_call(call: Any) -> tuple[Any, Any, Any]:
+def _read_call(call: Any, field: str) -> tuple[Any, Any, Any]:
     if not isinstance(call, ToolCall):
         function = call.get("function") or {}
         call = ToolCall(call["id"], function.get("name", ""), function.get("arguments", ""))
+    name = build_call_name(call.name, field)
     try:
-        return call.id, call.name, call.arguments
+        return call.id, name, call.arguments
     except ProtocolError:
-        return call.id, call.name, call.raw_arguments
+        return call.id, name, call.raw_arguments
 
 
 def _refuse_edit(key: str, field: str) -> NoReturn:

@@ -32,7 +32,8 @@ _EVENTS = frozenset(
     )
 )
 _MESSAGE_KEYS = frozenset(("id", "type", "role", "model", "content", "usage", "stop_reason"))
-_BLOCKS_OF_DELTAS = {"text_delta": "text", "thinking_delta": "thinking"}
+_TEXT_KINDS = ("text", "thinking")
+_BLOCKS_OF_DELTAS = {f"{kind}_delta": kind for kind in _TEXT_KINDS}
 _decode = msgspec.json.Decoder().decode
 
 
@@ -153,10 +154,22 @@ class MessageAccumulator(Accumulator):
         self._keep_values(message)
         self._keep_amounts(message)
         for block in read_list(message.get("content")):
-            if isinstance(block, dict):
-                self._turn.close_block(self._begin_block(None, block, deltas), deltas)
+            begun = self._begin_block(None, read_dict(block), deltas)
+            if begun is not None:
+                self._turn.close_block(begun, deltas)
 
-    def _begin_block(self, index: int | None, block: dict[str, Any], deltas: list[Delta]) -> Block:
+    def _begin_block(
+        self, index: int | None, block: dict[str, Any], deltas: list[Delta]
+    ) -> Block | None:
+        """Begin a block; return None for one that cannot go back, since it has no type.
+
+        Its deltas may tell the type, as if the event that begins the block had been left out.
+        """
+        if not isinstance(block.get("type"), str):
+            kind = next((key for key in _TEXT_KINDS if isinstance(block.get(key), str)), None)
+            if kind is None:
+                return None
+            block = block | {"type": kind}
         begun = self._turn.begin(dict(block), deltas)
         self._indexed[index] = self._indexed[None] = begun
         return begun
@@ -172,7 +185,8 @@ class MessageAccumulator(Accumulator):
                 return ProtocolError("the input of a tool call came without its beginning")
             if kind is None:
                 return None
-            block = self._begin_block(index, {"type": kind}, deltas)
+            block = self._turn.begin({"type": kind}, deltas)
+            self._indexed[index] = self._indexed[None] = block
         for key, value in delta.items():
             if key == "type" or value is None:
                 continue

@@ -61,10 +61,12 @@ def test_an_id_goes_back_to_other_models_as_it_came():
     assert call["tool_calls"][0]["id"] == result["tool_call_id"] == KIMI_ID
 
 
-def test_the_blocks_of_a_turn_have_the_same_names_and_ids():
+@pytest.mark.parametrize("is_dict", [False, True])
+def test_the_blocks_of_a_turn_have_the_same_names_and_ids(is_dict):
     thinking = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
     use = {"type": "tool_use", "id": "t:1", "name": "web.search", "input": {}}
-    call, result = send(CLAUDE, build_turn("web.search", "t:1", [thinking, use]), "t:1")
+    turn = build_turn("web.search", "t:1", [thinking, use])
+    call, result = send(CLAUDE, turn.as_message() if is_dict else turn, "t:1")
 
     assert call["content"][0] == thinking
     assert call["content"][1] == use | {"id": build_call_id("t:1", ""), "name": "web_search"}

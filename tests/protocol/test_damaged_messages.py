@@ -1,9 +1,12 @@
 """Streams in Claude's own message format from which events are missing, or with foreign ones."""
 
+import json
+
 import pytest
 from message_events import START, STOP, message_event
 
-from aimlchat import ProtocolError, StreamParser
+from aimlchat import AnswerDelta, ChatRequest, ProtocolError, StreamParser, Tool
+from aimlchat._protocol.whole import parse_completion
 
 BEGIN = {"type": "message_start", "message": START}
 CALL = {"type": "tool_use", "id": "t1", "name": "f", "input": {}}
@@ -45,3 +48,24 @@ def test_a_call_whose_block_has_no_end_keeps_its_input():
 
     assert completion.tool_calls[0].arguments == {"a": 1}
     assert "".join(delta.text for delta in deltas) == '{"a": 1}'
+
+
+@pytest.mark.parametrize("block", [{}, {"type": None}, {"type": 5, "name": "f"}])
+def test_the_deltas_tell_the_type_of_a_block_that_has_none(block):
+    delta = {"type": "text_delta", "text": "Hi"}
+    event = {"type": "content_block_delta", "index": 0, "delta": delta}
+    completion, deltas = read(BEGIN, begin(block), event, END, STOP)
+
+    assert completion.text == "Hi"
+    assert deltas == [AnswerDelta("Hi")]
+
+
+def test_a_turn_goes_back_without_blocks_that_have_no_type():
+    content = [{"text": "Hi"}, {"data": "x"}, 5, {"type": "redacted_thinking", "data": "d"}, CALL]
+    body = {"type": "message", "role": "assistant", "content": content, "stop_reason": "tool_use"}
+    completion = parse_completion(json.dumps(body).encode(), "claude-sonnet-4.5")
+
+    text = {"type": "text", "text": "Hi"}
+    assert completion.text == "Hi"
+    assert completion.as_message()["content_blocks"] == [text, *content[3:]]
+    ChatRequest("claude-sonnet-4-5", tools=[Tool("f")]).user("?").assistant(completion).payload()
