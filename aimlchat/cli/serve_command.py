@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aimlchat.errors import AIMLChatError
+from aimlchat.request import ChatRequest
 from aimlchat.tool_types import Tool
 
 from .chat_page import PageServer
@@ -68,7 +69,17 @@ def command(
             raise click.UsageError(msg)
     upstream = Upstream(base_url, emulator, chaos or 0.0)
     upstream.require_key()
-    run_interruptible(_serve(upstream, port, [_import_tool(name) for name in tool_names]))
+    run_interruptible(_serve(upstream, port, _import_tools(tool_names)))
+
+
+def _import_tools(names: tuple[str, ...]) -> list[Tool]:
+    tools = [_import_tool(name) for name in names]
+    try:
+        ChatRequest("m", tools=tools).user("?").payload()
+    except AIMLChatError as error:
+        msg = f"the tools cannot be offered together: {error}"
+        raise click.UsageError(msg) from error
+    return tools
 
 
 def _import_tool(name: str) -> Tool:

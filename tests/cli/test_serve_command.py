@@ -152,3 +152,14 @@ async def test_a_tool_that_cannot_be_imported_is_a_usage_error(invoke, name, tex
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert text in " ".join(result.stderr.split())
+
+
+async def test_two_tools_of_one_name_are_a_usage_error(invoke, tmp_path, monkeypatch):
+    (tmp_path / "clock_tools.py").write_text("def tell_time() -> str: ...", "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    name = "clock_tools:tell_time"
+
+    result = await invoke("serve", "--emulator", "--tool", name, "--tool", name)
+
+    assert result.exit_code == 2
+    assert "the tools cannot be offered together: tools[1]: a tool before it has" in result.output
