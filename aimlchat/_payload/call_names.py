@@ -25,8 +25,9 @@ _MAX_NAME = 64
 
 def build_call_name(value: Any, field: str) -> str:
     """Return the name of a call; in one that the API would refuse, characters become ``_``."""
-    name = check_text(value, field)
-    return name if _NAME.fullmatch(name) else _OTHERS.sub("_", name)[:_MAX_NAME] or "_"
+    if isinstance(value, str):
+        return value if _NAME.fullmatch(value) else _OTHERS.sub("_", value)[:_MAX_NAME] or "_"
+    return check_text(value, field)  # which refuses it
 
 
 def build_call_id(value: Any, field: str) -> str:

@@ -6,7 +6,6 @@ The form is ``UIMessage`` of the AI SDK, versions 5 to 7 (documentation: "AI SDK
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -251,7 +250,9 @@ def _read_call(part: Mapping[str, Any], field: str, used_ids: set[str]) -> ToolC
         call_id = f"call_{uuid4().hex}"
     used_ids.add(call_id)
     value = part.get("input")
-    if isinstance(value, str):  # free text for a custom tool, as the frames have it
+    # Text is the input of a custom tool, as the frames have it. The AI SDK 7 keeps broken arguments
+    # of a function in the same place.
+    if isinstance(value, str) and part.get("state") != "output-error":
         return ToolCall(call_id, _read_name(part, field), value, type="custom")
     arguments = _write_json(value if isinstance(value, dict) else {}, f"{field}.input")
     return ToolCall(call_id, _read_name(part, field), arguments)
@@ -263,8 +264,7 @@ def _read_name(part: Mapping[str, Any], field: str) -> str:
     if not isinstance(name, str) or not name:
         msg = f"{describe(name)} is not the name of a tool"
         raise InvalidRequestError(msg, field=f"{field}.{'toolName' if is_dynamic else 'type'}")
-    # A model may have called a tool that does not exist, by a name that the API takes from nobody.
-    return re.sub("[^A-Za-z0-9_-]", "_", name[:64])
+    return name
 
 
 def _read_output(part: Mapping[str, Any], field: str) -> str | list[_Part]:

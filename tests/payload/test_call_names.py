@@ -73,6 +73,12 @@ def test_the_blocks_of_a_turn_have_the_same_names_and_ids(is_dict):
     assert result["content"][0]["tool_use_id"] == call["content"][1]["id"]
 
 
+def test_a_name_that_utf_8_cannot_carry_is_adapted_too():
+    call = send(GPT, build_turn("\ud800", "t1"), "t1")[0]["tool_calls"][0]
+
+    assert call["function"]["name"] == "_"
+
+
 def test_ids_that_differ_only_in_such_characters_stay_apart():
     assert build_call_id("f:0", "") != build_call_id("f.0", "")
     assert build_call_name("f.0", "") == build_call_name("f:0", "")

@@ -166,6 +166,19 @@ def test_the_text_for_a_custom_tool_goes_back_as_it_was():
 
 
 @pytest.mark.parametrize("model", [GPT, "anthropic/claude-sonnet-4.5"])
+@pytest.mark.parametrize("fields", [{"input": '{"n":'}, {"input": None, "rawInput": '{"n":'}])
+def test_a_call_with_broken_arguments_goes_back_as_one_of_a_function(model, fields):
+    turn = assistant(call("output-error", errorText="No JSON.", **fields))
+    payload = payload_of(user(text("Go")), turn, base=ChatRequest(model, max_tokens=10))
+
+    called = payload["messages"][1]
+    if model == GPT:
+        assert called["tool_calls"][0]["function"] == {"name": "find", "arguments": "{}"}
+    else:
+        assert called["content"] == [{"type": "tool_use", "id": "c1", "name": "find", "input": {}}]
+
+
+@pytest.mark.parametrize("model", [GPT, "anthropic/claude-sonnet-4.5"])
 def test_calls_with_the_same_id_get_ids_of_their_own(model):
     parts = [call("output-available", output=f"result {number}") for number in range(3)]
     step = {"type": "step-start"}
