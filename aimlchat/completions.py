@@ -37,6 +37,7 @@ __all__ = [
     "Delta",
     "ReasoningDelta",
     "RefusalDelta",
+    "T_co",
     "ToolCallDelta",
     "Usage",
     "raw_body",

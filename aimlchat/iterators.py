@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
 from ._client.many import CompletionProducer, DeltaProducer, ResultIterator
+from .completions import T_co
 from .records import Outcome
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["CompletionIterator", "StreamsIterator"]
 
 
-class CompletionIterator(ResultIterator[Outcome]):
+class CompletionIterator(ResultIterator[Outcome[T_co]], Generic[T_co]):
     """The outcomes of many requests: ``async for`` yields an `Outcome` for each.
 
     Created by `ChatSession.complete_many`; nothing is sent before the first step. One request that
@@ -27,7 +28,7 @@ class CompletionIterator(ResultIterator[Outcome]):
 
     _producer: CompletionProducer
 
-    async def gather(self) -> list[Outcome]:
+    async def gather(self) -> list[Outcome[T_co]]:
         """Return all outcomes that have not been yielded yet, once the last call has ended.
 
         Cancelling cancels the calls in flight, and the outcomes collected so far are lost.
@@ -68,18 +69,19 @@ class CompletionIterator(ResultIterator[Outcome]):
         return self._producer.tally.cost
 
 
-class StreamsIterator(ResultIterator[tuple[int, "Delta"]]):
+class StreamsIterator(ResultIterator[tuple[int, "Delta"]], Generic[T_co]):
     """The deltas of many streams, as they arrive: ``async for`` yields ``(index, delta)``.
 
     Created by `ChatSession.stream_many`; nothing is sent before the first step. A stream that fails
     does not stop the others: after all deltas have been yielded, the failure with the lowest index
-    is raised. A failure that would hit all of them stops them, as in `CompletionIterator`. Leaving
-    early, or cancelling a step, closes all streams.
+    is raised. A failure that would hit all of them stops them, as in `CompletionIterator`. An answer
+    that is not of its type is never raised here: `outcomes` has its `OutputError`. Leaving early,
+    or cancelling a step, closes all streams.
     """
 
     _producer: DeltaProducer
 
     @property
-    def outcomes(self) -> dict[int, Outcome]:
+    def outcomes(self) -> dict[int, Outcome[T_co]]:
         """The outcomes of the streams that have ended, by the index of their request."""
         return self._producer.outcomes

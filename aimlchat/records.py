@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal
 
 import attrs
 
+from .completions import Completion, T_co
 from .errors import detach
 
 if TYPE_CHECKING:
-    from .completions import Completion, Cost, Usage
+    from .completions import Cost, Usage
     from .errors import AIMLChatError, Attempt
 
 __all__ = ["CallOutcome", "CallRecord", "Outcome", "Progress", "RetryRecord"]
@@ -60,7 +61,8 @@ class CallRecord:
         usage: the tokens that the server reported, None if it reported none.
         cost: what the server reported as charged, None if it reported nothing.
         attempts: all attempts, the last one included.
-        error: what was raised, None if nothing was.
+        error: what was raised, None if nothing was; of a stream also the `OutputError` that
+            `DeltaStream.output` raises.
     """
 
     outcome: CallOutcome
@@ -78,7 +80,7 @@ class CallRecord:
 
 
 @attrs.frozen
-class Outcome:
+class Outcome(Generic[T_co]):
     """How one of many requests ended; exactly one of ``completion`` and ``error`` is set.
 
     Attributes:
@@ -90,7 +92,7 @@ class Outcome:
 
     index: int
     request: Any
-    completion: Completion | None = None
+    completion: Completion[T_co] | None = None
     error: AIMLChatError | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -99,7 +101,7 @@ class Outcome:
             msg = "an outcome has either a completion or an error"
             raise ValueError(msg)
 
-    def unwrap(self) -> Completion:
+    def unwrap(self) -> Completion[T_co]:
         """Return the completion, or raise the error.
 
         Raises:

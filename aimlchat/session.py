@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeVar, Unpack, overload
 
 from ._client.call import Call
+from ._client.completing import complete
 from ._client.context import build_context
 from ._client.credentials import check_headers, mask_headers, require_api_key
 from ._client.endpoints import Endpoints, ModelFilters
@@ -20,13 +21,14 @@ from .stream import DeltaStream
 
 if TYPE_CHECKING:
     import ssl as ssl_module
-    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
     from types import TracebackType
 
     import aiohttp
 
-    from ._client.prepare import Request
+    from ._client.prepare import Request, RequestDefaults
     from ._client.run_control import RunCall
+    from ._schema.output_types import OutputType
     from .completions import Balance, Completion
     from .iterators import CompletionIterator, StreamsIterator
     from .model_types import Model
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ChatSession", "endpoints_of"]
 
+_T = TypeVar("_T")
 _BASE_URL_VARIABLE = "AIMLAPI_BASE_URL"
 _BASE_URL = "https://api.aimlapi.com/v1"
 
@@ -170,21 +173,72 @@ class ChatSession:
         """The model of requests that do not name one."""
         return self._context.defaults.model
 
+    @overload
     async def complete(
         self,
         request: Request,
         *,
+        output_type: None = None,
+        output_retries: int = 0,
         models: Sequence[str] | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
         **options: Unpack[RequestOptions],
-    ) -> Completion:
+    ) -> Completion: ...
+    @overload
+    async def complete(
+        self,
+        request: Request,
+        *,
+        output_type: type[_T],
+        output_retries: int = 0,
+        models: Sequence[str] | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> Completion[_T]: ...
+    @overload
+    async def complete(
+        self,
+        request: Request,
+        *,
+        output_type: Any,
+        output_retries: int = 0,
+        models: Sequence[str] | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> Completion[Any]: ...
+
+    async def complete(
+        self,
+        request: Request,
+        *,
+        output_type: Any = None,
+        output_retries: int = 0,
+        models: Sequence[str] | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> Completion[Any]:
         """Send a request and return its whole completion.
 
         Args:
             request: a text (one user message), a `ChatRequest`, or a list of message dicts in
                 OpenAI's form.
+            output_type: the type of the answer, which is `Completion.output` then: a builtin type,
+                a collection, a union, ``Literal``, an enum, a date, ``Decimal``, ``UUID``, a
+                dataclass, an attrs class, a msgspec struct, a ``TypedDict``, a ``NamedTuple`` or a
+                pydantic model, and any of these inside each other. How the model is asked for it is
+                decided by the model. None for a text.
+            output_retries: how often the model is asked again if its answer is not of the type, and
+                is told what is wrong with it. Each is an attempt, and all of them are in the usage
+                and the cost of the completion. An answer that was cut by its length or refused is
+                not asked for again.
             models: in place of ``model``, the models to ask in turn: the next one if the one before
                 cannot respond, only before the first delta, and within the same deadline.
                 `Attempt.model` says who did not respond.
@@ -195,6 +249,9 @@ class ChatSession:
 
         Raises:
             AIMLChatError: the call failed; its subclasses say how.
+            OutputError: the answer is not of ``output_type``.
+            InvalidRequestError: the API would refuse the request; or JSON schema cannot describe
+                ``output_type``, and ``field`` is the path of what is to blame.
             TypeError: an option is unknown.
 
         Cancelling closes the connection.
@@ -209,31 +266,131 @@ class ChatSession:
             headers,
             models=() if models is None else _check_models(models, options),
         )
-        return await Call(self._context, spec).complete()
+        if output_type is not None or output_retries:
+            _ask_for_type(spec, output_type, output_retries, self._context.defaults)
+        return await complete(self._context, spec)
 
+    @overload
     def stream(
         self,
         request: Request,
         *,
+        output_type: None = None,
+        output_retries: Literal[0] = 0,
         models: Sequence[str] | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
         **options: Unpack[RequestOptions],
-    ) -> DeltaStream:
+    ) -> DeltaStream: ...
+    @overload
+    def stream(
+        self,
+        request: Request,
+        *,
+        output_type: type[_T],
+        output_retries: Literal[0] = 0,
+        models: Sequence[str] | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> DeltaStream[_T]: ...
+    @overload
+    def stream(
+        self,
+        request: Request,
+        *,
+        output_type: Any,
+        output_retries: Literal[0] = 0,
+        models: Sequence[str] | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> DeltaStream[Any]: ...
+
+    def stream(
+        self,
+        request: Request,
+        *,
+        output_type: Any = None,
+        output_retries: Literal[0] = 0,
+        models: Sequence[str] | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> DeltaStream[Any]:
         """Return the stream of a completion; nothing is sent until it is entered or iterated.
 
         Takes the arguments of `complete` and copies them: later changes to the request have no
-        effect.
+        effect. With ``output_type`` the deltas are those of the JSON, `DeltaStream.drafts` shows
+        how its value grows, and `DeltaStream.output` is the answer. A stream cannot ask again.
 
         Raises:
-            InvalidRequestError: the request is of the wrong type; other errors are the stream's.
-            TypeError: an option is unknown.
+            InvalidRequestError: the request is of the wrong type, or JSON schema cannot describe
+                ``output_type``; other errors are the stream's.
+            TypeError: an option is unknown, or ``output_retries`` is not 0.
         """
         headers = mask_headers(headers)
         check_options(self.stream, options)
+        if output_retries:
+            _refuse_retries("stream")
         names = () if models is None else _check_models(models, options)
-        return self._stream(request, options, names, timeouts, retry, headers)
+        return self._stream(request, options, names, timeouts, retry, headers, output_type)
+
+    @overload
+    def complete_many(
+        self,
+        requests: Iterable[Request] | AsyncIterable[Request],
+        *,
+        concurrency: int | Literal["auto"] = 32,
+        ordered: bool = True,
+        budget_usd: float | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
+        output_type: None = None,
+        output_retries: int = 0,
+        models: Sequence[str] | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> CompletionIterator: ...
+    @overload
+    def complete_many(
+        self,
+        requests: Iterable[Request] | AsyncIterable[Request],
+        *,
+        concurrency: int | Literal["auto"] = 32,
+        ordered: bool = True,
+        budget_usd: float | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
+        output_type: type[_T],
+        output_retries: int = 0,
+        models: Sequence[str] | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> CompletionIterator[_T]: ...
+    @overload
+    def complete_many(
+        self,
+        requests: Iterable[Request] | AsyncIterable[Request],
+        *,
+        concurrency: int | Literal["auto"] = 32,
+        ordered: bool = True,
+        budget_usd: float | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
+        output_type: Any,
+        output_retries: int = 0,
+        models: Sequence[str] | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> CompletionIterator[Any]: ...
 
     def complete_many(
         self,
@@ -243,12 +400,14 @@ class ChatSession:
         ordered: bool = True,
         budget_usd: float | None = None,
         on_progress: Callable[[Progress], object] | None = None,
+        output_type: Any = None,
+        output_retries: int = 0,
         models: Sequence[str] | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
         **options: Unpack[RequestOptions],
-    ) -> CompletionIterator:
+    ) -> CompletionIterator[Any]:
         """Return the outcomes of many requests, in their order or as they finish.
 
         Nothing is sent before the first step.
@@ -263,6 +422,9 @@ class ChatSession:
             budget_usd: no new call is started once the server has charged this many US dollars;
                 then `CompletionIterator.is_out_of_budget` is True.
             on_progress: called with a `Progress` after each call.
+            output_type: as for `complete`. An answer that is not of the type is an `Outcome` with
+                the `OutputError`.
+            output_retries: as for `complete`, for each call.
             models: as for `complete`, for each call.
             timeouts: as for `complete`, for each call.
             retry: as for `complete`, for each call.
@@ -283,14 +445,19 @@ class ChatSession:
         names = () if models is None else _check_models(models, options)
         call_timeouts = self._timeouts if timeouts is None else check_policy(timeouts, Timeouts)
         call_retry = self._retry if retry is None else check_policy(retry, RetryPolicy)
+        is_typed = output_type is not None or output_retries != 0
+        if is_typed:
+            _check_output(output_type, output_retries)
 
-        def complete(request: Request, observer: RunCall) -> Awaitable[Completion]:
+        async def complete_one(request: Request, observer: RunCall) -> Completion[Any]:
             spec = CallSpec(request, options, call_timeouts, call_retry, headers, models=names)
-            return Call(self._context, spec, observer).complete()
+            if is_typed:
+                _ask_for_type(spec, output_type, output_retries, self._context.defaults)
+            return await complete(self._context, spec, observer)
 
         producer = CompletionProducer(
             requests,
-            complete,
+            complete_one,
             concurrency=(
                 AdaptiveConcurrency(self._context.limiter.concurrency)
                 if concurrency == "auto"
@@ -303,25 +470,73 @@ class ChatSession:
         )
         return CompletionIterator(producer)
 
+    @overload
     def stream_many(
         self,
         requests: Iterable[Request] | AsyncIterable[Request],
         *,
         concurrency: int = 32,
+        output_type: None = None,
+        output_retries: Literal[0] = 0,
         models: Sequence[str] | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
         **options: Unpack[RequestOptions],
-    ) -> StreamsIterator:
+    ) -> StreamsIterator: ...
+    @overload
+    def stream_many(
+        self,
+        requests: Iterable[Request] | AsyncIterable[Request],
+        *,
+        concurrency: int = 32,
+        output_type: type[_T],
+        output_retries: Literal[0] = 0,
+        models: Sequence[str] | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> StreamsIterator[_T]: ...
+    @overload
+    def stream_many(
+        self,
+        requests: Iterable[Request] | AsyncIterable[Request],
+        *,
+        concurrency: int = 32,
+        output_type: Any,
+        output_retries: Literal[0] = 0,
+        models: Sequence[str] | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> StreamsIterator[Any]: ...
+
+    def stream_many(
+        self,
+        requests: Iterable[Request] | AsyncIterable[Request],
+        *,
+        concurrency: int = 32,
+        output_type: Any = None,
+        output_retries: Literal[0] = 0,
+        models: Sequence[str] | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> StreamsIterator[Any]:
         """Return the deltas of many streams as they arrive, each with the index of its request.
 
         Takes the arguments of `complete_many`. At most ``concurrency`` streams are open at once.
-        Each gets its turn, however fast the others are.
+        Each gets its turn, however fast the others are. With ``output_type`` the answers, and the
+        errors of those that are not of the type, are in `StreamsIterator.outcomes`.
 
         Raises:
             ConfigurationError: the concurrency is invalid.
-            TypeError: an option is unknown, or the requests cannot be iterated.
+            InvalidRequestError: JSON schema cannot describe ``output_type``.
+            TypeError: an option is unknown, the requests cannot be iterated, or ``output_retries``
+                is not 0.
         """
         from ._client.concurrency import FixedConcurrency  # noqa: PLC0415
         from ._client.many import DeltaProducer  # noqa: PLC0415 - as in `complete_many`
@@ -329,15 +544,73 @@ class ChatSession:
 
         headers = mask_headers(headers)
         check_options(self.stream_many, options)
+        if output_retries:
+            _refuse_retries("stream_many")
         names = () if models is None else _check_models(models, options)
+        if output_type is not None:
+            _check_output(output_type, 0)
 
-        def stream(request: Request, observer: RunCall) -> DeltaStream:
-            return self._stream(request, options, names, timeouts, retry, headers, observer)
+        def stream(request: Request, observer: RunCall) -> DeltaStream[Any]:
+            return self._stream(
+                request, options, names, timeouts, retry, headers, output_type, observer
+            )
 
         producer = DeltaProducer(
             requests, stream, concurrency=FixedConcurrency(concurrency), clock=self._clock
         )
         return StreamsIterator(producer)
+
+    @overload
+    def run(
+        self,
+        request: Request,
+        *,
+        tools: Iterable[Tool | Mapping[str, Any] | Callable[..., Any]] | None,
+        max_rounds: int = 10,
+        on_tool: Callable[[ToolCall], object] | None = None,
+        budget_usd: float | None = None,
+        output_type: None = None,
+        output_retries: int = 0,
+        models: Sequence[str] | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> ToolRun: ...
+    @overload
+    def run(
+        self,
+        request: Request,
+        *,
+        tools: Iterable[Tool | Mapping[str, Any] | Callable[..., Any]] | None,
+        max_rounds: int = 10,
+        on_tool: Callable[[ToolCall], object] | None = None,
+        budget_usd: float | None = None,
+        output_type: type[_T],
+        output_retries: int = 0,
+        models: Sequence[str] | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> ToolRun[_T]: ...
+    @overload
+    def run(
+        self,
+        request: Request,
+        *,
+        tools: Iterable[Tool | Mapping[str, Any] | Callable[..., Any]] | None,
+        max_rounds: int = 10,
+        on_tool: Callable[[ToolCall], object] | None = None,
+        budget_usd: float | None = None,
+        output_type: Any,
+        output_retries: int = 0,
+        models: Sequence[str] | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> ToolRun[Any]: ...
 
     def run(  # type: ignore[misc]  # `tools` is an option too, which here has to be given
         self,
@@ -347,12 +620,14 @@ class ChatSession:
         max_rounds: int = 10,
         on_tool: Callable[[ToolCall], object] | None = None,
         budget_usd: float | None = None,
+        output_type: Any = None,
+        output_retries: int = 0,
         models: Sequence[str] | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
         **options: Unpack[RequestOptions],
-    ) -> ToolRun:
+    ) -> ToolRun[Any]:
         """Return a run: the model calls tools, which run here, until it has answered.
 
         Nothing is sent before the run is entered or iterated. Each round is a call of its own, with
@@ -402,8 +677,8 @@ class ChatSession:
             models=names,
         )
 
-        def ask(request: ChatRequest, timeouts: Timeouts) -> DeltaStream:
-            return self._stream(request, {}, names, timeouts, call_retry, headers)
+        def ask(request: ChatRequest, timeouts: Timeouts) -> DeltaStream[Any]:
+            return self._stream(request, {}, names, timeouts, call_retry, headers, output_type)
 
         return ToolRun(plan, ask, self._context)
 
@@ -442,8 +717,9 @@ class ChatSession:
         timeouts: Timeouts | None,
         retry: RetryPolicy | None,
         headers: Mapping[str, str] | None,
+        output_type: Any = None,
         observer: RunCall | None = None,
-    ) -> DeltaStream:
+    ) -> DeltaStream[Any]:
         spec = CallSpec(
             request,
             options,
@@ -453,6 +729,8 @@ class ChatSession:
             is_stream=True,
             models=models,
         )
+        if output_type is not None:
+            _ask_for_type(spec, output_type, 0, self._context.defaults)
         spec.freeze(self._context.defaults)
         return DeltaStream(Call(self._context, spec, observer))
 
@@ -461,6 +739,27 @@ def _check_models(models: Sequence[str], options: Mapping[str, Any]) -> tuple[st
     from ._client.fallback import check_models  # noqa: PLC0415 - few calls name several models
 
     return check_models(models, options)
+
+
+def _check_output(output_type: Any, output_retries: Any) -> OutputType | None:
+    from ._client.output_options import check_output  # noqa: PLC0415 - few calls have a type
+
+    return check_output(output_type, output_retries)
+
+
+def _ask_for_type(
+    spec: CallSpec, output_type: Any, output_retries: Any, defaults: RequestDefaults
+) -> None:
+    spec.output_type = _check_output(output_type, output_retries)
+    spec.output_retries = output_retries
+    if output_retries:  # it is needed again
+        spec.freeze(defaults)
+
+
+def _refuse_retries(method: str) -> NoReturn:
+    from ._client.output_options import refuse_retries  # noqa: PLC0415 - as above
+
+    refuse_retries(method)
 
 
 def endpoints_of(session: ChatSession) -> Endpoints:

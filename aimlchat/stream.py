@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self
 
 from ._client.content_coding import MAX_READ_BYTES
 from ._client.stream_states import NEXT_STATES, OVER, State
+from ._client.stream_tail import StreamTail
+from ._client.stream_times import StreamTimes
 from ._protocol.parser import StreamParser
-from .completions import AnswerDelta, Completion, ReasoningDelta
+from .completions import AnswerDelta, Completion, ReasoningDelta, T_co
 from .errors import AIMLChatError, StreamInterruptedError, detach
 from .text_view import TextView
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from ._client.call import Call
     from ._client.response import OpenResponse
+    from ._client.typed_answers import TypedAnswer
     from ._output.draft_view import DraftView
     from .completions import Delta
     from .errors import Attempt
@@ -26,14 +29,13 @@ if TYPE_CHECKING:
 
 __all__ = ["DeltaStream"]
 
-_TAIL_SECONDS = 5.0
 _BUSY = "another task is reading this stream; a stream belongs to one task at a time"
 
 
 _OPEN, _ENDED = State.OPEN, State.ENDED
 
 
-class DeltaStream:
+class DeltaStream(Generic[T_co]):
     """A streamed completion: iterate over its deltas, then read `completion`.
 
     Created by `ChatSession.stream`, which sends nothing. ``async with`` sends the request and
@@ -56,11 +58,9 @@ class DeltaStream:
         self._parser: StreamParser  # the parser of that response
         self._ready: list[Delta] = []  # in reverse: the next one is the last
         self._failure: AIMLChatError | None = None  # what the next read raises
-        self._tail_end: float | None = None
-        self._tail_deltas = 0  # how many deltas there were when the tail began
-        self._deltas = 0
-        self._first_reasoning: float | None = None
-        self._first_answer: float | None = None
+        self._tail = StreamTail()
+        self._times = StreamTimes()
+        self._typed: TypedAnswer | None = None  # that of the last response, in a typed call
 
     async def __aenter__(self) -> Self:
         if self._state in OVER:
@@ -96,10 +96,10 @@ class DeltaStream:
             opened: Any = self._opened  # set while the stream is open; not checked for each chunk
             try:
                 if self._parser.finished_choices < opened.request.n:
-                    self._tail_end = None
+                    self._tail.until = None
                     self._call.timers.start_read()
                 else:
-                    self._start_tail_read()
+                    self._tail.start_read(self._call.timers, self._times.deltas)
                 outer, failure = sys.exception(), None
                 try:
                     data = await opened.response.read()
@@ -109,7 +109,7 @@ class DeltaStream:
                     data = failure = None  # they may quote the key, and a traceback shows locals
                     await self._retry_or_fail(fault, opened)
                 elif not self._ready and len(data) >= MAX_READ_BYTES:
-                    await self._call.timers.let_others_run(self._tail_end)
+                    await self._call.timers.let_others_run(self._tail.until)
             except BaseException as error:
                 if not self._end_with(error):
                     raise
@@ -144,22 +144,26 @@ class DeltaStream:
         """
         from ._output.draft_view import DraftView  # noqa: PLC0415 - loaded on use
 
-        return DraftView(self)
+        def find_schema() -> Any:
+            plan = self._opened.request.output if self._opened is not None else None
+            return None if plan is None else plan.schema
 
-    async def collect(self) -> Completion:
+        return DraftView(self, find_schema)
+
+    async def collect(self) -> Completion[T_co]:
         """Read to the end and return the completion.
 
         Cancelling leaves the stream; see `partial`.
 
         Raises:
-            AIMLChatError: the stream failed.
+            AIMLChatError: the stream failed, or its answer is not of ``output_type``.
         """
         try:
             async for _ in self:
                 pass
         finally:
             _ = None  # a delta may quote the key, and an error's frames would show it
-        return self.completion
+        return self._take_completion()
 
     async def aclose(self) -> None:
         """Leave the stream: close its connection, or give it back if the completion is whole.
@@ -170,15 +174,31 @@ class DeltaStream:
         await self._close("abandoned")
 
     @property
-    def partial(self) -> Completion:
+    def partial(self) -> Completion[T_co]:
         """What has been received so far; can be read at any time."""
         if self._opened is None:
             return Completion()
-        return self._parser.partial_with(**self._opened.metadata | {"attempts": self.attempts})
+        fields = self._opened.metadata | {"attempts": self.attempts}
+        completion: Any = self._parser.partial_with(**fields)
+        return completion if self._typed is None else self._typed.read(completion)
 
     @property
-    def completion(self) -> Completion:
+    def output(self) -> T_co:
+        """The answer as a value of ``output_type``, after the end; None if the call has no type.
+
+        It is None as well if the model called tools instead, as in `Completion.tool_calls`.
+
+        Raises:
+            OutputError: the answer is no such value; the iteration and `completion` do not raise.
+            AIMLChatError, RuntimeError: as `completion`.
+        """
+        return self._take_completion().output
+
+    @property
+    def completion(self) -> Completion[T_co]:
         """The whole completion, available after the end of the stream.
+
+        It can be read whatever the answer is; what is not of ``output_type`` is no ``output``.
 
         Raises:
             AIMLChatError: the failure of a failed stream.
@@ -259,15 +279,12 @@ class DeltaStream:
             self._raise_failure()
         self._opened = opened
         self._parser = StreamParser(**opened.parser_options)
+        if opened.request.output is not None:
+            from ._client.typed_answers import TypedAnswer  # noqa: PLC0415 - loaded on use
+
+            self._typed = TypedAnswer(opened.request.output)
 
     # --- reading ------------------------------------------------------------------------------
-
-    def _start_tail_read(self) -> None:
-        """Wait five seconds, anew after each delta, for usage, cost and ``[DONE]``."""
-        timers = self._call.timers
-        if self._tail_end is None or self._tail_deltas != self._deltas:
-            self._tail_end, self._tail_deltas = timers.elapsed + _TAIL_SECONDS, self._deltas
-        timers.start_tail_read(self._tail_end)
 
     def _feed(self, data: bytes, failure: AIMLChatError | None) -> AIMLChatError | None:
         """Parse what was read, ``b""`` for the end; return the fault if there is one."""
@@ -278,30 +295,40 @@ class DeltaStream:
             if parser.fault is None:
                 self._enter(_ENDED)
         if deltas:
-            if not self._deltas:
+            times = self._times
+            if not times.deltas:
                 self._call.attempt_succeeded()
-            self._deltas += len(deltas)
+            times.deltas += len(deltas)
             self._call.timers.note_token()
-            if self._first_answer is None:  # reasoning that comes later is not timed
-                self._note_first(deltas)
+            if self._typed is not None:
+                deltas = self._typed.translate(deltas)
+            if times.first_answer is None:
+                times.note_first(deltas, self._call.timers.elapsed)
             deltas.reverse()
             self._ready = deltas  # nothing more is read before all of these are taken
         else:
             self._call.timers.pause()
         if parser.fault is None:
             if self._state is _ENDED:
-                self._finish("complete")
+                self._finish("complete" if self._typed is None else self._end_answer(self._typed))
             return None
         # The parser knows only that the stream was cut; the response knows why.
         cut = failure is not None and isinstance(parser.fault, StreamInterruptedError)
         return failure if cut else parser.fault
 
-    def _note_first(self, deltas: list[Delta]) -> None:
-        for delta in deltas:
-            if type(delta) is AnswerDelta and self._first_answer is None:
-                self._first_answer = self._call.timers.elapsed
-            elif type(delta) is ReasoningDelta and self._first_reasoning is None:
-                self._first_reasoning = self._call.timers.elapsed
+    def _end_answer(self, typed: TypedAnswer) -> CallOutcome:
+        """Hand out the deltas that were held back, and judge the answer."""
+        held = typed.close()
+        self._times.note_first(held, self._call.timers.elapsed)
+        self._ready[:0] = reversed(held)
+        return typed.end(self._call, self.partial)
+
+    def _take_completion(self) -> Completion[T_co]:
+        """Return the completion, or raise that its answer is not of the type."""
+        completion = self.completion
+        if self._typed is not None:
+            self._typed.raise_error()
+        return completion
 
     async def _retry_or_fail(self, fault: AIMLChatError, opened: OpenResponse) -> None:
         """Make another attempt if no delta has arrived yet; else fail the stream."""
@@ -310,7 +337,7 @@ class DeltaStream:
         self._call.redact(fault)
         error = detach(fault)  # the parser keeps the fault
         self._call.read_headers(error, opened)
-        if self._deltas:
+        if self._times.deltas:
             self._call.fail_attempt(error)
             self._fail(error)
             return
@@ -374,13 +401,12 @@ class DeltaStream:
         self._failure = failure
 
     def _finish(self, outcome: CallOutcome) -> None:
+        error = self._failure if self._typed is None else self._failure or self._typed.error
         self._call.finish(
             outcome,
             completion=lambda: self.partial,
-            error=self._failure if outcome == "error" else None,
-            first_reasoning=self._first_reasoning,
-            first_answer=self._first_answer,
-            deltas=self._deltas,
+            error=error if outcome == "error" else None,
+            times=self._times,
         )
 
     def _raise_failure(self) -> None:

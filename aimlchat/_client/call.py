@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from aimlchat._protocol.whole import parse_completion
 from aimlchat.errors import (
     SERVER_ERRORS,
     AIMLChatError,
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aimlchat.completions import Completion
+    from aimlchat.errors import OutputError
     from aimlchat.records import CallOutcome
 
     from .context import CallContext
@@ -33,8 +32,10 @@ if TYPE_CHECKING:
     from .rate_limit import Slot
     from .retries import Retries
     from .run_control import RunCall
+    from .stream_times import StreamTimes
     from .timers import CallTimers
     from .tracing import CallTrace
+    from .typed_answers import Corrections
 
 __all__ = ["Call"]
 
@@ -56,13 +57,14 @@ class Call:
         "_is_over",
         "_log",
         "_observer",
-        "_request",
         "_retries",
         "_retry",
         "_slot",
         "_spec",
         "_timeouts",
         "_trace",
+        "corrections",
+        "request",
         "timers",
     )
 
@@ -77,12 +79,15 @@ class Call:
         self._timeouts = spec.timeouts
         self._retry = spec.retry
         self._observer = observer
+        self.corrections: Corrections | None = None
+        """What asks again for an answer of a type, in a call that has one and is no stream."""
         self._retries: Retries | None = None
         self._log = AttemptLog()
         self.timers: CallTimers
         """The timeouts of this call; not set before it is opened."""
         self._has_begun = False
-        self._request = _UNPREPARED
+        self.request = _UNPREPARED
+        """The request of the next attempt, or of the last one."""
         self._is_over = False
         self._slot: Slot | None = None
         self._trace: CallTrace | None = None
@@ -119,7 +124,7 @@ class Call:
                         if delay is not None:
                             timers.start_retry_delay()
                             await self._context.scheduler.clock.sleep(delay)
-                        return await self._attempt(self._request)
+                        return await self._attempt(self.request)
                 except AIMLChatError as error:
                     failure = detach(error)
         finally:
@@ -131,12 +136,12 @@ class Call:
         self._has_begun = True
         self.timers = context.scheduler.start(self._timeouts)
         if self._spec is not None:
-            self._request = self._spec.prepare(context.defaults)
+            self.request = self._spec.prepare(context.defaults)
             self._spec = None  # it holds the caller's request
-            if self._request.fallback is not None:
-                self._switch_to(self._request)
-            if context.tracing is not None and self._request.uses_tokens:
-                self._trace = context.tracing.start(self._request)
+            if self.request.fallback is not None:
+                self._switch_to(self.request)
+            if context.tracing is not None and self.request.uses_tokens:
+                self._trace = context.tracing.start(self.request)
 
     async def read_whole(self, parse: Callable[[bytes, OpenResponse], _T]) -> _T:
         """Return the result of ``parse`` for the whole body. Cancelling closes the connection."""
@@ -159,25 +164,6 @@ class Call:
                     opened.close()
         finally:
             del failure
-
-    async def complete(self) -> Completion:
-        """Return the whole completion, and report how the call ended.
-
-        Raises an `AIMLChatError`. Cancelling closes the connection.
-        """
-        try:
-            completion = await self.read_whole(_parse_completion)
-        except AIMLChatError as error:
-            self.finish("error", error=error)
-            raise
-        except asyncio.CancelledError:
-            self.finish("cancelled")
-            raise
-        except BaseException:
-            self.finish("error")
-            raise
-        self.finish("complete", completion=lambda: completion)
-        return completion
 
     async def _attempt(self, request: PreparedRequest) -> OpenResponse:
         context, timers = self._context, self.timers
@@ -229,23 +215,24 @@ class Call:
     def attempt_succeeded(self) -> None:
         """Note that an attempt has yielded its first delta, or a whole completion."""
         self._context.retry_budget.record(failed=False)
-        if self._trace is not None and self._request.is_stream:
+        if self._trace is not None and self.request.is_stream:
             self._trace.first_delta(self.timers.elapsed)
         if self._observer is not None:
             self._observer.attempt_succeeded()
-        self._request.body = self._request.fallback = None  # not sent again, and streams last long
+        self.request.body = self.request.fallback = None  # not sent again, and streams last long
+
+    def ask_again(self, error: OutputError, request: PreparedRequest) -> None:
+        """Make the next attempt one that corrects an answer, which was billed."""
+        self._settle(lambda: error.partial)
+        if self._observer is not None:
+            self._observer.attempt_ended()
+        self._report_retry(error, 0.0, is_put_back=False)
+        self.request, self._retries = request, None
 
     def read_headers(self, error: AIMLChatError, opened: OpenResponse) -> None:
         """Add what the headers of a response say to an error that was in its body."""
         if isinstance(error, APIError):
-            from aimlchat._protocol.retry_after import (  # noqa: PLC0415 - few responses do that
-                find_retry_after,
-            )
-
-            headers, now = opened.response.headers, self._context.scheduler.clock.wall_time()
-            error.inference_id = headers.get("x-inference-id")
-            in_body = {"retry_after": error.retry_after}
-            error.retry_after = find_retry_after(error.status, in_body, "", headers, now)
+            opened.add_headers_to(error, self._context.scheduler.clock.wall_time())
 
     def fail_attempt(self, error: AIMLChatError) -> None:
         """Record an error that is final because it came after the first delta."""
@@ -257,7 +244,7 @@ class Call:
         from .redaction import redact  # noqa: PLC0415 - most calls do not fail
 
         context = self._context
-        redact(error, (context.api_key, *context.transport.secrets), self._request.headers)
+        redact(error, (context.api_key, *context.transport.secrets), self.request.headers)
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
@@ -275,14 +262,14 @@ class Call:
             from .retries import Retries  # noqa: PLC0415 - as in `redact`
 
             self._retries = Retries(self._context, self._retry, self._log, self._observer)
-        delay, is_put_back = self._retries.delay_after(error, self._request)
+        delay, is_put_back = self._retries.delay_after(error, self.request)
         if is_put_back or isinstance(error, APIError):
             self._settle_tokens(0)  # a rejected request uses no tokens
         return delay, is_put_back
 
     def _find_fallback(self, error: AIMLChatError) -> PreparedRequest | None:
         """Return the request to the next model, if there is one that may respond after an error."""
-        request = self._request
+        request = self.request
         if request.fallback is None or self._context.transport.is_closed:
             return None
         from .fallback import is_curable  # noqa: PLC0415 - as in `redact`
@@ -294,7 +281,7 @@ class Call:
             return
         while request.fallback is not None and self._context.limiter.is_paused(request.model):
             request = request.fallback  # it can respond at once
-        self._request = request
+        self.request = request
         self._log.model = request.model
         self._retries = None  # each model gets the attempts of the policy
 
@@ -303,7 +290,7 @@ class Call:
 
         Cancelling closes the connection.
         """
-        context, model = self._context, self._request.model  # other endpoints have no model
+        context, model = self._context, self.request.model  # other endpoints have no model
         if not model or not isinstance(error, APIError) or error.status in SERVER_ERRORS:
             return
         if context.model_hints is None:
@@ -324,7 +311,15 @@ class Call:
         self._log.record(error)
         self._report_retry(error, 0.0, is_put_back=False)
         self._log.is_open = True
-        self.timers.start_attempt(is_stream=self._request.is_stream)
+        self.timers.start_attempt(is_stream=self.request.is_stream)
+
+    def _settle(self, completion: Callable[[], Completion[Any]]) -> None:
+        """Count what was received against the limit of tokens, and the budget of the session."""
+        if self._context.limiter.counts_tokens:
+            # Zeros do not say what was used, so the estimate stays.
+            self._settle_tokens(count_tokens(completion().usage) or None)
+        if self._context.spending is not None:
+            self._context.spending.add(completion().cost)
 
     def _settle_tokens(self, tokens: int | None) -> None:
         """Replace the estimate of the last attempt, if there is one, with the tokens used."""
@@ -351,9 +346,7 @@ class Call:
         *,
         completion: Callable[[], Completion] | None = None,
         error: AIMLChatError | None = None,
-        first_reasoning: float | None = None,
-        first_answer: float | None = None,
-        deltas: int = 0,
+        times: StreamTimes | None = None,
     ) -> None:
         """Stop the timeouts and report how the call ended.
 
@@ -363,19 +356,19 @@ class Call:
         if self._is_over or not (self._has_begun or error):
             return
         self.close()
-        if self._context.limiter.counts_tokens and completion is not None:
-            # Zeros do not say what was used, so the estimate stays.
-            self._settle_tokens(count_tokens(completion().usage) or None)
-        if self._context.spending is not None:
-            received = completion() if completion is not None else error and error.partial
-            self._context.spending.add(received.cost if received else None)
+        if completion is None and error is not None:
+            completion = lambda: error.partial  # noqa: E731 - a def would be three lines
+        if completion is not None:
+            self._settle(completion)
+        if self.corrections is not None:
+            completion = self.corrections.add_to_report(completion, error)
         hook = self._context.on_finish
         if hook is None and self._trace is None and not logs_calls():
             return
         from .call_records import report_call  # noqa: PLC0415 - most sessions report nothing
 
         report_call(
-            self._request,
+            self.request,
             outcome,
             self.attempts,
             hook,
@@ -383,9 +376,7 @@ class Call:
             duration=self.timers.elapsed if self._has_begun else 0.0,
             received=completion() if completion is not None else None,
             error=error,
-            first_reasoning=first_reasoning,
-            first_answer=first_answer,
-            deltas=deltas,
+            times=times,
         )
 
     def _report_retry(self, error: AIMLChatError, delay: float, *, is_put_back: bool) -> None:
@@ -393,8 +384,4 @@ class Call:
 
         attempt, hook = self._log.failed_count + is_put_back, self._context.on_retry
         facts = {"attempt": attempt, "delay": delay, "error": error, "is_put_back": is_put_back}
-        report_retry(self._request, hook, self._trace, **facts)
-
-
-def _parse_completion(data: bytes, opened: OpenResponse) -> Completion:
-    return parse_completion(data, opened.request.model, **opened.metadata)
+        report_retry(self.request, hook, self._trace, **facts)

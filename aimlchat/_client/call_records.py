@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aimlchat.records import CallOutcome
 
     from .prepare import PreparedRequest
+    from .stream_times import StreamTimes
     from .tracing import CallTrace
 
 __all__ = ["report_call", "report_retry"]
@@ -33,9 +34,7 @@ def report_call(
     duration: float,
     received: Completion | None,
     error: AIMLChatError | None,
-    first_reasoning: float | None,
-    first_answer: float | None,
-    deltas: int,
+    times: StreamTimes | None,
 ) -> None:
     """Report how a call ended.
 
@@ -50,11 +49,11 @@ def report_call(
         outcome=outcome,
         model=request.model,
         client_request_id=request.client_request_id,
-        inference_id=received.inference_id if received else _find_inference_id(error),
+        inference_id=(received and received.inference_id) or _find_inference_id(error),
         duration=duration,
-        first_reasoning=first_reasoning,
-        first_answer=first_answer,
-        deltas=deltas,
+        first_reasoning=times and times.first_reasoning,
+        first_answer=times and times.first_answer,
+        deltas=times.deltas if times is not None else 0,
         usage=received.usage if received else None,
         cost=received.cost if received else None,
         attempts=attempts,

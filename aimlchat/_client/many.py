@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Sized
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, Self, TypeVar
 
-from aimlchat.errors import AIMLChatError, BudgetExceededError, detach
+from aimlchat.errors import AIMLChatError, BudgetExceededError, OutputError, detach
 from aimlchat.records import Outcome, Progress
 
 from .hooks import call_hook
@@ -121,7 +121,7 @@ class CompletionProducer:
     def __init__(
         self,
         requests: Iterable[Any] | AsyncIterable[Any],
-        complete: Callable[[Any, RunCall], Awaitable[Completion]],
+        complete: Callable[[Any, RunCall], Awaitable[Completion[Any]]],
         *,
         concurrency: Concurrency,
         ordered: bool,
@@ -143,7 +143,7 @@ class CompletionProducer:
         self._total = len(requests) if isinstance(requests, Sized) else None
         self._start = 0.0
         self._next = 0
-        self._finished: list[tuple[int, Outcome]] = []  # a heap; the numbers are unique
+        self._finished: list[tuple[int, Outcome[Any]]] = []  # a heap; the numbers are unique
 
     def start(self) -> None:
         """Begin, in the running loop."""
@@ -151,7 +151,7 @@ class CompletionProducer:
         self.pool.start(self._work)
         self._check_budget()
 
-    def pop(self) -> Outcome | None:
+    def pop(self) -> Outcome[Any] | None:
         """Return the next outcome, None if none is ready."""
         if not self._finished:
             return None
@@ -187,14 +187,15 @@ class CompletionProducer:
             observer.close()
         self._add(outcome)
 
-    def _add(self, outcome: Outcome) -> None:
+    def _add(self, outcome: Outcome[Any]) -> None:
         position = outcome.index if self._ordered else self.tally.done
         heapq.heappush(self._finished, (position, outcome))
-        completion, error = outcome.completion, outcome.error
+        error = outcome.error
+        received = outcome.completion if error is None else error.partial  # it may be billed, too
         self.tally.add(
             error=type(error).__name__ if error is not None else None,
-            usage=completion.usage if completion is not None else None,
-            cost=completion.cost if completion is not None else None,
+            usage=received.usage if received is not None else None,
+            cost=received.cost if received is not None else None,
         )
         self._check_budget()
         if self._on_progress is not None:
@@ -226,8 +227,7 @@ class CompletionProducer:
 class _Stream(Protocol):
     """What a `DeltaProducer` needs from a `DeltaStream`."""
 
-    @property
-    def completion(self) -> Completion: ...
+    async def collect(self) -> Completion[Any]: ...
     async def __aenter__(self) -> Self: ...
     async def __aexit__(
         self,
@@ -252,7 +252,7 @@ class DeltaProducer:
     ) -> None:
         self.pool = TaskPool(requests, concurrency)
         self._run = Run(self.pool, clock, concurrency)
-        self.outcomes: dict[int, Outcome] = {}
+        self.outcomes: dict[int, Outcome[Any]] = {}
         """The outcomes of the streams that have ended, by their index."""
         self._late_failure: BudgetExceededError | None = None
         self._stream = stream
@@ -287,7 +287,8 @@ class DeltaProducer:
                         await waiter
                     self._deltas.append((index, delta))
                     self.pool.notify()
-                self.outcomes[index] = Outcome(index, request, stream.completion)
+                # Raises the error of an answer that is not of its type.
+                self.outcomes[index] = Outcome(index, request, await stream.collect())
         except BudgetExceededError as error:
             self._late_failure = detach(error)
             self._run.end_early()  # as for completions
@@ -304,4 +305,5 @@ class DeltaProducer:
         if self._late_failure is not None:
             raise detach(self._late_failure)
         for _, outcome in sorted(self.outcomes.items()):
-            outcome.unwrap()
+            if not isinstance(outcome.error, OutputError):  # the stream itself has not failed
+                outcome.unwrap()

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import msgspec
 from multidict import CIMultiDict
 
@@ -29,6 +30,8 @@ from .fork import renew_in_child
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from aimlchat._payload.output_plan import OutputPlan
+    from aimlchat._schema.output_types import OutputType
     from aimlchat.policies import RetryPolicy, Timeouts
 
 __all__ = [
@@ -122,6 +125,8 @@ class PreparedRequest(msgspec.Struct, eq=False):
     uses_tokens: bool = True
     is_repeatable: bool = True
     """Whether it may be sent again on a new connection if it met a stale one."""
+    output: OutputPlan | None = None
+    """How it asks for an answer of a type, None if it does not."""
     fallback: PreparedRequest | None = None
     """The same request to the next model of ``models=``, for when this one cannot respond."""
 
@@ -176,6 +181,10 @@ class CallSpec(msgspec.Struct, eq=False):
     is_stream: bool = False
     models: tuple[str, ...] = ()
     """The models to ask one after the other; empty for that of the request."""
+    output_type: OutputType | None = None
+    """The type of the answer, None for a text."""
+    output_retries: int = 0
+    """How often an answer that is not of the type is asked for again."""
 
     def freeze(self, defaults: RequestDefaults) -> None:
         """Copy what the caller could still change before the call begins.
@@ -197,6 +206,9 @@ class CallSpec(msgspec.Struct, eq=False):
         if self.models:
             return self._prepare_each(defaults)
         request = resolve_request(self.request, self.options, defaults.model)
+        plan = None
+        if self.output_type is not None:
+            request, plan = _ask_for_type(request, self.output_type)
         payload, body = encode_request(request, stream=self.is_stream)
         given = request.client_request_id
         client_request_id = str.__str__(given) if given else defaults.next_request_id()
@@ -219,6 +231,7 @@ class CallSpec(msgspec.Struct, eq=False):
             client_request_id,
             self.is_stream,
             max_tokens if type(max_tokens) is int else None,
+            output=plan,
         )
 
     def _prepare_each(self, defaults: RequestDefaults) -> PreparedRequest:
@@ -232,7 +245,13 @@ class CallSpec(msgspec.Struct, eq=False):
             if requests:
                 options["client_request_id"] = requests[0].client_request_id
             spec = CallSpec(
-                self.request, options, self.timeouts, self.retry, self.headers, self.is_stream
+                self.request,
+                options,
+                self.timeouts,
+                self.retry,
+                self.headers,
+                self.is_stream,
+                output_type=self.output_type,
             )
             try:
                 requests.append(spec.prepare(defaults))
@@ -265,6 +284,28 @@ class EndpointSpec(msgspec.Struct, eq=False):
             uses_tokens=False,
             is_repeatable=self.is_repeatable,
         )
+
+
+def _ask_for_type(
+    request: ChatRequest | RequestFields | RawRequest, output_type: OutputType
+) -> tuple[ChatRequest, OutputPlan]:
+    """Return the request that asks for an answer of a type, and how the answer is read.
+
+    Raises `InvalidRequestError`.
+    """
+    from aimlchat._payload.output_plan import plan_output  # noqa: PLC0415 - few calls need it
+
+    if isinstance(request, RawRequest):
+        refuse("a body that is sent unchanged cannot ask for a type", "output_type")
+    if isinstance(request, RequestFields):
+        request = request.to_request()
+    given = vars(request)
+    planned, plan = plan_output(given, output_type)
+    names = ("tools", "tool_choice", "response_format")
+    changes = {name: planned.get(name) for name in names if planned.get(name) != given[name]}
+    if planned.get("_system") != given["_system"]:
+        changes["system"] = planned["_system"]
+    return attrs.evolve(request, **changes), plan
 
 
 def resolve_request(

@@ -243,6 +243,14 @@ class OpenResponse(msgspec.Struct, eq=False):
             "headers": headers,
         }
 
+    def add_headers_to(self, error: APIError, now: float) -> None:
+        """Add what the headers say to an error that was in the body; ``now`` is the wall time."""
+        from aimlchat._protocol.retry_after import find_retry_after  # noqa: PLC0415 - few need it
+
+        headers, in_body = self.response.headers, {"retry_after": error.retry_after}
+        error.inference_id = headers.get("x-inference-id")
+        error.retry_after = find_retry_after(error.status, in_body, "", headers, now)
+
     def close(self) -> None:
         """Close the connection, or give it back if the body was read; safe to repeat."""
         self.response.close()

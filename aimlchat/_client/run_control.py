@@ -252,6 +252,10 @@ class RunCall:
             run.put_back(self._task)
         return delay
 
+    def attempt_ended(self) -> None:
+        """Note that the response is complete, and that another attempt follows."""
+        self._land()
+
     def attempt_succeeded(self) -> None:
         """Note that the server has accepted the request."""
         if self._pacer is not None:

@@ -43,6 +43,11 @@ class Spending:
         if cost is not None:
             self._spent += Decimal(repr(cost.usd))
 
+    def has_left_after(self, cost: Cost | None) -> bool:
+        """Return whether something is left once the server has charged this as well."""
+        charged = self._spent if cost is None else self._spent + Decimal(repr(cost.usd))
+        return charged < self._limit
+
     def check(self) -> None:
         """Raise `BudgetExceededError` if nothing of the budget is left."""
         if self._spent >= self._limit:

@@ -11,6 +11,8 @@ from .growing_json import GrowingJson
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from aimlchat._schema.growing_restore import GrowingRestorer
+    from aimlchat._schema.strict import RewrittenSchema
     from aimlchat.completions import Delta
 
 __all__ = ["DraftView"]
@@ -26,53 +28,59 @@ class DraftView:
 
     Args:
         stream: the stream, or any other iterator over its deltas.
-        wrapper: the key of the object around the value, None if it was not asked for in one.
-        restore: undoes, in the drafts, what was rewritten in the schema that was sent; called once
-            for each draft in their order. A draft that is restored to the same value is left out.
-        restore_whole: the same for the whole value, with its wrapper.
+        find_schema: returns the schema that was sent, which may have been rewritten; None if the
+            answer was not asked for by one. Called once, after the first delta has arrived. What
+            was rewritten is undone in the drafts; one that then equals the last one is left out.
     """
 
     def __init__(
         self,
         stream: AsyncIterator[Delta],
-        *,
-        wrapper: str | None = None,
-        restore: Callable[[Any], Any] | None = None,
-        restore_whole: Callable[[Any], Any] | None = None,
+        find_schema: Callable[[], RewrittenSchema | None] = lambda: None,
     ) -> None:
         self._stream = stream
-        self._growing = GrowingJson(wrapper)
-        self._restore = restore
-        self._restore_whole = restore_whole
+        self._find_schema = find_schema
+        self._schema: RewrittenSchema | None = None
+        self._growing: GrowingJson | None = None  # None before the answer has begun
+        self._restorer: GrowingRestorer | None = None
         self._last: Any = _NO_DRAFT  # the last one that was restored
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Any:
-        growing = self._growing
         while True:
             try:
                 delta = await self._stream.__anext__()
             except StopAsyncIteration:
-                if growing.end() and (draft := self._take_draft()) is not _NO_DRAFT:
-                    return draft
+                growing = self._growing
+                if growing is not None and growing.end():
+                    draft = self._take_draft(growing)
+                    if draft is not _NO_DRAFT:
+                        return draft
                 raise
-            if type(delta) is not AnswerDelta or delta.choice != 0 or not growing.feed(delta.text):
+            if type(delta) is not AnswerDelta or delta.choice != 0:
                 continue
-            if (draft := self._take_draft()) is not _NO_DRAFT:
+            growing = self._growing or self._begin()
+            if growing.feed(delta.text) and (draft := self._take_draft(growing)) is not _NO_DRAFT:
                 return draft
 
-    def _take_draft(self) -> Any:
+    def _begin(self) -> GrowingJson:
+        self._schema = schema = self._find_schema()
+        if schema is not None:
+            self._restorer = schema.grow()
+        self._growing = GrowingJson(None if schema is None else schema.wrapper)
+        return self._growing
+
+    def _take_draft(self, growing: GrowingJson) -> Any:
         """Return the draft, or that there is none because it equals the last one."""
-        growing = self._growing
-        draft = growing.draft()
-        if growing.is_complete and self._restore_whole is not None:
-            draft = self._restore_whole(growing.whole)
-        elif self._restore is not None:
-            draft = self._restore(draft)
-        else:
+        draft, schema = growing.draft(), self._schema
+        if schema is None or self._restorer is None:
             return draft
+        if growing.is_complete:
+            draft = schema.restore(growing.whole)
+        else:
+            draft = self._restorer.restore(draft)
         if self._last is not _NO_DRAFT and draft == self._last:
             return _NO_DRAFT
         self._last = draft

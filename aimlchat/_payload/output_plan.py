@@ -12,6 +12,7 @@ from aimlchat._schema.errors import DecodeError
 from aimlchat._schema.subsets import GEMINI, OPENAI
 from aimlchat.tool_types import Tool
 
+from .cache_control import MarkedPrompt
 from .json_values import is_mapping, refuse
 from .limits import check_model, is_default
 from .models import PLAIN_TEXT, choose_dialect, default_model, find_model_row, parse_thinking
@@ -156,7 +157,10 @@ def _add_words(planned: dict[str, Any], words: str) -> None:
     """Add a sentence behind the system prompt; what is before it stays in the prompt cache."""
     system = planned.get("_system")
     has_system = isinstance(system, str) and system.strip()
-    planned["_system"] = f"{system}\n\n{words}" if has_system else words
+    text = f"{system}\n\n{words}" if has_system else words
+    planned["_system"] = (
+        MarkedPrompt(text, system.ttl) if isinstance(system, MarkedPrompt) else text
+    )
 
 
 def _refuse_extra(planned: dict[str, Any], *names: str) -> dict[str, Any]:

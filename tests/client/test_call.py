@@ -18,6 +18,7 @@ from aimlchat import (
     Timeouts,
     Usage,
 )
+from aimlchat._client import completing
 from aimlchat._client.call import Call
 from aimlchat._client.prepare import CallSpec
 from aimlchat.errors import Attempt
@@ -34,9 +35,16 @@ async def session(emulator, records):
         yield opened
 
 
+def spec_of(attempts=3):
+    return CallSpec("Hi", {}, Timeouts(), RetryPolicy(attempts=attempts))
+
+
 def call_of(session, observer=None, *, attempts=3):
-    spec = CallSpec("Hi", {}, Timeouts(), RetryPolicy(attempts=attempts))
-    return Call(session._context, spec, observer)
+    return Call(session._context, spec_of(attempts), observer)
+
+
+async def complete(session, observer=None, *, attempts=3):
+    return await completing.complete(session._context, spec_of(attempts), observer)
 
 
 class Journal:
@@ -179,7 +187,7 @@ async def test_an_observer_is_told_of_each_attempt_and_of_each_failure(session, 
     for _ in range(2):
         emulator.fail(status=503)
     journal = Journal()
-    await call_of(session, journal).complete()
+    await complete(session, journal)
 
     failed = ["started", "ServerError"]
     assert journal.notes == [*failed, *failed, "started", "succeeded"]
@@ -189,7 +197,7 @@ async def test_an_observer_is_told_of_the_final_failure_too(session, emulator):
     emulator.fail(status=503)
     journal = Journal()
     with pytest.raises(ServerError):
-        await call_of(session, journal, attempts=1).complete()
+        await complete(session, journal, attempts=1)
 
     assert journal.notes == ["started", "ServerError"]
 
@@ -211,7 +219,7 @@ async def test_a_request_that_cannot_be_retried_any_more_is_not_kept_in_memory(s
 async def test_the_error_of_a_failed_connection_has_a_cause_without_frames():
     async with session_on(Clockwork(), "http://127.0.0.1:9") as session:
         with pytest.raises(ConnectionFailedError) as caught:
-            await call_of(session, attempts=1).complete()
+            await complete(session, attempts=1)
 
     assert isinstance(caught.value.__cause__, aiohttp.ClientConnectorError)
     assert caught.value.__cause__.__traceback__ is None
@@ -224,7 +232,7 @@ async def test_an_exception_of_the_caller_keeps_its_traceback_while_a_call_fails
             raise_deep_inside()
         except KeyError as error:
             with pytest.raises(ConnectionFailedError):
-                await call_of(session, attempts=1).complete()
+                await complete(session, attempts=1)
 
             frames = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
     assert frames[-1] == "raise_deep_inside"

@@ -193,4 +193,4 @@ async def test_a_stream_releases_its_request_once_it_cannot_be_retried():
                 break
             gc.collect()
             assert reference() is None
-            assert stream._call._request.body is None
+            assert stream._call.request.body is None

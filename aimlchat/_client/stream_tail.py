@@ -1,0 +1,29 @@
+"""The wait for the rest of a stream, behind the last finish reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from .timers import CallTimers
+
+__all__ = ["StreamTail"]
+
+_SECONDS = 5.0
+
+
+class StreamTail(msgspec.Struct, eq=False):
+    """Waits five seconds, anew after each delta, for usage, cost and ``[DONE]``."""
+
+    until: float | None = None
+    """When the wait ends, in seconds after the start of the call; None before the tail."""
+    _deltas: int = 0
+    """How many deltas there were when the wait began."""
+
+    def start_read(self, timers: CallTimers, deltas: int) -> None:
+        """Start the wait for bytes; ``deltas`` is how many deltas have arrived."""
+        if self.until is None or self._deltas != deltas:
+            self.until, self._deltas = timers.elapsed + _SECONDS, deltas
+        timers.start_tail_read(self.until)
