@@ -84,7 +84,7 @@ class AIMLChatError(Exception):
         self,
         message: str = "",
         *,
-        partial: Completion | None = None,
+        partial: Completion[Any] | None = None,
         attempts: tuple[Attempt, ...] = (),
     ) -> None:
         super().__init__(message)
@@ -108,7 +108,7 @@ class AIMLChatError(Exception):
         return self._partial
 
     @partial.setter
-    def partial(self, completion: Completion) -> None:
+    def partial(self, completion: Completion[Any]) -> None:
         self._partial = completion
 
 

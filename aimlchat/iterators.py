@@ -74,9 +74,9 @@ class StreamsIterator(ResultIterator[tuple[int, "Delta"]], Generic[T_co]):
 
     Created by `ChatSession.stream_many`; nothing is sent before the first step. A stream that fails
     does not stop the others: after all deltas have been yielded, the failure with the lowest index
-    is raised. A failure that would hit all of them stops them, as in `CompletionIterator`. An answer
-    that is not of its type is never raised here: `outcomes` has its `OutputError`. Leaving early,
-    or cancelling a step, closes all streams.
+    is raised. A failure that would hit all of them stops them, as in `CompletionIterator`. The
+    `OutputError` of an answer that is not of its type is only in `outcomes`. Leaving early, or
+    cancelling a step, closes all streams.
     """
 
     _producer: DeltaProducer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -40,4 +40,4 @@ class RoundEnd:
         completion: the completion of the round.
     """
 
-    completion: Completion
+    completion: Completion[Any]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import enum
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, cast
 
 import attrs
 
@@ -11,7 +10,8 @@ from ._client.tally import Tally
 from ._tools.call_ids import CallIds, find_call_ids
 from ._tools.conversation import add_result, add_turn
 from ._tools.round_calls import RoundCalls
-from .completions import Completion
+from ._tools.run_states import NEXT_STATES, State
+from .completions import Completion, T_co
 from .errors import (
     AIMLChatError,
     BudgetExceededError,
@@ -44,27 +44,7 @@ _BUSY = "another task is reading this run; a run belongs to one task at a time"
 _LEFT = "the run was closed before its end"
 
 
-class _State(enum.Enum):
-    """The states of a `ToolRun`; `_NEXT` lists the transitions."""
-
-    READY = enum.auto()  # the next step asks the model
-    READING = enum.auto()  # the stream of a round is being read
-    CALLING = enum.auto()  # the calls of the round run
-    ENDED = enum.auto()  # the last round has ended
-    FAILED = enum.auto()  # an error ended the run
-    LEFT = enum.auto()  # the caller left the run before its end
-
-
-_OVER = (_State.ENDED, _State.FAILED, _State.LEFT)
-_NEXT = {
-    _State.READY: (_State.READING, _State.FAILED, _State.LEFT),
-    _State.READING: (_State.CALLING, _State.FAILED, _State.LEFT),
-    _State.CALLING: (_State.READY, _State.ENDED, _State.FAILED, _State.LEFT),
-    **dict.fromkeys(_OVER, ()),
-}
-
-
-class ToolRun:
+class ToolRun(Generic[T_co]):
     """A conversation in which the model calls tools, which run here, until it has answered.
 
     Created by `ChatSession.run`, which sends nothing. Iterating yields the deltas of each round,
@@ -92,14 +72,14 @@ class ToolRun:
     def __init__(
         self,
         plan: RunPlan,
-        ask: Callable[[ChatRequest, Timeouts], DeltaStream],
+        ask: Callable[[ChatRequest, Timeouts], DeltaStream[Any]],
         context: CallContext,
     ) -> None:
         self._plan = plan
         self._ask = ask
         self._context = context
         self._clock = context.scheduler.clock
-        self._state = _State.READY
+        self._state = State.READY
         self._is_busy = False  # whether a task is iterating
         self._request = plan.request
         self._used_ids = find_call_ids(plan.request.messages)
@@ -107,15 +87,16 @@ class ToolRun:
         self._rounds = 0
         self._start = 0.0
         self._trace: RunTrace | None = None
-        self._stream: DeltaStream | None = None  # that of the current round
+        self._stream: DeltaStream[Any] | None = None  # that of the current round
         self._ids = CallIds(self._used_ids)
-        self._completion = Completion()  # of the last round that reached its end
+        self._completion: Completion[Any] = Completion()  # of the last round that reached its end
+        self._output = plan.begin_output(context.spending)  # None in a run without output_type
         self._calls: RoundCalls | None = None  # those of the current round
         self._has_next = False  # whether another round follows the current one
         self._failure: AIMLChatError | None = None  # what the next step raises
 
     async def __aenter__(self) -> Self:
-        if self._state is _State.READY and not self._rounds:
+        if self._state is State.READY and not self._rounds:
             await self._guard(self._open)
         elif self._failure is not None:
             raise detach(self._failure)
@@ -145,18 +126,19 @@ class ToolRun:
             raise StopAsyncIteration
         return event
 
-    async def collect(self) -> Completion:
+    async def collect(self) -> Completion[T_co]:
         """Run to the end and return the completion of the last round. Cancelling leaves the run.
 
         Raises:
-            AIMLChatError: a round failed.
+            AIMLChatError: a round failed, or the answer is not of ``output_type``.
         """
         try:
             async for _ in self:
                 pass
         finally:
             _ = None  # a delta may quote the key, and an error's frames would show it
-        return self.completion
+        completion = self.completion
+        return completion if self._output is None else self._output.check(completion)
 
     async def aclose(self) -> None:
         """Leave the run: close the connection, cancel the tools, and wait for their cleanup.
@@ -169,28 +151,41 @@ class ToolRun:
     # --- what is known so far -----------------------------------------------------------------
 
     @property
-    def completion(self) -> Completion:
+    def output(self) -> T_co:
+        """The answer of the last round as a value of ``output_type``; None if the run has no type.
+
+        It is None as well if the run ended with calls of tools that have no function.
+
+        Raises:
+            OutputError: the answer is no such value; the iteration and `completion` do not raise.
+            AIMLChatError, RuntimeError: as `completion`.
+        """
+        completion = self.completion
+        return (completion if self._output is None else self._output.check(completion)).output
+
+    @property
+    def completion(self) -> Completion[T_co]:
         """The whole completion of the last round, available after the end of the run.
 
         Raises:
             AIMLChatError: the failure of a failed run.
             RuntimeError: the run has not ended, or it was left.
         """
-        if self._state is _State.FAILED and self._failure is not None:
+        if self._state is State.FAILED and self._failure is not None:
             raise detach(self._failure)
-        if self._state is not _State.ENDED:
-            what = _LEFT if self._state is _State.LEFT else "the run has not ended; collect() it"
+        if self._state is not State.ENDED:
+            what = _LEFT if self._state is State.LEFT else "the run has not ended; collect() it"
             msg = f"{what}; see .partial and .request"
             raise RuntimeError(msg)
         return self._completion
 
     @property
-    def partial(self) -> Completion:
+    def partial(self) -> Completion[T_co]:
         """What has been received in the current round; can be read at any time."""
-        if self._state is _State.READING and self._stream is not None:
+        if self._state is State.READING and self._stream is not None:
             return self._ids.rename(self._stream.partial)
-        if self._failure is not None and self._state is _State.FAILED:
-            return self._failure.partial
+        if self._failure is not None and self._state is State.FAILED:
+            return cast("Completion[T_co]", self._failure.partial)
         return self._completion
 
     @property
@@ -265,18 +260,18 @@ class ToolRun:
         """Return the next event, None behind the last one."""
         while True:
             match self._state:
-                case _State.READY:
+                case State.READY:
                     self._begin_round()
-                case _State.READING:
+                case State.READING:
                     try:
                         delta = await anext(self._stream)  # type: ignore[arg-type]
                     except StopAsyncIteration:
                         self._begin_calls()
                     else:
                         return self._ids.rename_delta(delta)
-                case _State.CALLING if self._calls is not None:
+                case State.CALLING if self._calls is not None:
                     result = await self._calls.next_result()
-                    if self._state is _State.CALLING:  # else another task has left
+                    if self._state is State.CALLING:  # else another task has left
                         return self._end_round(self._calls) if result is None else result
                 case _:
                     if self._failure is not None:
@@ -300,12 +295,12 @@ class ToolRun:
         self._rounds += 1
         self._ids = CallIds(self._used_ids)
         self._stream = self._ask(request, timeouts)
-        self._enter(_State.READING)
+        self._enter(State.READING)
 
     def _begin_calls(self) -> None:
         """Run the calls of a round whose stream has reached its end."""
         stream = self._stream
-        if stream is None or not self._enter(_State.CALLING):
+        if stream is None or not self._enter(State.CALLING):
             return
         self._completion = completion = self._ids.rename(stream.completion)
         self._count(completion)
@@ -335,8 +330,11 @@ class ToolRun:
                 request = add_result(request, result)
             self._request = request
         self._calls = None
-        self._enter(_State.READY if self._has_next else _State.ENDED)
-        return RoundEnd(completion)
+        if not self._has_next and self._output is not None:
+            self._completion = self._output.judge(self._completion, self._stream)
+            self._request, self._has_next = self._output.correct(self._request)
+        self._enter(State.READY if self._has_next else State.ENDED)
+        return RoundEnd(self._completion)
 
     def _count(self, completion: Completion) -> None:
         self._tally.add(usage=completion.usage, cost=completion.cost)
@@ -353,9 +351,9 @@ class ToolRun:
 
     # --- the end ------------------------------------------------------------------------------
 
-    def _enter(self, state: _State) -> bool:
+    def _enter(self, state: State) -> bool:
         """Change the state; return False if that is not allowed, as when another task has left."""
-        if state not in _NEXT[self._state]:
+        if state not in NEXT_STATES[self._state]:
             return False
         self._state = state
         return True
@@ -363,8 +361,8 @@ class ToolRun:
     async def _fail(self, error: AIMLChatError) -> None:
         """Keep a failure for this step and for the next ones."""
         failure = detach(error)
-        was_reading = self._state is _State.READING
-        if not self._enter(_State.FAILED):  # left meanwhile, by another task
+        was_reading = self._state is State.READING
+        if not self._enter(State.FAILED):  # left meanwhile, by another task
             return
         if was_reading:
             self._count(failure.partial)
@@ -378,8 +376,8 @@ class ToolRun:
 
     async def _leave(self, error: BaseException | None) -> None:
         """Close the connection and stop the tools, whatever the state."""
-        was_reading = self._state is _State.READING
-        if self._enter(_State.LEFT):
+        was_reading = self._state is State.READING
+        if self._enter(State.LEFT):
             if was_reading and self._stream is not None:
                 self._count(self._stream.partial)
             self._failure = StreamInterruptedError(_LEFT, partial=self._completion)

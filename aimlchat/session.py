@@ -561,7 +561,7 @@ class ChatSession:
         return StreamsIterator(producer)
 
     @overload
-    def run(
+    def run(  # type: ignore[misc]  # as below
         self,
         request: Request,
         *,
@@ -578,7 +578,7 @@ class ChatSession:
         **options: Unpack[RequestOptions],
     ) -> ToolRun: ...
     @overload
-    def run(
+    def run(  # type: ignore[misc]  # as below
         self,
         request: Request,
         *,
@@ -595,7 +595,7 @@ class ChatSession:
         **options: Unpack[RequestOptions],
     ) -> ToolRun[_T]: ...
     @overload
-    def run(
+    def run(  # type: ignore[misc]  # as below
         self,
         request: Request,
         *,
@@ -646,6 +646,9 @@ class ChatSession:
                 the call does not run, and its result is the error.
             budget_usd: once the server has charged this many US dollars for the run, the next round
                 raises `BudgetExceededError`. None for no limit.
+            output_type: as for `complete`, of the answer of the last round; rounds that call tools
+                are not judged. The answer is `ToolRun.output`.
+            output_retries: as for `complete`. Each is a round of its own.
             models: as for `complete`, for each round.
             timeouts: as for `complete`, for each round; the deadline is that of the run, tools and
                 ``on_tool`` included.
@@ -654,8 +657,8 @@ class ChatSession:
             **options: as for `complete`, for each round.
 
         Raises:
-            InvalidRequestError: the request, a tool or an argument of the run is invalid; other
-                errors are the run's.
+            InvalidRequestError: the request, a tool or an argument of the run is invalid, or JSON
+                schema cannot describe ``output_type``; other errors are the run's.
             ConfigurationError: the budget is invalid.
             TypeError: an option is unknown.
         """
@@ -666,6 +669,8 @@ class ChatSession:
         check_options(self.run, options)
         names = () if models is None else _check_models(models, options)
         call_retry = self._retry if retry is None else check_policy(retry, RetryPolicy)
+        if output_type is not None or output_retries:
+            _check_output(output_type, output_retries)
         plan = build_plan(
             request,
             options if tools is None else {**options, "tools": tools},
@@ -675,6 +680,7 @@ class ChatSession:
             budget_usd=budget_usd,
             timeouts=self._timeouts if timeouts is None else check_policy(timeouts, Timeouts),
             models=names,
+            output_retries=None if output_type is None else output_retries,
         )
 
         def ask(request: ChatRequest, timeouts: Timeouts) -> DeltaStream[Any]:

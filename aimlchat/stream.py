@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["DeltaStream"]
 
 _BUSY = "another task is reading this stream; a stream belongs to one task at a time"
-
-
 _OPEN, _ENDED = State.OPEN, State.ENDED
 
 
@@ -138,17 +136,12 @@ class DeltaStream(Generic[T_co]):
         It yields plain dicts, lists and scalars, never validated, each at most once, the last one
         whole. A later draft extends an earlier one: strings grow, keys and items are added, and
         anything else is shown once it is whole. A draft never changes after it was yielded; it
-        shares its finished parts with others, so do not change it either. Up to 16,384 characters
-        every delta that adds something makes a draft, beyond that only growth by 1/32 of the
-        excess, so that the time is linear in the answer. Use one view at a time.
+        shares its finished parts with others, so do not change it either. Beyond 16,384 characters
+        not every delta makes one, so that the time stays linear. Use one view at a time.
         """
         from ._output.draft_view import DraftView  # noqa: PLC0415 - loaded on use
 
-        def find_schema() -> Any:
-            plan = self._opened.request.output if self._opened is not None else None
-            return None if plan is None else plan.schema
-
-        return DraftView(self, find_schema)
+        return DraftView(self, lambda: self._typed.schema if self._typed is not None else None)
 
     async def collect(self) -> Completion[T_co]:
         """Read to the end and return the completion.
@@ -163,7 +156,8 @@ class DeltaStream(Generic[T_co]):
                 pass
         finally:
             _ = None  # a delta may quote the key, and an error's frames would show it
-        return self._take_completion()
+        completion = self.completion
+        return completion if self._typed is None else self._typed.check(completion)
 
     async def aclose(self) -> None:
         """Leave the stream: close its connection, or give it back if the completion is whole.
@@ -192,7 +186,8 @@ class DeltaStream(Generic[T_co]):
             OutputError: the answer is no such value; the iteration and `completion` do not raise.
             AIMLChatError, RuntimeError: as `completion`.
         """
-        return self._take_completion().output
+        completion = self.completion
+        return (completion if self._typed is None else self._typed.check(completion)).output
 
     @property
     def completion(self) -> Completion[T_co]:
@@ -206,11 +201,10 @@ class DeltaStream(Generic[T_co]):
         """
         if self._state is State.FAILED:
             self._raise_failure()
-        if self._state is State.LEFT:
-            msg = "the stream was closed before its end; see .partial"
-            raise RuntimeError(msg)
         if self._state not in (_ENDED, State.CLOSED):
-            msg = "the stream has not ended; read on or collect(), or see .partial"
+            is_left = self._state is State.LEFT
+            what = "was closed before its end;" if is_left else "has not ended; collect() it, or"
+            msg = f"the stream {what} see .partial"
             raise RuntimeError(msg)
         return self.partial
 
@@ -279,10 +273,7 @@ class DeltaStream(Generic[T_co]):
             self._raise_failure()
         self._opened = opened
         self._parser = StreamParser(**opened.parser_options)
-        if opened.request.output is not None:
-            from ._client.typed_answers import TypedAnswer  # noqa: PLC0415 - loaded on use
-
-            self._typed = TypedAnswer(opened.request.output)
+        self._typed = opened.begin_answer()
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -310,25 +301,19 @@ class DeltaStream(Generic[T_co]):
             self._call.timers.pause()
         if parser.fault is None:
             if self._state is _ENDED:
-                self._finish("complete" if self._typed is None else self._end_answer(self._typed))
+                error = None if self._typed is None else self._end_answer(self._typed)
+                self._finish("complete" if error is None else "error", error)
             return None
         # The parser knows only that the stream was cut; the response knows why.
         cut = failure is not None and isinstance(parser.fault, StreamInterruptedError)
         return failure if cut else parser.fault
 
-    def _end_answer(self, typed: TypedAnswer) -> CallOutcome:
-        """Hand out the deltas that were held back, and judge the answer."""
+    def _end_answer(self, typed: TypedAnswer) -> AIMLChatError | None:
+        """Hand out the deltas that were held back; return what is wrong with the answer."""
         held = typed.close()
         self._times.note_first(held, self._call.timers.elapsed)
         self._ready[:0] = reversed(held)
-        return typed.end(self._call, self.partial)
-
-    def _take_completion(self) -> Completion[T_co]:
-        """Return the completion, or raise that its answer is not of the type."""
-        completion = self.completion
-        if self._typed is not None:
-            self._typed.raise_error()
-        return completion
+        return typed.end(self.partial, self._call.fail_attempt)
 
     async def _retry_or_fail(self, fault: AIMLChatError, opened: OpenResponse) -> None:
         """Make another attempt if no delta has arrived yet; else fail the stream."""
@@ -389,7 +374,7 @@ class DeltaStream(Generic[T_co]):
         if not self._enter(State.FAILED):  # left meanwhile, by another task
             return
         self._keep_failure(error)
-        self._finish("error")
+        self._finish("error", self._failure)
         if self._opened is not None:
             self._opened.close()
 
@@ -400,14 +385,8 @@ class DeltaStream(Generic[T_co]):
         self._call.redact(failure)
         self._failure = failure
 
-    def _finish(self, outcome: CallOutcome) -> None:
-        error = self._failure if self._typed is None else self._failure or self._typed.error
-        self._call.finish(
-            outcome,
-            completion=lambda: self.partial,
-            error=error if outcome == "error" else None,
-            times=self._times,
-        )
+    def _finish(self, outcome: CallOutcome, error: AIMLChatError | None = None) -> None:
+        self._call.finish(outcome, completion=lambda: self.partial, error=error, times=self._times)
 
     def _raise_failure(self) -> None:
         if self._failure is not None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from aimlchat.errors import OutputError
     from aimlchat.records import CallOutcome
 
+    from .bills import Bills
     from .context import CallContext
     from .prepare import CallSpec, EndpointSpec
     from .rate_limit import Slot
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from .stream_times import StreamTimes
     from .timers import CallTimers
     from .tracing import CallTrace
-    from .typed_answers import Corrections
 
 __all__ = ["Call"]
 
@@ -52,6 +52,7 @@ class Call:
     """
 
     __slots__ = (
+        "_bills",
         "_context",
         "_has_begun",
         "_is_over",
@@ -63,7 +64,6 @@ class Call:
         "_spec",
         "_timeouts",
         "_trace",
-        "corrections",
         "request",
         "timers",
     )
@@ -79,8 +79,7 @@ class Call:
         self._timeouts = spec.timeouts
         self._retry = spec.retry
         self._observer = observer
-        self.corrections: Corrections | None = None
-        """What asks again for an answer of a type, in a call that has one and is no stream."""
+        self._bills: Bills | None = None
         self._retries: Retries | None = None
         self._log = AttemptLog()
         self.timers: CallTimers
@@ -223,11 +222,20 @@ class Call:
 
     def ask_again(self, error: OutputError, request: PreparedRequest) -> None:
         """Make the next attempt one that corrects an answer, which was billed."""
+        if self._bills is None:
+            from .bills import Bills  # noqa: PLC0415 - few calls do that
+
+            self._bills = Bills()
+        self._bills.add(error.partial)
         self._settle(lambda: error.partial)
         if self._observer is not None:
             self._observer.attempt_ended()
         self._report_retry(error, 0.0, is_put_back=False)
         self.request, self._retries = request, None
+
+    def add_bills(self, completion: Completion[Any]) -> Completion[Any]:
+        """Return a completion with the usage and the cost of the answers before it as well."""
+        return completion if self._bills is None else self._bills.add_to(completion)
 
     def read_headers(self, error: AIMLChatError, opened: OpenResponse) -> None:
         """Add what the headers of a response say to an error that was in its body."""
@@ -344,7 +352,7 @@ class Call:
         self,
         outcome: CallOutcome,
         *,
-        completion: Callable[[], Completion] | None = None,
+        completion: Callable[[], Completion[Any]] | None = None,
         error: AIMLChatError | None = None,
         times: StreamTimes | None = None,
     ) -> None:
@@ -360,8 +368,8 @@ class Call:
             completion = lambda: error.partial  # noqa: E731 - a def would be three lines
         if completion is not None:
             self._settle(completion)
-        if self.corrections is not None:
-            completion = self.corrections.add_to_report(completion, error)
+        if self._bills is not None:
+            completion = self._bills.add_to_report(completion, error)
         hook = self._context.on_finish
         if hook is None and self._trace is None and not logs_calls():
             return

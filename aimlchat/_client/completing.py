@@ -33,10 +33,9 @@ async def complete(
         if spec.output_type is None:
             completion = await call.read_whole(_parse_completion)
         else:
-            from .typed_answers import Corrections  # noqa: PLC0415 - few calls need it
+            from .corrections import Corrections  # noqa: PLC0415 - few calls need it
 
-            call.corrections = Corrections(spec, context)
-            completion = await call.corrections.complete(call)
+            completion = await Corrections(spec, context).complete(call)
     except AIMLChatError as error:
         call.finish("error", error=error)
         raise
@@ -47,7 +46,7 @@ async def complete(
         call.finish("error")
         raise
     call.finish("complete", completion=lambda: completion)
-    return completion if call.corrections is None else call.corrections.add_to(completion)
+    return call.add_bills(completion)
 
 
 def _parse_completion(data: bytes, opened: OpenResponse) -> Completion:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .content_coding import BodyDecoder
     from .prepare import PreparedRequest
     from .rate_limit import Slot
+    from .typed_answers import TypedAnswer
 
 __all__ = ["OpenResponse", "Response", "read_api_error"]
 
@@ -242,6 +243,14 @@ class OpenResponse(msgspec.Struct, eq=False):
             "attempts": self.attempts,
             "headers": headers,
         }
+
+    def begin_answer(self) -> TypedAnswer | None:
+        """Return what reads the answer of a type, None if it has none."""
+        if self.request.output is None:
+            return None
+        from .typed_answers import TypedAnswer  # noqa: PLC0415 - few calls have one
+
+        return TypedAnswer(self.request.output)
 
     def add_headers_to(self, error: APIError, now: float) -> None:
         """Add what the headers say to an error that was in the body; ``now`` is the wall time."""

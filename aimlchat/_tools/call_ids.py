@@ -65,7 +65,7 @@ class CallIds:
             return delta
         return ToolCallDelta(delta.text, delta.choice, delta.index, call_id, delta.name)
 
-    def rename(self, completion: Completion) -> Completion:
+    def rename(self, completion: Completion[Any]) -> Completion[Any]:
         """Return a completion in which the calls have the same ids as in the deltas."""
         calls = completion.tool_calls
         names = {call.id: self._name(index, call.id) for index, call in enumerate(calls)}

@@ -49,7 +49,7 @@ def check_replacement(call: ToolCall) -> None:
             raise TypeError(msg)
 
 
-def add_turn(request: ChatRequest, completion: Completion) -> ChatRequest:
+def add_turn(request: ChatRequest, completion: Completion[Any]) -> ChatRequest:
     """Return a request with the turn of the model added.
 
     A turn without anything that can be sent back is left out. Arguments that are no JSON object are

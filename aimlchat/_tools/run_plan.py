@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from aimlchat._client.prepare import Request
     from aimlchat.policies import Timeouts
 
+    from .run_output import RunOutput
+
 __all__ = ["OnTool", "RunPlan", "build_plan"]
 
 OnTool = Callable[[Any], Any]
@@ -35,6 +37,8 @@ class RunPlan:
         budget: what the run may spend, None for no limit.
         timeouts: those of each round; the deadline is that of the run.
         models: the models to ask in turn; empty for that of the request.
+        output_retries: how often an answer that is not of the type is asked for again; None if the
+            run has no type.
     """
 
     request: ChatRequest
@@ -44,6 +48,15 @@ class RunPlan:
     budget: Spending | None
     timeouts: Timeouts
     models: tuple[str, ...] = ()
+    output_retries: int | None = None
+
+    def begin_output(self, spending: Spending | None) -> RunOutput | None:
+        """Return what judges the answer; ``spending`` is the budget of the session."""
+        if self.output_retries is None:
+            return None
+        from .run_output import RunOutput  # noqa: PLC0415 - few runs have a type
+
+        return RunOutput(self.find_own_calls, (self.budget, spending), self.output_retries)
 
     def build_round(self, conversation: ChatRequest, rounds: int) -> ChatRequest:
         """Return the request of the next round, after so many rounds.
@@ -71,6 +84,7 @@ def build_plan(
     budget_usd: float | None,
     timeouts: Timeouts,
     models: tuple[str, ...] = (),
+    output_retries: int | None = None,
 ) -> RunPlan:
     """Check what a run was asked for.
 
@@ -97,6 +111,7 @@ def build_plan(
         None if budget_usd is None else Spending(budget_usd, "run"),
         timeouts,
         models,
+        output_retries,
     )
 
 

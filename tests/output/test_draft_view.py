@@ -1,12 +1,23 @@
 """`DraftView`, and `drafts()` of a stream."""
 
+from typing import TypedDict
+
 import pytest
 
 from aimlchat import AnswerDelta, ChatSession, ReasoningDelta, RetryPolicy, StreamInterruptedError
 from aimlchat._output.draft_view import DraftView
+from aimlchat._schema.output_types import read_output_type
+from aimlchat._schema.subsets import OPENAI
 from aimlchat.emulator import Cut, Emulator
 
 GPT = "openai/gpt-4o"
+
+
+class Optional(TypedDict, total=False):
+    a: str
+    b: int
+    c: str
+    d: int
 
 
 async def deltas_of(*deltas):
@@ -16,8 +27,13 @@ async def deltas_of(*deltas):
         yield delta
 
 
-async def drafts_of(*deltas, **options):
-    return [draft async for draft in DraftView(deltas_of(*deltas), **options)]
+async def drafts_of(*deltas, schema=None):
+    return [draft async for draft in DraftView(deltas_of(*deltas), lambda: schema)]
+
+
+def rewrite(kind):
+    """Return the strict schema of a type."""
+    return read_output_type(kind).rewrite(OPENAI)
 
 
 async def test_the_answer_of_choice_0_grows_and_all_else_is_skipped():
@@ -47,19 +63,19 @@ async def test_a_failure_is_raised_behind_the_drafts_before_it():
 
 
 async def test_what_was_rewritten_is_undone_and_equal_drafts_are_left_out():
-    def drop_nulls(value):
-        return {key: item for key, item in value.items() if item is not None}
-
     pieces = [AnswerDelta(piece) for piece in '{"a": null, "b": 1, "c": null, "d": 2}']
-    assert await drafts_of(*pieces, restore=drop_nulls) == [{}, {"b": 1}, {"b": 1, "d": 2}]
+
+    drafts = await drafts_of(*pieces, schema=rewrite(Optional))
+
+    assert drafts == [{}, {"b": 1}, {"b": 1, "d": 2}]
 
 
-async def test_the_whole_value_is_restored_with_its_wrapper():
-    pieces = [AnswerDelta('{"value": [1, '), AnswerDelta("2]}")]
-    options = {"wrapper": "value", "restore": tuple, "restore_whole": lambda whole: [whole]}
+async def test_a_value_is_taken_out_of_the_object_around_it():
+    name = rewrite(list[int]).wrapper
+    pieces = [AnswerDelta(f'{{"{name}": [1, '), AnswerDelta("2]}")]
 
-    assert await drafts_of(*pieces, **options) == [(1,), [{"value": [1, 2]}]]
-    assert await drafts_of(*pieces, wrapper="value") == [[1], [1, 2]]
+    assert await drafts_of(*pieces, schema=rewrite(list[int])) == [[1], [1, 2]]
+    assert await drafts_of(*pieces) == [{name: [1]}, {name: [1, 2]}]
 
 
 async def test_drafts_of_a_stream():

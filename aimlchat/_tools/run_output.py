@@ -1,0 +1,75 @@
+"""The answer of a type at the end of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aimlchat._client.typed_answers import add_correction, is_correctable
+from aimlchat.errors import detach
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from aimlchat._client.spending import Spending
+    from aimlchat._client.typed_answers import TypedAnswer
+    from aimlchat.completions import Completion
+    from aimlchat.errors import OutputError
+    from aimlchat.request import ChatRequest
+    from aimlchat.tool_types import ToolCall
+
+__all__ = ["RunOutput"]
+
+_GOOD_ENDS = ("tool_calls", "stop", None)
+
+
+class RunOutput:
+    """Judges the answer of the last round, which may be asked for again, in a further round.
+
+    Args:
+        find_own_calls: returns those of some calls that are not for the caller to run.
+        budgets: the budgets of the run and of the session, None where there is none.
+        retries: how often the answer may be asked for again.
+    """
+
+    def __init__(
+        self,
+        find_own_calls: Callable[[Sequence[ToolCall]], list[ToolCall]],
+        budgets: Iterable[Spending | None],
+        retries: int,
+    ) -> None:
+        self._find_own_calls = find_own_calls
+        self._budgets = [budget for budget in budgets if budget is not None]
+        self._retries = retries
+        self._error: OutputError | None = None
+
+    def judge(self, completion: Completion[Any], stream: Any) -> Completion[Any]:
+        """Return the completion of the last round, with its output if there is one.
+
+        Calls that the caller has to run wait for their results. Any others were refused, so that
+        there is no answer if the text is none.
+        """
+        answer: TypedAnswer = stream._typed  # noqa: SLF001 - a stream of our own
+        calls = completion.tool_calls
+        is_waiting = completion.finish_reason in _GOOD_ENDS and len(
+            self._find_own_calls(calls)
+        ) < len(calls)
+        if calls and not is_waiting and answer.error is None:
+            answer.judge(completion, is_last=True)
+        self._error = answer.error
+        return answer.read(completion)
+
+    def correct(self, conversation: ChatRequest) -> tuple[ChatRequest, bool]:
+        """Return the conversation, and whether the model is asked again, and told what is wrong."""
+        error = self._error
+        if error is None or not self._retries or not is_correctable(error):
+            return conversation, False
+        if not all(budget.has_left_after(None) for budget in self._budgets):
+            return conversation, False
+        self._retries -= 1
+        return add_correction(conversation, error), True
+
+    def check(self, completion: Completion[Any]) -> Completion[Any]:
+        """Return a completion, or raise what is wrong with its answer."""
+        if self._error is not None:
+            raise detach(self._error)
+        return completion
