@@ -137,8 +137,9 @@ class ToolRun(Generic[T_co]):
                 pass
         finally:
             _ = None  # a delta may quote the key, and an error's frames would show it
-        completion = self.completion
-        return completion if self._output is None else self._output.check(completion)
+        if self._output is not None:
+            self._output.check()
+        return self.completion
 
     async def aclose(self) -> None:
         """Leave the run: close the connection, cancel the tools, and wait for their cleanup.
@@ -160,8 +161,9 @@ class ToolRun(Generic[T_co]):
             OutputError: the answer is no such value; the iteration and `completion` do not raise.
             AIMLChatError, RuntimeError: as `completion`.
         """
-        completion = self.completion
-        return (completion if self._output is None else self._output.check(completion)).output
+        if self._output is not None:
+            self._output.check()
+        return self.completion.output
 
     @property
     def completion(self) -> Completion[T_co]:

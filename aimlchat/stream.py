@@ -156,8 +156,9 @@ class DeltaStream(Generic[T_co]):
                 pass
         finally:
             _ = None  # a delta may quote the key, and an error's frames would show it
-        completion = self.completion
-        return completion if self._typed is None else self._typed.check(completion)
+        if self._typed is not None:
+            self._typed.check()
+        return self.completion
 
     async def aclose(self) -> None:
         """Leave the stream: close its connection, or give it back if the completion is whole.
@@ -186,8 +187,9 @@ class DeltaStream(Generic[T_co]):
             OutputError: the answer is no such value; the iteration and `completion` do not raise.
             AIMLChatError, RuntimeError: as `completion`.
         """
-        completion = self.completion
-        return (completion if self._typed is None else self._typed.check(completion)).output
+        if self._typed is not None:
+            self._typed.check()
+        return self.completion.output
 
     @property
     def completion(self) -> Completion[T_co]:

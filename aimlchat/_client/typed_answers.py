@@ -93,11 +93,10 @@ class TypedAnswer:
             fail_answer(self.error, fail_attempt)
         return self.error
 
-    def check(self, completion: Completion[Any]) -> Completion[Any]:
-        """Return a completion, or raise what is wrong with its answer."""
+    def check(self) -> None:
+        """Raise what is wrong with the answer, if it has been judged."""
         if self.error is not None:
             raise detach(self.error)
-        return completion
 
 
 def fail_answer(error: OutputError, fail_attempt: Callable[[OutputError], None]) -> None:

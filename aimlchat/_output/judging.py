@@ -11,26 +11,22 @@ from aimlchat.errors import OutputError
 from .answer_json import NotJsonError, read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aimlchat.completions import Completion
     from aimlchat.errors import OutputFailure
 
 __all__ = ["judge_output"]
 
 
+_MAX_OTHERS = 9  # of what is wrong besides the first fault
+
+
 class _Decodes(Protocol):
-    """An output type: makes a value of it from a JSON value, or raises a `DecodeError`."""
+    """Makes a value of a type from a JSON value, or raises a `DecodeError`."""
 
     def decode(self, value: Any, /) -> Any: ...
 
 
-def judge_output(
-    completion: Completion,
-    output_type: _Decodes,
-    *,
-    restore: Callable[[Any], Any] | None = None,
-) -> Any:
+def judge_output(completion: Completion[Any], plan: _Decodes) -> Any:
     """Return the answer of a completion as a value of a type.
 
     What was cut is never read, even if it happens to be JSON: the rest of it may have been more
@@ -38,8 +34,7 @@ def judge_output(
 
     Args:
         completion: the completion, whose ``text`` is the answer, whichever way it was asked for.
-        output_type: the type.
-        restore: undoes what was rewritten in the schema that was sent; None if nothing was.
+        plan: how it was asked for, which says how a JSON value is decoded.
 
     Raises:
         OutputError: there is no such value.
@@ -56,13 +51,16 @@ def judge_output(
         msg = f"the answer is not one JSON value: {wrong}{quoted}"
         raise _build_error(completion, "not_json", msg)
     try:
-        return output_type.decode(value if restore is None else restore(value))
+        return plan.decode(value)
     except DecodeError as error:
-        wrong, path = error.reason, error.path
+        others = list(map(str, error.others[:_MAX_OTHERS]))
+        if left := len(error.others) - len(others):
+            others.append(f"and {left} more like these")
+        wrong, path = "; ".join([error.reason, *others]), error.path
     raise _build_error(completion, "invalid", wrong, path)
 
 
-def _check_end(completion: Completion) -> None:
+def _check_end(completion: Completion[Any]) -> None:
     """Refuse what was cut, and then what was refused, whatever the text is."""
     text, refusal = completion.text, completion.refusal
     if not completion.is_complete:
@@ -79,7 +77,7 @@ def _check_end(completion: Completion) -> None:
 
 
 def _build_error(
-    completion: Completion, reason: OutputFailure, message: str, path: str = ""
+    completion: Completion[Any], reason: OutputFailure, message: str, path: str = ""
 ) -> OutputError:
     return OutputError(
         message, reason=reason, path=path, partial=completion, attempts=completion.attempts

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["OutputTranslator", "take_output_call"]
 
 _BLOCKS = "content_blocks"
+_THINKING = ("thinking", "redacted_thinking")
 _NO_ARGUMENTS = "{}"
 
 
@@ -64,19 +65,25 @@ def _read_text(call: ToolCall) -> str:
 def _replace_blocks(blocks: list[Any], tool_name: str, text: str) -> list[Any]:
     """Return the blocks of a turn with a text in place of its first call of the tool.
 
-    Other texts are left out, as in the completion; what the model thought stays.
+    Other texts are left out, as in the completion. What the model thought stays, unless a text is
+    left out in the middle of it, and no other call needs it: Claude takes its thinking back only in
+    the order in which it came.
     """
     replaced: list[Any] = []
-    is_taken = False
+    is_taken = has_gap = is_broken = False
     for block in blocks:
         kind = block.get("type")
         if kind == "text":
+            has_gap = has_gap or bool(str(block.get("text", "")).strip())
             continue
+        is_broken = is_broken or (has_gap and kind in _THINKING)
         if kind != "tool_use" or block.get("name") != tool_name:
             replaced.append(block)
         elif not is_taken:
             is_taken = True
             replaced.append({"type": "text", "text": text})
+    if is_broken and not any(block.get("type") == "tool_use" for block in replaced):
+        return [block for block in replaced if block.get("type") not in _THINKING]
     return replaced
 
 

@@ -66,10 +66,10 @@ class RunOutput:
         if not all(budget.has_left_after(None) for budget in self._budgets):
             return conversation, False
         self._retries -= 1
+        self._error = None
         return add_correction(conversation, error), True
 
-    def check(self, completion: Completion[Any]) -> Completion[Any]:
-        """Return a completion, or raise what is wrong with its answer."""
+    def check(self) -> None:
+        """Raise what is wrong with the answer, if it has been judged."""
         if self._error is not None:
             raise detach(self._error)
-        return completion

@@ -21,6 +21,7 @@ _Block = dict[str, Any]
 
 # The fields that prove where a block comes from; no other block has one.
 _SIGNED_FIELDS = {"thinking": "signature", "redacted_thinking": "data"}
+_OTHERS = ["others", None]
 _SIGNATURE_BYTES = 96
 # What Google's documents name for the calls of another model.
 _ANY_SIGNATURE = ("skip_thought_signature_validator", "context_engineering_is_the_way_to_go")
@@ -32,9 +33,9 @@ _KEY = b"aimlchat-emulator"
 class Signer:
     """Signs the turns of the emulator, and checks what comes back.
 
-    A signature of Claude covers its own block, the thinking of the whole turn, and the order of all
-    its blocks. Texts and tool calls may be edited, as upstream. Blank texts do not count, nor does
-    thinking at the end, because the API accepts no turn with them.
+    A signature of Claude covers its own block, the thinking of the whole turn, and where there are
+    other blocks between it. These, texts and tool calls, may be edited, as upstream. Blank texts do
+    not count, nor does thinking at the end, because the API accepts no turn with them.
 
     Signatures that a script gives are remembered for the life of the emulator; those that the
     emulator makes are recognized by any emulator.
@@ -103,11 +104,14 @@ class Signer:
 
 def _make_turn_signatures(content: Sequence[_Block]) -> Iterator[str]:
     """Yield the signature of each block of thinking."""
-    layout = [
-        [block["type"], block.get("thinking")]
-        for block in content
-        if block["type"] != "text" or block.get("text", "").strip()
-    ]
+    layout: list[list[Any]] = []
+    for block in content:
+        if block["type"] in _SIGNED_FIELDS:
+            layout.append([block["type"], block.get("thinking")])
+        elif block["type"] == "text" and not block.get("text", "").strip():
+            continue
+        elif not layout or layout[-1] != _OTHERS:
+            layout.append(_OTHERS)
     count = sum(kind in _SIGNED_FIELDS for kind, _ in layout)
     while layout and layout[-1][0] in _SIGNED_FIELDS:
         layout.pop()

@@ -306,7 +306,9 @@ def _describe_request(request: PreparedRequest) -> dict[str, Any]:
     parameters = msgspec.json.decode(_text_of(request), type=_Parameters)
     stop = parameters.stop if parameters.stop_sequences is None else parameters.stop_sequences
     kind = parameters.response_format
-    is_json = isinstance(kind, dict) and str(kind.get("type", "")).startswith("json")
+    is_json = request.output is not None or (
+        isinstance(kind, dict) and str(kind.get("type", "")).startswith("json")
+    )
     attributes = {
         "gen_ai.request.stream": True if request.is_stream else None,
         "gen_ai.request.max_tokens": _read_int(parameters.max_tokens),

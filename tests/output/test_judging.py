@@ -1,8 +1,10 @@
 """`judge_output`: the answer as a value of a type, or the one reason why it is none."""
 
 import copy
+import json
 import pickle
 import traceback
+from typing import TypedDict
 
 import attrs
 import pytest
@@ -11,6 +13,7 @@ from aimlchat import Choice, Completion, OutputError
 from aimlchat._client.redaction import redact
 from aimlchat._output.judging import judge_output
 from aimlchat._schema.errors import DecodeError
+from aimlchat._schema.output_types import read_output_type
 
 KEY = "sk-0123456789abcdef0123"
 
@@ -43,10 +46,16 @@ def test_an_answer_becomes_a_value(text):
     assert judge_output(completion(text), PriceType()) == 7
 
 
-def test_what_was_rewritten_is_undone_before_the_type_sees_it():
-    judged = completion('{"value": {"price": 7}}')
+def test_the_error_names_the_first_ten_faults():
+    names = [f"f{number}" for number in range(12)]
+    judged = completion(json.dumps(dict.fromkeys(names, "x")))
 
-    assert judge_output(judged, PriceType(), restore=lambda value: value["value"]) == 7
+    with pytest.raises(OutputError) as caught:
+        judge_output(judged, read_output_type(TypedDict("Fields", dict.fromkeys(names, int))))
+
+    assert caught.value.path == "f0"
+    assert str(caught.value).startswith("f0: expected an integer, got 'x'; f1: expected an integer")
+    assert str(caught.value).endswith("f9: expected an integer, got 'x'; and 2 more like these")
 
 
 @pytest.mark.parametrize(
