@@ -307,7 +307,7 @@ class ChatRequest:
         field = f"{self._next_field}.content"
         return self._add(Message("user", _check_parts(parts, field)))
 
-    def assistant(self, message: str | Completion | _Mapping) -> Self:
+    def assistant(self, message: str | Completion[Any] | _Mapping) -> Self:
         """Return a copy with an assistant message added, to send the model's answer back.
 
         Args:

@@ -7,7 +7,7 @@ the line is an error.
 # pyright: strict, reportUnnecessaryTypeIgnoreComment=true
 
 from collections.abc import Mapping
-from typing import Any, assert_type
+from typing import Any, Literal, TypedDict, assert_type
 
 import aimlchat
 from aimlchat import (
@@ -81,13 +81,13 @@ async def runs(session: ChatSession) -> None:
                     assert_type(call, ToolCall)
                     assert_type(is_error, bool)
                 case RoundEnd(completion):
-                    assert_type(completion, Completion)
+                    assert_type(completion, Completion[Any])
                 case delta:
                     assert_type(delta, Delta)
     assert_type(await run.collect(), Completion)
     assert_type(run.request, ChatRequest)
     assert_type(run.cost, Cost)
-    session.run("Hi")  # type: ignore[call-arg]
+    session.run("Hi")  # type: ignore[call-overload]
 
 
 async def options(session: ChatSession) -> None:
@@ -95,12 +95,12 @@ async def options(session: ChatSession) -> None:
     assert_type(await session.complete("Hi", **shared), Completion)
     assert_type(session.stream("Hi", **shared), DeltaStream)
 
-    await session.complete("Hi", temprature=1)  # type: ignore[call-arg]
-    session.stream("Hi", temprature=1)  # type: ignore[call-arg]
-    session.complete_many(["Hi"], temprature=1)  # type: ignore[call-arg]
-    session.stream_many(["Hi"], temprature=1)  # type: ignore[call-arg]
-    await session.complete("Hi", timeout=10)  # type: ignore[call-arg]
-    await session.complete("Hi", temperature="hot")  # type: ignore[arg-type]
+    await session.complete("Hi", temprature=1)  # type: ignore[call-overload]
+    session.stream("Hi", temprature=1)  # type: ignore[call-overload]
+    session.complete_many(["Hi"], temprature=1)  # type: ignore[call-overload]
+    session.stream_many(["Hi"], temprature=1)  # type: ignore[call-overload]
+    await session.complete("Hi", timeout=10)  # type: ignore[call-overload]
+    await session.complete("Hi", temperature="hot")  # type: ignore[call-overload]
 
 
 def hooks() -> None:
@@ -145,6 +145,64 @@ async def drafts(stream: DeltaStream) -> None:
 
 class Invoice:
     total: float
+
+
+class Row(TypedDict):
+    total: float
+
+
+async def typed_calls(session: ChatSession) -> None:
+    completion = await session.complete("Hi", output_type=Invoice, output_retries=2)
+    assert_type(completion, Completion[Invoice])
+    assert_type(completion.output.total, float)
+    assert_type(await session.complete("Hi", output_type=int), Completion[int])
+    assert_type(await session.complete("Hi", output_type=list[Invoice]), Completion[list[Invoice]])
+    assert_type((await session.complete("Hi", output_type=dict[str, Row])).output["a"], Row)
+    assert_type(await session.complete("Hi", output_type=None), Completion)
+    # The types of special forms are not seen.
+    assert_type(await session.complete("Hi", output_type=int | str), Completion[Any])
+    assert_type(await session.complete("Hi", output_type=Literal["a", "b"]), Completion[Any])
+    assert_type(await session.complete("Hi", output_type=Invoice | None), Completion[Any])
+    await session.complete("Hi", output_type=Invoice, output_retries="2")  # type: ignore[call-overload]
+
+    stream = session.stream("Hi", output_type=Invoice)
+    assert_type(stream, DeltaStream[Invoice])
+    async with stream as entered:
+        assert_type(entered, DeltaStream[Invoice])
+        async for delta in entered:
+            assert_type(delta, Delta)
+    assert_type(stream.output, Invoice)
+    assert_type(stream.completion, Completion[Invoice])
+    assert_type(await stream.collect(), Completion[Invoice])
+    assert_type(session.stream("Hi", output_type=int | str), DeltaStream[Any])
+    assert_type(session.stream("Hi").output, None)
+    session.stream("Hi", output_type=Invoice, output_retries=1)  # type: ignore[call-overload]
+
+
+async def typed_runs(session: ChatSession) -> None:
+    iterator = session.complete_many(["Hi"], output_type=Invoice, output_retries=1, ordered=False)
+    assert_type(iterator, CompletionIterator[Invoice])
+    async for outcome in iterator:
+        assert_type(outcome, Outcome[Invoice])
+        assert_type(outcome.unwrap().output, Invoice)
+        if outcome.completion is not None:
+            assert_type(outcome.completion.output, Invoice)
+    assert_type(await iterator.gather(), list[Outcome[Invoice]])
+    streams = session.stream_many(["Hi"], output_type=Invoice)
+    async for index, delta in streams:
+        assert_type(index, int)
+        assert_type(delta, Delta)
+    assert_type(streams.outcomes[0], Outcome[Invoice])
+
+    run = session.run("Hi", tools=[print], output_type=Invoice, output_retries=1)
+    assert_type(run, ToolRun[Invoice])
+    assert_type(run.output, Invoice)
+    assert_type((await run.collect()).output, Invoice)
+    assert_type(session.run("Hi", tools=None, output_type=Literal[1]), ToolRun[Any])
+
+
+def send_back(request: ChatRequest, completion: Completion[Invoice]) -> ChatRequest:
+    return request.assistant(completion)
 
 
 def outputs(plain: Completion, typed: Completion[Invoice], error: OutputError) -> None:

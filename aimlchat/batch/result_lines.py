@@ -45,7 +45,7 @@ class ServerResult(msgspec.Struct, frozen=True):
     cost: Cost | None = None
 
 
-def encode_completion(request: BatchRequest, completion: Completion) -> bytes:
+def encode_completion(request: BatchRequest, completion: Completion[Any]) -> bytes:
     """Return the line of a call that has succeeded."""
     response = {
         "status_code": _OK,
@@ -152,7 +152,7 @@ def _encode_leniently(result: dict[str, Any]) -> bytes:
     return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
 
 
-def _get_body(completion: Completion) -> msgspec.Raw | dict[str, Any]:
+def _get_body(completion: Completion[Any]) -> msgspec.Raw | dict[str, Any]:
     """Return the body, as the received bytes if they can be part of a line: parsing costs more."""
     raw = raw_body(completion)  # bytes only of a whole completion, known to be JSON
     if isinstance(raw, bytes) and raw.isascii() and b"\n" not in raw and b"\r" not in raw:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import attrs
 import click
@@ -152,7 +152,7 @@ class _Chat:
             self._conversation.request = request.assistant(answer)
 
 
-async def _print_stream(stream: DeltaStream, printer: DeltaPrinter) -> None:
+async def _print_stream(stream: DeltaStream[Any], printer: DeltaPrinter) -> None:
     try:
         async with stream:
             async for delta in stream:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aimlchat._client.hooks import call_hook
 
@@ -64,7 +64,7 @@ class Broadcast:
 
     def __init__(
         self,
-        stream: DeltaStream | ToolRun,
+        stream: DeltaStream[Any] | ToolRun[Any],
         *,
         grace: float = 60.0,
         store: Store | RedisStore | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from weakref import WeakValueDictionary
 
 from .broadcast import Broadcast
@@ -69,7 +69,7 @@ class Broadcasts:
     async def start(
         self,
         chat_id: str,
-        stream: DeltaStream | ToolRun,
+        stream: DeltaStream[Any] | ToolRun[Any],
         *,
         message_id: str | None = None,
         extra: ExtraFrames | None = None,

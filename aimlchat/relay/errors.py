@@ -6,7 +6,7 @@ or the body of a response.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -72,7 +72,7 @@ class PageGoneError(Exception):
     """The page has closed its connection. The relay handles this error; callers never see it."""
 
 
-def attach_partial(error: AIMLChatError, stream: DeltaStream | ToolRun) -> None:
+def attach_partial(error: AIMLChatError, stream: DeltaStream[Any] | ToolRun[Any]) -> None:
     """Give an error what a stream has received, without the secrets that the server has echoed."""
     error.partial = stream.partial
     call = stream._call  # noqa: SLF001 - hidden from users, like all that redaction needs

@@ -67,7 +67,7 @@ def check_extra(extra: object) -> None:
 
 
 async def send_with_extra(
-    stream: DeltaStream | ToolRun,
+    stream: DeltaStream[Any] | ToolRun[Any],
     extra: ExtraFrames,
     *,
     feed: Callable[[Any], list[Frame]],
@@ -101,7 +101,7 @@ async def send_with_extra(
 
 
 async def _read_stream(
-    stream: DeltaStream | ToolRun, feed: Callable[[Any], list[Frame]], queue: _Queue
+    stream: DeltaStream[Any] | ToolRun[Any], feed: Callable[[Any], list[Frame]], queue: _Queue
 ) -> None:
     try:
         async with stream:

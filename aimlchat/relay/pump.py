@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aimlchat.errors import AIMLChatError, APIError
 from aimlchat.runs import ToolRun
@@ -56,7 +56,7 @@ class Pump:
 
     def __init__(
         self,
-        stream: DeltaStream | ToolRun,
+        stream: DeltaStream[Any] | ToolRun[Any],
         sink: FrameSink,
         message_id: str | None = None,
         *,

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import math
 from collections import deque
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from .buffer import PageBuffer
 from .encoding import HEARTBEAT_FRAMES, EncodedFrames
@@ -169,7 +169,7 @@ class _Reader:
 
 
 def sse_events(
-    stream: DeltaStream | ToolRun,
+    stream: DeltaStream[Any] | ToolRun[Any],
     *,
     heartbeat: float | None = 15.0,
     max_buffer: int = 262_144,

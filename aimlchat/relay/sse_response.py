@@ -44,7 +44,7 @@ SSE_HEADERS: Mapping[str, str] = MappingProxyType(
 
 async def sse_response(
     request: web.Request,
-    stream: DeltaStream | ToolRun,
+    stream: DeltaStream[Any] | ToolRun[Any],
     *,
     headers: Mapping[str, str] | None = None,
     heartbeat: float | None = 15.0,

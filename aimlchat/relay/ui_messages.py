@@ -86,7 +86,7 @@ def request_from_ui(
     return _add_instructions(request, instructions) if instructions else request
 
 
-def ui_message(completion: Completion, *, message_id: str | None = None) -> dict[str, Any]:
+def ui_message(completion: Completion[Any], *, message_id: str | None = None) -> dict[str, Any]:
     """Return a completion as the message that `useChat` would build of its stream, to store it.
 
     Args:

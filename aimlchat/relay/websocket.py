@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .adapters import adapt_websocket
 from .buffer import PageBuffer
@@ -26,7 +26,7 @@ __all__ = ["relay"]
 
 
 async def relay(
-    stream: DeltaStream | ToolRun,
+    stream: DeltaStream[Any] | ToolRun[Any],
     websocket: WebSocket,
     *,
     on_message: Callable[[str | bytes], object] | None = None,

@@ -3,7 +3,7 @@
 import pickle
 
 import pytest
-from typed_answers import CLAUDE, DEEPSEEK, GPT, INVOICE, WAYS, Invoice, complete, run, stream
+from typed_answers import CLAUDE, DEEPSEEK, GPT, INVOICE, WAYS, Invoice, complete, stream
 
 from aimlchat import (
     AnswerDelta,
@@ -22,7 +22,7 @@ KEY = "sk-a-key-that-no-error-may-show"
 ADA = Invoice("Ada", 3, ("a", "b"))
 
 
-@pytest.fixture(params=[complete, stream, run], ids=["complete", "stream", "run"])
+@pytest.fixture(params=[complete, stream], ids=["complete", "stream"])
 def call(request):
     return request.param
 
@@ -142,7 +142,7 @@ async def test_calls_of_other_tools_come_before_the_answer(session, emulator, wa
 
 
 @pytest.mark.parametrize(
-    ("reply", "reason", "words"),
+    "failure",
     [
         ({"output": INVOICE, "broken": "truncated"}, "truncated", "raise max_tokens"),
         ({"refusal": "I will not."}, "refused", "I will not."),
@@ -154,7 +154,8 @@ async def test_calls_of_other_tools_come_before_the_answer(session, emulator, wa
     ],
     ids=["truncated", "refused", "filtered", "not_json", "broken", "invalid", "validator"],
 )
-async def test_every_failure_has_its_reason(session, emulator, call, way, reply, reason, words):
+async def test_every_failure_has_its_reason(session, emulator, call, way, failure):
+    reply, reason, words = failure
     emulator.reply(**reply)
 
     error = await fail(call, session, **way)
@@ -271,10 +272,9 @@ async def test_a_response_format_of_the_request_is_refused(session, emulator, ca
 
 @pytest.mark.parametrize("retries", [-1, 1.0, True, "1", None])
 async def test_retries_are_a_number(session, emulator, retries):
-    for call in (complete, run):
-        with pytest.raises(InvalidRequestError) as caught:
-            await call(session, output_type=Invoice, output_retries=retries)
-        assert caught.value.field == "output_retries"
+    with pytest.raises(InvalidRequestError) as caught:
+        await session.complete("Hi", output_type=Invoice, output_retries=retries)
+    assert caught.value.field == "output_retries"
     assert emulator.requests == []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -59,7 +59,7 @@ class AnswerRegistry:
     def add(
         self,
         answer_id: str,
-        stream: DeltaStream | ToolRun,
+        stream: DeltaStream[Any] | ToolRun[Any],
         *,
         request_id: str,
         notice: WaitNotice | None = None,

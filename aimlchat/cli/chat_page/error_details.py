@@ -32,7 +32,7 @@ __all__ = ["AnswerStore", "describe_error"]
 class AnswerStore(MemoryStore):
     """The frames of one answer; those that report its failure begin with the details of it."""
 
-    def __init__(self, stream: DeltaStream | ToolRun) -> None:
+    def __init__(self, stream: DeltaStream[Any] | ToolRun[Any]) -> None:
         super().__init__()
         self._stream = stream
 

@@ -189,7 +189,7 @@ class PageConnection:
         else:
             await self._send_error("gone", _ANSWER_GONE)
 
-    def _answer(self, request: ChatRequest) -> DeltaStream | ToolRun:
+    def _answer(self, request: ChatRequest) -> DeltaStream[Any] | ToolRun[Any]:
         if self._tools:
             return self._session.run(request, tools=self._tools)
         return self._session.stream(request)
