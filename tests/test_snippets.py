@@ -95,6 +95,25 @@ SCRIPTS = {
         prints=("`get_weather` says: It rains in Ulm.",)
     ),
     "how_to_tools_tools_that_run_elsewhere": Script(prints=("confirmed",)),
+    "how_to_typed_answers_get_answers_of_a_type": Script(
+        prints=("2030 ['lamp']",),
+        replies=(
+            {
+                "output": {
+                    "customer": "Ada",
+                    "due": "2030-03-31",
+                    "lines": [{"article": "lamp", "price": 20, "count": 2}],
+                }
+            },
+        ),
+    ),
+    "how_to_typed_answers_if_the_answer_is_not_of_the_type": Script(
+        prints=("bad 2",), replies=({"text": "It is bad."}, {"output": "bad"})
+    ),
+    "how_to_typed_answers_stream_it": Script(
+        prints=("0 steps so far\n", "2 steps so far\nPancakes"),
+        replies=({"output": {"title": "Pancakes", "steps": ["Mix", "Bake"]}},),
+    ),
     "index_first_example": Script(prints=("The sky is blue", "Cost(")),
     "relay_several_pages_and_reconnecting_2": Script(
         prints=("reasoning-start reasoning-delta", "data: [DONE]")

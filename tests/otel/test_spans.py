@@ -123,3 +123,26 @@ async def test_concurrent_calls_have_spans_of_their_own(emulator, session, expor
     assert len({span.context.span_id for span in spans}) == 20
     sent = {record.headers["traceparent"].split("-")[2] for record in emulator.requests}
     assert sent == {f"{span.context.span_id:016x}" for span in spans}
+
+
+async def test_an_answer_of_a_type_is_json_however_it_is_asked_for(emulator, session, exporter):
+    emulator.reply(output={"a": 1})
+    await session.complete("Why?", model=CLAUDE, output_type=dict[str, bool | int])
+
+    span = only(exporter)
+    assert span.attributes["gen_ai.output.type"] == "json"
+
+
+async def test_an_answer_that_is_asked_for_again_is_an_event(emulator, session, exporter):
+    emulator.reply("No.", cost=0.25)
+    emulator.reply(output={"a": 1}, cost=0.25)
+    options = {"output_type": dict[str, int], "output_retries": 1}
+    await session.complete("Why?", model=GPT, **options)
+
+    span = only(exporter)
+    first, second = span.events
+    assert first.attributes["error.type"] == "OutputError"
+    assert "error.type" not in second.attributes
+    assert span.attributes["aimlchat.cost.usd"] == 0.5
+    parents = {one.headers["traceparent"].rpartition("-")[0] for one in emulator.requests}
+    assert parents == {f"00-{span.context.trace_id:032x}-{span.context.span_id:016x}"}

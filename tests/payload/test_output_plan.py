@@ -176,6 +176,15 @@ def test_the_tool_has_a_name_of_its_own(tool):
     assert made.tool_name == "answer_Invoice_2"
 
 
+def test_words_keep_the_breakpoint_of_the_system_prompt():
+    request = ChatRequest(CLAUDE_4_5, thinking=2048, dialect="messages", system="Be brief.")
+    fields, _ = plan_output(vars(request.cache().user("Read it")), INVOICE)
+
+    (block,) = build_payload(fields, stream=False)["system"]
+    assert block["cache_control"] == {"type": "ephemeral", "ttl": "5m"}
+    assert block["text"].startswith("Be brief.\n\nGive your final answer")
+
+
 @pytest.mark.parametrize("kind", [list[Invoice], int | str, dict[str, int]])
 @pytest.mark.parametrize("model", [GPT, GEMINI, CLAUDE_3_7, CLAUDE_4_5, GROK])
 def test_the_schema_is_that_of_an_object(model, kind):

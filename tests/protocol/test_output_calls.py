@@ -57,6 +57,23 @@ def test_signed_thinking_goes_back_before_the_text():
     assert answer.choices[0].turn["content_blocks"] == blocks
 
 
+@pytest.mark.parametrize(
+    ("others", "kept"),
+    [([], []), ([{"type": "tool_use", "id": "c2", "name": "f", "input": {}}], ["thinking"] * 2)],
+    ids=["alone", "beside another call"],
+)
+def test_thinking_around_a_text_that_is_left_out_stays_only_for_other_calls(others, kept):
+    thinking = {"type": "thinking", "thinking": "Hm", "signature": "s"}
+    call = {"type": "tool_use", "id": "c1", "name": NAME, "input": {"total": 3}}
+    blocks = [thinking, {"type": "text", "text": "Well:"}, thinking, *others, call]
+    answer = completion(ToolCall("c1", NAME, JSON), text="Well:", turn={"content_blocks": blocks})
+
+    taken = take_output_call(answer, NAME).choices[0].turn["content_blocks"]
+
+    assert [block["type"] for block in taken if block["type"] == "thinking"] == kept
+    assert taken[-1] == {"type": "text", "text": JSON}
+
+
 def test_calls_of_other_tools_stay():
     weather = ToolCall("c2", "weather", "{}")
     taken = take_output_call(completion(weather, ToolCall("c1", NAME, JSON)), NAME)

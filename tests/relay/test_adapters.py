@@ -68,3 +68,21 @@ def test_importing_the_relay_imports_no_web_library():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.split() == []
+
+
+async def test_an_answer_of_a_type_is_sent_as_text(emulator, session):
+    emulator.reply(output={"a": [1]}, reasoning="Hm.")
+    frames = []
+
+    async def send(text):
+        frames.append(json.loads(text))
+
+    options = {"model": "anthropic/claude-sonnet-4.5", "thinking": 2048}
+    completion = await relay(
+        session.stream("Go", output_type=dict[str, list[int]], **options), send
+    )
+
+    assert not [frame for frame in frames if frame["type"].startswith("tool")]
+    text = "".join(frame["delta"] for frame in frames if frame["type"] == "text-delta")
+    assert text == completion.text
+    assert completion.output == {"a": [1]}
