@@ -433,6 +433,7 @@ class ChatSession:
 
         Raises:
             ConfigurationError: the concurrency or the budget is invalid.
+            InvalidRequestError: JSON schema cannot describe ``output_type``.
             TypeError: an option is unknown, or the requests cannot be iterated.
         """
         # Loaded on first use, so that a session can send sooner.

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self, cast
 
 from ._client.content_coding import MAX_READ_BYTES
 from ._client.stream_states import NEXT_STATES, OVER, State
-from ._client.stream_tail import StreamTail
-from ._client.stream_times import StreamTimes
-from ._protocol.parser import StreamParser
+from ._client.stream_times import StreamTail, StreamTimes
 from .completions import AnswerDelta, Completion, ReasoningDelta, T_co
 from .errors import AIMLChatError, StreamInterruptedError, detach
 from .text_view import TextView
@@ -22,7 +20,9 @@ if TYPE_CHECKING:
     from ._client.call import Call
     from ._client.response import OpenResponse
     from ._client.typed_answers import TypedAnswer
+    from ._client.typed_parser import TypedParser
     from ._output.draft_view import DraftView
+    from ._protocol.parser import StreamParser
     from .completions import Delta
     from .errors import Attempt
     from .records import CallOutcome
@@ -53,11 +53,13 @@ class DeltaStream(Generic[T_co]):
         self._is_busy = False  # whether a task is opening or reading it
         self._opening: asyncio.Future[OpenResponse] | None = None
         self._opened: OpenResponse | None = None  # the last response, also after it is over
-        self._parser: StreamParser  # the parser of that response
+        self._parser: StreamParser | TypedParser  # the parser of that response
         self._ready: list[Delta] = []  # in reverse: the next one is the last
         self._failure: AIMLChatError | None = None  # what the next read raises
         self._tail = StreamTail()
-        self._times = StreamTimes()
+        self._deltas = 0
+        self._first_reasoning: float | None = None
+        self._first_answer: float | None = None
         self._typed: TypedAnswer | None = None  # that of the last response, in a typed call
 
     async def __aenter__(self) -> Self:
@@ -97,7 +99,7 @@ class DeltaStream(Generic[T_co]):
                     self._tail.until = None
                     self._call.timers.start_read()
                 else:
-                    self._tail.start_read(self._call.timers, self._times.deltas)
+                    self._tail.start_read(self._call.timers, self._deltas)
                 outer, failure = sys.exception(), None
                 try:
                     data = await opened.response.read()
@@ -174,8 +176,7 @@ class DeltaStream(Generic[T_co]):
         if self._opened is None:
             return Completion()
         fields = self._opened.metadata | {"attempts": self.attempts}
-        completion: Any = self._parser.partial_with(**fields)
-        return completion if self._typed is None else self._typed.read(completion)
+        return cast("Completion[T_co]", self._parser.partial_with(**fields))
 
     @property
     def output(self) -> T_co:
@@ -274,8 +275,7 @@ class DeltaStream(Generic[T_co]):
             opened.close()
             self._raise_failure()
         self._opened = opened
-        self._parser = StreamParser(**opened.parser_options)
-        self._typed = opened.begin_answer()
+        self._parser, self._typed = opened.begin_parser(self._call.timers)
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -288,34 +288,33 @@ class DeltaStream(Generic[T_co]):
             if parser.fault is None:
                 self._enter(_ENDED)
         if deltas:
-            times = self._times
-            if not times.deltas:
+            if not self._deltas:
                 self._call.attempt_succeeded()
-            times.deltas += len(deltas)
+            self._deltas += len(deltas)
             self._call.timers.note_token()
-            if self._typed is not None:
-                deltas = self._typed.translate(deltas)
-            if times.first_answer is None:
-                times.note_first(deltas, self._call.timers.elapsed)
+            if self._first_answer is None:  # reasoning that comes later is not timed
+                self._note_first(deltas)
             deltas.reverse()
             self._ready = deltas  # nothing more is read before all of these are taken
         else:
             self._call.timers.pause()
         if parser.fault is None:
             if self._state is _ENDED:
-                error = None if self._typed is None else self._end_answer(self._typed)
+                error = None
+                if self._typed is not None:
+                    error = self._typed.end(self.partial, self._call.fail_attempt)
                 self._finish("complete" if error is None else "error", error)
             return None
         # The parser knows only that the stream was cut; the response knows why.
         cut = failure is not None and isinstance(parser.fault, StreamInterruptedError)
         return failure if cut else parser.fault
 
-    def _end_answer(self, typed: TypedAnswer) -> AIMLChatError | None:
-        """Hand out the deltas that were held back; return what is wrong with the answer."""
-        held = typed.close()
-        self._times.note_first(held, self._call.timers.elapsed)
-        self._ready[:0] = reversed(held)
-        return typed.end(self.partial, self._call.fail_attempt)
+    def _note_first(self, deltas: list[Delta]) -> None:
+        for delta in deltas:
+            if type(delta) is AnswerDelta and self._first_answer is None:
+                self._first_answer = self._call.timers.elapsed
+            elif type(delta) is ReasoningDelta and self._first_reasoning is None:
+                self._first_reasoning = self._call.timers.elapsed
 
     async def _retry_or_fail(self, fault: AIMLChatError, opened: OpenResponse) -> None:
         """Make another attempt if no delta has arrived yet; else fail the stream."""
@@ -324,7 +323,7 @@ class DeltaStream(Generic[T_co]):
         self._call.redact(fault)
         error = detach(fault)  # the parser keeps the fault
         self._call.read_headers(error, opened)
-        if self._times.deltas:
+        if self._deltas:
             self._call.fail_attempt(error)
             self._fail(error)
             return
@@ -388,7 +387,8 @@ class DeltaStream(Generic[T_co]):
         self._failure = failure
 
     def _finish(self, outcome: CallOutcome, error: AIMLChatError | None = None) -> None:
-        self._call.finish(outcome, completion=lambda: self.partial, error=error, times=self._times)
+        times = StreamTimes(self._deltas, self._first_reasoning, self._first_answer)
+        self._call.finish(outcome, completion=lambda: self.partial, error=error, times=times)
 
     def _raise_failure(self) -> None:
         if self._failure is not None:

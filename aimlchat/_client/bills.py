@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from aimlchat.completions import Completion, Usage
+from aimlchat.completions import Usage
 
 from .tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from aimlchat.completions import Cost
-    from aimlchat.errors import AIMLChatError
+    from aimlchat.completions import Completion, Cost
 
 __all__ = ["Bills"]
 
@@ -46,15 +45,6 @@ class Bills:
                 tally.add(cost=one)
             cost = tally.cost
         return attrs.evolve(completion, usage=usage, cost=cost)
-
-    def add_to_report(
-        self, completion: Callable[[], Completion[Any]] | None, error: AIMLChatError | None
-    ) -> Callable[[], Completion[Any]]:
-        """Return what a call has received in all, and put it into the error of the call."""
-        received = self.add_to(Completion() if completion is None else completion())
-        if error is not None:
-            error.partial = received
-        return lambda: received
 
 
 def _sum_usages(usages: Sequence[Usage]) -> Usage:

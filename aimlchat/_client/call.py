@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from aimlchat.completions import Completion
 from aimlchat.errors import (
     SERVER_ERRORS,
     AIMLChatError,
@@ -23,7 +24,6 @@ from .tally import count_tokens
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aimlchat.completions import Completion
     from aimlchat.errors import OutputError
     from aimlchat.records import CallOutcome
 
@@ -52,7 +52,6 @@ class Call:
     """
 
     __slots__ = (
-        "_bills",
         "_context",
         "_has_begun",
         "_is_over",
@@ -64,6 +63,7 @@ class Call:
         "_spec",
         "_timeouts",
         "_trace",
+        "bills",
         "request",
         "timers",
     )
@@ -79,7 +79,8 @@ class Call:
         self._timeouts = spec.timeouts
         self._retry = spec.retry
         self._observer = observer
-        self._bills: Bills | None = None
+        self.bills: Bills | None = None
+        """What the answers have cost that were asked for again."""
         self._retries: Retries | None = None
         self._log = AttemptLog()
         self.timers: CallTimers
@@ -220,22 +221,14 @@ class Call:
             self._observer.attempt_succeeded()
         self.request.body = self.request.fallback = None  # not sent again, and streams last long
 
-    def ask_again(self, error: OutputError, request: PreparedRequest) -> None:
-        """Make the next attempt one that corrects an answer, which was billed."""
-        if self._bills is None:
-            from .bills import Bills  # noqa: PLC0415 - few calls do that
-
-            self._bills = Bills()
-        self._bills.add(error.partial)
-        self._settle(lambda: error.partial)
+    def ask_again(self, error: OutputError, request: PreparedRequest, bills: Bills) -> None:
+        """Make the next attempt one that corrects an answer, whose bill has been added."""
+        self.bills = bills
+        self._settle(error.partial)
         if self._observer is not None:
             self._observer.attempt_ended()
         self._report_retry(error, 0.0, is_put_back=False)
         self.request, self._retries = request, None
-
-    def add_bills(self, completion: Completion[Any]) -> Completion[Any]:
-        """Return a completion with the usage and the cost of the answers before it as well."""
-        return completion if self._bills is None else self._bills.add_to(completion)
 
     def read_headers(self, error: AIMLChatError, opened: OpenResponse) -> None:
         """Add what the headers of a response say to an error that was in its body."""
@@ -243,7 +236,7 @@ class Call:
             opened.add_headers_to(error, self._context.scheduler.clock.wall_time())
 
     def fail_attempt(self, error: AIMLChatError) -> None:
-        """Record an error that is final because it came after the first delta."""
+        """Record an error that came after the first delta, or a bad answer."""
         self.redact(error)
         self._log.record(error)
 
@@ -321,13 +314,26 @@ class Call:
         self._log.is_open = True
         self.timers.start_attempt(is_stream=self.request.is_stream)
 
-    def _settle(self, completion: Callable[[], Completion[Any]]) -> None:
-        """Count what was received against the limit of tokens, and the budget of the session."""
+    def _count(
+        self, completion: Callable[[], Completion[Any]] | None, error: AIMLChatError | None
+    ) -> Callable[[], Completion[Any]]:
+        """Count what was received; return it, with the bills of the answers before it."""
+        partial: Completion[Any] = Completion() if error is None else error.partial
+        received = partial if completion is None else completion()
+        self._settle(received)
+        if self.bills is not None:
+            received = self.bills.add_to(received)
+            if error is not None:
+                error.partial = received
+        return lambda: received
+
+    def _settle(self, completion: Completion[Any]) -> None:
+        """Count a response against the limit of tokens, and the budget of the session."""
         if self._context.limiter.counts_tokens:
             # Zeros do not say what was used, so the estimate stays.
-            self._settle_tokens(count_tokens(completion().usage) or None)
+            self._settle_tokens(count_tokens(completion.usage) or None)
         if self._context.spending is not None:
-            self._context.spending.add(completion().cost)
+            self._context.spending.add(completion.cost)
 
     def _settle_tokens(self, tokens: int | None) -> None:
         """Replace the estimate of the last attempt, if there is one, with the tokens used."""
@@ -364,13 +370,10 @@ class Call:
         if self._is_over or not (self._has_begun or error):
             return
         self.close()
-        if completion is None and error is not None:
-            completion = lambda: error.partial  # noqa: E731 - a def would be three lines
-        if completion is not None:
-            self._settle(completion)
-        if self._bills is not None:
-            completion = self._bills.add_to_report(completion, error)
-        hook = self._context.on_finish
+        context = self._context
+        if context.limiter.counts_tokens or context.spending is not None or self.bills is not None:
+            completion = self._count(completion, error)
+        hook = context.on_finish
         if hook is None and self._trace is None and not logs_calls():
             return
         from .call_records import report_call  # noqa: PLC0415 - most sessions report nothing

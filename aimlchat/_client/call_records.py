@@ -32,19 +32,21 @@ def report_call(
     trace: CallTrace | None,
     *,
     duration: float,
-    received: Completion | None,
+    received: Completion[Any] | None,
     error: AIMLChatError | None,
     times: StreamTimes | None,
 ) -> None:
     """Report how a call ended.
 
     An attempt in progress ended with the call, unless that is complete. ``received`` is None if
-    nothing was received.
+    nothing was received but what the error has.
     """
     if error is not None:
         attempts = error.attempts
     elif outcome != "complete" and attempts and attempts[-1].cause is None:
         attempts = (*attempts[:-1], attrs.evolve(attempts[-1], cause=outcome))
+    if received is None and error is not None:
+        received = error.partial
     record = CallRecord(
         outcome=outcome,
         model=request.model,

@@ -46,7 +46,7 @@ async def complete(
         call.finish("error")
         raise
     call.finish("complete", completion=lambda: completion)
-    return call.add_bills(completion)
+    return completion if call.bills is None else call.bills.add_to(completion)
 
 
 def _parse_completion(data: bytes, opened: OpenResponse) -> Completion:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aimlchat._protocol.whole import parse_completion
 from aimlchat.errors import InvalidRequestError, OutputError
 
+from .bills import Bills
 from .prepare import CallSpec, RequestFields, resolve_request
 from .typed_answers import TypedAnswer, add_correction, fail_answer, is_correctable
 
@@ -30,13 +31,14 @@ class Corrections:
         context: what the calls of the session share.
     """
 
-    __slots__ = ("_context", "_conversation", "_retries", "_spec")
+    __slots__ = ("_bills", "_context", "_conversation", "_retries", "_spec")
 
     def __init__(self, spec: CallSpec, context: CallContext) -> None:
         self._spec = spec
         self._context = context
         self._conversation: ChatRequest | None = None  # with the turns that were added
         self._retries = spec.output_retries
+        self._bills = Bills()
 
     async def complete(self, call: Call) -> Completion[Any]:
         """Return the completion of a call with its output.
@@ -51,7 +53,8 @@ class Corrections:
             request = self._build_next(call.request, result)
             if request is None:
                 raise result
-            call.ask_again(result, request)
+            self._bills.add(result.completion)
+            call.ask_again(result, request, self._bills)
 
     def _build_next(self, request: PreparedRequest, error: OutputError) -> PreparedRequest | None:
         """Return the request that tells the model what is wrong with its answer to ``request``.
@@ -108,5 +111,4 @@ def _parse_typed(data: bytes, opened: OpenResponse) -> Completion[Any] | OutputE
     """
     answer = TypedAnswer(opened.request.output)  # type: ignore[arg-type] # it has one
     completion = answer.read(parse_completion(data, opened.request.model, **opened.metadata))
-    answer.judge(completion)
-    return answer.error or answer.read(completion)
+    return answer.judge(completion) or answer.read(completion)

@@ -12,6 +12,7 @@ from multidict import CIMultiDict
 
 from aimlchat._protocol.api_errors import error_from_response
 from aimlchat._protocol.kept_size import body_too_large
+from aimlchat._protocol.parser import StreamParser
 from aimlchat.errors import AIMLChatError, ProtocolError, StreamInterruptedError, detach
 
 from . import aiohttp_hooks
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from .content_coding import BodyDecoder
     from .prepare import PreparedRequest
     from .rate_limit import Slot
+    from .timers import CallTimers
     from .typed_answers import TypedAnswer
+    from .typed_parser import TypedParser
 
 __all__ = ["OpenResponse", "Response", "read_api_error"]
 
@@ -225,11 +228,19 @@ class OpenResponse(msgspec.Struct, eq=False):
     attempts: tuple[Attempt, ...]
     _slot: Slot | None
 
-    @property
-    def parser_options(self) -> dict[str, Any]:
-        """The arguments of the `StreamParser` of this response."""
+    def begin_parser(
+        self, timers: CallTimers
+    ) -> tuple[StreamParser | TypedParser, TypedAnswer | None]:
+        """Return the parser of a stream, and its answer if that has a type."""
         request, limit = self.request, self.response.max_answer_bytes
-        return {"model": request.model, "n": request.n, "max_answer_bytes": limit}
+        parser = StreamParser(model=request.model, n=request.n, max_answer_bytes=limit)
+        if request.output is None:
+            return parser, None
+        from .typed_answers import TypedAnswer  # noqa: PLC0415 - few calls have one
+        from .typed_parser import TypedParser  # noqa: PLC0415
+
+        answer = TypedAnswer(request.output)
+        return TypedParser(parser, answer, timers.note_hidden_token), answer
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -243,14 +254,6 @@ class OpenResponse(msgspec.Struct, eq=False):
             "attempts": self.attempts,
             "headers": headers,
         }
-
-    def begin_answer(self) -> TypedAnswer | None:
-        """Return what reads the answer of a type, None if it has none."""
-        if self.request.output is None:
-            return None
-        from .typed_answers import TypedAnswer  # noqa: PLC0415 - few calls have one
-
-        return TypedAnswer(self.request.output)
 
     def add_headers_to(self, error: APIError, now: float) -> None:
         """Add what the headers say to an error that was in the body; ``now`` is the wall time."""

@@ -1,4 +1,4 @@
-"""What a stream measures: how many deltas arrived, and when the first ones did."""
+"""The times of a stream: of its first deltas, and of the wait behind its last one."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from aimlchat.completions import AnswerDelta, ReasoningDelta
-
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from .timers import CallTimers
 
-    from aimlchat.completions import Delta
+__all__ = ["StreamTail", "StreamTimes"]
 
-__all__ = ["StreamTimes"]
+_TAIL_SECONDS = 5.0
 
 
 class StreamTimes(msgspec.Struct, eq=False):
@@ -23,15 +21,17 @@ class StreamTimes(msgspec.Struct, eq=False):
     first_reasoning: float | None = None
     first_answer: float | None = None
 
-    def note_first(self, deltas: Sequence[Delta], elapsed: float) -> None:
-        """Note the time of the first reasoning and the first answer, if they are among these.
 
-        Reasoning that comes after the beginning of the answer is not timed.
-        """
-        for delta in deltas:
-            if self.first_answer is not None:
-                return
-            if type(delta) is AnswerDelta:
-                self.first_answer = elapsed
-            elif type(delta) is ReasoningDelta and self.first_reasoning is None:
-                self.first_reasoning = elapsed
+class StreamTail(msgspec.Struct, eq=False):
+    """Waits five seconds, anew after each delta, for usage, cost and ``[DONE]``."""
+
+    until: float | None = None
+    """When the wait ends, in seconds after the start of the call; None before the tail."""
+    _deltas: int = 0
+    """How many deltas there were when the wait began."""
+
+    def start_read(self, timers: CallTimers, deltas: int) -> None:
+        """Start the wait for bytes; ``deltas`` is how many deltas have arrived."""
+        if self.until is None or self._deltas != deltas:
+            self.until, self._deltas = timers.elapsed + _TAIL_SECONDS, deltas
+        timers.start_tail_read(self.until)

@@ -292,6 +292,11 @@ class CallTimers:
         self._token_left = self._next_token
         self.due = self._deadline
 
+    def note_hidden_token(self) -> None:
+        """Note that a token has arrived that the caller does not get: its timeout starts anew."""
+        self._phase = "next_token"
+        self._token_due = self._time() + self._next_token
+
     def start_tail_read(self, until: float) -> None:
         """Start the wait for the rest of a stream; ``until`` is seconds after the call's start."""
         self._token_due = _NEVER

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from aimlchat._output.judging import judge_output
-from aimlchat._protocol.output_calls import OutputTranslator, take_output_call
+from aimlchat._protocol.output_calls import take_output_call
 from aimlchat.errors import OutputError, detach
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from aimlchat._payload.output_plan import OutputPlan
     from aimlchat._schema.strict import RewrittenSchema
-    from aimlchat.completions import Completion, Delta
+    from aimlchat.completions import Completion
     from aimlchat.request import ChatRequest
 
 
@@ -38,26 +38,22 @@ class TypedAnswer:
         error: what is wrong with the answer, once it has been judged; None if nothing is.
     """
 
-    __slots__ = ("_output", "_plan", "_translator", "error")
+    __slots__ = ("_output", "_plan", "error")
 
     def __init__(self, plan: OutputPlan) -> None:
         self._plan = plan
-        self._translator = None if plan.tool_name is None else OutputTranslator(plan.tool_name)
         self._output: Any = None
         self.error: OutputError | None = None
+
+    @property
+    def tool_name(self) -> str | None:
+        """The name of the tool whose arguments are the answer; None without one."""
+        return self._plan.tool_name
 
     @property
     def schema(self) -> RewrittenSchema:
         """The schema that was sent."""
         return self._plan.schema
-
-    def translate(self, deltas: list[Delta]) -> list[Delta]:
-        """Return the deltas to hand out in place of those of a stream."""
-        return deltas if self._translator is None else self._translator.translate(deltas)
-
-    def close(self) -> list[Delta]:
-        """Return the deltas that were held back; call it once, at the good end of a stream."""
-        return [] if self._translator is None else self._translator.close()
 
     def read(self, completion: Completion[Any]) -> Completion[Any]:
         """Return a completion, or a part of one, with the answer as its text.
@@ -68,18 +64,19 @@ class TypedAnswer:
             completion = take_output_call(completion, self._plan.tool_name)
         return completion if self._output is None else attrs.evolve(completion, output=self._output)
 
-    def judge(self, completion: Completion[Any], *, is_last: bool = False) -> None:
-        """Make the output of a whole completion that `read` has returned, or set the error.
+    def judge(self, completion: Completion[Any], *, is_last: bool = False) -> OutputError | None:
+        """Make the output of a whole completion that `read` has returned; return what is wrong.
 
-        A completion with calls that wait for their results has neither. ``is_last`` is whether
-        there will be no results.
+        A completion with calls that wait for their results has no output, and nothing is wrong with
+        it. ``is_last`` is whether there will be no results.
         """
-        if completion.tool_calls and not is_last and completion.finish_reason not in _STOPPED:
-            return
-        try:
-            self._output = judge_output(completion, self._plan)
-        except OutputError as error:
-            self.error = detach(error)
+        is_waiting = bool(completion.tool_calls) and completion.finish_reason not in _STOPPED
+        if is_last or not is_waiting:
+            try:
+                self._output = judge_output(completion, self._plan)
+            except OutputError as error:
+                self.error = detach(error)
+        return self.error
 
     def end(
         self, completion: Completion[Any], fail_attempt: Callable[[OutputError], None]
@@ -88,10 +85,10 @@ class TypedAnswer:
 
         ``fail_attempt`` records the error as that of the attempt.
         """
-        self.judge(completion)
-        if self.error is not None:
-            fail_answer(self.error, fail_attempt)
-        return self.error
+        error = self.judge(completion)
+        if error is not None:
+            fail_answer(error, fail_attempt)
+        return error
 
     def check(self) -> None:
         """Raise what is wrong with the answer, if it has been judged."""

@@ -87,8 +87,10 @@ class ObjectNode(Node):
         try:
             return self.build(arguments)
         except Exception as error:  # a validator may raise anything
-            reason = next((str(arg) for arg in error.args[:1]), "") or type(error).__name__
-            raise DecodeError(reason) from error
+            name, reason = type(error).__name__, next((str(arg) for arg in error.args[:1]), "")
+            if reason and not isinstance(error, ValueError | TypeError):
+                reason = f"{name}: {reason}"  # the text of a KeyError is only the key
+            raise DecodeError(reason or name) from error
 
     def decode_arguments(self, value: Any) -> dict[str, Any]:
         """Return the decoded fields by the names of the arguments.

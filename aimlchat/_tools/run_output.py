@@ -50,11 +50,12 @@ class RunOutput:
         """
         answer: TypedAnswer = stream._typed  # noqa: SLF001 - a stream of our own
         calls = completion.tool_calls
-        is_waiting = completion.finish_reason in _GOOD_ENDS and len(
-            self._find_own_calls(calls)
-        ) < len(calls)
+        others = len(calls) - len(self._find_own_calls(calls))
+        is_waiting = others > 0 and completion.finish_reason in _GOOD_ENDS
         if calls and not is_waiting and answer.error is None:
-            answer.judge(completion, is_last=True)
+            error = answer.judge(completion, is_last=True)
+            if error is not None:
+                stream._call.redact(error)  # noqa: SLF001 - as above
         self._error = answer.error
         return answer.read(completion)
 

@@ -28,6 +28,7 @@ NODE = closed(value=INT, next={"anyOf": [{"$ref": "#/$defs/Node"}, NULL]})
         ({"a": 1}, closed(a=INT), {"a": 1}),
         ([1, 2], closed(value={"type": "array", "items": INT}), {"value": [1, 2]}),
         (None, closed(value={"anyOf": [INT, NULL]}), {"value": None}),
+        ([], closed(value={"anyOf": [{"type": "array", "items": INT}, NULL]}), {"value": []}),
         ({"a": 1}, closed(a=INT, b={"type": ["integer", "null"]}), {"a": 1, "b": None}),
         ({"a": 1}, ENTRIES, [{"key": "a", "value": 1}]),
         ({"a": 1}, closed(value=ENTRIES), {"value": [{"key": "a", "value": 1}]}),

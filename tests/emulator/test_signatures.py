@@ -58,6 +58,13 @@ async def test_a_text_may_be_edited(client, emulator):
     assert (await send_back(client, turn)).status == 200
 
 
+async def test_a_call_may_become_a_text(client, emulator):
+    turn = await make_turn(client, emulator, BLOCKS)
+    messages = [USER, {"role": "assistant", "content": [*turn[:4], turn[2]]}, USER]
+    response = await client.send_message(tools=TOOLS, thinking=THINKING, messages=messages)
+    assert response.status == 200
+
+
 async def test_an_earlier_turn_may_come_back_without_its_thinking(client, emulator):
     emulator.reply("Fine.", reasoning="Hm.")
     turn = (await client.send_message(thinking=THINKING)).body["content"]

@@ -124,6 +124,15 @@ def test_a_value_that_is_nested_too_deeply_is_refused():
         read_output_type(Tree).decode(value)
 
 
+def test_an_error_whose_text_says_little_is_named():
+    @attrs.define
+    class Known:
+        name: str = attrs.field(converter={"a": 1}.__getitem__)
+
+    with pytest.raises(DecodeError, match="KeyError: b"):
+        read_output_type(Known).decode({"name": "b"})
+
+
 def test_a_class_may_raise_anything():
     @attrs.define
     class Strange:
