@@ -10,7 +10,7 @@ from ._client.tally import Tally
 from ._tools.call_ids import CallIds, find_call_ids
 from ._tools.conversation import add_result, add_turn
 from ._tools.round_calls import RoundCalls
-from ._tools.run_states import NEXT_STATES, State
+from ._tools.run_states import GOOD_ENDS, NEXT_STATES, State
 from .completions import Completion, T_co
 from .errors import (
     AIMLChatError,
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ToolRun"]
 
-# With any other finish reason the model was stopped, or filtered. None is that of a stream that
-# ended with [DONE] alone.
-_GOOD_ENDS = ("tool_calls", "stop", None)
 _BUSY = "another task is reading this run; a run belongs to one task at a time"
 _LEFT = "the run was closed before its end"
 
@@ -306,7 +303,7 @@ class ToolRun(Generic[T_co]):
             return
         self._completion = completion = self._ids.rename(stream.completion)
         self._count(completion)
-        is_good = completion.finish_reason in _GOOD_ENDS
+        is_good = completion.finish_reason in GOOD_ENDS
         calls = completion.tool_calls if is_good else ()
         own = self._plan.find_own_calls(calls)
         self._has_next = bool(calls) and len(own) == len(calls)
@@ -326,7 +323,7 @@ class ToolRun(Generic[T_co]):
     def _end_round(self, calls: RoundCalls) -> RoundEnd:
         """Add a round to the conversation."""
         completion = self._completion
-        if completion.finish_reason in _GOOD_ENDS or not completion.tool_calls:
+        if completion.finish_reason in GOOD_ENDS or not completion.tool_calls:
             request = add_turn(self._request, completion)
             for result in calls.results:
                 request = add_result(request, result)

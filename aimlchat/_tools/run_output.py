@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from aimlchat._client.typed_answers import add_correction, is_correctable
 from aimlchat.errors import detach
 
+from .run_states import GOOD_ENDS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
     from aimlchat.tool_types import ToolCall
 
 __all__ = ["RunOutput"]
-
-_GOOD_ENDS = ("tool_calls", "stop", None)
 
 
 class RunOutput:
@@ -51,7 +51,7 @@ class RunOutput:
         answer: TypedAnswer = stream._typed  # noqa: SLF001 - a stream of our own
         calls = completion.tool_calls
         others = len(calls) - len(self._find_own_calls(calls))
-        is_waiting = others > 0 and completion.finish_reason in _GOOD_ENDS
+        is_waiting = others > 0 and completion.finish_reason in GOOD_ENDS
         if calls and not is_waiting and answer.error is None:
             error = answer.judge(completion, is_last=True)
             if error is not None:

@@ -1,10 +1,14 @@
-"""The states of a run, and how they follow each other."""
+"""The states of a run, how they follow each other, and the good ends of a round."""
 
 from __future__ import annotations
 
 import enum
 
-__all__ = ["NEXT_STATES", "State"]
+__all__ = ["GOOD_ENDS", "NEXT_STATES", "State"]
+
+# With any other finish reason the model was stopped, or filtered. None is that of a stream that
+# ended with [DONE] alone.
+GOOD_ENDS = ("tool_calls", "stop", None)
 
 
 class State(enum.Enum):
