@@ -119,11 +119,17 @@ class _Shaper:
 
     def _shape_object(self, value: Any, schema: dict[str, Any]) -> Any:
         properties = schema.get("properties") or {}
-        shaped = self._shape_members(value, schema) if isinstance(value, dict) else MISFIT
+        # An empty mapping in the object that clients put around it, or an object without its keys.
+        is_wrapped = value == {} and list(properties) == ["value"]
+        shaped = MISFIT
+        if isinstance(value, dict) and not is_wrapped:
+            shaped = self._shape_members(value, schema)
         if shaped is MISFIT and len(properties) == 1:  # around what is no object itself
             ((name, inner),) = properties.items()
             part = self.shape(value, inner)
             shaped = part if part is MISFIT else {name: part}
+        if shaped is MISFIT and is_wrapped:
+            shaped = self._shape_members(value, schema)
         if shaped is MISFIT and isinstance(value, list) and len(value) <= len(properties):
             shaped = self._shape_members(dict(zip(properties, value, strict=False)), schema)
         return shaped

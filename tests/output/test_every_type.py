@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,7 +43,7 @@ async def answer(session, emulator, kind, value, way, *, is_stream):
         drafts = [draft async for draft in stream.drafts()]
     assert stream.output == stream.completion.output
     if isinstance(value, dict | list) and value:
-        assert read_output_type(kind).decode(drafts[-1]) == stream.output
+        assert fill(read_output_type(kind).decode(drafts[-1])) == fill(stream.output)
     return stream.completion
 
 
@@ -67,4 +68,18 @@ def test_any_type(data, kind, way, is_stream):
             return await answer(session, emulator, kind, value, way, is_stream=is_stream)
 
     completion = asyncio.run(run())
-    assert completion.output == read_output_type(kind).decode(value)
+    assert fill(completion.output) == fill(read_output_type(kind).decode(value))
+
+
+def fill(value):
+    """Return a value with null for what is left out: a strict schema does not tell them apart."""
+    match value:
+        case msgspec.Struct():
+            return {name: fill(getattr(value, name)) for name in value.__struct_fields__}
+        case dict():
+            return {key: fill(item) for key, item in value.items()}
+        case list() | tuple():
+            return [fill(item) for item in value]
+        case msgspec.UNSET:
+            return None
+    return value
