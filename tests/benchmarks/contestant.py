@@ -16,6 +16,7 @@ import os
 import sys
 import time
 
+import files
 import machine
 
 CLIENTS = {
@@ -25,6 +26,7 @@ CLIENTS = {
     "openai": ("peers", "OpenAI"),
     "openai-aiohttp": ("peers", "OpenAIOnAiohttp"),
     "litellm": ("peers", "LiteLLM"),
+    "langchain": ("peers", "LangChain"),
     "idle": ("loops", "Careful"),
 }
 PICTURE_BYTES = 10_000_000
@@ -95,6 +97,12 @@ class Contestant:
 
         await run(WARM_UP)
         return await _measured(run(calls))
+
+    async def file(self, *, rows: int, width: int) -> dict[str, float]:
+        """Answer a file of requests, ``width`` at once, and return what it cost."""
+        client = self.client("whole")
+        await files.run_file(client, WARM_UP, width, _measured)
+        return await files.run_file(client, rows, width, _measured)
 
     async def picture(self) -> dict[str, float]:
         """Send an image and return the longest time for which the event loop was blocked."""

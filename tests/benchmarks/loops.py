@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 BODY = {"model": "claude-3-7-sonnet-20250219", "messages": [{"role": "user", "content": "Why?"}]}
 
@@ -43,8 +45,14 @@ class Whole(msgspec.Struct):
     choices: list[WholeChoice]
 
 
+class Row(msgspec.Struct):
+    custom_id: str
+    body: msgspec.Raw
+
+
 CHUNK = msgspec.json.Decoder(Chunk)
 WHOLE = msgspec.json.Decoder(Whole)
+ROW = msgspec.json.Decoder(Row)
 
 
 class _Loop:
@@ -105,6 +113,31 @@ class Careful(_Loop):
         async with self.http.post(self.url, data=msgspec.json.encode(BODY)) as response:
             response.raise_for_status()
             return WHOLE.decode(await response.read()).choices[0].message.content
+
+    async def file(self, source: Path, target: Path, width: int) -> None:
+        """Answer a file of requests, and append each line as soon as its answer is there.
+
+        It takes no more rows than it can send, and each line is written by one system call.
+        """
+        turns = asyncio.Semaphore(width)
+
+        async def answer(line: bytes) -> None:
+            row = ROW.decode(line)
+            try:
+                async with self.http.post(self.url, data=bytes(row.body)) as response:
+                    response.raise_for_status()
+                    body = await response.read()
+            finally:
+                turns.release()
+            WHOLE.decode(body)
+            result = {"custom_id": row.custom_id, "response": msgspec.Raw(body)}
+            results.write(msgspec.json.encode(result) + b"\n")
+
+        with source.open("rb") as requests, target.open("ab", buffering=0) as results:
+            async with asyncio.TaskGroup() as tasks:
+                for line in requests:
+                    await turns.acquire()
+                    tasks.create_task(answer(line))
 
     async def picture(self, data: bytes) -> str:
         """Send an image and return the answer."""

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import aimlchat
+from aimlchat import batch
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MODEL = "claude-3-7-sonnet-20250219"
 
@@ -25,6 +31,10 @@ class Ours:
     async def whole(self) -> str:
         """Request a completion and return the answer."""
         return (await self.session.complete("Why?")).text
+
+    async def file(self, source: Path, target: Path, width: int) -> None:
+        """Answer a file of requests."""
+        await batch.run(self.session, source, target, concurrency=width)
 
     async def picture(self, data: bytes) -> str:
         """Send an image and return the answer."""

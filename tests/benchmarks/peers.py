@@ -6,8 +6,11 @@ import base64
 import os
 from typing import TYPE_CHECKING
 
+import files
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 MODEL = "claude-3-7-sonnet-20250219"
 MESSAGES = [{"role": "user", "content": "Why?"}]
@@ -48,6 +51,14 @@ class OpenAI:
         """Request a completion and return the answer."""
         return (await self.request(MESSAGES)).choices[0].message.content
 
+    async def file(self, source: Path, target: Path, width: int) -> None:
+        """Answer a file of requests with ``gather``."""
+
+        async def ask(messages: list) -> str:
+            return (await self.request(messages)).choices[0].message.content
+
+        await files.answer_at_once(source, target, width, ask)
+
     async def picture(self, data: bytes) -> str:
         """Send an image and return the answer."""
         url = f"data:image/png;base64,{base64.b64encode(data).decode('ascii')}"
@@ -83,5 +94,35 @@ class LiteLLM(OpenAI):
         """Send a request and return the response."""
         return await self.litellm.acompletion(messages=messages, **self.target, **options)
 
+    async def file(self, source: Path, target: Path, width: int) -> None:
+        """Answer a file of requests with `Router.abatch_completion`, which returns all at once."""
+        model = {"model_name": MODEL, "litellm_params": self.target}
+        router = self.litellm.Router(model_list=[model], default_max_parallel_requests=width)
+        ids, messages = zip(*files.read_requests(source), strict=True)
+        answers = await router.abatch_completion(models=[MODEL], messages=list(messages))
+        with target.open("ab", buffering=0) as results:
+            for custom_id, (answer,) in zip(ids, answers, strict=True):
+                files.append_answer(results, custom_id, answer.choices[0].message.content)
+
     async def close(self) -> None:
         """Do nothing: litellm offers no way to close its connections."""
+
+
+class LangChain:
+    """The model of ``langchain-openai``; it only takes part with files."""
+
+    def __init__(self, base_url: str) -> None:
+        from langchain_openai import ChatOpenAI  # noqa: PLC0415 - only in its own environment
+
+        self.model = ChatOpenAI(model=MODEL, api_key="k", base_url=base_url)
+
+    async def file(self, source: Path, target: Path, width: int) -> None:
+        """Answer a file of requests with ``abatch``, which returns all at once."""
+        ids, messages = zip(*files.read_requests(source), strict=True)
+        answers = await self.model.abatch(list(messages), config={"max_concurrency": width})
+        with target.open("ab", buffering=0) as results:
+            for custom_id, answer in zip(ids, answers, strict=True):
+                files.append_answer(results, custom_id, answer.content)
+
+    async def close(self) -> None:
+        """Do nothing: its connections are those of a client that it shares."""

@@ -9,6 +9,8 @@ OURS_ON_UVLOOP = f"{OURS}+uvloop"
 PAGE_KINDS = {"ws": "over web sockets", "sse": "as server-sent events"}
 # One round of these takes as long as five of the others.
 SLOWEST = ("litellm",)
+# Not an SDK, but a layer above one.
+ONLY_FILES = ("langchain",)
 # Seconds to microseconds, to milliseconds; bytes to kilobytes.
 MICRO, MILLI, KILO = 1e6, 1e3, 1e-3
 
@@ -52,13 +54,15 @@ class Scenario:
 
 def build_scenarios(peers: list[str]) -> list[Scenario]:
     """Return the scenarios; ``peers`` are the other SDKs that are installed."""
+    sdks = [peer for peer in peers if peer not in ONLY_FILES]
     return [
-        fast(peers),
-        slow(peers),
-        whole(peers),
-        crowd(peers),
-        picture(peers),
-        own_pages(peers),
+        fast(sdks),
+        slow(sdks),
+        whole(sdks),
+        file(peers),
+        crowd(sdks),
+        picture(sdks),
+        own_pages(sdks),
         *(shared_pages(kind) for kind in PAGE_KINDS),
         crowd_of_pages(),
     ]
@@ -85,6 +89,19 @@ def whole(peers: list[str]) -> Scenario:
     task = {"name": "whole", "calls": count, "width": 100}
     view = View("2,000 completions, 100 at once: us a completion", "cpu", MICRO / count, 1.3)
     return Scenario(dict.fromkeys([*_hosts(), *peers], task), (view,), once=SLOWEST)
+
+
+def file(peers: list[str]) -> Scenario:
+    """A file of requests into a file of results."""
+    rows = 20_000
+    task = {"name": "file", "rows": rows, "width": 100}
+    title = "a file of 20,000 rows, 100 at once: us a row"
+    views = (
+        View(title, "cpu", MICRO / rows, 1.3),
+        View("the same: s by the clock", "wall", 1, 1.3),
+    )
+    contestants = [OURS, CAREFUL, OURS_ON_UVLOOP, *peers]
+    return Scenario(dict.fromkeys(contestants, task), views, once=tuple(peers))
 
 
 def crowd(peers: list[str]) -> Scenario:
