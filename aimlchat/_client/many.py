@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["CompletionProducer", "DeltaProducer", "Producer", "ResultIterator"]
 
 _MAX_WAITING_DELTAS = 64
+_T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
 
 
@@ -113,6 +114,14 @@ class ResultIterator(Generic[_T_co]):
         pool = self._producer.pool
         if pool.has_begun and not pool.is_over:
             pool.stop()
+
+
+def take_ready(iterator: ResultIterator[_T]) -> list[_T]:
+    """Return the further results that can be had without waiting."""
+    results: list[_T] = []
+    while (result := iterator._producer.pop()) is not None:  # noqa: SLF001 - of this module
+        results.append(result)
+    return results
 
 
 class CompletionProducer:

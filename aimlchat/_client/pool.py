@@ -130,7 +130,10 @@ class TaskPool:
     async def _next(self, source: Iterator[Any] | AsyncIterator[Any]) -> Any:
         try:
             if isinstance(source, AsyncIterator):
-                return await anext(source, _END)
+                try:
+                    return await source.__anext__()
+                except StopAsyncIteration:
+                    return _END
             return next(source, _END)
         except Exception as error:  # noqa: BLE001 - the caller's iterator may raise anything
             # Raised to the caller after the results of the calls in flight, which go on.

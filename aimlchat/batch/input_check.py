@@ -60,18 +60,20 @@ class InputCheck:
             self._problems.add(number, f"the request {describe(custom_id)}: {error}")
             return False
         key = hash_id(custom_id)
-        flags = self._known_ids.get_flags(key)
-        if flags & IN_INPUT:
-            return True
+        flags = self._known_ids.add_new(key, IN_INPUT, digest)
         is_retried = self._retry_failed and flags & FAILED
-        if flags and not is_retried:
-            self._compare(number, request, key, digest)
-        self._known_ids.add(key, IN_INPUT, digest)
+        if flags:
+            if flags & IN_INPUT:
+                return True
+            if not is_retried:
+                self._compare(number, request, key, digest)
+            self._known_ids.add(key, IN_INPUT, digest)
         is_done = flags & IN_OUTPUT and not is_retried
         self._total += 1
         self._before += bool(is_done)
         self._failed_before += bool(is_done and flags & FAILED)
-        self._pending.extend(bytes(number - 1 - len(self._pending)))
+        if gap := number - 1 - len(self._pending):  # blank lines
+            self._pending.extend(bytes(gap))
         self._pending.append(not is_done and not flags & ON_SERVER)
         return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 import tempfile
 import zlib
@@ -12,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 import msgspec
 
-from .cooperative import LINES_PER_TURN, iterate_cooperatively
+from .cooperative import LINES_PER_TURN
 from .errors import InputError
 from .file_format import SAMPLE_SIZE, describe_format, strip_line
 from .input_check import InputCheck
@@ -101,7 +102,9 @@ class InputFile:
         check = InputCheck(self.name, known_ids, retry_failed=retry_failed)
         is_first = may_span_lines = True
         last = 0  # of the object that is read
-        async for number, line in iterate_cooperatively(self._read_lines()):
+        for number, line in self._read_lines():
+            if number % LINES_PER_TURN == 0:
+                await asyncio.sleep(0)
             text = strip_line(line)
             if number <= last or not text:
                 continue

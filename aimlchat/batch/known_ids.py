@@ -88,8 +88,8 @@ class KnownIds:
 
     def __init__(self) -> None:
         self._mask = _INITIAL_SLOTS - 1
-        self._keys = array("Q", bytes(_INITIAL_SLOTS * _SLOT_BYTES))
-        self._values = array("Q", bytes(_INITIAL_SLOTS * _SLOT_BYTES))
+        self._keys = array("Q", [0]) * _INITIAL_SLOTS
+        self._values = array("Q", [0]) * _INITIAL_SLOTS
         self._count = 0
 
     def get_flags(self, key: int) -> int:
@@ -118,6 +118,19 @@ class KnownIds:
         self._values[slot] |= flags
         if digest:
             self._values[slot] = self._values[slot] & _FLAGS | _truncate(digest)
+
+    def add_new(self, key: int, flags: int, digest: bytes) -> int:
+        """Add an id that is unknown, and return 0; change nothing of a known one, but return its flags."""
+        slot = self._find_slot(key)
+        if self._keys[slot]:
+            return self._values[slot] & _FLAGS
+        if self._count > self._mask * _MAX_LOAD:
+            self._grow()
+            slot = self._find_slot(key)
+        self._keys[slot] = key
+        self._values[slot] = flags | _truncate(digest)
+        self._count += 1
+        return 0
 
     def mark_sent(self, key: int, digest: bytes) -> bool:
         """Set `SENT` for a request of the input.
@@ -148,8 +161,8 @@ class KnownIds:
         keys, values = self._keys, self._values
         size = len(keys) * 2
         self._mask = size - 1
-        self._keys = array("Q", bytes(size * _SLOT_BYTES))
-        self._values = array("Q", bytes(size * _SLOT_BYTES))
+        self._keys = array("Q", [0]) * size  # without a copy, as `bytes` would need
+        self._values = array("Q", [0]) * size
         for key, value in zip(keys, values, strict=True):
             if key:
                 slot = self._find_slot(key)

@@ -25,6 +25,7 @@ __all__ = [
 CHECKSUM = "checksum"
 """The key of the checksum, which is of all other fields of its line."""
 
+_CHECKSUM_KEY = f',"{CHECKSUM}":"'.encode()
 _CHECKSUM = re.compile(r"crc32:[0-9a-f]{8}")
 # Far below the limits of the decoders, so that a line that was written can be read.
 _MAX_DEPTH = 200
@@ -82,8 +83,8 @@ def is_checksum(value: Any) -> bool:
 
 def add_checksum(line: bytes) -> bytes:
     """Return a line, which ends in a line feed, with its checksum as its last field."""
-    checksum = compute_checksum(decode_content(line))
-    return b'%b,"%b":"%b"}\n' % (line[:-2], CHECKSUM.encode(), checksum.encode())
+    checksum = compute_checksum(decode_content(line)).encode()
+    return line[:-2] + _CHECKSUM_KEY + checksum + b'"}\n'
 
 
 def is_nested_deeply(text: bytes) -> bool:

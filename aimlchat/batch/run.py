@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, Literal
 
+from aimlchat._client.many import take_ready
 from aimlchat._payload.limits import check_model
 from aimlchat.errors import AIMLChatError
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from aimlchat.iterators import CompletionIterator
     from aimlchat.policies import Timeouts
     from aimlchat.records import Outcome
     from aimlchat.session import ChatSession
@@ -135,14 +137,25 @@ class _PendingRequests:
 
 
 async def _write_results(
-    outcomes: AsyncIterator[Outcome], writer: ResultWriter, progress: ProgressReporter
+    outcomes: CompletionIterator, writer: ResultWriter, progress: ProgressReporter
 ) -> None:
-    async for outcome in outcomes:
-        request: Any = outcome.request
-        completion, error = outcome.completion, outcome.error
-        if completion is not None:
-            writer.write(request.custom_id, encode_completion(request, completion))
-            progress.add(None, completion.usage, completion.cost)
-        elif error is not None:
-            writer.write(request.custom_id, encode_failure(request, error))
-            progress.add(type(error).__name__)
+    """Write the results as they arrive, those that have arrived together by one system call."""
+    async for first in outcomes:
+        ready = [first, *take_ready(outcomes)]
+        writer.write_all(map(_encode_outcome, ready))
+        for outcome in ready:
+            completion, error = outcome.completion, outcome.error
+            progress.add(
+                None if error is None else type(error).__name__,
+                None if completion is None else completion.usage,
+                None if completion is None else completion.cost,
+            )
+
+
+def _encode_outcome(outcome: Outcome) -> tuple[str | int, bytes]:
+    """Return the id and the line of a result."""
+    request: Any = outcome.request
+    error: Any = outcome.error
+    if outcome.completion is not None:
+        return request.custom_id, encode_completion(request, outcome.completion)
+    return request.custom_id, encode_failure(request, error)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from aimlchat._payload.json_values import describe
 
+from .disk import describe_reason
 from .errors import OutputFileError
 from .line_content import add_checksum
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .output import Output
 
 __all__ = ["ResultWriter"]
 
 _MAX_TOLD = 20
+# Lines are joined up to this size, so that large ones are not copied.
+_MAX_WRITTEN_BYTES = 256 * 1024
 
 
 class ResultWriter:
@@ -36,13 +41,19 @@ class ResultWriter:
         return bool(self._reason)
 
     def write(self, custom_id: str | int, line: bytes) -> None:
-        """Write a result, or keep it if that fails.
+        """Write a result, as `write_all` does."""
+        self.write_all([(custom_id, line)])
+
+    def write_all(self, results: Iterable[tuple[str | int, bytes]]) -> None:
+        """Write results, each an id and a line, or keep them if that fails.
 
         Raises `BrokenPipeError` if the reader of the output has closed it.
         """
-        if self._output.has_checksums:
-            line = add_checksum(line)
-        self._unwritten.append((custom_id, line))
+        has_checksums = self._output.has_checksums
+        self._unwritten.extend(
+            (custom_id, add_checksum(line) if has_checksums else line)
+            for custom_id, line in results
+        )
         self._flush()
 
     def finish(self) -> None:
@@ -61,12 +72,31 @@ class ResultWriter:
         raise OutputFileError(msg, unwritten=tuple(self._unwritten), begun=True)
 
     def _flush(self) -> None:
+        """Write as much as possible of what is kept."""
         while self._unwritten:
+            data, count = self._take_lines()
             try:
-                self._output.append(self._unwritten[0][1])
+                self._output.append(data)
             except BrokenPipeError:
                 raise
             except OSError as error:
-                self._reason = os.strerror(error.errno) if error.errno else str(error)
-                return
-            self._unwritten.popleft()
+                self._reason = describe_reason(error)
+                if count == 1:
+                    return
+                continue  # there may be room for some of them, one by one
+            for _ in range(count):
+                self._unwritten.popleft()
+
+    def _take_lines(self) -> tuple[bytes, int]:
+        """Return the next lines to write at once, and their number."""
+        first = self._unwritten[0][1]
+        # A stream goes on with the line that it has written in part.
+        if self._reason or self._output.path is None or len(self._unwritten) == 1:
+            return first, 1
+        size = count = 0
+        for _, line in self._unwritten:
+            size += len(line)
+            if count and size > _MAX_WRITTEN_BYTES:
+                break
+            count += 1
+        return b"".join(line for _, line in islice(self._unwritten, count)), count
