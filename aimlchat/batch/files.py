@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from .input_check import CheckedInput
+    from .shard import Shard
 
 __all__ = ["BatchFiles", "open_files"]
 
@@ -49,6 +50,7 @@ async def open_files(
     target: str | Path | IO[bytes],
     model: str,
     *,
+    shard: Shard | None = None,
     retry_failed: bool,
     server_side: bool = False,
     unconfirmed: Literal["refuse", "keep", "resend"] = "refuse",
@@ -69,7 +71,7 @@ async def open_files(
             msg = f"{output.name} is the input; write the results to another file"
             raise InputError(msg)
         known_ids = KnownIds()
-        await output.read(known_ids)
+        await output.read(known_ids, shard)
         has_batches = output.path is not None and _add_server_batches(
             ServerBatches(output.path),
             known_ids,
@@ -77,9 +79,9 @@ async def open_files(
             unconfirmed=unconfirmed,
         )
         checked = await input_file.check(
-            known_ids, server_side=server_side, retry_failed=retry_failed
+            known_ids, shard, server_side=server_side, retry_failed=retry_failed
         )
-        if not checked.total and not has_batches:
+        if not checked.total + checked.others and not has_batches:
             msg = f"{input_file.name} is empty: it has no request, so nothing was sent"
             raise InputError(msg)
         await output.prepare(known_ids, retry_failed=retry_failed)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from .input_lines import InputRequest
     from .known_ids import KnownIds
+    from .shard import Shard
 
 __all__ = ["CheckedInput", "InputCheck"]
 
@@ -27,39 +28,48 @@ class CheckedInput:
 
     ``pending`` has a byte for each line, 1 if its request has to be sent. ``total`` is the number
     of requests, ``before`` the number of those that already have a result in the output, and
-    ``failed_before`` the number of failures among these.
+    ``failed_before`` the number of failures among these. ``others`` is the number of requests in other shards, which are not
+    part of the total.
     """
 
     pending: bytearray
     total: int
     before: int
     failed_before: int
+    others: int = 0
 
 
 class InputCheck:
     """Checks requests one by one, and collects the problems of their lines."""
 
-    def __init__(self, name: str, known_ids: KnownIds, *, retry_failed: bool) -> None:
+    def __init__(self, name: str, known_ids: KnownIds, shard: Shard | None, *, retry_failed: bool) -> None:
         self._name = name
         self._known_ids = known_ids
+        self._shard = shard
         self._retry_failed = retry_failed
         self._pending = bytearray()
-        self._total = self._before = self._failed_before = 0
+        self._total = self._before = self._failed_before = self._others = 0
         self._problems = LineProblems(name)
         self._advice = ""
         self._with_other_model: tuple[int, str | int] | None = None
         self._is_default_model_known = False
 
     def add(self, number: int, request: InputRequest, *, server_side: bool) -> bool:
-        """Check a request and count it; return whether an earlier line has its id."""
+        """Check a request and count it; return whether an earlier line has its id.
+
+        A request of another shard is checked alike, so that all shards refuse the same input.
+        """
         custom_id = request.custom_id
+        key = hash_id(custom_id)
         try:
             (request.build_params if server_side else request.build_body)()
+            if self._shard is not None and not self._shard.has(key):
+                self._others += 1
+                return False
             digest = request.compute_digest()
         except ValueError as error:
             self._problems.add(number, f"the request {describe(custom_id)}: {error}")
             return False
-        key = hash_id(custom_id)
         flags = self._known_ids.add_new(key, IN_INPUT, digest)
         is_retried = self._retry_failed and flags & FAILED
         if flags:
@@ -110,10 +120,12 @@ class InputCheck:
             self._add_changed(*self._with_other_model)
         if self._problems.count:
             lines = self._problems.describe("cannot be sent")
-            if self._advice and not self._total:
+            if self._advice and not self._total + self._others:
                 lines.append(f"{self._name}: {self._advice}")
             raise InputError("\n".join(lines), line=self._problems.first_line)
-        return CheckedInput(self._pending, self._total, self._before, self._failed_before)
+        return CheckedInput(
+            self._pending, self._total, self._before, self._failed_before, self._others
+        )
 
     def _compare(self, number: int, request: InputRequest, key: int, digest: bytes) -> None:
         """Compare a request with the one whose result, or whose batch, is known."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .input_check import CheckedInput
     from .input_lines import InputRequest
     from .known_ids import KnownIds
+    from .shard import Shard
 
 __all__ = ["InputFile", "make_seekable"]
 
@@ -92,14 +93,19 @@ class InputFile:
             self._file.close()
 
     async def check(
-        self, known_ids: KnownIds, *, server_side: bool, retry_failed: bool
+        self,
+        known_ids: KnownIds,
+        shard: Shard | None = None,
+        *,
+        server_side: bool = False,
+        retry_failed: bool = False,
     ) -> CheckedInput:
-        """Read and check every line, and add its id to the known ones.
+        """Read and check every line, and add its id to the known ones if it is in the shard.
 
         Raises `InputError` for lines that are broken, repeat an id, or differ from the request
         whose result the output has under the same id. Cancelling is safe.
         """
-        check = InputCheck(self.name, known_ids, retry_failed=retry_failed)
+        check = InputCheck(self.name, known_ids, shard, retry_failed=retry_failed)
         is_first = may_span_lines = True
         last = 0  # of the object that is read
         for number, line in self._read_lines():

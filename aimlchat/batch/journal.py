@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .known_ids import KnownIds
+    from .shard import Shard
 
 __all__ = ["Journal", "describe_os_error"]
 
@@ -53,21 +54,21 @@ class Journal:
         self.has_checksums = True
         """Whether lines get a checksum: not in a file whose lines have none."""
 
-    async def read(self, known_ids: KnownIds) -> None:
+    async def read(self, known_ids: KnownIds, shard: Shard | None = None) -> None:
         """Add the ids of all results to the known ones; the file is not changed.
 
         Lines that are blank are skipped. Raises `InputError` for lines that are not results, differ
-        from what was written, lack the checksum that others have, or repeat an id. Cancelling is
-        safe.
+        from what was written, lack the checksum that others have, are of another shard, or repeat
+        an id. Cancelling is safe.
         """
         try:
-            await self._read(known_ids)
+            await self._read(known_ids, shard)
         except OSError as error:
             msg = f"{self.path} cannot be read: {describe_reason(error)}; nothing was sent"
             raise InputError(msg) from error
 
-    async def _read(self, known_ids: KnownIds) -> None:
-        check = JournalCheck(self.name, known_ids)
+    async def _read(self, known_ids: KnownIds, shard: Shard | None) -> None:
+        check = JournalCheck(self.name, known_ids, shard)
         async for number, line in iterate_cooperatively(self._read_lines()):
             if line.endswith(b"\n"):
                 check.add(number, line)

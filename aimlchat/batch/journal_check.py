@@ -15,6 +15,7 @@ from .problems import LineProblems
 if TYPE_CHECKING:
     from .journal_lines import KnownResult
     from .known_ids import KnownIds
+    from .shard import Shard
 
 __all__ = ["JournalCheck", "describe_other_file"]
 
@@ -22,8 +23,9 @@ __all__ = ["JournalCheck", "describe_other_file"]
 class JournalCheck:
     """Adds the ids of results to the known ones, and collects the lines that are damaged."""
 
-    def __init__(self, name: str, known_ids: KnownIds) -> None:
+    def __init__(self, name: str, known_ids: KnownIds, shard: Shard | None) -> None:
         self._name = name
+        self._shard = "" if shard is None else str(shard)
         self._known_ids = known_ids
         self._damaged = LineProblems(name)
         self._unchecked = LineProblems(name)
@@ -71,6 +73,8 @@ class JournalCheck:
             self._has_checksum = True
         else:
             self._unchecked.add(number, "the line has no checksum, and others have one")
+        if result.shard != self._shard:
+            raise self._describe_other_shard(number, result.shard)
         if self._known_ids.get_flags(result.key):
             msg = (
                 f"{self._name}, line {number}: an earlier line already has the id"
@@ -79,6 +83,18 @@ class JournalCheck:
             raise InputError(msg, line=number)
         flags = IN_OUTPUT | FAILED if result.has_failed else IN_OUTPUT
         self._known_ids.add(result.key, flags, result.digest)
+
+
+    def _describe_other_shard(self, number: int, shard: str) -> InputError:
+        def name(shard: str) -> str:
+            return f"shard {shard}" if shard else "all shards"
+
+        msg = (
+            f"{self._name}, line {number}: the file has results of {name(shard)}, and this run is for"
+            f" {name(self._shard)}; nothing was sent. Give each shard an output of its own, and each"
+            " run the shard that its output was begun with"
+        )
+        return InputError(msg, line=number)
 
 
 def describe_other_file(name: str, number: int, line: bytes, reason: object) -> InputError:

@@ -13,13 +13,14 @@ from .file_format import strip_line
 from .known_ids import hash_id, normalize_id, parse_digest
 from .line_content import (
     CHECKSUM,
+    SHARD,
     compute_checksum,
     decode_content,
     find_end_of_value,
     is_checksum,
 )
 
-__all__ = ["DamagedLineError", "KnownResult", "is_torn", "parse_result"]
+__all__ = ["DamagedLineError", "KnownResult", "decode_result", "is_torn", "parse_result"]
 
 _MIN_ERROR_STATUS = 400
 _REQUEST_KEYS = ("body", "prompt", "messages", "params")
@@ -38,7 +39,8 @@ class KnownResult(msgspec.Struct, frozen=True):
     """What the next run needs of a result.
 
     ``key`` is the hash of the id; ``digest`` is that of the request, empty if it is unknown;
-    ``has_checksum`` is whether the line has one, which then matches.
+    ``has_checksum`` is whether the line has one, which then matches; ``shard`` is the shard of the
+    run that has written it, empty if it had none.
     """
 
     custom_id: str | int
@@ -46,10 +48,16 @@ class KnownResult(msgspec.Struct, frozen=True):
     has_failed: bool
     digest: bytes
     has_checksum: bool
+    shard: str = ""
 
 
 def parse_result(line: bytes) -> KnownResult:
-    """Parse a line of the output.
+    """Return what the next run needs of a line, as `decode_result` does."""
+    return decode_result(line)[0]
+
+
+def decode_result(line: bytes) -> tuple[KnownResult, dict[str, Any]]:
+    """Return what the next run needs of a line of the output, and all its fields.
 
     Lines that other tools have written count as well, if they have the keys of an output line.
     Raises `ValueError` for a line that is not a result, and `DamagedLineError` for a result that
@@ -69,13 +77,16 @@ def parse_result(line: bytes) -> KnownResult:
         is_request = any(key in fields for key in _REQUEST_KEYS)
         msg = f"it has neither a response nor an error{'; it is a request' if is_request else ''}"
         raise ValueError(msg)
-    return KnownResult(
+    shard = fields.get(SHARD)
+    known = KnownResult(
         custom_id,
         hash_id(custom_id),
         _has_failed(fields),
         parse_digest(fields.get("digest")),
         has_checksum,
+        shard if isinstance(shard, str) else "",
     )
+    return known, fields
 
 
 def is_torn(line: bytes) -> bool:

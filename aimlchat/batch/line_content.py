@@ -14,7 +14,9 @@ from aimlchat.errors import ProtocolError
 
 __all__ = [
     "CHECKSUM",
+    "SHARD",
     "add_checksum",
+    "add_shard",
     "compute_checksum",
     "decode_content",
     "find_end_of_value",
@@ -24,6 +26,8 @@ __all__ = [
 
 CHECKSUM = "checksum"
 """The key of the checksum, which is of all other fields of its line."""
+SHARD = "shard"
+"""The key of the shard of the run, in a line of a run that has one."""
 
 _CHECKSUM_KEY = f',"{CHECKSUM}":"'.encode()
 _CHECKSUM = re.compile(r"crc32:[0-9a-f]{8}")
@@ -85,6 +89,11 @@ def add_checksum(line: bytes) -> bytes:
     """Return a line, which ends in a line feed, with its checksum as its last field."""
     checksum = compute_checksum(decode_content(line)).encode()
     return line[:-2] + _CHECKSUM_KEY + checksum + b'"}\n'
+
+
+def add_shard(line: bytes, shard: str) -> bytes:
+    """Return a line, which ends in a line feed, with the shard of its run."""
+    return b'%b,"%b":"%b"}\n' % (line[:-2], SHARD.encode(), shard.encode())
 
 
 def is_nested_deeply(text: bytes) -> bool:

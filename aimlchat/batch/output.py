@@ -13,6 +13,7 @@ from .streams import get_descriptor, open_stream, write_block
 
 if TYPE_CHECKING:
     from .known_ids import KnownIds
+    from .shard import Shard
 
 __all__ = ["Output", "OutputStream", "open_output"]
 
@@ -33,7 +34,7 @@ class OutputStream:
         """Return the descriptor of the stream; None for one in memory."""
         return get_descriptor(self._file)
 
-    async def read(self, known_ids: KnownIds) -> None:
+    async def read(self, known_ids: KnownIds, shard: Shard | None = None) -> None:
         """Do nothing: no earlier results can be read from a stream."""
 
     async def prepare(self, known_ids: KnownIds, *, retry_failed: bool) -> None:  # noqa: ARG002 - as a `Journal` has it

@@ -28,6 +28,7 @@ from .files import BatchFiles, open_files
 from .known_ids import IN_INPUT, IN_OUTPUT, hash_id, parse_digest
 from .result_lines import encode_server_result
 from .server_batches import ServerBatch, ServerBatches
+from .shard import parse_shard
 from .summary import ProgressReporter, Summary
 from .unconfirmed import build_unconfirmed_error, describe_lost_response, is_surely_not_created
 from .writer import ResultWriter
@@ -59,6 +60,7 @@ async def run_on_server(
     cancel: bool = False,
     batch_id: str | None = None,
     again: bool = False,
+    shard: str | None = None,
     on_progress: Callable[[Summary], object] | None = None,
 ) -> Summary:
     """Have the vendor's batch endpoint answer the requests of a file, and return a summary.
@@ -87,6 +89,7 @@ async def run_on_server(
             forgotten then.
         again: submit the requests of the unconfirmed batch again. They are charged twice if the
             server had created it. Without such a batch it changes nothing.
+        shard: as for `run`.
         on_progress: called with a `Summary` at the start, after each result and after each poll.
 
     Raises:
@@ -103,10 +106,12 @@ async def run_on_server(
         msg = "again submits new requests: it cannot be combined with cancel or batch_id"
         raise ConfigurationError(msg)
     batch_id = None if batch_id is None else _check_batch_id(batch_id)
+    own_shard = None if shard is None else parse_shard(shard)
     async with open_files(
         source,
         target,
         session.model if model is None else check_model(model),
+        shard=own_shard,
         retry_failed=retry_failed,
         server_side=True,
         unconfirmed="resend" if again else "keep" if cancel or batch_id is not None else "refuse",
@@ -116,7 +121,12 @@ async def run_on_server(
             raise ConfigurationError(msg)
         progress = ProgressReporter(files.checked, on_progress)
         server_run = _ServerRun(
-            session, files, ServerBatches(files.output.path), progress, is_cancelling=cancel
+            session,
+            files,
+            ServerBatches(files.output.path),
+            progress,
+            ResultWriter(files.output, own_shard),
+            is_cancelling=cancel,
         )
         if again:
             server_run.forget_unconfirmed()
@@ -154,6 +164,7 @@ class _ServerRun:
         files: BatchFiles,
         batches: ServerBatches,
         progress: ProgressReporter,
+        writer: ResultWriter,
         *,
         is_cancelling: bool,
     ) -> None:
@@ -161,7 +172,7 @@ class _ServerRun:
         self._files = files
         self._batches = batches
         self._progress = progress
-        self._writer = ResultWriter(files.output)
+        self._writer = writer
         self._is_cancelling = is_cancelling
         self._has_begun = False
         """Whether this run has created or cancelled a batch."""

@@ -10,12 +10,13 @@ from aimlchat._payload.json_values import describe
 
 from .disk import describe_reason
 from .errors import OutputFileError
-from .line_content import add_checksum
+from .line_content import add_checksum, add_shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .output import Output
+    from .shard import Shard
 
 __all__ = ["ResultWriter"]
 
@@ -30,8 +31,9 @@ class ResultWriter:
     Writing a further result first tries again to write all that is kept.
     """
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, shard: Shard | None = None) -> None:
         self._output = output
+        self._shard = "" if shard is None else str(shard)
         self._unwritten: deque[tuple[str | int, bytes]] = deque()
         self._reason = ""
 
@@ -49,11 +51,10 @@ class ResultWriter:
 
         Raises `BrokenPipeError` if the reader of the output has closed it.
         """
-        has_checksums = self._output.has_checksums
-        self._unwritten.extend(
-            (custom_id, add_checksum(line) if has_checksums else line)
-            for custom_id, line in results
-        )
+        for custom_id, result in results:
+            line = add_shard(result, self._shard) if self._shard else result
+            line = add_checksum(line) if self._output.has_checksums else line
+            self._unwritten.append((custom_id, line))
         self._flush()
 
     def finish(self) -> None:
