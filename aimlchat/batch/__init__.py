@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .errors import BatchError, BusyError, InputError, OutputFileError, UnconfirmedBatchError
 from .input_file import make_seekable
+from .results_summary import ResultsSummary, summarize
 from .run import run
 from .server_side import run_on_server
 from .summary import Summary
@@ -18,9 +19,11 @@ __all__ = [
     "BusyError",
     "InputError",
     "OutputFileError",
+    "ResultsSummary",
     "Summary",
     "UnconfirmedBatchError",
     "make_seekable",
     "run",
     "run_on_server",
+    "summarize",
 ]

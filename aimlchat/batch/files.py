@@ -75,6 +75,7 @@ async def open_files(
         has_batches = output.path is not None and _add_server_batches(
             ServerBatches(output.path),
             known_ids,
+            shard,
             server_side=server_side,
             unconfirmed=unconfirmed,
         )
@@ -132,6 +133,7 @@ def _are_same_file(source: int | None, target: int | None) -> bool:
 def _add_server_batches(
     batches: ServerBatches,
     known_ids: KnownIds,
+    shard: Shard | None,
     *,
     server_side: bool,
     unconfirmed: Literal["refuse", "keep", "resend"],
@@ -151,5 +153,12 @@ def _add_server_batches(
         if batch.id is None and unconfirmed == "resend":
             continue
         for custom_id, digest in batch.members:
-            known_ids.add(hash_id(custom_id), ON_SERVER, parse_digest(digest))
+            key = hash_id(custom_id)
+            if shard is not None and not shard.has(key):
+                msg = (
+                    f"the batch {batch.id} of this output has requests of other shards than"
+                    f" {shard}; run the shard that the output was begun with"
+                )
+                raise InputError(msg)
+            known_ids.add(key, ON_SERVER, parse_digest(digest))
     return has_batches

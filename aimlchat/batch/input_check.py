@@ -28,8 +28,8 @@ class CheckedInput:
 
     ``pending`` has a byte for each line, 1 if its request has to be sent. ``total`` is the number
     of requests, ``before`` the number of those that already have a result in the output, and
-    ``failed_before`` the number of failures among these. ``others`` is the number of requests in other shards, which are not
-    part of the total.
+    ``failed_before`` the number of failures among these. ``others`` is the number of requests in
+    other shards, which are not part of the total.
     """
 
     pending: bytearray
@@ -42,7 +42,9 @@ class CheckedInput:
 class InputCheck:
     """Checks requests one by one, and collects the problems of their lines."""
 
-    def __init__(self, name: str, known_ids: KnownIds, shard: Shard | None, *, retry_failed: bool) -> None:
+    def __init__(
+        self, name: str, known_ids: KnownIds, shard: Shard | None, *, retry_failed: bool
+    ) -> None:
         self._name = name
         self._known_ids = known_ids
         self._shard = shard

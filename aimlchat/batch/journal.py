@@ -46,6 +46,7 @@ class Journal:
         self.path = path
         self.name = str(path)
         self._file, self._is_new = _open_and_lock(path)
+        self._is_name_synced = not self._is_new
         self._size = os.fstat(self._file).st_size
         self._is_torn = self._is_changed = False
         self._tail = b""
@@ -116,9 +117,15 @@ class Journal:
     def sync(self) -> None:
         """Have the system write the file to the disk. Raises `OutputFileError`."""
         try:
-            sync_file(self._file)
+            self._sync()
         except OSError as error:
             raise self._describe_failed_sync(error) from error
+
+    def _sync(self) -> None:
+        sync_file(self._file)
+        if not self._is_name_synced:
+            sync_folder(self.path.parent)
+            self._is_name_synced = True
 
     def close(self) -> None:
         """Remove a torn line, sync the file and unlock it; a new file without a line is deleted.
@@ -128,7 +135,7 @@ class Journal:
         try:
             self._trim()
             if self._is_changed:
-                sync_file(self._file)
+                self._sync()
             # The lock is held until the end, so that the file is not another run's.
             is_unused = self._is_new and not self._size and not self._has_server_batches()
             if is_unused and os.name != "nt" and _is_at(self._file, self.path):

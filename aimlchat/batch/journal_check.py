@@ -84,15 +84,14 @@ class JournalCheck:
         flags = IN_OUTPUT | FAILED if result.has_failed else IN_OUTPUT
         self._known_ids.add(result.key, flags, result.digest)
 
-
     def _describe_other_shard(self, number: int, shard: str) -> InputError:
         def name(shard: str) -> str:
             return f"shard {shard}" if shard else "all shards"
 
         msg = (
-            f"{self._name}, line {number}: the file has results of {name(shard)}, and this run is for"
-            f" {name(self._shard)}; nothing was sent. Give each shard an output of its own, and each"
-            " run the shard that its output was begun with"
+            f"{self._name}, line {number}: the file has results of {name(shard)}, and this run is"
+            f" for {name(self._shard)}; nothing was sent. Give each shard an output of its own, and"
+            " each run the shard that its output was begun with"
         )
         return InputError(msg, line=number)
 

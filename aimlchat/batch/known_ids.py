@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from array import array
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = [
     "DIGEST_SIZE",
@@ -92,6 +95,14 @@ class KnownIds:
         self._values = array("Q", [0]) * _INITIAL_SLOTS
         self._count = 0
 
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Return the ids with their flags, in no particular order."""
+        return (
+            (key, value & _FLAGS)
+            for key, value in zip(self._keys, self._values, strict=True)
+            if key
+        )
+
     def get_flags(self, key: int) -> int:
         """Return the flags of an id; 0 if it is unknown."""
         return self._values[self._find_slot(key)] & _FLAGS
@@ -120,7 +131,7 @@ class KnownIds:
             self._values[slot] = self._values[slot] & _FLAGS | _truncate(digest)
 
     def add_new(self, key: int, flags: int, digest: bytes) -> int:
-        """Add an id that is unknown, and return 0; change nothing of a known one, but return its flags."""
+        """Add an id that is unknown, and return 0; return the flags of a known one as they are."""
         slot = self._find_slot(key)
         if self._keys[slot]:
             return self._values[slot] & _FLAGS

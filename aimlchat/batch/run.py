@@ -11,9 +11,11 @@ from aimlchat._client.many import take_ready
 from aimlchat._payload.limits import check_model
 from aimlchat.errors import AIMLChatError
 
+from .disk_sync import DiskSync, check_fsync
 from .files import BatchFiles, open_files
 from .input_lines import BatchRequest
 from .result_lines import encode_completion, encode_failure
+from .shard import parse_shard
 from .summary import ProgressReporter, Summary
 from .writer import ResultWriter
 
@@ -39,6 +41,8 @@ async def run(
     retry_failed: bool = False,
     model: str | None = None,
     timeouts: Timeouts | None = None,
+    shard: str | None = None,
+    fsync: Literal["second", "each"] = "second",
     on_progress: Callable[[Summary], object] | None = None,
 ) -> Summary:
     """Send the requests of a file, write each result as it arrives, and return a summary.
@@ -60,9 +64,15 @@ async def run(
             the answers of the earlier one are kept.
         model: the model of requests that name none; by default the session's.
         timeouts: the timeouts of each call; by default the session's.
+        shard: answer only this shard of the requests, such as ``"3/16"``, the third of sixteen. The
+            id of a request decides to which shard it belongs. Each shard has an output of its own.
+        fsync: when the system has to write results to the disk, so that they outlast a crash of the
+            machine: ``"second"``, within a second of their arrival, or ``"each"``, before they
+            count as done. A crash or a kill of the process loses none in either case.
         on_progress: called with a `Summary` at the start and after each result.
 
     Raises:
+        ConfigurationError: there is no such shard, or ``fsync`` is another word.
         InputError: the input, or the output of an earlier run, cannot be read.
         BusyError: another run is writing to this output.
         OutputFileError: the output cannot be written.
@@ -73,16 +83,22 @@ async def run(
 
     Cancelling is safe: it writes what has arrived, and abandons the requests in flight.
     """
-    async with open_files(
-        source,
-        target,
-        session.model if model is None else check_model(model),
-        retry_failed=retry_failed,
-    ) as files:
-        writer = ResultWriter(files.output)
+    own_shard = None if shard is None else parse_shard(shard)
+    check_fsync(fsync)
+    async with (
+        open_files(
+            source,
+            target,
+            session.model if model is None else check_model(model),
+            shard=own_shard,
+            retry_failed=retry_failed,
+        ) as files,
+        DiskSync(files.output, fsync) as disk_sync,
+    ):
+        writer = ResultWriter(files.output, own_shard)
         progress = ProgressReporter(files.checked, on_progress)
         # The type of `complete_many` does not include the raw bodies that it accepts.
-        requests: Any = _PendingRequests(files, writer)
+        requests: Any = _PendingRequests(files, writer, disk_sync)
         outcomes = session.complete_many(
             requests,
             concurrency=concurrency,
@@ -92,22 +108,25 @@ async def run(
         )
         try:
             async with outcomes:
-                await _write_results(outcomes, writer, progress)
+                await _write_results(outcomes, writer, disk_sync, progress)
         finally:
             # Calls that have finished in the meantime were paid for as well. The error that ends
             # the iteration is being raised already.
             with suppress(AIMLChatError):
-                await _write_results(outcomes, writer, progress)
+                await _write_results(outcomes, writer, disk_sync, progress)
             writer.finish()
+        if disk_sync.failure is not None:
+            raise disk_sync.failure
         return progress.summarize(is_out_of_budget=outcomes.is_out_of_budget)
 
 
 class _PendingRequests:
     """An async iterator over the pending requests; it ends early if the output has failed."""
 
-    def __init__(self, files: BatchFiles, writer: ResultWriter) -> None:
+    def __init__(self, files: BatchFiles, writer: ResultWriter, disk_sync: DiskSync) -> None:
         self._pending = files.input.read_pending(files.checked, files.known_ids)
         self._writer = writer
+        self._disk_sync = disk_sync
         # Request ids are made here and not by the session, so that a failure is written with its
         # own id. They are random, so that they are unique among all runs.
         self._run_id = os.urandom(8).hex()
@@ -117,7 +136,7 @@ class _PendingRequests:
 
     async def __anext__(self) -> BatchRequest:
         while True:
-            if self._writer.has_failed:
+            if self._writer.has_failed or self._disk_sync.failure is not None:
                 raise StopAsyncIteration
             try:
                 found = next(self._pending)
@@ -137,12 +156,16 @@ class _PendingRequests:
 
 
 async def _write_results(
-    outcomes: CompletionIterator, writer: ResultWriter, progress: ProgressReporter
+    outcomes: CompletionIterator,
+    writer: ResultWriter,
+    disk_sync: DiskSync,
+    progress: ProgressReporter,
 ) -> None:
     """Write the results as they arrive, those that have arrived together by one system call."""
     async for first in outcomes:
         ready = [first, *take_ready(outcomes)]
         writer.write_all(map(_encode_outcome, ready))
+        await disk_sync.results_written()
         for outcome in ready:
             completion, error = outcome.completion, outcome.error
             progress.add(

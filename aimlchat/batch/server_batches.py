@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from .disk import create_beside, describe_reason, sync_file, sync_folder
 from .errors import InputError, OutputFileError
+from .known_ids import parse_digest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["ServerBatch", "ServerBatches"]
+__all__ = ["ServerBatch", "ServerBatches", "build_server_id", "parse_server_id"]
 
 
 class ServerBatch(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -136,3 +137,23 @@ class ServerBatches:
             temporary.unlink(missing_ok=True)
             raise
         sync_folder(self.path.parent)
+
+
+def build_server_id(key: int, digest: bytes) -> str:
+    """Return the id of a request in its batch; the vendor's rule for ids is narrower than ours.
+
+    It has the digest, so that the results of a batch show whether they are those of the requests.
+    """
+    return f"{key:016x}-{digest.hex()}"
+
+
+def parse_server_id(server_id: Any) -> tuple[int, bytes]:
+    """Return the key and the digest of a request from its id in the batch.
+
+    The key is 0, which is no key, if the id is of another form.
+    """
+    key, _, digest = server_id.partition("-") if isinstance(server_id, str) else ("", "", "")
+    try:
+        return int(key, 16), parse_digest(digest)
+    except ValueError:
+        return 0, b""

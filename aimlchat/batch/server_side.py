@@ -27,7 +27,7 @@ from .errors import InputError, OutputFileError, UnconfirmedBatchError
 from .files import BatchFiles, open_files
 from .known_ids import IN_INPUT, IN_OUTPUT, hash_id, parse_digest
 from .result_lines import encode_server_result
-from .server_batches import ServerBatch, ServerBatches
+from .server_batches import ServerBatch, ServerBatches, build_server_id, parse_server_id
 from .shard import parse_shard
 from .summary import ProgressReporter, Summary
 from .unconfirmed import build_unconfirmed_error, describe_lost_response, is_surely_not_created
@@ -229,7 +229,7 @@ class _ServerRun:
                 self.late_failure = detach(error)  # what was created before is paid for
                 return
             _, request, digest = found
-            server_id = _build_server_id(hash_id(request.custom_id), digest)
+            server_id = build_server_id(hash_id(request.custom_id), digest)
             encoded = msgspec.json.encode(
                 {"custom_id": server_id, "params": request.build_params()}
             )
@@ -368,7 +368,7 @@ class _ServerRun:
         get_flags = self._files.known_ids.get_flags
         missing, others = set(members), 0
         for fetched in results:
-            key, submitted = _parse_server_id(fetched["custom_id"])
+            key, submitted = parse_server_id(fetched["custom_id"])
             custom_id, digest = members.get(key, ("", ""))
             if key not in members or parse_digest(digest) not in (b"", submitted):
                 others += 1
@@ -389,23 +389,3 @@ class _ServerRun:
 def _is_unanswered(result: Any) -> bool:
     """Return whether a result says that its request was not answered; it is then sent again."""
     return result is None or (isinstance(result, dict) and result.get("type") == "canceled")
-
-
-def _build_server_id(key: int, digest: bytes) -> str:
-    """Return the id of a request in its batch; the vendor's rule for ids is narrower than ours.
-
-    It has the digest, so that the results of a batch show whether they are those of the requests.
-    """
-    return f"{key:016x}-{digest.hex()}"
-
-
-def _parse_server_id(server_id: Any) -> tuple[int, bytes]:
-    """Return the key and the digest of a request from its id in the batch.
-
-    The key is 0, which is no key, if the id is of another form.
-    """
-    key, _, digest = server_id.partition("-") if isinstance(server_id, str) else ("", "", "")
-    try:
-        return int(key, 16), parse_digest(digest)
-    except ValueError:
-        return 0, b""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from aimlchat._payload.json_values import describe
 from aimlchat.errors import ConfigurationError
 
-__all__ = ["Shard", "find_shard", "parse_shard"]
+__all__ = ["Shard", "find_shard", "parse_shard", "read_shard"]
 
 _TEXT = re.compile(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", re.ASCII)
 
@@ -53,3 +54,12 @@ def parse_shard(value: Any) -> Shard:
         msg = f"there is no shard {number}/{count}: shards are counted from 1; give {numbers}"
         raise ConfigurationError(msg)
     return Shard(number, count)
+
+
+@lru_cache(maxsize=64)
+def read_shard(text: str) -> Shard | None:
+    """Return the shard of a line of results; None for one that is empty or no shard."""
+    try:
+        return parse_shard(text)
+    except ConfigurationError:
+        return None

@@ -300,7 +300,7 @@ async def test_a_recorded_digest_that_is_not_valid_counts_as_unknown(
 ):
     files.write_prompts(1)
     record.write_bytes(b'{"id":"b1","members":[["row-0","not hexadecimal"]]}\n')
-    server_id = server_side._build_server_id(hash_id("row-0"), bytes(16))
+    server_id = build_server_id(hash_id("row-0"), bytes(16))
     endpoint.respond = respond_with(lambda _: build_result(server_id))
     assert (await run_on_server(session, files.source, files.target)).is_success
     assert (await run_on_server(session, files.source, files.target)).before == 1

@@ -54,14 +54,19 @@ def append_answer(file, custom_id: str, text: str) -> None:
     file.write(json.dumps({"custom_id": custom_id, "answer": text}).encode() + b"\n")
 
 
+def count_lines(path: Path) -> int:
+    """Return the number of lines of a file."""
+    with path.open("rb") as file:
+        return sum(1 for _ in file)
+
+
 async def run_file(client, rows: int, width: int, measure) -> dict[str, float]:
     """Have a client answer a file and return what that cost."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "requests.jsonl"), Path(folder, "results.jsonl")
         write_requests(source, rows)
         result = await measure(client.file(source, target, width))
-        with target.open("rb") as file:
-            count = sum(1 for _ in file)
+        count = count_lines(target)
     if count != rows:
         sys.exit(f"expected {rows} results, got {count}")
     return result

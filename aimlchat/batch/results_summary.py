@@ -1,0 +1,253 @@
+"""What several files of results, such as those of shards, hold of the requests of one file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import attrs
+
+from aimlchat._client.tally import Tally
+from aimlchat._payload.limits import check_model
+from aimlchat._payload.models import DEFAULT_MODEL
+from aimlchat._protocol.metadata import parse_usage
+from aimlchat.completions import Cost
+
+from .cooperative import LINES_PER_TURN
+from .disk import describe_reason
+from .errors import InputError
+from .file_arguments import check_source
+from .file_format import strip_line
+from .input_file import InputFile
+from .journal_check import describe_other_file
+from .journal_lines import decode_result, is_torn
+from .known_ids import FAILED, IN_INPUT, IN_OUTPUT, KnownIds
+from .problems import LineProblems
+from .shard import find_shard, read_shard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from .journal_lines import KnownResult
+    from .shard import Shard
+
+__all__ = ["ResultsSummary", "summarize"]
+
+_MAX_LINE_BYTES = 512 * 1024 * 1024
+_FLAGS_OF_REQUEST = IN_INPUT | IN_OUTPUT
+
+
+@attrs.frozen
+class ResultsSummary:
+    """What files of results hold of the requests of a file.
+
+    Attributes:
+        requests: the requests of the input.
+        answered: those that have an answer.
+        failed: those whose results are failures.
+        missing: those without a result.
+        missing_by_shard: how many are missing in each shard, such as ``{"3/16": 120}``; empty if
+            the results are not those of shards, or not all of the same number of shards.
+        errors: the number of failed results by their ``code``, the class of the error.
+        tokens: what all results used, as the server reported it.
+        usd: what all results cost, in US dollars, as the server reported it.
+        results: the results in all files.
+        duplicates: the results of requests that have another one in an earlier line or file.
+        unknown: the results whose id no request has.
+        changed: the results of requests that were changed since, apart from their model.
+        damaged: the lines that cannot be read, or differ from what was written.
+        torn: the files whose last line is incomplete: a run is writing it, or was killed.
+        problems: a line of text for each damaged line, up to ten for each file.
+    """
+
+    requests: int = 0
+    answered: int = 0
+    failed: int = 0
+    missing: int = 0
+    missing_by_shard: Mapping[str, int] = attrs.field(factory=dict)
+    errors: Mapping[str, int] = attrs.field(factory=dict)
+    tokens: int = 0
+    usd: float = 0.0
+    results: int = 0
+    duplicates: int = 0
+    unknown: int = 0
+    changed: int = 0
+    damaged: int = 0
+    torn: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def is_success(self) -> bool:
+        """Whether every request has one answer, and the files hold nothing else."""
+        others = self.duplicates or self.unknown or self.changed or self.damaged or self.torn
+        return self.answered == self.requests and not others
+
+
+async def summarize(
+    source: str | Path | IO[bytes],
+    results: Iterable[str | Path],
+    *,
+    model: str | None = None,
+) -> ResultsSummary:
+    """Read files of results together, and compare them with the requests.
+
+    Nothing is sent and nothing is written. The files may be those of runs that have not ended.
+    Memory is needed for the ids alone: up to 46 bytes for each.
+
+    Args:
+        source: the requests, as for `run`.
+        results: the paths of the results, such as those of all shards.
+        model: the model of requests that name none; it changes no figure.
+
+    Raises:
+        InputError: the requests cannot be sent, or a file cannot be read or holds no results.
+
+    Cancelling is safe.
+    """
+    check_source(source)
+    known_ids = KnownIds()
+    open_input = partial(InputFile, source, DEFAULT_MODEL if model is None else check_model(model))
+    input_file = await asyncio.to_thread(open_input)  # a pipe is copied
+    try:
+        checked = await input_file.check(known_ids)
+    finally:
+        input_file.close()
+    if not checked.total:
+        msg = f"{input_file.name} is empty: it has no request"
+        raise InputError(msg)
+    reader = _ResultsReader(known_ids)
+    for path in results:
+        await reader.read(path)
+    return reader.summarize(checked.total)
+
+
+class _ResultsReader:
+    """Counts results, whose ids it adds to those of the requests."""
+
+    def __init__(self, known_ids: KnownIds) -> None:
+        self._known_ids = known_ids
+        self._tally = Tally()
+        self._errors: Counter[str] = Counter()
+        self._results = self._duplicates = self._unknown = self._changed = self._damaged = 0
+        self._shards: set[Shard | None] = set()
+        self._torn: list[str] = []
+        self._problems: list[str] = []
+
+    async def read(self, path: str | Path) -> None:
+        """Add the results of a file. Raises `InputError`."""
+        name = str(path)
+        check_source(path)
+        problems = LineProblems(name)
+        is_first = True
+        for number, line in _read_lines(Path(path), name):
+            if number % LINES_PER_TURN == 0:
+                await asyncio.sleep(0)
+            if not strip_line(line.rstrip(b"\0")):
+                continue
+            if not line.endswith(b"\n") and is_torn(line):
+                self._torn.append(name)
+                continue
+            try:
+                known, fields = decode_result(line.rstrip(b"\0"))
+            except ValueError as error:
+                if is_first:
+                    raise describe_other_file(name, number, line, error) from error
+                problems.add(number, f"the line is damaged ({error})")
+            else:
+                self._add(known, fields)
+            is_first = False
+        self._damaged += problems.count
+        self._problems += problems.describe("are damaged")
+
+    def summarize(self, requests: int) -> ResultsSummary:
+        """Return the figures."""
+        states = Counter(
+            (flags & IN_OUTPUT != 0, flags & FAILED != 0)
+            for _, flags in self._known_ids
+            if flags & IN_INPUT
+        )
+        answered, failed = states[True, False], states[True, True]
+        return ResultsSummary(
+            requests=requests,
+            answered=answered,
+            failed=failed,
+            missing=requests - answered - failed,
+            missing_by_shard=self._count_missing_by_shard(),
+            errors=dict(self._errors),
+            tokens=self._tally.tokens,
+            usd=self._tally.usd,
+            results=self._results,
+            duplicates=self._duplicates,
+            unknown=self._unknown,
+            changed=self._changed,
+            damaged=self._damaged,
+            torn=tuple(self._torn),
+            problems=tuple(self._problems),
+        )
+
+    def _add(self, known: KnownResult, fields: dict[str, Any]) -> None:
+        key, known_ids = known.key, self._known_ids
+        self._results += 1
+        self._shards.add(read_shard(known.shard))
+        self._tally.add(usage=parse_usage(fields.get("usage")), cost=_parse_cost(fields))
+        if known.has_failed:
+            self._errors[_find_code(fields)] += 1
+        flags = known_ids.get_flags(key)
+        if not flags & IN_INPUT:
+            self._unknown += 1
+        elif known.digest and known_ids.has_changed(key, known.digest):
+            self._changed += 1
+        if flags & IN_OUTPUT:
+            self._duplicates += 1
+            if not known.has_failed:  # one answer is enough
+                known_ids.clear_flags(key, FAILED)
+        else:
+            known_ids.add(key, IN_OUTPUT | FAILED if known.has_failed else IN_OUTPUT)
+
+    def _count_missing_by_shard(self) -> dict[str, int]:
+        counts = {None if shard is None else shard.count for shard in self._shards}
+        count = counts.pop() if len(counts) == 1 else None
+        if count is None:
+            return {}
+        missing = Counter(
+            find_shard(key, count)
+            for key, flags in self._known_ids
+            if flags & _FLAGS_OF_REQUEST == IN_INPUT
+        )
+        return {f"{number}/{count}": missing[number] for number in sorted(missing)}
+
+
+def _read_lines(path: Path, name: str) -> Iterator[tuple[int, bytes]]:
+    try:
+        with path.open("rb") as file:
+            read_line = partial(file.readline, _MAX_LINE_BYTES + 1)
+            for number, line in enumerate(iter(read_line, b""), 1):
+                if len(line) > _MAX_LINE_BYTES:
+                    reason = f"it has more than {_MAX_LINE_BYTES:,} bytes"
+                    raise describe_other_file(name, number, line, reason)
+                yield number, line
+    except OSError as error:
+        msg = f"{name} cannot be read: {describe_reason(error)}"
+        raise InputError(msg) from error
+
+
+def _parse_cost(fields: dict[str, Any]) -> Cost | None:
+    """Return the cost of a line; None if it has none, or other tools have written something else."""
+    cost = fields.get("cost")
+    usd = cost.get("usd") if isinstance(cost, dict) else None
+    if isinstance(usd, bool) or not isinstance(usd, int | float):
+        return None
+    return Cost(usd=float(usd), credits=0.0)
+
+
+def _find_code(fields: dict[str, Any]) -> str:
+    """Return what is known of the kind of a failure."""
+    error, response = fields.get("error"), fields.get("response")
+    code = error.get("code") if isinstance(error, dict) else None
+    if isinstance(code, str) and code:
+        return code
+    status = response.get("status_code") if isinstance(response, dict) else None
+    return "unknown" if status is None else f"status {status}"
