@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .errors import BatchError, BusyError, InputError, OutputFileError, UnconfirmedBatchError
 from .input_file import make_seekable
+from .parquet import write_parquet
 from .results_summary import ResultsSummary, summarize
 from .run import run
 from .server_side import run_on_server
@@ -26,4 +27,5 @@ __all__ = [
     "run",
     "run_on_server",
     "summarize",
+    "write_parquet",
 ]

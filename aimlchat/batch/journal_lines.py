@@ -20,7 +20,14 @@ from .line_content import (
     is_checksum,
 )
 
-__all__ = ["DamagedLineError", "KnownResult", "decode_result", "is_torn", "parse_result"]
+__all__ = [
+    "DamagedLineError",
+    "KnownResult",
+    "decode_result",
+    "has_failed",
+    "is_torn",
+    "parse_result",
+]
 
 _MIN_ERROR_STATUS = 400
 _REQUEST_KEYS = ("body", "prompt", "messages", "params")
@@ -81,7 +88,7 @@ def decode_result(line: bytes) -> tuple[KnownResult, dict[str, Any]]:
     known = KnownResult(
         custom_id,
         hash_id(custom_id),
-        _has_failed(fields),
+        has_failed(fields),
         parse_digest(fields.get("digest")),
         has_checksum,
         shard if isinstance(shard, str) else "",
@@ -119,7 +126,8 @@ def _verify_checksum(fields: dict[str, Any]) -> bool:
     return True
 
 
-def _has_failed(fields: dict[str, Any]) -> bool:
+def has_failed(fields: dict[str, Any]) -> bool:
+    """Return whether the result of these fields is a failure."""
     response = fields.get("response")
     if fields.get("error") is not None or response is None:
         return True  # neither a response nor an error is no answer

@@ -17,26 +17,24 @@ from aimlchat._protocol.metadata import parse_usage
 from aimlchat.completions import Cost
 
 from .cooperative import LINES_PER_TURN
-from .disk import describe_reason
 from .errors import InputError
 from .file_arguments import check_source
-from .file_format import strip_line
 from .input_file import InputFile
 from .journal_check import describe_other_file
-from .journal_lines import decode_result, is_torn
+from .journal_lines import decode_result
 from .known_ids import FAILED, IN_INPUT, IN_OUTPUT, KnownIds
 from .problems import LineProblems
+from .result_files import find_error_code, read_lines
 from .shard import find_shard, read_shard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from .journal_lines import KnownResult
     from .shard import Shard
 
 __all__ = ["ResultsSummary", "summarize"]
 
-_MAX_LINE_BYTES = 512 * 1024 * 1024
 _FLAGS_OF_REQUEST = IN_INPUT | IN_OUTPUT
 
 
@@ -142,16 +140,11 @@ class _ResultsReader:
         check_source(path)
         problems = LineProblems(name)
         is_first = True
-        for number, line in _read_lines(Path(path), name):
+        for number, line in read_lines(Path(path), name, partial(self._torn.append, name)):
             if number % LINES_PER_TURN == 0:
                 await asyncio.sleep(0)
-            if not strip_line(line.rstrip(b"\0")):
-                continue
-            if not line.endswith(b"\n") and is_torn(line):
-                self._torn.append(name)
-                continue
             try:
-                known, fields = decode_result(line.rstrip(b"\0"))
+                known, fields = decode_result(line)
             except ValueError as error:
                 if is_first:
                     raise describe_other_file(name, number, line, error) from error
@@ -193,8 +186,8 @@ class _ResultsReader:
         self._results += 1
         self._shards.add(read_shard(known.shard))
         self._tally.add(usage=parse_usage(fields.get("usage")), cost=_parse_cost(fields))
-        if known.has_failed:
-            self._errors[_find_code(fields)] += 1
+        if code := find_error_code(fields):
+            self._errors[code] += 1
         flags = known_ids.get_flags(key)
         if not flags & IN_INPUT:
             self._unknown += 1
@@ -220,34 +213,10 @@ class _ResultsReader:
         return {f"{number}/{count}": missing[number] for number in sorted(missing)}
 
 
-def _read_lines(path: Path, name: str) -> Iterator[tuple[int, bytes]]:
-    try:
-        with path.open("rb") as file:
-            read_line = partial(file.readline, _MAX_LINE_BYTES + 1)
-            for number, line in enumerate(iter(read_line, b""), 1):
-                if len(line) > _MAX_LINE_BYTES:
-                    reason = f"it has more than {_MAX_LINE_BYTES:,} bytes"
-                    raise describe_other_file(name, number, line, reason)
-                yield number, line
-    except OSError as error:
-        msg = f"{name} cannot be read: {describe_reason(error)}"
-        raise InputError(msg) from error
-
-
 def _parse_cost(fields: dict[str, Any]) -> Cost | None:
-    """Return the cost of a line; None if it has none, or other tools have written something else."""
+    """Return the cost of a line; None if it has none, or something else in its place."""
     cost = fields.get("cost")
     usd = cost.get("usd") if isinstance(cost, dict) else None
     if isinstance(usd, bool) or not isinstance(usd, int | float):
         return None
     return Cost(usd=float(usd), credits=0.0)
-
-
-def _find_code(fields: dict[str, Any]) -> str:
-    """Return what is known of the kind of a failure."""
-    error, response = fields.get("error"), fields.get("response")
-    code = error.get("code") if isinstance(error, dict) else None
-    if isinstance(code, str) and code:
-        return code
-    status = response.get("status_code") if isinstance(response, dict) else None
-    return "unknown" if status is None else f"status {status}"

@@ -7,41 +7,32 @@ import sys
 import tempfile
 from typing import IO, TYPE_CHECKING, Literal
 
-import attrs
 import click
 
 from aimlchat._payload.models import DEFAULT_MODEL
-from aimlchat.batch import (
-    BusyError,
-    InputError,
-    OutputFileError,
-    Summary,
-    run,
-    run_on_server,
-)
+from aimlchat.batch import BusyError, InputError, OutputFileError, summarize
 from aimlchat.batch.output import is_stream
-from aimlchat.policies import Limits, Timeouts
+from aimlchat.batch.shard import parse_shard
+from aimlchat.errors import ConfigurationError
+from aimlchat.policies import Limits
 
+from .batch_job import DEFAULT_CONCURRENCY, BatchJob
 from .batch_report import describe_outcome
 from .completion import complete_file
 from .errors import CommandError, CommandInputError, join_notes
 from .exit_status import FAILED
 from .interrupts import run_interruptible
 from .progress import ProgressDisplay
-from .terminal import to_one_line
+from .results_report import describe_results
+from .terminal import terminal_size, to_one_line
 from .upstream import Upstream, upstream_options
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
-    from aimlchat.session import ChatSession
+    from aimlchat.batch import Summary
 
 __all__ = ["command"]
 
 _STANDARD_STREAM = "-"
-_DEFAULT_CONCURRENCY = 32
-# For one call with all its attempts: a gateway that only sends pings must not stall a batch.
-_CALL_DEADLINE_SECONDS = 3600.0
 # All results of a batch are one response: 10,000 of them, which were paid for.
 _SERVER_SIDE_LIMITS = Limits(max_answer_bytes=512 * 2**20)
 
@@ -55,94 +46,43 @@ def _parse_concurrency(value: str) -> int | Literal["auto"]:
     return int(value)
 
 
-@attrs.frozen
-class BatchJob:
-    """The files and options of one run. Raises `click.UsageError` for options that conflict."""
-
-    source: str | IO[bytes]
-    target: str | IO[bytes]
-    concurrency: int | Literal["auto"] | None
-    model: str | None
-    budget_usd: float | None
-    retry_failed: bool
-    server_side: bool
-    cancel: bool
-    batch_id: str | None
-    again: bool
-
-    def __attrs_post_init__(self) -> None:
-        if self.server_side:
-            for option, value in (
-                ("--concurrency", self.concurrency),
-                ("--budget-usd", self.budget_usd),
-            ):
-                if value is not None:
-                    msg = f"{option} cannot be combined with --server-side."
-                    raise click.UsageError(msg)
-            if not isinstance(self.target, str):
-                msg = "--server-side needs an output file: a later run resumes from it."
-                raise click.UsageError(msg)
-            if self.again and (self.cancel or self.batch_id is not None):
-                msg = "--again submits new requests: it excludes --cancel and --batch-id."
-                raise click.UsageError(msg)
-            return
-        for option, value in (
-            ("--cancel", self.cancel),
-            ("--batch-id", self.batch_id is not None),
-            ("--again", self.again),
-        ):
-            if value:
-                msg = f"{option} concerns a batch on the server: add --server-side."
-                raise click.UsageError(msg)
-
-    @property
-    def is_resumable(self) -> bool:
-        """Whether a later run can read the results of this one."""
-        return isinstance(self.target, str) and not is_stream(self.target)
-
-    def run(self, session: ChatSession, progress: ProgressDisplay) -> Awaitable[Summary]:
-        """Run the batch from here or on the server, as the options say."""
-        if self.server_side:
-            return run_on_server(
-                session,
-                self.source,
-                str(self.target),
-                retry_failed=self.retry_failed,
-                model=self.model,
-                cancel=self.cancel,
-                batch_id=self.batch_id,
-                again=self.again,
-                on_progress=progress.update,
-            )
-        return run(
-            session,
-            self.source,
-            self.target,
-            concurrency=self.concurrency or _DEFAULT_CONCURRENCY,
-            budget_usd=self.budget_usd,
-            retry_failed=self.retry_failed,
-            model=self.model,
-            timeouts=Timeouts(deadline=_CALL_DEADLINE_SECONDS),
-            on_progress=progress.update,
-        )
+def _check_shard(value: str) -> str:
+    try:
+        parse_shard(value)
+    except ConfigurationError as error:
+        msg = f"{error}."
+        raise click.BadParameter(msg) from error
+    return value
 
 
 @click.command("batch")
 @click.argument("source", metavar="REQUESTS|-", shell_complete=complete_file)
+@click.argument("results", metavar="", nargs=-1, shell_complete=complete_file)
 @click.option(
     "-o",
     "--output",
     "target",
     metavar="RESULTS|-",
-    required=True,
     shell_complete=complete_file,
     help="The file of results.",
+)
+@click.option(
+    "--shard",
+    type=_check_shard,
+    metavar="K/N",
+    help="Answer only shard K of N, counted from 1: 1/16 to 16/16. Each has its own RESULTS.",
+)
+@click.option(
+    "--summary",
+    "is_summary",
+    is_flag=True,
+    help="Send nothing; tell what the files of results that follow hold of REQUESTS.",
 )
 @click.option(
     "--concurrency",
     type=_parse_concurrency,
     metavar="N|auto",
-    help=f"Requests in flight at once; auto adapts to the API. [default: {_DEFAULT_CONCURRENCY}]",
+    help=f"Requests in flight at once; auto adapts to the API. [default: {DEFAULT_CONCURRENCY}]",
 )
 @click.option(
     "--model",
@@ -170,12 +110,25 @@ class BatchJob:
     is_flag=True,
     help="With --server-side: submit the requests of such a batch again, which may charge twice.",
 )
+@click.option(
+    "--output-format",
+    type=click.Choice(["jsonl", "parquet"]),
+    help="parquet: made of the journal RESULTS.jsonl at the end. [default: by the name]",
+)
+@click.option(
+    "--fsync",
+    type=click.Choice(["second", "each"]),
+    help="Have results on the disk within a second, or before each counts. [default: second]",
+)
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @upstream_options
 def command(
     *,
     source: str,
-    target: str,
+    results: tuple[str, ...],
+    target: str | None,
+    shard: str | None,
+    is_summary: bool,
     concurrency: int | Literal["auto"] | None,
     model: str | None,
     budget_usd: float | None,
@@ -184,11 +137,18 @@ def command(
     cancel: bool,
     batch_id: str | None,
     again: bool,
+    output_format: Literal["jsonl", "parquet"] | None,
+    fsync: Literal["second", "each"] | None,
     quiet: bool,
     base_url: str | None,
     emulator: bool,
 ) -> None:
-    """Answer a file of requests and write a file of results.
+    r"""Answer a file of requests and write a file of results.
+
+    \b
+    aimlchat batch requests.jsonl -o results.jsonl
+    aimlchat batch requests.jsonl -o results-3.jsonl --shard 3/16
+    aimlchat batch requests.jsonl --summary results-*.jsonl
 
     REQUESTS has one JSON object per line: a request in the format of OpenAI's Batch API, whose body
     is sent unchanged, or {"id": ..., "prompt": ...} or {"id": ..., "messages": [...]} with further
@@ -200,11 +160,26 @@ def command(
     kill -9, and only requests without a result are sent. Failures are not retried without
     --retry-failed; with --model they may be retried with another model. Exit
     status: 0 if every request has an answer, 1 if not, 2 if nothing was sent, 130 after Ctrl-C.
+
+    With --shard, several machines answer one file: the id of a request decides to which shard it
+    belongs. --summary reads their results together.
     """
+    requests = _read_stdin(source) if source == _STANDARD_STREAM else source
+    if is_summary:
+        _summarize(requests, results, target, model)
+        return
+    if results:
+        msg = f"{results[0]} is a second argument: give RESULTS with -o, or add --summary."
+        raise click.UsageError(msg)
+    if target is None:
+        msg = "Missing option '-o' / '--output': the file of results."
+        raise click.UsageError(msg)
     upstream = Upstream(base_url, emulator)
+    parquet = _find_parquet(target, output_format)
+    journal = target if parquet is None else f"{parquet}.jsonl"
     job = BatchJob(
-        source=_read_stdin(source) if source == _STANDARD_STREAM else source,
-        target=_unbuffered_stdout() if target == _STANDARD_STREAM else target,
+        source=requests,
+        target=_unbuffered_stdout() if journal == _STANDARD_STREAM else journal,
         concurrency=concurrency,
         model=model,
         budget_usd=budget_usd,
@@ -213,6 +188,9 @@ def command(
         cancel=cancel,
         batch_id=batch_id,
         again=again,
+        shard=shard,
+        fsync=fsync,
+        parquet=parquet,
     )
     upstream.require_key()
     try:
@@ -220,13 +198,52 @@ def command(
     except BusyError as error:
         raise CommandInputError(str(error)) from error
     except InputError as error:
-        first, *others = str(error).splitlines()
-        advice = "\n".join(map(to_one_line, others))
-        raise (CommandError if error.begun else CommandInputError)(first, advice) from error
+        raise _to_command_error(error) from error
     except OutputFileError as error:
         raise _save_unwritten(error, job) from error
     if not summary.is_success:
         raise click.exceptions.Exit(FAILED)
+
+
+def _summarize(
+    requests: str | IO[bytes], results: tuple[str, ...], target: str | None, model: str | None
+) -> None:
+    """Print what files of results hold of the requests."""
+    if target is not None:
+        msg = "-o cannot be combined with --summary, which writes no file."
+        raise click.UsageError(msg)
+    if not results:
+        msg = "--summary needs the files of results, as in: REQUESTS --summary results-*.jsonl"
+        raise click.UsageError(msg)
+    try:
+        summary = run_interruptible(summarize(requests, results, model=model))
+    except InputError as error:
+        raise _to_command_error(error) from error
+    for line in describe_results(summary, _line_width(sys.stdout)):
+        click.echo(to_one_line(line))
+    if not summary.is_success:
+        raise click.exceptions.Exit(FAILED)
+
+
+def _to_command_error(error: InputError) -> CommandError:
+    first, *others = str(error).splitlines()
+    advice = "\n".join(map(to_one_line, others))
+    return (CommandError if error.begun else CommandInputError)(first, advice)
+
+
+def _find_parquet(target: str, output_format: Literal["jsonl", "parquet"] | None) -> str | None:
+    """Return the Parquet file that is wanted, None if there is none."""
+    if output_format == "jsonl" or not (output_format or target.endswith(".parquet")):
+        return None
+    if target == _STANDARD_STREAM or is_stream(target):
+        msg = "Parquet needs a file as its output, which is replaced at the end: give one with -o."
+        raise click.UsageError(msg)
+    return target
+
+
+def _line_width(stream: IO[str]) -> int:
+    """Return how many characters a line of figures may have: no limit in a file or a log."""
+    return terminal_size(stream).columns - 1 if stream.isatty() else sys.maxsize
 
 
 async def _run(upstream: Upstream, job: BatchJob, *, quiet: bool) -> Summary:
@@ -254,7 +271,9 @@ def _print_outcome(
     progress.close()
     if quiet or progress.latest is None:
         return
-    for line in describe_outcome(progress.latest, emulator=upstream.emulator):
+    for line in describe_outcome(
+        progress.latest, emulator=upstream.emulator, width=_line_width(sys.stderr)
+    ):
         click.echo(to_one_line(line), err=True)
     if progress.latest.is_out_of_budget:
         line = f"The budget of ${job.budget_usd:g} is used up. To go on, run the same command."

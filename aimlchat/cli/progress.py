@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from .batch_report import format_progress
-from .terminal import allows_escape_codes
+from .batch_report import format_progress, join_parts
+from .terminal import allows_escape_codes, terminal_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
 __all__ = ["ProgressDisplay"]
 
 _SECONDS_BETWEEN_REDRAWS = 0.1
-_SECONDS_BETWEEN_LINES = 5.0
+# The first line tells that the run has begun; the log of a long one must remain readable.
+_SECONDS_TO_FIRST_LINE = 5.0
+_SECONDS_BETWEEN_LINES = 60.0
+_BAR_WIDTH = 30
 
 
 class ProgressDisplay:
-    """A progress bar on a terminal with escape codes, a plain line every few seconds elsewhere.
+    """A bar with figures on a terminal with escape codes, a plain line each minute elsewhere.
 
     ``quiet`` switches both off; ``latest`` is the last summary in any case.
     """
@@ -32,7 +36,7 @@ class ProgressDisplay:
         self.latest: Summary | None = None
         self._quiet = quiet
         self._refresher: asyncio.Task[None] | None = None
-        self._stop_bar: Callable[[], None] | None = None
+        self._erase: Callable[[], None] | None = None
 
     def update(self, summary: Summary) -> None:
         """Show a new summary at the next refresh. The first call starts the display."""
@@ -44,47 +48,54 @@ class ProgressDisplay:
         """Stop the display and remove the bar. Safe to repeat."""
         if self._refresher is not None:
             self._refresher.cancel()
-        if self._stop_bar is not None:
-            self._stop_bar()
-            self._stop_bar = None
+        if self._erase is not None:
+            self._erase()
+            self._erase = None
 
     async def _refresh(self) -> None:
-        if allows_escape_codes(sys.stderr):
-            show, seconds = self._start_bar(), _SECONDS_BETWEEN_REDRAWS
+        # Some build servers give their jobs a terminal, and log all that is written to it.
+        if allows_escape_codes(sys.stderr) and not os.environ.get("CI"):
+            show, first, seconds = self._start_bar(), 0.0, _SECONDS_BETWEEN_REDRAWS
         else:
-            show, seconds = _print_line, _SECONDS_BETWEEN_LINES
+            show, first, seconds = _print_line, _SECONDS_TO_FIRST_LINE, _SECONDS_BETWEEN_LINES
+        await asyncio.sleep(first)
         while True:
-            await asyncio.sleep(seconds)
             if self.latest is not None:
                 show(self.latest)
+            await asyncio.sleep(seconds)
 
     def _start_bar(self) -> Callable[[Summary], None]:
         # Imported here because only a terminal needs it.
-        from rich.console import Console  # noqa: PLC0415
-        from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415
+        from .live_region import LiveRegion  # noqa: PLC0415
 
-        console = Console(file=sys.stderr, force_terminal=True)
-        columns = (BarColumn(bar_width=None), TextColumn("{task.description}", markup=False))
-        # No auto-refresh: the event loop of the batch draws, so that no thread of rich can draw
-        # after the bar was removed.
-        progress = Progress(
-            *columns, console=console, auto_refresh=False, transient=True, expand=True
-        )
-        task = progress.add_task("")
-        progress.start()
-        self._stop_bar = progress.stop
+        stream = sys.stderr
+        region = LiveRegion(stream, lambda: terminal_size(stream))
+        full, empty = _choose_bar(stream.encoding)
 
         def draw(summary: Summary) -> None:
-            progress.update(
-                task,
-                completed=summary.before + summary.done,
-                total=summary.total,
-                description=format_progress(summary),
-            )
-            progress.refresh()
+            # The last column stays free, so that a terminal that breaks there adds no line.
+            width = terminal_size(stream).columns - 1
+            filled = _BAR_WIDTH * (summary.before + summary.done) // max(summary.total, 1)
+            bar = full * filled + empty * (_BAR_WIDTH - filled)
+            lines = join_parts(format_progress(summary), width)
+            if len(lines) == 1 and len(bar) + 1 + len(lines[0]) <= width:
+                text = f"{bar} {lines[0]}"
+            else:
+                text = "\n".join([bar[:width], *lines])
+            region.write([], [(text, "")])
 
+        self._erase = lambda: region.write([], [])
         return draw
 
 
 def _print_line(summary: Summary) -> None:
-    click.echo(format_progress(summary), err=True)
+    click.echo(" · ".join(format_progress(summary)), err=True)
+
+
+def _choose_bar(encoding: str | None) -> tuple[str, str]:
+    """Return the characters of the done and of the open part of a bar."""
+    try:
+        "━╌".encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return "#", "-"
+    return "━", "╌"

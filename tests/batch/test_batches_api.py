@@ -15,6 +15,7 @@ from aimlchat import (
 from aimlchat.batch import batches_api, run_on_server, server_side
 from aimlchat.batch.batches_api import cancel_batch, create_batch, fetch_results
 from aimlchat.batch.known_ids import hash_id
+from aimlchat.batch.server_batches import build_server_id
 
 CLAUDE = "anthropic/claude-sonnet-4"
 REQUESTS = [b'{"custom_id":"a"}']

@@ -1,0 +1,219 @@
+"""Results as a Parquet file, which cannot be appended to: it is made anew from the journal."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from aimlchat._client.tally import count_tokens
+from aimlchat._protocol.metadata import normalize_finish_reason, parse_usage
+from aimlchat._protocol.whole import parse_completion
+from aimlchat.completions import Usage
+from aimlchat.errors import AIMLChatError, ConfigurationError
+
+from .disk import copy_permissions, create_beside, describe_reason, sync_file, sync_folder
+from .errors import InputError, OutputFileError
+from .file_arguments import check_source, check_target
+from .journal_lines import decode_result
+from .result_files import find_error_code, read_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["require_pyarrow", "write_parquet"]
+
+# The columns and their types, by the names that pyarrow has for them.
+COLUMNS = {
+    "custom_id": "string",
+    "answer": "string",
+    "reasoning": "string",
+    "finish_reason": "string",
+    "model": "string",
+    "prompt_tokens": "int64",
+    "completion_tokens": "int64",
+    "total_tokens": "int64",
+    "reasoning_tokens": "int64",
+    "cached_tokens": "int64",
+    "cache_write_tokens": "int64",
+    "usd": "float64",
+    "credits": "float64",
+    "attempts": "int64",
+    "inference_id": "string",
+    "client_request_id": "string",
+    "error": "string",
+    "error_message": "string",
+    "status_code": "int64",
+    "response": "string",
+    "shard": "string",
+}
+_ROWS_PER_GROUP = 10_000
+_MAX_GROUP_BYTES = 64 * 1024 * 1024
+_MAX_INT64 = 2**63 - 1
+
+
+def require_pyarrow() -> tuple[Any, Any]:
+    """Import pyarrow and its Parquet writer. Raises `ConfigurationError` if it is not installed."""
+    try:
+        return import_module("pyarrow"), import_module("pyarrow.parquet")
+    except ImportError as error:
+        msg = "Parquet needs pyarrow, which is not installed: pip install '.[parquet]'"
+        raise ConfigurationError(msg) from error
+
+
+async def write_parquet(results: str | Path, target: str | Path) -> int:
+    """Write a file of results as a Parquet file, and return its number of rows.
+
+    The file is written under another name in the same folder, synced, and renamed: whatever
+    happens, ``target`` is the old file or the whole new one. It needs pyarrow, from the extra
+    ``parquet``.
+
+    Args:
+        results: the path of the results, one JSON object on each line, as `run` writes them.
+        target: the path of the Parquet file, which is replaced.
+
+    Raises:
+        ConfigurationError: pyarrow is not installed.
+        InputError: the results cannot be read, or a line is damaged.
+        OutputFileError: the Parquet file cannot be written.
+
+    Cancelling is safe: the old file stays.
+    """
+    check_source(results)
+    check_target(target)
+    pyarrow = require_pyarrow()
+    path = Path(target)
+    try:
+        file, temporary = create_beside(path)
+    except OSError as error:
+        raise _describe_failure(path, error) from error
+    try:
+        with file:
+            rows = await _write_groups(*pyarrow, Path(results), file)
+            file.flush()
+            _copy_permissions(Path(results), file.fileno())
+            sync_file(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        if isinstance(error, AIMLChatError):
+            raise
+        raise _describe_failure(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return rows
+
+
+async def _write_groups(pa: Any, pq: Any, results: Path, file: Any) -> int:
+    schema = pa.schema([(name, getattr(pa, kind)()) for name, kind in COLUMNS.items()])
+    rows = _read_rows(results)
+    count = 0
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        while group := _take_group(rows):
+            table = pa.Table.from_pylist(group, schema=schema)
+            await asyncio.to_thread(writer.write_table, table)
+            count += len(group)
+    return count
+
+
+def _copy_permissions(source: Path, target: int) -> None:
+    with source.open("rb") as file:
+        copy_permissions(file.fileno(), target)
+
+
+def _take_group(rows: Iterator[tuple[dict[str, Any], int]]) -> list[dict[str, Any]]:
+    """Return the next rows, so few that their group fits in memory."""
+    group: list[dict[str, Any]] = []
+    size = 0
+    for row, length in islice(rows, _ROWS_PER_GROUP):
+        group.append(row)
+        size += length
+        if size > _MAX_GROUP_BYTES:
+            break
+    return group
+
+
+def _read_rows(results: Path) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield the rows, each with the length of its line."""
+    name = str(results)
+    for number, line in read_lines(results, name):
+        try:
+            known, fields = decode_result(line)
+        except ValueError as error:
+            msg = f"{name}, line {number}: the line is damaged ({error})"
+            raise InputError(msg, line=number) from error
+        yield {**_build_row(fields), "custom_id": str(known.custom_id)}, len(line)
+
+
+def _build_row(fields: dict[str, Any]) -> dict[str, Any]:
+    usage = parse_usage(fields.get("usage")) or Usage()
+    cost, response, error = (_as_dict(fields.get(key)) for key in ("cost", "response", "error"))
+    body = response.get("body")
+    row = {
+        **usage.as_dict(),
+        "total_tokens": count_tokens(usage),
+        "usd": _as_float(cost.get("usd")),
+        "credits": _as_float(cost.get("credits")),
+        "attempts": _as_integer(fields.get("attempts")),
+        "inference_id": _as_text(fields.get("inference_id")),
+        "client_request_id": _as_text(fields.get("client_request_id")),
+        "status_code": _as_integer(error.get("status_code", response.get("status_code"))),
+        "response": None if body is None else msgspec.json.encode(body).decode(),
+        "shard": _as_text(fields.get("shard")),
+    }
+    if code := find_error_code(fields):
+        return {**row, "error": code, "error_message": _as_text(error.get("message"))}
+    return row | _read_answer(_as_dict(body))
+
+
+def _read_answer(body: dict[str, Any]) -> dict[str, Any]:
+    """Return what the model has answered, in OpenAI's form or as an Anthropic message."""
+    if isinstance(blocks := body.get("content"), list):
+        return {
+            "answer": _join(blocks, "text"),
+            "reasoning": _join(blocks, "thinking"),
+            "finish_reason": normalize_finish_reason(_as_text(body.get("stop_reason"))),
+            "model": _as_text(body.get("model")),
+        }
+    try:
+        completion = parse_completion(msgspec.json.encode(body))
+    except AIMLChatError:  # a body that another tool has written
+        return {}
+    return {
+        "answer": completion.text,
+        "reasoning": completion.reasoning,
+        "finish_reason": completion.finish_reason,
+        "model": completion.model or None,
+    }
+
+
+def _join(blocks: list[Any], kind: str) -> str:
+    texts = (block.get(kind) for block in blocks if isinstance(block, dict))
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def _as_dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _as_text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _as_float(value: Any) -> float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number else None
+
+
+def _as_integer(value: Any) -> int | None:
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_integer and abs(value) <= _MAX_INT64 else None
+
+
+def _describe_failure(path: Path, error: OSError) -> OutputFileError:
+    msg = f"{path} cannot be written: {describe_reason(error)}; the results are in its journal"
+    return OutputFileError(msg, begun=True)
