@@ -22,6 +22,7 @@ PEERS = {
     # msgspec is for the server of pages that uses openai's client.
     "openai": (("openai[aiohttp]", "msgspec"), ("openai", "openai-aiohttp")),
     "litellm": (("litellm",), ("litellm",)),  # it pins an old openai
+    "langchain": (("langchain-openai",), ("langchain",)),
 }
 
 

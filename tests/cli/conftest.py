@@ -41,7 +41,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def clean_environment(**variables: str) -> dict[str, str]:
     """Return this process's environment without the variables that configure the command line."""
     configuring = re.compile(
-        r"AIML|.*_proxy$|NO_COLOR|FORCE_COLOR|TTY_|TERM|COLUMNS|PYTHON(?!DONTWRITE)", re.IGNORECASE
+        r"AIML|.*_proxy$|CI$|NO_COLOR|FORCE_COLOR|TTY_|TERM|COLUMNS|PYTHON(?!DONTWRITE)",
+        re.IGNORECASE,
     )
     kept = {name: value for name, value in os.environ.items() if not configuring.match(name)}
     return kept | {"PYTHONPATH": SOURCES, "TERM": "xterm-256color", "COLUMNS": "100"} | variables

@@ -1,4 +1,4 @@
-"""``aimlchat batch``: shards, the summary of their results, Parquet, and the width of a terminal."""
+"""``aimlchat batch``: shards, the summary of their results, Parquet, and widths of terminals."""
 
 import json
 import re
@@ -141,7 +141,7 @@ async def test_without_pyarrow_nothing_is_sent(batch, emulator, tmp_path, monkey
 LONG = Summary(total=1_000_000, done=123_456, failed=78, tokens=98_765_432, usd=12.3456, seconds=99)
 
 
-@pytest.mark.parametrize(("columns", "rows"), [(40, 4), (80, 2), (200, 1)])
+@pytest.mark.parametrize(("columns", "rows"), [(40, 4), (80, 3), (200, 1)])
 def test_the_progress_fits_its_terminal_and_is_erased(monkeypatch, columns, rows):
     screen = Screen(columns)
     monkeypatch.setattr(sys, "stderr", screen)
