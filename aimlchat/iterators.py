@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic
+from typing import TYPE_CHECKING, Any, Generic
 
 from ._client.many import CompletionProducer, DeltaProducer, ResultIterator
 from .completions import T_co
 from .records import Outcome
 
 if TYPE_CHECKING:
+    from ._client.many import Converter
     from .completions import Cost, Delta, Usage
 
 __all__ = ["CompletionIterator", "StreamsIterator"]
@@ -27,6 +28,17 @@ class CompletionIterator(ResultIterator[Outcome[T_co]], Generic[T_co]):
     """
 
     _producer: CompletionProducer
+
+    def _convert(self, convert: Converter) -> None:
+        """Queue what ``convert`` makes of each call, in place of outcomes."""
+        self._producer.convert = convert
+
+    def _take_ready(self) -> list[Any]:
+        """Return what has arrived and was not yielded yet."""
+        ready: list[Any] = []
+        while (outcome := self._producer.pop()) is not None:
+            ready.append(outcome)
+        return ready
 
     async def gather(self) -> list[Outcome[T_co]]:
         """Return all outcomes that have not been yielded yet, once the last call has ended.

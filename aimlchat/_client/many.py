@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import heapq
 from collections import deque
-from collections.abc import Sized
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, Self, TypeVar
+from collections.abc import Callable, Sized
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, Self, TypeVar, cast
 
 from aimlchat.errors import AIMLChatError, BudgetExceededError, OutputError, detach
 from aimlchat.records import Outcome, Progress
@@ -18,7 +19,7 @@ from .spending import check_budget
 from .tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterable, Awaitable, Iterable
     from types import TracebackType
 
     from aimlchat.completions import Completion, Delta
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CompletionProducer", "DeltaProducer", "Producer", "ResultIterator"]
 
+Converter = Callable[[Any, "Completion | None", AIMLChatError | None], Any]
 _MAX_WAITING_DELTAS = 64
-_T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
 
 
@@ -116,14 +117,6 @@ class ResultIterator(Generic[_T_co]):
             pool.stop()
 
 
-def take_ready(iterator: ResultIterator[_T]) -> list[_T]:
-    """Return the further results that can be had without waiting."""
-    results: list[_T] = []
-    while (result := iterator._producer.pop()) is not None:  # noqa: SLF001 - of this module
-        results.append(result)
-    return results
-
-
 class CompletionProducer:
     """The calls behind a `CompletionIterator`."""
 
@@ -152,7 +145,12 @@ class CompletionProducer:
         self._total = len(requests) if isinstance(requests, Sized) else None
         self._start = 0.0
         self._next = 0
-        self._finished: list[tuple[int, Outcome[Any]]] = []  # a heap; the numbers are unique
+        self._finished: list[tuple[int, int, Any]] = []  # a heap; the first numbers are unique
+        self.convert: Converter | None = None
+        """Makes what is queued of the request and its completion or error, in place of an outcome.
+
+        It is called when the call ends, and what it does not keep is freed then.
+        """
 
     def start(self) -> None:
         """Begin, in the running loop."""
@@ -166,10 +164,10 @@ class CompletionProducer:
             return None
         if self._ordered and self._finished[0][0] != self._next and not self.pool.is_over:
             return None
-        _, outcome = heapq.heappop(self._finished)
-        self._next = outcome.index + 1
+        _, index, outcome = heapq.heappop(self._finished)
+        self._next = index + 1
         self.pool.mark_consumed()
-        return outcome
+        return cast("Outcome[Any]", outcome)  # or what the converter has made of it
 
     def raise_late_failure(self) -> None:
         """Raise that the budget of the session was spent; any other failure is an outcome."""
@@ -178,6 +176,7 @@ class CompletionProducer:
 
     async def _work(self, index: int, request: Any) -> None:
         observer = RunCall(self._run, asyncio.current_task())
+        completion = failure = None
         try:
             completion = await self._complete(request, observer)
         except BudgetExceededError as error:
@@ -188,22 +187,28 @@ class CompletionProducer:
         except AIMLChatError as error:
             if self._run.must_stop(error):
                 raise
-            outcome = Outcome(index, request, error=detach(error))
+            failure = detach(error)
         else:
-            outcome = Outcome(index, request, completion)
             observer.succeeded()
         finally:
             observer.close()
-        self._add(outcome)
+        self._add(index, request, completion, failure)
 
-    def _add(self, outcome: Outcome[Any]) -> None:
-        position = outcome.index if self._ordered else self.tally.done
-        heapq.heappush(self._finished, (position, outcome))
-        error = outcome.error
-        received = outcome.completion if error is None else error.partial  # it may be billed, too
+    def _add(
+        self,
+        index: int,
+        request: Any,
+        completion: Completion | None,
+        error: AIMLChatError | None,
+    ) -> None:
+        convert = self.convert or functools.partial(Outcome, index)
+        position = index if self._ordered else self.tally.done
+        heapq.heappush(self._finished, (position, index, convert(request, completion, error)))
+        received = completion if error is None else error.partial  # it may be billed, too
         self.tally.add(
             error=type(error).__name__ if error is not None else None,
-            usage=received.usage if received is not None else None,
+            # Who converts outcomes counts tokens as well.
+            usage=received.usage if received is not None and self.convert is None else None,
             cost=received.cost if received is not None else None,
         )
         self._check_budget()

@@ -121,6 +121,11 @@ class Pacer:
         """Return what is left of the wait that the server has asked for."""
         return max(self._floor - self._clock.time(), 0.0)
 
+    def enter_at_once(self) -> tuple[Window, float] | None:
+        """Return the window of an attempt, and the time, if it may start now."""
+        now = self._clock.time()
+        return self._start(now) if not self._queue and self._may_start(now) else None
+
     async def enter(self) -> tuple[Window, float]:
         """Return the window of an attempt, and the time, once it may start; cancelling is safe."""
         now = self._clock.time()

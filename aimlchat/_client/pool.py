@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
@@ -30,9 +31,10 @@ Work = Callable[[int, Any], Coroutine[Any, Any, None]]
 class TaskPool:
     """Runs one task for each item, at most as many at once as the limit allows.
 
-    At most twice as many items are taken but not yet consumed. Once the pool is over, it refers
-    neither to the work nor to the items, and it never refers to its owner, so that reference counts
-    alone free them all.
+    At most twice as many items are taken but not yet consumed. If the source has a method
+    ``take_ready``, it is asked first: it returns an item, or None if the source has to be awaited.
+    Once the pool is over, it refers neither to the work nor to the items, and it never refers to
+    its owner, so that reference counts alone free them all.
     """
 
     def __init__(self, items: Iterable[Any] | AsyncIterable[Any], concurrency: Concurrency) -> None:
@@ -113,32 +115,44 @@ class TaskPool:
     async def _feed(self, items: Iterable[Any] | AsyncIterable[Any], work: Work) -> None:
         source = aiter(items) if isinstance(items, AsyncIterable) else iter(items)
         del items
+        loop = asyncio.get_running_loop()
+        take_ready = getattr(source, "take_ready", None)
         while not self._is_stopped:
             limit = self._concurrency.limit
             if len(self._tasks) >= limit or self._taken - self._consumed >= 2 * limit:
-                self._has_room = asyncio.get_running_loop().create_future()
+                self._has_room = loop.create_future()
                 await self._has_room
                 continue
-            item = await self._next(source)
+            item = None if take_ready is None else self._call(take_ready)
+            if item is None:
+                item = await self._next(source)
             if item is _END:
                 return
-            task = asyncio.ensure_future(work(self._taken, item))
+            task = loop.create_task(work(self._taken, item))
             self._taken += 1
             self._tasks.add(task)
             task.add_done_callback(self._task_done)
 
     async def _next(self, source: Iterator[Any] | AsyncIterator[Any]) -> Any:
+        if not isinstance(source, AsyncIterator):
+            return self._call(functools.partial(next, source, _END))
         try:
-            if isinstance(source, AsyncIterator):
-                try:
-                    return await source.__anext__()
-                except StopAsyncIteration:
-                    return _END
-            return next(source, _END)
-        except Exception as error:  # noqa: BLE001 - the caller's iterator may raise anything
-            # Raised to the caller after the results of the calls in flight, which go on.
-            self.failure = self.failure or error
+            return await source.__anext__()
+        except StopAsyncIteration:
             return _END
+        except Exception as error:  # noqa: BLE001 - the caller's iterator may raise anything
+            return self._end_with(error)
+
+    def _call(self, take: Callable[[], Any]) -> Any:
+        try:
+            return take()
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._end_with(error)
+
+    def _end_with(self, error: Exception) -> Any:
+        """Keep an error of the source, to be raised after the results of the calls in flight."""
+        self.failure = self.failure or error
+        return _END
 
     def _feeder_done(self, task: asyncio.Task[None]) -> None:
         self._feeder = None  # a cancelled task keeps frames that refer to the work

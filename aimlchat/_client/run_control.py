@@ -201,8 +201,9 @@ class RunCall:
     async def enter(self, pacer: Pacer) -> None:
         """Wait until the pace of the server allows another attempt; cancelling is safe."""
         self._pacer = pacer
-        self._window, self._admitted_at = await pacer.enter()
-        await self._run.wait_for_turn()
+        self._window, self._admitted_at = pacer.enter_at_once() or await pacer.enter()
+        if self._run.in_flight >= self._run.concurrency.limit:
+            await self._run.wait_for_turn()
 
     def attempt_started(self) -> None:
         """Start timing here, since the wait in our own queue says nothing about the server."""

@@ -80,5 +80,7 @@ class Tally:
             self._credits += self._to_decimal(repr(cost.credits))
         if usage is not None:
             self.tokens += count_tokens(usage) or 0
+            counts = self._counts
             for name, count in usage.as_dict().items():
-                self._counts[name] = self._counts.get(name, 0) + (count or 0)
+                if count:
+                    counts[name] = counts.get(name, 0) + count

@@ -90,7 +90,7 @@ async def summarize(
     *,
     model: str | None = None,
 ) -> ResultsSummary:
-    """Read files of results together, and compare them with the requests.
+    """Read files of results together, and return what they hold of the requests.
 
     Nothing is sent and nothing is written. The files may be those of runs that have not ended.
     Memory is needed for the ids alone: up to 46 bytes for each.

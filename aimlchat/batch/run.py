@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from aimlchat._client.many import take_ready
+from aimlchat._client.tally import count_tokens
 from aimlchat._payload.limits import check_model
 from aimlchat.errors import AIMLChatError
 
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from aimlchat.completions import Completion
     from aimlchat.iterators import CompletionIterator
     from aimlchat.policies import Timeouts
-    from aimlchat.records import Outcome
     from aimlchat.session import ChatSession
 
 __all__ = ["run"]
+
+_END: Any = object()
 
 
 async def run(
@@ -106,6 +108,7 @@ async def run(
             budget_usd=budget_usd,
             timeouts=timeouts,
         )
+        outcomes._convert(_keep)  # noqa: SLF001 - of this package
         try:
             async with outcomes:
                 await _write_results(outcomes, writer, disk_sync, progress)
@@ -127,6 +130,7 @@ class _PendingRequests:
         self._pending = files.input.read_pending(files.checked, files.known_ids)
         self._writer = writer
         self._disk_sync = disk_sync
+        self._is_over = False
         # Request ids are made here and not by the session, so that a failure is written with its
         # own id. They are random, so that they are unique among all runs.
         self._run_id = os.urandom(8).hex()
@@ -135,17 +139,22 @@ class _PendingRequests:
         return self
 
     async def __anext__(self) -> BatchRequest:
-        while True:
-            if self._writer.has_failed or self._disk_sync.failure is not None:
+        while (request := self.take_ready()) is None:
+            if self._is_over:
                 raise StopAsyncIteration
-            try:
-                found = next(self._pending)
-            except StopIteration:
-                raise StopAsyncIteration from None
-            if found is not None:
-                break
             # Many lines had nothing to send, so no call has yielded to the event loop.
             await asyncio.sleep(0)
+        return request
+
+    def take_ready(self) -> BatchRequest | None:
+        """Return the next request; None at the end, or behind many lines with nothing to send."""
+        has_failed = self._writer.has_failed or self._disk_sync.failure is not None
+        found = _END if has_failed else next(self._pending, _END)
+        if found is None:
+            return None
+        if found is _END:
+            self._is_over = True
+            return None
         number, request, digest = found
         return BatchRequest(
             request.build_body(),
@@ -162,23 +171,33 @@ async def _write_results(
     progress: ProgressReporter,
 ) -> None:
     """Write the results as they arrive, those that have arrived together by one system call."""
-    async for first in outcomes:
-        ready = [first, *take_ready(outcomes)]
-        writer.write_all(map(_encode_outcome, ready))
+    results: Any = outcomes  # pairs, see `_keep`
+    async for first in results:
+        ready: list[_Ended] = [first, *outcomes._take_ready()]  # noqa: SLF001 - of this package
+        writer.write_all(map(_encode, ready))
         await disk_sync.results_written()
-        for outcome in ready:
-            completion, error = outcome.completion, outcome.error
-            progress.add(
-                None if error is None else type(error).__name__,
-                None if completion is None else completion.usage,
-                None if completion is None else completion.cost,
-            )
+        for _, completion, error in ready:
+            if completion is None:
+                progress.count(type(error).__name__, 0, 0.0)
+            else:
+                usd = 0.0 if completion.cost is None else completion.cost.usd
+                progress.count(None, count_tokens(completion.usage) or 0, usd)
 
 
-def _encode_outcome(outcome: Outcome) -> tuple[str | int, bytes]:
+_Ended = tuple["BatchRequest", "Completion | None", "AIMLChatError | None"]
+
+
+def _keep(
+    request: BatchRequest, completion: Completion | None, error: AIMLChatError | None
+) -> _Ended:
+    """Return what is queued of a call that has ended, which costs less than an outcome."""
+    return request, completion, error
+
+
+def _encode(ended: _Ended) -> tuple[str | int, bytes]:
     """Return the id and the line of a result."""
-    request: Any = outcome.request
-    error: Any = outcome.error
-    if outcome.completion is not None:
-        return request.custom_id, encode_completion(request, outcome.completion)
-    return request.custom_id, encode_failure(request, error)
+    request, completion, error = ended
+    if completion is not None:
+        return request.custom_id, encode_completion(request, completion)
+    failure: Any = error
+    return request.custom_id, encode_failure(request, failure)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import attrs
 
 from aimlchat._client.hooks import call_hook
-from aimlchat._client.tally import Tally
+from aimlchat._client.tally import count_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -82,12 +84,23 @@ class ProgressReporter:
         self._on_progress = on_progress
         self._time = time
         self._start = time()
-        self._tally = Tally()
+        self._done = self._tokens = 0
+        self._errors: Counter[str] = Counter()
+        self._usd = Decimal(0)  # sums of floats would drift
         self.report()
 
     def add(self, error: str | None, usage: Usage | None = None, cost: Cost | None = None) -> None:
         """Count a result, and report; ``error`` is the class of its error, None for a success."""
-        self._tally.add(error=error, usage=usage, cost=cost)
+        self.count(error, count_tokens(usage) or 0, 0.0 if cost is None else cost.usd)
+
+    def count(self, error: str | None, tokens: int, usd: float) -> None:
+        """Count a result as `add` does."""
+        self._done += 1
+        self._tokens += tokens
+        if error is not None:
+            self._errors[error] += 1
+        if usd:
+            self._usd += Decimal(repr(usd))
         self.report()
 
     def report(self) -> None:
@@ -101,11 +114,11 @@ class ProgressReporter:
             total=self._checked.total,
             before=self._checked.before,
             failed_before=self._checked.failed_before,
-            done=self._tally.done,
-            failed=self._tally.failed,
-            errors=self._tally.errors,
-            tokens=self._tally.tokens,
-            usd=self._tally.usd,
+            done=self._done,
+            failed=self._errors.total(),
+            errors=dict(self._errors),
+            tokens=self._tokens,
+            usd=float(self._usd),
             seconds=self._time() - self._start,
             is_out_of_budget=is_out_of_budget,
         )
