@@ -17,7 +17,7 @@ from aimlchat.errors import ConfigurationError
 from aimlchat.policies import Limits
 
 from .batch_job import DEFAULT_CONCURRENCY, BatchJob
-from .batch_report import describe_outcome
+from .batch_report import describe_outcome, wrap_lines
 from .completion import complete_file
 from .errors import CommandError, CommandInputError, join_notes
 from .exit_status import FAILED
@@ -219,8 +219,9 @@ def _summarize(
         summary = run_interruptible(summarize(requests, results, model=model))
     except InputError as error:
         raise _to_command_error(error) from error
-    for line in describe_results(summary, _line_width(sys.stdout)):
-        click.echo(to_one_line(line))
+    width = _line_width(sys.stdout)
+    lines = [to_one_line(line) for line in describe_results(summary, width)]
+    click.echo("\n".join(wrap_lines(lines, width)))
     if not summary.is_success:
         raise click.exceptions.Exit(FAILED)
 
@@ -271,10 +272,10 @@ def _print_outcome(
     progress.close()
     if quiet or progress.latest is None:
         return
-    for line in describe_outcome(
-        progress.latest, emulator=upstream.emulator, width=_line_width(sys.stderr)
-    ):
-        click.echo(to_one_line(line), err=True)
+    width = _line_width(sys.stderr)
+    lines = describe_outcome(progress.latest, emulator=upstream.emulator, width=width)
+    for line in wrap_lines([to_one_line(line) for line in lines], width):
+        click.echo(line, err=True)
     if progress.latest.is_out_of_budget:
         line = f"The budget of ${job.budget_usd:g} is used up. To go on, run the same command."
         click.echo(line, err=True)

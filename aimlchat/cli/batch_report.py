@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from .money import format_dollars
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     from aimlchat.batch import Summary
 
-__all__ = ["describe_outcome", "format_counts", "format_progress", "join_parts"]
+__all__ = ["describe_outcome", "format_counts", "format_progress", "join_parts", "wrap_lines"]
 
 _MINUTE = 60
 _HOUR = 3600
@@ -41,6 +42,13 @@ def join_parts(parts: list[str], width: int) -> list[str]:
         else:
             lines.append(part)
     return lines
+
+
+def wrap_lines(lines: list[str], width: int) -> list[str]:
+    """Return the lines, those longer than the width broken between words."""
+    if width >= max(map(len, lines), default=0):
+        return lines
+    return [part for line in lines for part in textwrap.wrap(line, max(width, 1)) or [""]]
 
 
 def describe_outcome(summary: Summary, *, emulator: bool, width: int) -> list[str]:
