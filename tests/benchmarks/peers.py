@@ -95,14 +95,20 @@ class LiteLLM(OpenAI):
         return await self.litellm.acompletion(messages=messages, **self.target, **options)
 
     async def file(self, source: Path, target: Path, width: int) -> None:
-        """Answer a file of requests with `Router.abatch_completion`, which returns all at once."""
-        model = {"model_name": MODEL, "litellm_params": self.target}
-        router = self.litellm.Router(model_list=[model], default_max_parallel_requests=width)
-        ids, messages = zip(*files.read_requests(source), strict=True)
-        answers = await router.abatch_completion(models=[MODEL], messages=list(messages))
+        """Answer a file of requests with `Router.abatch_completion`.
+
+        It sends all that it is given at once, so it is given ``width`` requests at a time.
+        """
+        router = self.litellm.Router(
+            model_list=[{"model_name": MODEL, "litellm_params": self.target}]
+        )
+        rows = list(files.read_requests(source))
         with target.open("ab", buffering=0) as results:
-            for custom_id, (answer,) in zip(ids, answers, strict=True):
-                files.append_answer(results, custom_id, answer.choices[0].message.content)
+            for start in range(0, len(rows), width):
+                ids, messages = zip(*rows[start : start + width], strict=True)
+                answers = await router.abatch_completion([MODEL], list(messages))
+                for custom_id, (answer,) in zip(ids, answers, strict=True):
+                    files.append_answer(results, custom_id, answer.choices[0].message.content)
 
     async def close(self) -> None:
         """Do nothing: litellm offers no way to close its connections."""
