@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from aimlchat._protocol.whole import parse_completion
 from aimlchat.errors import InvalidRequestError, OutputError
+from aimlchat.request import ChatRequest
 
 from .bills import Bills
-from .prepare import CallSpec, RequestFields, resolve_request
+from .prepare import CallSpec, resolve_request
 from .typed_answers import TypedAnswer, add_correction, fail_answer, is_correctable
 
 if TYPE_CHECKING:
     from aimlchat.completions import Completion
-    from aimlchat.request import ChatRequest
 
     from .call import Call
     from .context import CallContext
@@ -83,7 +83,7 @@ class Corrections:
     def _resolve(self) -> ChatRequest:
         spec, model = self._spec, self._context.defaults.model
         request: Any = resolve_request(spec.request, spec.options, model)
-        return request.to_request() if isinstance(request, RequestFields) else request
+        return request if isinstance(request, ChatRequest) else request.to_request()
 
     def _prepare(self, conversation: ChatRequest, request: PreparedRequest) -> PreparedRequest:
         """Prepare the next request, to the model that was asked and those behind it."""

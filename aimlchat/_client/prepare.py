@@ -42,6 +42,7 @@ __all__ = [
     "Request",
     "RequestDefaults",
     "RequestFields",
+    "ask_for_type",
     "resolve_request",
 ]
 
@@ -107,6 +108,10 @@ class RawRequest(msgspec.Struct, frozen=True):
             refuse("a body that is sent unchanged cannot ask for a stream; leave it out", "stream")
         check_client_request_id(self.client_request_id)
         return copy(self.body) if isinstance(self.body, dict) else dict(self.body)
+
+    def to_request(self) -> ChatRequest:
+        """Return a request with the same content, to which more can be added."""
+        refuse("a body that is sent unchanged cannot ask for a type", "output_type")
 
 
 class PreparedRequest(msgspec.Struct, eq=False):
@@ -208,7 +213,7 @@ class CallSpec(msgspec.Struct, eq=False):
         request = resolve_request(self.request, self.options, defaults.model)
         plan = None
         if self.output_type is not None:
-            request, plan = _ask_for_type(request, self.output_type)
+            request, plan = ask_for_type(request, self.output_type)
         payload, body = encode_request(request, stream=self.is_stream)
         given = request.client_request_id
         client_request_id = str.__str__(given) if given else defaults.next_request_id()
@@ -286,7 +291,7 @@ class EndpointSpec(msgspec.Struct, eq=False):
         )
 
 
-def _ask_for_type(
+def ask_for_type(
     request: ChatRequest | RequestFields | RawRequest, output_type: OutputType
 ) -> tuple[ChatRequest, OutputPlan]:
     """Return the request that asks for an answer of a type, and how the answer is read.
@@ -295,9 +300,7 @@ def _ask_for_type(
     """
     from aimlchat._payload.output_plan import plan_output  # noqa: PLC0415 - few calls need it
 
-    if isinstance(request, RawRequest):
-        refuse("a body that is sent unchanged cannot ask for a type", "output_type")
-    if isinstance(request, RequestFields):
+    if not isinstance(request, ChatRequest):
         request = request.to_request()
     given = vars(request)
     planned, plan = plan_output(given, output_type)

@@ -87,6 +87,8 @@ def read_output_type(output_type: Any) -> OutputType:
         SchemaError: a `TypeError`; JSON schema cannot describe the type. It has the path of the
             field that is to blame.
     """
+    if isinstance(output_type, OutputType):
+        return output_type
     try:
         return _read_cached(output_type)
     except SchemaError:

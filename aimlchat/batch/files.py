@@ -17,6 +17,7 @@ from aimlchat.errors import AIMLChatError
 from .errors import InputError, OutputFileError
 from .file_arguments import check_source, check_target
 from .input_file import InputFile
+from .input_lines import InputRequest
 from .known_ids import ON_SERVER, KnownIds, hash_id, parse_digest
 from .output import Output, open_output
 from .server_batches import ServerBatches
@@ -53,10 +54,12 @@ async def open_files(
     shard: Shard | None = None,
     retry_failed: bool,
     server_side: bool = False,
+    build: Callable[[InputRequest], object] = InputRequest.build_body,
     unconfirmed: Literal["refuse", "keep", "resend"] = "refuse",
 ) -> AsyncIterator[BatchFiles]:
     """Open and check both files; the output is not changed before the whole input is checked.
 
+    ``build`` raises `ValueError` for a request that cannot be sent from here.
     ``unconfirmed`` is what to do with unconfirmed batches: "resend" makes their requests pending.
     Raises `InputError`, `BusyError` or `OutputFileError`; `TypeError` for files of another type.
     """
@@ -80,7 +83,10 @@ async def open_files(
             unconfirmed=unconfirmed,
         )
         checked = await input_file.check(
-            known_ids, shard, server_side=server_side, retry_failed=retry_failed
+            known_ids,
+            shard,
+            build=InputRequest.build_params if server_side else build,
+            retry_failed=retry_failed,
         )
         if not checked.total + checked.others and not has_batches:
             msg = f"{input_file.name} is empty: it has no request, so nothing was sent"

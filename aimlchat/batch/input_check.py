@@ -56,15 +56,18 @@ class InputCheck:
         self._with_other_model: tuple[int, str | int] | None = None
         self._is_default_model_known = False
 
-    def add(self, number: int, request: InputRequest, *, server_side: bool) -> bool:
+    def add(
+        self, number: int, request: InputRequest, build: Callable[[InputRequest], object]
+    ) -> bool:
         """Check a request and count it; return whether an earlier line has its id.
 
+        ``build`` raises `ValueError` for a request that cannot be sent.
         A request of another shard is checked alike, so that all shards refuse the same input.
         """
         custom_id = request.custom_id
         key = hash_id(custom_id)
         try:
-            (request.build_params if server_side else request.build_body)()
+            build(request)
             if self._shard is not None and not self._shard.has(key):
                 self._others += 1
                 return False

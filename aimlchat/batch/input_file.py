@@ -17,15 +17,14 @@ from .cooperative import LINES_PER_TURN
 from .errors import InputError
 from .file_format import SAMPLE_SIZE, describe_format, strip_line
 from .input_check import InputCheck
-from .input_lines import parse_line
+from .input_lines import InputRequest, parse_line
 from .known_ids import hash_id
 from .streams import get_descriptor, open_stream, read_block
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from .input_check import CheckedInput
-    from .input_lines import InputRequest
     from .known_ids import KnownIds
     from .shard import Shard
 
@@ -97,10 +96,12 @@ class InputFile:
         known_ids: KnownIds,
         shard: Shard | None = None,
         *,
-        server_side: bool = False,
+        build: Callable[[InputRequest], object] = InputRequest.build_body,
         retry_failed: bool = False,
     ) -> CheckedInput:
         """Read and check every line, and add its id to the known ones if it is in the shard.
+
+        ``build`` raises `ValueError` for a request that cannot be sent.
 
         Raises `InputError` for lines that are broken, repeat an id, or differ from the request
         whose result the output has under the same id. Cancelling is safe.
@@ -125,7 +126,7 @@ class InputFile:
                 else:
                     check.add_unreadable(number, str(error), text if is_first else b"")
             else:
-                if check.add(number, request, server_side=server_side):
+                if check.add(number, request, build):
                     check.add_repeated(number, request.custom_id, self._find_line)
             is_first = False
         return check.finish()

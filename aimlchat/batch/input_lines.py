@@ -18,7 +18,7 @@ from aimlchat.request import ChatRequest
 
 from .known_ids import DIGEST_SIZE, normalize_id
 
-__all__ = ["BatchRequest", "InputRequest", "parse_line"]
+__all__ = ["BatchRequest", "InputRequest", "TypedBatchRequest", "parse_line"]
 
 _URLS = ("/v1/chat/completions", "/chat/completions")
 _MESSAGES_URLS = ("/v1/messages", "/messages")
@@ -31,6 +31,7 @@ _OPTIONS = frozenset(field.alias for field in attrs.fields(ChatRequest)) - {
     "dialect",
     "client_request_id",
 }
+_BODY_OPTIONS = (_OPTIONS | {"messages"}) - {"extra"}
 # How many names of unknown options an error message has, and how much of each.
 _MAX_NAMES = 5
 _MAX_NAME_LENGTH = 60
@@ -49,6 +50,16 @@ class BatchRequest(RawRequest, frozen=True, gc=False):
     def payload(self, stream: bool = False) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002
         """Return the body, which was checked when the input was, and which nobody changes."""
         return cast("dict[str, Any]", self.body)
+
+
+class TypedBatchRequest(BatchRequest, frozen=True, kw_only=True):
+    """A request for an answer of a type, with the fields that the type adds to."""
+
+    request: ChatRequest
+
+    def to_request(self) -> ChatRequest:
+        """Return the request. Raises `InvalidRequestError`."""
+        return self.request.options(client_request_id=self.client_request_id)
 
 
 class _BodyLine(msgspec.Struct, forbid_unknown_fields=True):
@@ -107,6 +118,25 @@ class InputRequest(msgspec.Struct, frozen=True, gc=False):
 
             return MessagesPayload(self.content)
         return self.content
+
+    def build_request(self) -> ChatRequest:
+        """Return the request with its options, for an answer of a type.
+
+        What a body has besides the options of `ChatRequest` goes into ``extra``. Raises
+        `ValueError`, or its subclass `InvalidRequestError`, if it cannot be sent.
+        """
+        if self.is_prompt:
+            return self._build_request()
+        _check_url(self.url, _URLS)
+        if self.content.get("stream"):
+            _refuse("the body asks for a stream; leave out `stream`")
+        known = {name: value for name, value in self.content.items() if name in _BODY_OPTIONS}
+        rest = {
+            name: value
+            for name, value in self.content.items()
+            if name not in _BODY_OPTIONS and name != "stream"
+        }
+        return ChatRequest(**known, extra=rest or None)
 
     def build_params(self) -> dict[str, Any]:
         """Return the body for the vendor's batch endpoint, which takes Anthropic's format only.

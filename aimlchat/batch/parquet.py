@@ -48,6 +48,7 @@ COLUMNS = {
     "error": "string",
     "error_message": "string",
     "status_code": "int64",
+    "output": "string",
     "response": "string",
     "shard": "string",
 }
@@ -162,7 +163,8 @@ def _build_row(fields: dict[str, Any]) -> dict[str, Any]:
         "inference_id": _as_text(fields.get("inference_id")),
         "client_request_id": _as_text(fields.get("client_request_id")),
         "status_code": _as_integer(error.get("status_code", response.get("status_code"))),
-        "response": None if body is None else msgspec.json.encode(body).decode(),
+        "response": None if body is None else _as_json(body),
+        "output": _as_json(fields.get("output")) if "output" in fields else None,
         "shard": _as_text(fields.get("shard")),
     }
     if code := find_error_code(fields):
@@ -202,6 +204,10 @@ def _as_dict(value: Any) -> dict[str, Any]:
 
 def _as_text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _as_json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _as_float(value: Any) -> float | None:

@@ -13,8 +13,9 @@ from aimlchat._protocol.error_messages import find_message
 from aimlchat._protocol.metadata import parse_cost, parse_usage
 from aimlchat._protocol.surrogates import mend_surrogates
 from aimlchat.completions import Cost, Usage, raw_body
-from aimlchat.errors import APIError
+from aimlchat.errors import APIError, OutputError
 
+from .input_lines import TypedBatchRequest
 from .line_content import is_nested_deeply
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def encode_completion(request: BatchRequest, completion: Completion[Any]) -> byt
         attempts=len(completion.attempts),
         inference_id=completion.inference_id,
         client_request_id=completion.client_request_id,
+        **({"output": completion.output} if isinstance(request, TypedBatchRequest) else {}),
     )
 
 
@@ -70,12 +72,36 @@ def encode_failure(request: BatchRequest, error: AIMLChatError) -> bytes:
     facts: dict[str, Any] = {"code": type(error).__name__, "message": str(error)}
     if isinstance(error, APIError):
         facts |= {"status_code": error.status, "request_id": error.request_id}
+    if isinstance(error, OutputError):
+        return _encode_output_error(request, error, facts)
     return _encode_line(
         request.custom_id,
         request.digest,
         error=facts,
         attempts=len(error.attempts),
         inference_id=error.inference_id if isinstance(error, APIError) else None,
+        client_request_id=request.client_request_id,
+    )
+
+
+def _encode_output_error(request: BatchRequest, error: OutputError, facts: dict[str, Any]) -> bytes:
+    """Return the line of an answer that is not of its type; it was paid for, and is kept."""
+    completion = error.completion
+    response = {
+        "status_code": _OK,
+        "request_id": completion.inference_id,
+        "body": _get_body(completion),
+    }
+    usage = completion.usage
+    return _encode_line(
+        request.custom_id,
+        request.digest,
+        response=response,
+        error={**facts, "reason": error.reason, "path": error.path},
+        usage=None if usage is None else usage.as_dict(),
+        cost=completion.cost,
+        attempts=len(error.attempts),
+        inference_id=completion.inference_id,
         client_request_id=request.client_request_id,
     )
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, Literal
 
+from aimlchat._client.output_options import check_output
+from aimlchat._client.prepare import ask_for_type
 from aimlchat._client.tally import count_tokens
 from aimlchat._payload.limits import check_model
+from aimlchat._schema.plain_outputs import PlainOutput, SchemaOutput
 from aimlchat.errors import AIMLChatError
 
 from .disk_sync import DiskSync, check_fsync
 from .files import BatchFiles, open_files
-from .input_lines import BatchRequest
+from .input_lines import BatchRequest, InputRequest, TypedBatchRequest
 from .result_lines import encode_completion, encode_failure
 from .shard import parse_shard
 from .summary import ProgressReporter, Summary
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from aimlchat._schema.output_types import OutputType
     from aimlchat.completions import Completion
     from aimlchat.iterators import CompletionIterator
     from aimlchat.policies import Timeouts
@@ -45,6 +50,8 @@ async def run(
     timeouts: Timeouts | None = None,
     shard: str | None = None,
     fsync: Literal["second", "each"] = "second",
+    output_type: Any = None,
+    output_retries: int = 0,
     on_progress: Callable[[Summary], object] | None = None,
 ) -> Summary:
     """Send the requests of a file, write each result as it arrives, and return a summary.
@@ -71,10 +78,15 @@ async def run(
         fsync: when the system has to write results to the disk, so that they outlast a crash of the
             machine: ``"second"``, within a second of their arrival, or ``"each"``, before they
             count as done. A crash or a kill of the process loses none in either case.
+        output_type: the type of the answers, as for `ChatSession.complete`: each result then has an
+            ``output``, the JSON value. An answer that is not of the type is a failure, and keeps
+            its response. A body is sent with what asks for the type added.
+        output_retries: as for `ChatSession.complete`.
         on_progress: called with a `Summary` at the start and after each result.
 
     Raises:
         ConfigurationError: there is no such shard, or ``fsync`` is another word.
+        InvalidRequestError: JSON schema cannot describe ``output_type``.
         InputError: the input, or the output of an earlier run, cannot be read.
         BusyError: another run is writing to this output.
         OutputFileError: the output cannot be written.
@@ -87,6 +99,9 @@ async def run(
     """
     own_shard = None if shard is None else parse_shard(shard)
     check_fsync(fsync)
+    output = check_output(output_type, output_retries)
+    if output is not None and not isinstance(output, SchemaOutput):
+        output = PlainOutput.of(output)
     async with (
         open_files(
             source,
@@ -94,18 +109,21 @@ async def run(
             session.model if model is None else check_model(model),
             shard=own_shard,
             retry_failed=retry_failed,
+            build=InputRequest.build_body if output is None else functools.partial(_check_typed, output),
         ) as files,
         DiskSync(files.output, fsync) as disk_sync,
     ):
         writer = ResultWriter(files.output, own_shard)
         progress = ProgressReporter(files.checked, on_progress)
         # The type of `complete_many` does not include the raw bodies that it accepts.
-        requests: Any = _PendingRequests(files, writer, disk_sync)
+        requests: Any = _PendingRequests(files, writer, disk_sync, is_typed=output is not None)
         outcomes = session.complete_many(
             requests,
             concurrency=concurrency,
             ordered=False,
             budget_usd=budget_usd,
+            output_type=output,
+            output_retries=output_retries,
             timeouts=timeouts,
         )
         outcomes._convert(_keep)  # noqa: SLF001 - of this package
@@ -126,7 +144,10 @@ async def run(
 class _PendingRequests:
     """An async iterator over the pending requests; it ends early if the output has failed."""
 
-    def __init__(self, files: BatchFiles, writer: ResultWriter, disk_sync: DiskSync) -> None:
+    def __init__(
+        self, files: BatchFiles, writer: ResultWriter, disk_sync: DiskSync, *, is_typed: bool
+    ) -> None:
+        self._is_typed = is_typed
         self._pending = files.input.read_pending(files.checked, files.known_ids)
         self._writer = writer
         self._disk_sync = disk_sync
@@ -156,12 +177,27 @@ class _PendingRequests:
             self._is_over = True
             return None
         number, request, digest = found
+        client_request_id = f"{self._run_id}-{number}"
+        if self._is_typed:
+            return TypedBatchRequest(
+                {},
+                client_request_id,
+                custom_id=request.custom_id,
+                digest=digest.hex(),
+                request=request.build_request(),
+            )
         return BatchRequest(
             request.build_body(),
-            f"{self._run_id}-{number}",
+            client_request_id,
             custom_id=request.custom_id,
             digest=digest.hex(),
         )
+
+
+def _check_typed(output_type: OutputType, request: InputRequest) -> None:
+    """Raise `ValueError` for a request that cannot ask for an answer of a type."""
+    typed, _ = ask_for_type(request.build_request(), output_type)
+    typed.payload()
 
 
 async def _write_results(
@@ -177,11 +213,11 @@ async def _write_results(
         writer.write_all(map(_encode, ready))
         await disk_sync.results_written()
         for _, completion, error in ready:
-            if completion is None:
-                progress.count(type(error).__name__, 0, 0.0)
-            else:
-                usd = 0.0 if completion.cost is None else completion.cost.usd
-                progress.count(None, count_tokens(completion.usage) or 0, usd)
+            failure: Any = error
+            received = failure.partial if completion is None else completion  # both were billed
+            usd = 0.0 if received.cost is None else received.cost.usd
+            code = type(error).__name__ if completion is None else None
+            progress.count(code, count_tokens(received.usage) or 0, usd)
 
 
 _Ended = tuple["BatchRequest", "Completion | None", "AIMLChatError | None"]

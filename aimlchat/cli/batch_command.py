@@ -22,6 +22,7 @@ from .completion import complete_file
 from .errors import CommandError, CommandInputError, join_notes
 from .exit_status import FAILED
 from .interrupts import run_interruptible
+from .output_type import load_output_type
 from .progress import ProgressDisplay
 from .results_report import describe_results
 from .terminal import terminal_size, to_one_line
@@ -120,6 +121,19 @@ def _check_shard(value: str) -> str:
     type=click.Choice(["second", "each"]),
     help="Have results on the disk within a second, or before each counts. [default: second]",
 )
+@click.option(
+    "--output-type",
+    "type_name",
+    metavar="MODULE:TYPE",
+    help="The Python type of the answers; each result then has an `output`.",
+)
+@click.option(
+    "--schema",
+    "schema_path",
+    metavar="FILE",
+    shell_complete=complete_file,
+    help="A JSON schema of the answers, in place of --output-type.",
+)
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @upstream_options
 def command(
@@ -139,6 +153,8 @@ def command(
     again: bool,
     output_format: Literal["jsonl", "parquet"] | None,
     fsync: Literal["second", "each"] | None,
+    type_name: str | None,
+    schema_path: str | None,
     quiet: bool,
     base_url: str | None,
     emulator: bool,
@@ -190,6 +206,7 @@ def command(
         again=again,
         shard=shard,
         fsync=fsync,
+        output_type=load_output_type(type_name, schema_path),
         parquet=parquet,
     )
     upstream.require_key()

@@ -15,6 +15,7 @@ from aimlchat.policies import Timeouts
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from aimlchat._schema.output_types import OutputType
     from aimlchat.batch import Summary
     from aimlchat.session import ChatSession
 
@@ -43,6 +44,7 @@ class BatchJob:
     again: bool
     shard: str | None
     fsync: Literal["second", "each"] | None
+    output_type: OutputType | None
     parquet: str | None = None
     """The Parquet file that is made of the results at the end, if one is."""
 
@@ -52,6 +54,7 @@ class BatchJob:
                 ("--concurrency", self.concurrency),
                 ("--budget-usd", self.budget_usd),
                 ("--fsync", self.fsync),
+                ("an output type", self.output_type),
             ):
                 if value is not None:
                     msg = f"{option} cannot be combined with --server-side."
@@ -113,5 +116,6 @@ class BatchJob:
             timeouts=Timeouts(deadline=_CALL_DEADLINE_SECONDS),
             shard=self.shard,
             fsync=self.fsync or "second",
+            output_type=self.output_type,
             on_progress=progress.update,
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 from .errors import CommandInputError, describe_os_error
 
-__all__ = ["load_response_format"]
+__all__ = ["load_response_format", "read_schema"]
 
 _MAX_NAME = 64
 # The keywords whose values are schemas, one or a list or a mapping of them.
@@ -27,16 +27,22 @@ def load_response_format(path: str) -> dict[str, Any]:
     like all in it, and all of whose properties are required. Raises `CommandInputError` for a file
     that holds no schema.
     """
-    schema = _read_schema(path)
-    title = schema.get("title")
-    name = re.sub(r"[^A-Za-z0-9_-]+", "_", title if isinstance(title, str) else Path(path).stem)
-    named: dict[str, Any] = {"name": name.strip("_")[:_MAX_NAME] or "answer", "schema": schema}
+    name, schema = read_schema(path)
+    named: dict[str, Any] = {"name": name, "schema": schema}
     if schema.get("type") == "object" and _is_closed(schema):
         named["strict"] = True
     return {"type": "json_schema", "json_schema": named}
 
 
-def _read_schema(path: str) -> dict[str, Any]:
+def read_schema(path: str) -> tuple[str, dict[str, Any]]:
+    """Return the name and the schema in a file. Raises `CommandInputError`."""
+    schema = _read_object(path)
+    title = schema.get("title")
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", title if isinstance(title, str) else Path(path).stem)
+    return name.strip("_")[:_MAX_NAME] or "answer", schema
+
+
+def _read_object(path: str) -> dict[str, Any]:
     try:
         schema = json.loads(Path(path).read_bytes())
     except OSError as error:
