@@ -75,8 +75,8 @@ class AnsweringActor:
             except AIMLChatError as error:
                 return describe_error(error)
             batch.finish(self._open.pop(outcome.index), outcome)
-            if outcome.completion is not None:
-                self._job.ledger.add(outcome.completion.cost)
+            received: Any = outcome.completion or getattr(outcome.error, "partial", None)
+            self._job.ledger.add(received.cost)  # an answer that is not of its type was billed
         await self._job.ledger.report()  # this actor may now wait for another batch
         return None
 

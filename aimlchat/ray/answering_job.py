@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from aimlchat._schema.output_types import read_output_type
+from aimlchat._schema.plain_outputs import PlainOutput
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -27,6 +30,7 @@ class AnsweringJob:
         session: a session that has made no call.
         ledger: what all actors have spent, and in which batches they have died.
         arguments: those of `ChatSession.complete_many`.
+        output_type: the type of the answers, None for texts.
     """
 
     prompt: str | Callable[[dict[str, Any]], Any]
@@ -34,7 +38,13 @@ class AnsweringJob:
     session: ChatSession
     ledger: SharedLedger
     arguments: dict[str, Any]
+    output_type: Any = None
 
     def complete_many(self, requests: Any) -> CompletionIterator:
         """Return the outcomes of requests, as they finish."""
-        return self.session.complete_many(requests, ordered=False, **self.arguments)
+        output_type = self.output_type
+        if output_type is not None:  # its values have to be JSON, for the column
+            output_type = PlainOutput.of(read_output_type(output_type))
+        return self.session.complete_many(
+            requests, ordered=False, output_type=output_type, **self.arguments
+        )

@@ -11,6 +11,7 @@ import attrs
 import msgspec
 
 from aimlchat._client.credentials import mask_headers
+from aimlchat._client.output_options import check_output
 from aimlchat._client.settings import check_policy
 from aimlchat._client.spending import check_budget
 from aimlchat.errors import ConfigurationError
@@ -51,6 +52,8 @@ def answer(
     resume_from: str | os.PathLike[str] | None = None,
     id_column: str = "id",
     retry_failed: bool = True,
+    output_type: Any = None,
+    output_retries: int = 0,
     models: Sequence[str] | None = None,
     timeouts: Timeouts | None = None,
     retry: RetryPolicy | None = None,
@@ -94,6 +97,10 @@ def answer(
         id_column: the column with the id of a row, a text or a whole number, in the dataset and in
             the results. Only ``resume_from`` needs it.
         retry_failed: whether rows that have failed according to ``resume_from`` are sent again.
+        output_type: the type of the answers, as for `ChatSession.complete`: there is a column
+            ``output`` then, with the JSON value as text. A row whose answer is not of the type has
+            an ``error``.
+        output_retries: as for `ChatSession.complete`, for each row.
         models: as for `ChatSession.complete`, for each row.
         timeouts: as for `ChatSession.complete`, for each row.
         retry: as for `ChatSession.complete`, for each row.
@@ -105,6 +112,7 @@ def answer(
         ConfigurationError: ray is not installed, or an argument is invalid. What only the data can
             show, such as a missing column, is raised when the dataset is executed, before anything
             is sent.
+        InvalidRequestError: JSON schema cannot describe ``output_type``.
         TypeError: an option is unknown, or something cannot be pickled.
     """
     headers = mask_headers(headers)
@@ -124,6 +132,7 @@ def answer(
         if options.get(name) is not None:
             msg = f"{name}= has no use here: {advice}"
             raise ConfigurationError(msg)
+    check_output(output_type, output_retries)
     job = AnsweringJob(
         prompt=prompt,
         id_column=None if resume_from is None else id_column,
@@ -135,8 +144,10 @@ def answer(
             "timeouts": timeouts,
             "retry": retry,
             "headers": headers,
+            "output_retries": output_retries,
             **options,
         },
+        output_type=output_type,
     )
     job.complete_many(())  # checks the arguments, and sends nothing
     ray.cloudpickle.dumps(job)  # else it would fail only when the dataset is executed

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pyarrow as pa
 
 from aimlchat._protocol.surrogates import mend_surrogates
@@ -13,6 +14,7 @@ from aimlchat.errors import APIError, ConfigurationError, InvalidRequestError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from aimlchat.completions import Completion
     from aimlchat.records import Outcome
 
     from .answering_job import AnsweringJob
@@ -33,6 +35,7 @@ _COLUMNS = {
     "attempts": pa.int64(),
     "error": pa.string(),
 }
+_OUTPUT = {"output": pa.string()}  # with an output type
 _TOKENS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens")
 
 
@@ -84,10 +87,14 @@ class BatchResults:
         """Return the rows with their new columns; ``failure`` is the error of unfinished rows."""
         unfinished = {"attempts": 0, "error": failure}
         table, results = self._table, [result or unfinished for result in self._results]
-        for name, kind in _COLUMNS.items():
+        for name, kind in _name_columns(self._job).items():
             values = [result.get(name) for result in results]
             table = table.append_column(name, pa.array(map(_make_encodable, values), type=kind))
         return table
+
+
+def _name_columns(job: AnsweringJob) -> dict[str, pa.DataType]:
+    return _COLUMNS if job.output_type is None else _COLUMNS | _OUTPUT
 
 
 def check_names(names: Iterable[str], job: AnsweringJob) -> None:
@@ -100,7 +107,7 @@ def check_names(names: Iterable[str], job: AnsweringJob) -> None:
         if name not in names:
             msg = f"the dataset has no column {name!r}; its columns are {', '.join(names)}"
             raise ConfigurationError(msg)
-    if clashes := [name for name in names if name in _COLUMNS]:
+    if clashes := [name for name in names if name in _name_columns(job)]:
         msg = f"the dataset has a column {clashes[0]!r} already; rename it with rename_columns()"
         raise ConfigurationError(msg)
 
@@ -123,23 +130,33 @@ def describe_error(error: Exception) -> str:
 def _describe_outcome(outcome: Outcome) -> dict[str, Any]:
     error = outcome.error
     if error is not None:
-        inference_id = error.inference_id if isinstance(error, APIError) else None
-        return {
-            "inference_id": inference_id,
-            "attempts": len(error.attempts),
-            "error": describe_error(error),
-        }
+        facts = {"attempts": len(error.attempts), "error": describe_error(error)}
+        if isinstance(error, APIError):
+            facts["inference_id"] = error.inference_id
+        return _describe_bill(error.partial) | facts
     completion = outcome.unwrap()
-    usage, cost = completion.usage, completion.cost
     return {
+        **_describe_bill(completion),
         "answer": completion.text,
         "reasoning": completion.reasoning,
         "finish_reason": completion.finish_reason,
+        "output": _write_json(completion.output),
+        "attempts": len(completion.attempts),
+    }
+
+
+def _describe_bill(completion: Completion[Any]) -> dict[str, Any]:
+    """Return what a completion has cost, which an answer that is not of its type has, too."""
+    usage, cost = completion.usage, completion.cost
+    return {
         **{name: getattr(usage, name, None) for name in _TOKENS},
         "usd": None if cost is None else cost.usd,
         "inference_id": completion.inference_id,
-        "attempts": len(completion.attempts),
     }
+
+
+def _write_json(value: Any) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()
 
 
 def _make_encodable(value: Any) -> Any:

@@ -1,5 +1,8 @@
 """What becomes of a row: its request, its columns, its failure."""
 
+import json
+
+import msgspec
 import pyarrow as pa
 import pytest
 import ray
@@ -131,3 +134,29 @@ def test_taking_a_few_rows_pays_for_no_others(rows, session, aimlchat_emulator):
     assert len(answer(rows(500), session=session, batch_size=50).take(3)) == 3
 
     assert aimlchat_emulator.billed <= 50
+
+
+class Invoice(msgspec.Struct):
+    number: str
+    total: float
+
+
+def test_an_answer_of_a_type_is_a_column_of_json(rows, answered, aimlchat_emulator):
+    value = {"number": "7", "total": 1.5}
+    aimlchat_emulator.reply(output=value, times=None, cost=0.25)
+
+    for row in answered(rows(3), model="openai/gpt-4o", output_type=Invoice):
+        assert json.loads(row["output"]) == value
+        assert (row["usd"], row["error"]) == (0.25, None)
+
+
+def test_an_answer_that_is_not_of_the_type_is_an_error_that_was_billed(
+    rows, answered, aimlchat_emulator
+):
+    value = {"number": "7", "total": 1.5}
+    aimlchat_emulator.reply(output=value, broken="invalid", times=None, cost=0.25)
+
+    (row,) = answered(rows(1), model="openai/gpt-4o", output_type=Invoice)
+
+    assert row["error"].startswith("OutputError: ")
+    assert (row["output"], row["answer"], row["usd"]) == (None, None, 0.25)
