@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import os
 from contextlib import suppress
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from aimlchat._client.output_options import check_output
@@ -109,7 +109,7 @@ async def run(
             session.model if model is None else check_model(model),
             shard=own_shard,
             retry_failed=retry_failed,
-            build=InputRequest.build_body if output is None else functools.partial(_check_typed, output),
+            build=InputRequest.build_body if output is None else partial(_check_typed, output),
         ) as files,
         DiskSync(files.output, fsync) as disk_sync,
     ):

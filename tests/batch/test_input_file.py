@@ -151,7 +151,7 @@ async def test_the_check_allocates_less_than_a_hundred_bytes_per_line(files):
     files.write_prompts(5_000)
     source = InputFile(files.source, "m")
     tracemalloc.start()
-    checked = await source.check(KnownIds(), server_side=False, retry_failed=False)
+    checked = await source.check(KnownIds(), retry_failed=False)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     source.close()
