@@ -4,6 +4,7 @@ import json
 import os
 import sys
 
+import pyarrow.parquet as pq
 import pytest
 
 from aimlchat import ConfigurationError
@@ -12,16 +13,11 @@ from aimlchat.batch.parquet import COLUMNS
 
 
 @pytest.fixture
-def pq():
-    return pytest.importorskip("pyarrow.parquet")
-
-
-@pytest.fixture
 def target(tmp_path):
     return tmp_path / "results.parquet"
 
 
-async def test_each_result_is_a_row_with_typed_columns(session, emulator, files, pq, target):
+async def test_each_result_is_a_row_with_typed_columns(session, emulator, files, target):
     files.write_prompts(2)
     emulator.reply("Blue.", reasoning="Light.", cost=0.25)
     emulator.fail(status=400, message="No.")
@@ -43,7 +39,7 @@ async def test_each_result_is_a_row_with_typed_columns(session, emulator, files,
     assert "No." in failed["error_message"]
 
 
-async def test_answers_of_the_server_are_rows_too(session, files, submit, pq, target):
+async def test_answers_of_the_server_are_rows_too(session, files, submit, target):
     files.write_prompts(1)
     await submit()
     await write_parquet(files.target, target)
@@ -54,7 +50,7 @@ async def test_answers_of_the_server_are_rows_too(session, files, submit, pq, ta
     assert run_on_server
 
 
-async def test_ids_are_text_and_other_tools_lines_are_rows(files, pq, target):
+async def test_ids_are_text_and_other_tools_lines_are_rows(files, target):
     files.target.write_bytes(
         b'{"custom_id":7,"response":{"status_code":429,"body":[1]},"cost":{"usd":true},"usage":3}\n'
         b'{"custom_id":"b","response":{"body":{"choices":[]}},"attempts":99999999999999999999}\n'
@@ -66,7 +62,7 @@ async def test_ids_are_text_and_other_tools_lines_are_rows(files, pq, target):
     assert (first["usd"], second["attempts"], second["answer"]) == (None, None, None)
 
 
-async def test_a_damaged_line_is_refused_and_the_old_file_stays(files, pq, target):
+async def test_a_damaged_line_is_refused_and_the_old_file_stays(files, target):
     target.write_bytes(b"old")
     files.target.write_bytes(b'{"custom_id":"a","response":{}}\nno JSON\n')
     with pytest.raises(InputError, match="line 2"):
@@ -75,7 +71,7 @@ async def test_a_damaged_line_is_refused_and_the_old_file_stays(files, pq, targe
     assert sorted(path.name for path in target.parent.iterdir()) == [files.target.name, target.name]
 
 
-async def test_a_full_disk_leaves_the_old_file(files, pq, target, monkeypatch):
+async def test_a_full_disk_leaves_the_old_file(files, target, monkeypatch):
     target.write_bytes(b"old")
     files.target.write_bytes(b'{"custom_id":"a","response":{}}\n')
 
@@ -90,14 +86,14 @@ async def test_a_full_disk_leaves_the_old_file(files, pq, target, monkeypatch):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
-async def test_the_file_has_the_mode_of_the_journal(files, pq, target):
+async def test_the_file_has_the_mode_of_the_journal(files, target):
     files.target.write_bytes(b'{"custom_id":"a","response":{}}\n')
     files.target.chmod(0o640)
     await write_parquet(files.target, target)
     assert target.stat().st_mode & 0o777 == 0o640
 
 
-async def test_many_rows_are_written_in_groups(files, pq, target, monkeypatch):
+async def test_many_rows_are_written_in_groups(files, target, monkeypatch):
     monkeypatch.setattr("aimlchat.batch.parquet._ROWS_PER_GROUP", 3)
     lines = [b'{"custom_id":"%d","response":{}}\n' % n for n in range(8)]
     files.target.write_bytes(b"".join(lines))

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 
+import pyarrow.parquet as pq
 import pytest
 from screen import Screen
 
@@ -117,7 +118,6 @@ async def test_an_output_of_another_shard_is_status_2(answer_shard, batch, emula
 
 @pytest.mark.parametrize("options", [(), ("--output-format", "parquet")])
 async def test_parquet_is_written_beside_its_journal(batch, emulator, tmp_path, options):
-    pq = pytest.importorskip("pyarrow.parquet")
     target = tmp_path / ("results" if options else "results.parquet")
     emulator.fail(status=400)
     assert (await batch("-o", target, *options, "--fsync", "each")).exit_code == 1
