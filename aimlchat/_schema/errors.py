@@ -12,6 +12,7 @@ __all__ = [
     "OTHER_CONSTANT",
     "DecodeError",
     "SchemaError",
+    "describe_raised",
     "describe_value",
     "join_errors",
     "join_path",
@@ -102,3 +103,11 @@ def describe_value(value: Any) -> str:
         case _:
             described = repr(value)
     return described
+
+
+def describe_raised(error: Exception) -> str:
+    """Return the reason in what a validator or a converter of a user has raised."""
+    name, reason = type(error).__name__, next((str(arg) for arg in error.args[:1]), "")
+    if reason and not isinstance(error, ValueError | TypeError):
+        reason = f"{name}: {reason}"  # the text of a KeyError is only the key
+    return reason or name

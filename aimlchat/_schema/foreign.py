@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .errors import DecodeError, SchemaError, join_errors
+from .errors import DecodeError, SchemaError, describe_raised, join_errors
 from .nodes import Node
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class PydanticNode(Node):
             raise self.refuse(value)
         try:
             return self.model.model_validate_json(json.dumps(value))
-        except ValueError as error:
+        except Exception as error:  # a validator may raise anything
             raise _translate(error) from error
 
     def json_types(self) -> frozenset[str]:
@@ -89,8 +89,8 @@ def _tidy(schema: Any, *, is_schema: bool = True) -> Any:
     return tidied
 
 
-def _translate(error: ValueError) -> DecodeError:
-    """Return pydantic's error as ours, all its problems in one message."""
+def _translate(error: Exception) -> DecodeError:
+    """Return an error as ours; all problems that pydantic found are in one message."""
     read_problems = getattr(error, "errors", None)
     problems = read_problems(include_url=False) if callable(read_problems) else []
     found = []
@@ -99,4 +99,4 @@ def _translate(error: ValueError) -> DecodeError:
         for key in problem.get("loc", ()):
             path += f"[{key}]" if isinstance(key, int) else f".{key}" if path else str(key)
         found.append(DecodeError(str(problem.get("msg", "")), path))
-    return join_errors(found) if found else DecodeError(str(error))
+    return join_errors(found) if found else DecodeError(describe_raised(error))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .errors import OTHER_CONSTANT, DecodeError, describe_value, join_errors
+from .errors import OTHER_CONSTANT, DecodeError, describe_raised, describe_value, join_errors
 from .nodes import Node
 
 if TYPE_CHECKING:
@@ -87,10 +87,7 @@ class ObjectNode(Node):
         try:
             return self.build(arguments)
         except Exception as error:  # a validator may raise anything
-            name, reason = type(error).__name__, next((str(arg) for arg in error.args[:1]), "")
-            if reason and not isinstance(error, ValueError | TypeError):
-                reason = f"{name}: {reason}"  # the text of a KeyError is only the key
-            raise DecodeError(reason or name) from error
+            raise DecodeError(describe_raised(error)) from error
 
     def decode_arguments(self, value: Any) -> dict[str, Any]:
         """Return the decoded fields by the names of the arguments.

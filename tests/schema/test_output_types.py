@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import attrs
 import msgspec
+import pydantic
 import pytest
 from type_samples import SAMPLES, Account, Cat, Dog, Invoice, Line, Page, Rating, Tree
 
@@ -143,6 +144,20 @@ def test_a_class_may_raise_anything():
 
     with pytest.raises(DecodeError, match="7"):
         read_output_type(Strange).decode({"x": 7})
+
+
+@pytest.mark.parametrize("error", [KeyError(7), TypeError(7), RuntimeError(7)])
+def test_a_validator_of_pydantic_may_raise_anything(error):
+    class Strict(pydantic.BaseModel):
+        x: int
+
+        @pydantic.field_validator("x")
+        @classmethod
+        def check(cls, _):
+            raise error
+
+    with pytest.raises(DecodeError, match="7"):
+        read_output_type(list[Strict]).decode([{"x": 7}])
 
 
 def test_a_field_that_can_be_unset_is_optional():
