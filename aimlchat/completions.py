@@ -15,13 +15,14 @@ from .tool_types import render_tool_call
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    # With a default, which TypeVar has since Python 3.13, a bare Completion is Completion[None].
+    # With a default, which TypeVar has since Python 3.13, a bare Completion stands for all of them,
+    # so that a function that takes any completion needs no type argument.
     from typing_extensions import TypeVar
 
     from .errors import Attempt
     from .tool_types import ToolCall
 
-    T_co = TypeVar("T_co", covariant=True, default=None)
+    T_co = TypeVar("T_co", covariant=True, default=Any)
 else:
     from typing import TypeVar
 
@@ -275,7 +276,7 @@ class Completion(Generic[T_co]):
     # JSON text that is known to be an object, or the object itself: most callers never read it, so
     # text is parsed only on access.
     _raw: bytes | dict[str, Any] = attrs.field(factory=dict, repr=False, eq=_parse_raw)
-    output: T_co = None  # type: ignore[assignment] # the default is for a Completion[None] alone
+    output: T_co = None  # type: ignore[assignment] # without an output_type
 
     @property
     def raw(self) -> dict[str, Any]:

@@ -101,7 +101,9 @@ def _find_value(text: str) -> Any:
                 position = _skip_brackets(text, start, broken)
             continue
         values = found[type(value)]
-        if len(values) <= 1 and value not in values:
+        if not values:
+            values.append(value)
+        elif len(values) == 1 and not _are_same(value, values[0]):
             values.append(value)
     for values in found.values():
         if len(values) > 1:
@@ -111,6 +113,11 @@ def _find_value(text: str) -> Any:
             return values[0]
     msg = "it has no JSON value" if text else "it is empty"
     raise NotJsonError(msg)
+
+
+def _are_same(one: Any, other: Any) -> bool:
+    """Return whether two values are the same in JSON, where 1 and true are not."""
+    return one == other and json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def _decode(text: str, start: int) -> tuple[Any, int]:

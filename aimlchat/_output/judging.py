@@ -30,7 +30,7 @@ def judge_output(completion: Completion[Any], plan: _Decodes) -> Any:
     """Return the answer of a completion as a value of a type.
 
     What was cut is never read, even if it happens to be JSON: the rest of it may have been more
-    items. What was refused is not read either, unless there is a text beside the refusal.
+    items. What was refused is not read either: a text beside the refusal is what came before it.
 
     Args:
         completion: the completion, whose ``text`` is the answer, whichever way it was asked for.
@@ -70,7 +70,7 @@ def _check_end(completion: Completion[Any]) -> None:
         count = f"{len(text)} character{'' if len(text) == 1 else 's'}"
         msg = f"the answer was cut by the limit of its length, after {count}; raise max_tokens"
         raise _build_error(completion, "truncated", msg)
-    if completion.finish_reason == "content_filter" or (refusal and not text):
+    if completion.finish_reason == "content_filter" or refusal:
         said = refusal or text
         msg = f"the model refused to answer: {excerpt(said)}" if said else "the answer was filtered"
         raise _build_error(completion, "refused", msg)

@@ -40,7 +40,8 @@ def take_output_call(completion: Completion, tool_name: str) -> Completion:
 def _take_call(choice: Choice, tool_name: str) -> Choice:
     call = next((call for call in choice.tool_calls if call.name == tool_name), None)
     if call is None:
-        return choice
+        has_ended = choice.finish_reason == "tool_calls" and not choice.tool_calls
+        return attrs.evolve(choice, finish_reason="stop") if has_ended else choice
     text = _read_text(call)
     others = tuple(other for other in choice.tool_calls if other.name != tool_name)
     reason = choice.finish_reason

@@ -85,6 +85,7 @@ def test_numbers_that_are_not_finite_are_left_to_the_type():
         ("The answer is 42", "it has no JSON value"),
         ("42 apples", "it has no JSON value"),
         ('{"a": 1} or {"a": 2}', "more than one JSON value"),
+        ('{"a": 1} or {"a": true}', "more than one JSON value"),
         ("[1] or [2]", "more than one JSON value"),
         ('{"a": [1, 2', "broken at character"),
         ('{"a": "b', "broken at character 6"),

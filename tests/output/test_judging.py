@@ -86,8 +86,10 @@ def test_every_failure_has_its_reason(judged, reason, words):
     assert error.attempts == judged.attempts
 
 
-def test_a_refusal_beside_an_answer_does_not_count():
-    assert judge_output(completion('{"price": 7}', refusal="..."), PriceType()) == 7
+def test_a_text_before_a_refusal_is_no_answer():
+    with pytest.raises(OutputError, match="I will not") as caught:
+        judge_output(completion('{"price": 7}', refusal="I will not."), PriceType())
+    assert caught.value.reason == "refused"
 
 
 def test_the_error_keeps_nothing_alive_and_crosses_processes():
