@@ -101,9 +101,7 @@ def _find_value(text: str) -> Any:
                 position = _skip_brackets(text, start, broken)
             continue
         values = found[type(value)]
-        if not values:
-            values.append(value)
-        elif len(values) == 1 and not _are_same(value, values[0]):
+        if not values or (len(values) == 1 and not _are_same(value, values[0])):
             values.append(value)
     for values in found.values():
         if len(values) > 1:
