@@ -122,8 +122,8 @@ class PageBuffer:
         self._page = page
         page.wake()
 
-    async def append(self, frames: Sequence[Frame]) -> None:
-        """Add frames without waiting.
+    def append(self, frames: Sequence[Frame]) -> None:
+        """Add frames.
 
         Over the limit, drops all waiting frames and raises `PageTooSlowError`.
         """

@@ -20,7 +20,7 @@ from .extra_frames import check_extra, send_with_extra
 from .frames import Framer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
     from aimlchat.completions import Completion
     from aimlchat.stream import DeltaStream
@@ -36,8 +36,11 @@ _logger = logging.getLogger("aimlchat")
 class FrameSink(Protocol):
     """Where a pump writes frames: the buffer of one page, or the store of a broadcast."""
 
-    async def append(self, frames: Sequence[Frame]) -> None:
-        """Add frames."""
+    def append(self, frames: Sequence[Frame]) -> Awaitable[None] | None:
+        """Add frames; return what to await until that is done, None if it is.
+
+        A buffer never waits, and a coroutine for each delta would not be free.
+        """
 
     async def end(self, frames: Sequence[Frame]) -> None:
         """Add the last frames; no more will come."""
@@ -137,19 +140,20 @@ class Pump:
     async def _run(self) -> None:
         sink, framer = self._sink, self._framer
         try:
-            await sink.append(framer.start())
+            await self._append(framer.start())
             # The stream's own `async with` never exits if its entry raises, because another task is
             # opening the stream; `aclosing` closes the stream in that case too.
             async with aclosing(self.stream):
                 if self._extra is not None:
                     await send_with_extra(
-                        self.stream, self._extra, feed=framer.feed, append=sink.append
+                        self.stream, self._extra, feed=framer.feed, append=self._append
                     )
                 else:
                     async with self.stream:
                         async for delta in self.stream:
-                            if frames := framer.feed(delta):
-                                await sink.append(frames)
+                            frames = framer.feed(delta)
+                            if frames and (added := sink.append(frames)) is not None:
+                                await added
             last_frames = self._finish()
         except (PageTooSlowError, BroadcastTooLargeError, BroadcastInterruptedError) as error:
             attach_partial(error, self.stream)
@@ -162,6 +166,10 @@ class Pump:
             self._error = error
             last_frames = self._fail(error)
         await sink.end(last_frames)
+
+    async def _append(self, frames: Sequence[Frame]) -> None:
+        if (added := self._sink.append(frames)) is not None:
+            await added
 
     def _finish(self) -> list[Frame]:
         stream = self.stream
