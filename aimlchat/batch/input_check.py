@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING
 
 import attrs
@@ -9,6 +10,7 @@ import attrs
 from aimlchat._payload.json_values import describe
 
 from .errors import InputError
+from .input_lines import get_content_digest
 from .known_ids import FAILED, IN_INPUT, IN_OUTPUT, ON_SERVER, hash_id
 from .problems import LineProblems
 
@@ -26,13 +28,17 @@ __all__ = ["CheckedInput", "InputCheck"]
 class CheckedInput:
     """The result of checking the input.
 
-    ``pending`` has a byte for each line, 1 if its request has to be sent. ``total`` is the number
-    of requests, ``before`` the number of those that already have a result in the output, and
-    ``failed_before`` the number of failures among these. ``others`` is the number of requests in
-    other shards, which are not part of the total.
+    ``pending`` has a byte for each line, 1 if its request has to be sent. ``hashes`` has the hash
+    of each line, and ``digests`` the digest of its request without the model, so that the digest of
+    a line that has not changed is not computed twice. ``total`` is the number of requests,
+    ``before`` the number of those that already have a result in the output, and ``failed_before``
+    the number of failures among these. ``others`` is the number of requests in other shards, which
+    are not part of the total.
     """
 
     pending: bytearray
+    hashes: array[int]
+    digests: array[int]
     total: int
     before: int
     failed_before: int
@@ -50,6 +56,8 @@ class InputCheck:
         self._shard = shard
         self._retry_failed = retry_failed
         self._pending = bytearray()
+        self._hashes = array("q")
+        self._digests = array("Q")
         self._total = self._before = self._failed_before = self._others = 0
         self._problems = LineProblems(name)
         self._advice = ""
@@ -57,12 +65,17 @@ class InputCheck:
         self._is_default_model_known = False
 
     def add(
-        self, number: int, request: InputRequest, build: Callable[[InputRequest], object]
+        self,
+        number: int,
+        text: bytes,
+        request: InputRequest,
+        build: Callable[[InputRequest], object],
     ) -> bool:
         """Check a request and count it; return whether an earlier line has its id.
 
-        ``build`` raises `ValueError` for a request that cannot be sent.
-        A request of another shard is checked alike, so that all shards refuse the same input.
+        ``text`` is the line that the request was parsed from. ``build`` raises `ValueError` for a
+        request that cannot be sent. A request of another shard is checked alike, so that all shards
+        refuse the same input.
         """
         custom_id = request.custom_id
         key = hash_id(custom_id)
@@ -89,7 +102,11 @@ class InputCheck:
         self._failed_before += bool(is_done and flags & FAILED)
         if gap := number - 1 - len(self._pending):  # blank lines
             self._pending.extend(bytes(gap))
+            self._hashes.frombytes(bytes(8 * gap))
+            self._digests.frombytes(bytes(8 * gap))
         self._pending.append(not is_done and not flags & ON_SERVER)
+        self._hashes.append(hash(text))
+        self._digests.append(get_content_digest(digest))
         return False
 
     def add_unreadable(self, number: int, problem: str, first_line: bytes) -> None:
@@ -129,7 +146,13 @@ class InputCheck:
                 lines.append(f"{self._name}: {self._advice}")
             raise InputError("\n".join(lines), line=self._problems.first_line)
         return CheckedInput(
-            self._pending, self._total, self._before, self._failed_before, self._others
+            self._pending,
+            self._hashes,
+            self._digests,
+            self._total,
+            self._before,
+            self._failed_before,
+            self._others,
         )
 
     def _compare(self, number: int, request: InputRequest, key: int, digest: bytes) -> None:

@@ -18,7 +18,6 @@ from .errors import InputError
 from .file_format import SAMPLE_SIZE, describe_format, strip_line
 from .input_check import InputCheck
 from .input_lines import InputRequest, parse_line
-from .known_ids import hash_id
 from .streams import get_descriptor, open_stream, read_block
 
 if TYPE_CHECKING:
@@ -126,19 +125,19 @@ class InputFile:
                 else:
                     check.add_unreadable(number, str(error), text if is_first else b"")
             else:
-                if check.add(number, request, build):
+                if check.add(number, text, request, build):
                     check.add_repeated(number, request.custom_id, self._find_line)
             is_first = False
         return check.finish()
 
     def read_pending(
-        self, checked: CheckedInput, known_ids: KnownIds
+        self, checked: CheckedInput
     ) -> Iterator[tuple[int, InputRequest, bytes] | None]:
         """Yield the pending requests, each with the number of its line and its digest.
 
         Every `LINES_PER_TURN` lines without a pending request it yields None, so that the caller
-        can yield to the event loop. Marks the requests as sent; raises `InputError` if the input
-        has changed since it was checked, so that no id is sent twice.
+        can yield to the event loop. Raises `InputError` if a line has changed since it was checked,
+        so that no id is sent twice.
         """
         pending = checked.pending
         for number, line in self._read_lines():
@@ -147,19 +146,14 @@ class InputFile:
                 if number % LINES_PER_TURN == 0:
                     yield None
                 continue
-            try:
-                request = parse_line(text, self._model)
-                digest = request.compute_digest()
-                is_unchanged = known_ids.mark_sent(hash_id(request.custom_id), digest)
-            except ValueError:
-                is_unchanged = False
-            if not is_unchanged:
+            if hash(text) != checked.hashes[number - 1]:
                 msg = (
                     f"{self.name}, line {number}: the line was changed during the run; leave the"
                     " input as it is, and run the same command again"
                 )
                 raise InputError(msg, line=number, begun=True)
-            yield number, request, digest
+            request = parse_line(text, self._model)
+            yield number, request, request.restore_digest(checked.digests[number - 1])
 
     def _read_lines(self) -> Iterator[tuple[int, bytes]]:
         read_line = partial(self._file.readline, _MAX_LINE_BYTES + 1)

@@ -18,7 +18,7 @@ from aimlchat.request import ChatRequest
 
 from .known_ids import DIGEST_SIZE, normalize_id
 
-__all__ = ["BatchRequest", "InputRequest", "TypedBatchRequest", "parse_line"]
+__all__ = ["BatchRequest", "InputRequest", "TypedBatchRequest", "get_content_digest", "parse_line"]
 
 _URLS = ("/v1/chat/completions", "/chat/completions")
 _MESSAGES_URLS = ("/v1/messages", "/messages")
@@ -103,6 +103,11 @@ class InputRequest(msgspec.Struct, frozen=True, gc=False):
             msg = f"it cannot be encoded as JSON: {error}"
             raise ValueError(msg) from error
 
+    def restore_digest(self, content_digest: int) -> bytes:
+        """Return what `compute_digest` returned, from what `get_content_digest` kept of it."""
+        model = _digest_model(self.content.get("model"))
+        return content_digest.to_bytes(DIGEST_SIZE // 2, "big") + model
+
     def build_body(self) -> dict[str, Any]:
         """Return the body for `ChatSession.complete_many`.
 
@@ -171,6 +176,11 @@ class InputRequest(msgspec.Struct, frozen=True, gc=False):
         options = {name: value for name, value in self.content.items() if name != "prompt"}
         request = ChatRequest(**options)
         return request.user(self.content["prompt"]) if "prompt" in self.content else request
+
+
+def get_content_digest(digest: bytes) -> int:
+    """Return the first half of a digest, that of the content without the model."""
+    return int.from_bytes(digest[: DIGEST_SIZE // 2], "big")
 
 
 def _digest(encoded: bytes) -> bytes:

@@ -15,7 +15,6 @@ __all__ = [
     "IN_INPUT",
     "IN_OUTPUT",
     "ON_SERVER",
-    "SENT",
     "KnownIds",
     "hash_id",
     "normalize_id",
@@ -33,11 +32,9 @@ IN_INPUT = 4
 """The input has a line for the id."""
 ON_SERVER = 8
 """The request is part of a batch on the server."""
-SENT = 16
-"""The request was sent in this run."""
-_FLAG_BITS = 5
+_FLAG_BITS = 4
 _FLAGS = (1 << _FLAG_BITS) - 1
-_MODEL_BITS = 19
+_MODEL_BITS = 20
 _MODEL = (1 << _MODEL_BITS) - 1 << _FLAG_BITS
 _CONTENT = ~(_MODEL | _FLAGS)
 
@@ -83,8 +80,8 @@ def parse_digest(text: Any) -> bytes:
 class KnownIds:
     """A hash table from ids to flags and digests, in two arrays of 64-bit integers.
 
-    A slot of the first array has the hash of an id; the same slot of the second array has 59 bits
-    of the digest of its request, 19 of them of its model, and 5 flags. That takes 23 to 46 bytes
+    A slot of the first array has the hash of an id; the same slot of the second array has 60 bits
+    of the digest of its request, 20 of them of its model, and 4 flags. That takes 23 to 46 bytes
     per id; a set of the ids would take hundreds. The chance that any two of a million ids share a
     hash is 1 in 37 million; the collision is reported as a duplicate id, and no result is lost.
     """
@@ -142,19 +139,6 @@ class KnownIds:
         self._values[slot] = flags | _truncate(digest)
         self._count += 1
         return 0
-
-    def mark_sent(self, key: int, digest: bytes) -> bool:
-        """Set `SENT` for a request of the input.
-
-        Returns False, and changes nothing, if it was sent before or is not the request that the
-        input had under this id when it was checked.
-        """
-        slot = self._find_slot(key)
-        value = self._values[slot]
-        if value & (IN_INPUT | SENT) != IN_INPUT or value & ~_FLAGS != _truncate(digest):
-            return False
-        self._values[slot] = value | SENT
-        return True
 
     def clear_flags(self, key: int, flags: int) -> None:
         """Clear flags of an id."""

@@ -148,7 +148,7 @@ class _PendingRequests:
         self, files: BatchFiles, writer: ResultWriter, disk_sync: DiskSync, *, is_typed: bool
     ) -> None:
         self._is_typed = is_typed
-        self._pending = files.input.read_pending(files.checked, files.known_ids)
+        self._pending = files.input.read_pending(files.checked)
         self._writer = writer
         self._disk_sync = disk_sync
         self._is_over = False

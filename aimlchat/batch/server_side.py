@@ -219,7 +219,7 @@ class _ServerRun:
         requests: list[bytes] = []
         members: list[tuple[str | int, str]] = []
         size = 0
-        for found in self._files.input.read_pending(self._files.checked, self._files.known_ids):
+        for found in self._files.input.read_pending(self._files.checked):
             if found is None:
                 await asyncio.sleep(0)
                 continue

@@ -147,6 +147,18 @@ async def test_an_input_that_changes_during_the_run_has_no_id_sent_twice(get_inp
     assert len(files.ids) == len(set(files.ids)) == 250
 
 
+async def test_a_line_that_is_read_again_has_the_digest_of_its_check(files):
+    body = {"messages": [], "model": "m2"}
+    lines = {"id": "a", "prompt": "A"}, {"id": "b", "body": {"messages": []}}
+    files.write(*lines, {"custom_id": "c", "body": body})
+    source = InputFile(files.source, "m")
+    checked = await source.check(KnownIds(), retry_failed=False)
+    found = list(source.read_pending(checked))
+    source.close()
+    assert [number for number, _, _ in found] == [1, 2, 3]
+    assert all(digest == request.compute_digest() for _, request, digest in found)
+
+
 async def test_the_check_allocates_less_than_a_hundred_bytes_per_line(files):
     files.write_prompts(5_000)
     source = InputFile(files.source, "m")

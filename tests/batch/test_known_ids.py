@@ -47,16 +47,6 @@ def test_the_table_takes_less_than_fifty_bytes_per_id():
     assert size < 50 * 20_000
 
 
-def test_a_request_is_marked_as_sent_only_once_and_only_with_its_own_digest():
-    known_ids, digest = KnownIds(), bytes(range(16))
-    known_ids.add(1, IN_OUTPUT, digest)
-    assert not known_ids.mark_sent(1, digest)
-    known_ids.add(1, IN_INPUT)
-    assert not known_ids.mark_sent(1, bytes(16))
-    assert known_ids.mark_sent(1, digest)
-    assert not known_ids.mark_sent(1, digest)
-
-
 @pytest.mark.parametrize("text", ["", "xyz", "ab", "ab" * 17, None, 5, ["ab"], {}, True, 1e300])
 def test_a_digest_that_is_not_valid_counts_as_unknown(text):
     assert parse_digest(text) == b""
