@@ -48,32 +48,18 @@ class ServerResult(msgspec.Struct, frozen=True):
 
 def encode_completion(request: BatchRequest, completion: Completion[Any]) -> bytes:
     """Return the line of a call that has succeeded."""
-    response = {
-        "status_code": _OK,
-        "request_id": completion.inference_id,
-        "body": _get_body(completion),
-    }
-    usage = completion.usage
-    return _encode_line(
-        request.custom_id,
-        request.digest,
-        response=response,
-        usage=None if usage is None else usage.as_dict(),
-        cost=completion.cost,
-        attempts=len(completion.attempts),
-        inference_id=completion.inference_id,
-        client_request_id=completion.client_request_id,
-        **({"output": completion.output} if isinstance(request, TypedBatchRequest) else {}),
-    )
+    output = {"output": completion.output} if isinstance(request, TypedBatchRequest) else {}
+    return _encode_billed(request, completion, **output)
 
 
 def encode_failure(request: BatchRequest, error: AIMLChatError) -> bytes:
     """Return the line of a call that has failed; its code is the name of the error's class."""
     facts: dict[str, Any] = {"code": type(error).__name__, "message": str(error)}
+    if isinstance(error, OutputError):  # the answer was paid for, so it is kept
+        facts |= {"reason": error.reason, "path": error.path}
+        return _encode_billed(request, error.completion, error=facts)
     if isinstance(error, APIError):
         facts |= {"status_code": error.status, "request_id": error.request_id}
-    if isinstance(error, OutputError):
-        return _encode_output_error(request, error, facts)
     return _encode_line(
         request.custom_id,
         request.digest,
@@ -84,25 +70,23 @@ def encode_failure(request: BatchRequest, error: AIMLChatError) -> bytes:
     )
 
 
-def _encode_output_error(request: BatchRequest, error: OutputError, facts: dict[str, Any]) -> bytes:
-    """Return the line of an answer that is not of its type; it was paid for, and is kept."""
-    completion = error.completion
-    response = {
-        "status_code": _OK,
-        "request_id": completion.inference_id,
-        "body": _get_body(completion),
-    }
+def _encode_billed(request: BatchRequest, completion: Completion[Any], **facts: Any) -> bytes:
+    """Return the line of a call with a completion, whether or not it is what was asked for."""
     usage = completion.usage
     return _encode_line(
         request.custom_id,
         request.digest,
-        response=response,
-        error={**facts, "reason": error.reason, "path": error.path},
+        response={
+            "status_code": _OK,
+            "request_id": completion.inference_id,
+            "body": _get_body(completion),
+        },
         usage=None if usage is None else usage.as_dict(),
         cost=completion.cost,
-        attempts=len(error.attempts),
+        attempts=len(completion.attempts),
         inference_id=completion.inference_id,
-        client_request_id=request.client_request_id,
+        client_request_id=completion.client_request_id,
+        **facts,
     )
 
 

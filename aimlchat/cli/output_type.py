@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import click
 
-from aimlchat._schema.errors import DecodeError, SchemaError, describe_value
+from aimlchat._schema.errors import DecodeError, SchemaError, describe_value, join_path
 from aimlchat._schema.output_types import OutputType, read_output_type
 from aimlchat._schema.plain_outputs import SchemaOutput
 
@@ -49,7 +50,7 @@ def _load_schema(path: str) -> SchemaOutput:
     try:
         Draft202012Validator.check_schema(schema)
     except InvalidSchema as error:
-        where = join_keys(error.absolute_path) or "the schema"
+        where = _join_keys(error.absolute_path) or "the schema"
         msg = f"--schema {path}: it is no JSON schema: {where}: {error.message}"
         raise CommandInputError(msg) from error
     for reference in _list_references(schema):
@@ -63,7 +64,9 @@ def _load_schema(path: str) -> SchemaOutput:
         if fault is None:
             return None
         got = describe_value(fault.instance)
-        return DecodeError(f"{fault.validator}: {fault.message} (got {got})", join_keys(fault.path))
+        return DecodeError(
+            f"{fault.validator}: {fault.message} (got {got})", _join_keys(fault.path)
+        )
 
     return SchemaOutput(name, None, schema=schema, find_fault=find_fault)  # type: ignore[arg-type]
 
@@ -92,9 +95,7 @@ def _has(schema: Any, reference: str) -> bool:
     return root == "#"
 
 
-def join_keys(keys: Iterable[str | int]) -> str:
+def _join_keys(keys: Iterable[str | int]) -> str:
     """Return a path such as ``items[2].price``."""
-    path = ""
-    for key in keys:
-        path += f"[{key}]" if isinstance(key, int) else f".{key}" if path else key
-    return path
+    names = (f"[{key}]" if isinstance(key, int) else key for key in keys)
+    return functools.reduce(join_path, names, "")
