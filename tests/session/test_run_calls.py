@@ -12,6 +12,7 @@ from run_tools import (
     GPT,
     WEATHER,
     call_all,
+    ignore,
     in_virtual_time,
     make_tool,
     now,
@@ -176,14 +177,6 @@ def test_a_tool_that_takes_too_long_is_cancelled():
 
 
 def test_a_tool_that_ignores_its_timeout_is_left_behind(caplog):
-    async def ignore():
-        while True:
-            try:
-                await asyncio.sleep(3600)
-            except asyncio.CancelledError:
-                if now() > 100:
-                    raise
-
     async def test(session, emulator):
         run = call_all(session, emulator, [make_tool(ignore, timeout=5)], "ignore")
         events, end = await read_all(run), now()

@@ -4,12 +4,7 @@ import asyncio
 import threading
 
 import pytest
-from run_tools import (
-    GPT,
-    in_virtual_time,
-    make_tool,
-    now,
-)
+from run_tools import GPT, ignore, in_virtual_time, make_tool, now
 
 from aimlchat import StreamInterruptedError, Tool, ToolResult
 
@@ -151,14 +146,6 @@ async def test_the_thread_of_a_function_runs_on(session, emulator):
 
 
 def test_a_tool_that_ignores_its_cancellation_is_left_behind_after_five_seconds(caplog):
-    async def ignore():
-        while True:
-            try:
-                await asyncio.sleep(3600)
-            except asyncio.CancelledError:
-                if now() > 100:
-                    raise
-
     async def test(session, emulator):
         emulator.reply(tool_calls=[("ignore", {})])
         run = session.run("Go", tools=[make_tool(ignore)])

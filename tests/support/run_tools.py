@@ -30,6 +30,16 @@ WEATHER = Tool(
 )
 
 
+async def ignore():
+    """Ignore each cancellation in the first 100 seconds."""
+    while True:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            if now() > 100:
+                raise
+
+
 def results_of(events):
     return [event for event in events if isinstance(event, ToolResult)]
 
