@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import struct
@@ -27,6 +28,8 @@ __all__ = ["Listener", "ResponseWriter"]
 
 # SO_LINGER on, with a timeout of 0: closing the socket then sends RST instead of FIN.
 _RESET_ON_CLOSE = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+# How many connections the kernel holds until the emulator accepts them.
+_BACKLOG = 128
 
 
 class _TrackingServer(web.Server):
@@ -40,7 +43,6 @@ class _TrackingServer(web.Server):
         # Cancel the handler as soon as its client disconnects, whatever it is waiting for.
         super().__init__(handler, handler_cancellation=True, access_log=None)
         self.transports: dict[web.RequestHandler, asyncio.Transport] = {}
-        self.closing = False
         self._lock = threading.Lock()
         self._emptied = OneShotEvent()
 
@@ -50,8 +52,6 @@ class _TrackingServer(web.Server):
             if not self.transports:
                 self._emptied = OneShotEvent()
             self.transports[handler] = transport
-        if self.closing:
-            transport.abort()
 
     def connection_lost(
         self, handler: web.RequestHandler, exc: BaseException | None = None
@@ -73,10 +73,10 @@ class _TrackingServer(web.Server):
 class Listener:
     """A listening socket and the connections that it accepted."""
 
-    def __init__(self, server: _TrackingServer, runner: web.ServerRunner) -> None:
+    def __init__(self, server: _TrackingServer, listener: asyncio.Server) -> None:
         self._server = server
-        self._runner = runner
-        self.address: tuple[str, int] = runner.addresses[0][:2]
+        self._listener = listener
+        self.address: tuple[str, int] = listener.sockets[0].getsockname()[:2]
 
     @classmethod
     async def open(cls, handler: Handler, host: str, port: int) -> Listener:
@@ -86,18 +86,13 @@ class Listener:
             OSError: the address cannot be bound.
         """
         server = _TrackingServer(handler)
-        runner = web.ServerRunner(server)
-        await runner.setup()
+        loop = asyncio.get_running_loop()
         try:
-            await web.TCPSite(runner, host, port).start()
-        except OSError:
-            await runner.cleanup()
-            raise
+            listener = await loop.create_server(server, host, port, backlog=_BACKLOG)
         except UnicodeError as error:  # Python encodes the name before it looks it up
-            await runner.cleanup()
             msg = "the name is not a valid host name"
             raise socket.gaierror(socket.EAI_NONAME, msg) from error
-        return cls(server, runner)
+        return cls(server, listener)
 
     @property
     def connection_count(self) -> int:
@@ -113,16 +108,25 @@ class Listener:
 
     async def close(self) -> None:
         """Stop listening and abort every connection, also in the middle of a response."""
-        for site in self._runner.sites:
-            await site.stop()
-        self._server.closing = True
+        await self._stop_accepting()
         for transport in list(self._server.transports.values()):
             transport.abort()
         # aiohttp drops a connection once its last task has ended, which takes a few turns of the
         # event loop for an aborted one. aiohttp's own shutdown would wait for up to a minute.
         while self._server.connections:  # noqa: ASYNC110 - aiohttp offers no event for it
             await asyncio.sleep(0)
-        await self._runner.cleanup()
+
+    async def _stop_accepting(self) -> None:
+        # Python's server loses a connection that it has just accepted when it closes, and leaves
+        # the socket open (python/cpython#109564). So the sockets stop to accept first, and what is
+        # accepted gets the two turns of the event loop that it needs to arrive.
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(NotImplementedError):  # the Proactor loop, which loses none
+            for listening in self._listener.sockets:
+                loop.remove_reader(listening.fileno())
+        for _ in range(2):
+            await asyncio.sleep(0)
+        self._listener.close()
 
 
 class ResponseWriter:

@@ -1,7 +1,9 @@
 """Starting and closing an emulator, its connections, and clients that disconnect."""
 
 import asyncio
+import contextlib
 import gc
+import socket
 import subprocess
 import sys
 
@@ -206,3 +208,22 @@ def test_every_exported_name_exists():
     assert set(emulator.__all__) <= set(dir(emulator))
     with pytest.raises(AttributeError, match="Simulator"):
         emulator.Simulator  # noqa: B018
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_a_connection_that_arrives_as_the_emulator_closes_is_closed(turns, monkeypatch):
+    leaks = []
+    monkeypatch.setattr(sys, "unraisablehook", leaks.append)
+    emulator = Emulator()
+    await emulator.start()
+    port = int(emulator.base_url.removesuffix("/v1").rpartition(":")[2])
+
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        for _ in range(turns):  # it is accepted in one of the turns of the event loop
+            await asyncio.sleep(0)
+        await emulator.close()
+        with contextlib.suppress(ConnectionResetError):  # if it was not accepted
+            assert client.recv(1) == b""
+
+    gc.collect()
+    assert [leak.exc_value for leak in leaks] == []

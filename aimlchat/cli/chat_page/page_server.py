@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -73,6 +75,7 @@ class PageServer:
         self._model_choices: list[dict[str, Any]] = []
         self._websockets: set[web.WebSocketResponse] = set()
         self._loads = PageLoads()
+        self._listening: socket.socket | None = None
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -99,25 +102,32 @@ class PageServer:
                 web.get("/chat", self._serve_websocket),
             ]
         )
+        listening = socket.create_server((_HOST, self._port))
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_CLOSE_TIMEOUT)
         await runner.setup()
-        try:
-            await web.TCPSite(runner, _HOST, self._port).start()
-        except OSError:
-            await runner.cleanup()
-            raise
-        self._runner = runner
+        await web.SockSite(runner, listening).start()
+        self._listening, self._runner = listening, runner
 
     async def close(self) -> None:
         """Close the connections of the pages, end their answers, and stop. Safe to repeat."""
         runner, self._runner = self._runner, None
         if runner is None:
             return
-        closings = (socket.close(code=WSCloseCode.GOING_AWAY) for socket in set(self._websockets))
+        await self._stop_accepting()
+        closings = (page.close(code=WSCloseCode.GOING_AWAY) for page in set(self._websockets))
         await asyncio.gather(*closings)
         await self._answers.close()
         self._loads.clear()
         await runner.cleanup()
+
+    async def _stop_accepting(self) -> None:
+        # A connection that was accepted just before Python's server closes is lost with its socket
+        # open (python/cpython#109564). Let it arrive first, in two turns of the event loop.
+        if self._listening is not None:
+            with contextlib.suppress(NotImplementedError):  # the Proactor loop, which loses none
+                asyncio.get_running_loop().remove_reader(self._listening.fileno())
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
 
     def report_retry(self, record: RetryRecord) -> None:
         """Tell the page whose question it is that another attempt follows.

@@ -1,5 +1,13 @@
 """The models that the page offers, and what the server never sends to the page."""
 
+import asyncio
+import contextlib
+import gc
+import socket
+import sys
+
+import pytest
+
 from aimlchat._payload.models import DEFAULT_MODEL
 
 
@@ -68,3 +76,23 @@ async def test_the_page_never_gets_the_key(browser, emulator, key):
 
     assert emulator.requests[-1].headers["Authorization"] == f"Bearer {key}"
     assert not [text for text in responses if key in text]
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_a_connection_that_arrives_as_the_server_closes_is_closed(
+    turns, open_browser, monkeypatch
+):
+    leaks = []
+    monkeypatch.setattr(sys, "unraisablehook", leaks.append)
+
+    async with open_browser() as browser:
+        port = int(browser.origin.rpartition(":")[2])
+        client = socket.create_connection(("127.0.0.1", port), timeout=10)
+        for _ in range(turns):  # it is accepted in one of the turns of the event loop
+            await asyncio.sleep(0)
+        await browser.server.close()
+
+    with client, contextlib.suppress(ConnectionResetError):  # if it was not accepted
+        assert client.recv(1) == b""
+    gc.collect()
+    assert [leak.exc_value for leak in leaks] == []

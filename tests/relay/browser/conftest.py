@@ -109,11 +109,14 @@ def serve_in_thread():
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
-        running.append((server, thread))
+        running.append((server, thread, listener))
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
     yield serve
-    for server, thread in running:
+    for server, thread, listener in running:
+        # A connection that is accepted as uvicorn closes would be lost with its socket open.
+        loop = server.servers[0].get_loop()
+        loop.call_soon_threadsafe(loop.remove_reader, listener.fileno())
         server.should_exit = True
         thread.join()
 
