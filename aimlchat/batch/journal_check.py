@@ -96,11 +96,14 @@ class JournalCheck:
         return InputError(msg, line=number)
 
 
-def describe_other_file(name: str, number: int, line: bytes, reason: object) -> InputError:
+def describe_other_file(
+    name: str,
+    number: int,
+    line: bytes,
+    reason: object,
+    advice: str = "the file was not changed. Give the output of the earlier run, or a new file",
+) -> InputError:
     """Return the error for a file that is not the output of a batch."""
     reason = describe_format(line[:SAMPLE_SIZE], name) or reason
-    msg = (
-        f"{name}, line {number}: the line is not a result of a batch ({reason}); the file was not"
-        " changed. Give the output of the earlier run, or a new file"
-    )
+    msg = f"{name}, line {number}: the line is not a result of a batch ({reason}); {advice}"
     return InputError(msg, line=number)

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from aimlchat._client.tally import count_tokens
+from aimlchat._protocol.lenient import read_amount
 from aimlchat._protocol.metadata import normalize_finish_reason, parse_usage
+from aimlchat._protocol.surrogates import mend_surrogates
 from aimlchat._protocol.whole import parse_completion
 from aimlchat.completions import Usage
 from aimlchat.errors import AIMLChatError, ConfigurationError
 
+from .cooperative import finish_in_thread
 from .disk import copy_permissions, create_beside, describe_reason, sync_file, sync_folder
 from .errors import InputError, OutputFileError
 from .file_arguments import check_source, check_target
 from .journal_lines import decode_result
 from .result_files import find_error_code, read_lines
+from .result_lines import encode_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["require_pyarrow", "write_parquet"]
+    _Rows = Iterator[tuple[dict[str, Any], int]]
+
+__all__ = ["check_parquet_target", "require_pyarrow", "write_parquet"]
 
 # The columns and their types, by the names that pyarrow has for them.
 COLUMNS = {
@@ -55,6 +59,7 @@ COLUMNS = {
 _ROWS_PER_GROUP = 10_000
 _MAX_GROUP_BYTES = 64 * 1024 * 1024
 _MAX_INT64 = 2**63 - 1
+_SIGNATURE = b"PAR1"
 
 
 def require_pyarrow() -> tuple[Any, Any]:
@@ -64,6 +69,27 @@ def require_pyarrow() -> tuple[Any, Any]:
     except ImportError as error:
         msg = "Parquet needs pyarrow, which is not installed: pip install '.[parquet]'"
         raise ConfigurationError(msg) from error
+
+
+def check_parquet_target(path: Path) -> None:
+    """Raise `OutputFileError` if a path is that of something else than a Parquet file.
+
+    It would be replaced, and may be a file of results that were paid for.
+    """
+    try:
+        with path.open("rb") as file:
+            begins = file.read(len(_SIGNATURE))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        msg = f"{path} cannot be replaced: {describe_reason(error)}; nothing was sent"
+        raise OutputFileError(msg) from error
+    if begins not in (_SIGNATURE, b""):
+        msg = (
+            f"{path} is not a Parquet file, and would be replaced by one: give the Parquet file"
+            " another name; nothing was sent"
+        )
+        raise OutputFileError(msg)
 
 
 async def write_parquet(results: str | Path, target: str | Path) -> int:
@@ -80,7 +106,7 @@ async def write_parquet(results: str | Path, target: str | Path) -> int:
     Raises:
         ConfigurationError: pyarrow is not installed.
         InputError: the results cannot be read, or a line is damaged.
-        OutputFileError: the Parquet file cannot be written.
+        OutputFileError: the Parquet file cannot be written, or is the file of results itself.
 
     Cancelling is safe: the old file stays.
     """
@@ -88,6 +114,7 @@ async def write_parquet(results: str | Path, target: str | Path) -> int:
     check_target(target)
     pyarrow = require_pyarrow()
     path = Path(target)
+    _check_not_same(path, Path(results))
     try:
         file, temporary = create_beside(path)
     except OSError as error:
@@ -109,16 +136,27 @@ async def write_parquet(results: str | Path, target: str | Path) -> int:
     return rows
 
 
+def _check_not_same(path: Path, results: Path) -> None:
+    if path.exists() and results.exists() and path.samefile(results):
+        msg = f"{path} is the file of results: give the Parquet file another name"
+        raise OutputFileError(msg)
+
+
 async def _write_groups(pa: Any, pq: Any, results: Path, file: Any) -> int:
     schema = pa.schema([(name, getattr(pa, kind)()) for name, kind in COLUMNS.items()])
     rows = _read_rows(results)
     count = 0
     with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-        while group := _take_group(rows):
-            table = pa.Table.from_pylist(group, schema=schema)
-            await asyncio.to_thread(writer.write_table, table)
-            count += len(group)
+        while written := await finish_in_thread(partial(_write_group, pa, writer, rows, schema)):
+            count += written
     return count
+
+
+def _write_group(pa: Any, writer: Any, rows: _Rows, schema: Any) -> int:
+    """Write the next rows, and return how many they are."""
+    if group := _take_group(rows):
+        writer.write_table(pa.Table.from_pylist(group, schema=schema))
+    return len(group)
 
 
 def _copy_permissions(source: Path, target: int) -> None:
@@ -126,7 +164,7 @@ def _copy_permissions(source: Path, target: int) -> None:
         copy_permissions(file.fileno(), target)
 
 
-def _take_group(rows: Iterator[tuple[dict[str, Any], int]]) -> list[dict[str, Any]]:
+def _take_group(rows: _Rows) -> list[dict[str, Any]]:
     """Return the next rows, so few that their group fits in memory."""
     group: list[dict[str, Any]] = []
     size = 0
@@ -138,7 +176,7 @@ def _take_group(rows: Iterator[tuple[dict[str, Any], int]]) -> list[dict[str, An
     return group
 
 
-def _read_rows(results: Path) -> Iterator[tuple[dict[str, Any], int]]:
+def _read_rows(results: Path) -> _Rows:
     """Yield the rows, each with the length of its line."""
     name = str(results)
     for number, line in read_lines(results, name):
@@ -157,8 +195,8 @@ def _build_row(fields: dict[str, Any]) -> dict[str, Any]:
     row = {
         **usage.as_dict(),
         "total_tokens": count_tokens(usage),
-        "usd": _as_float(cost.get("usd")),
-        "credits": _as_float(cost.get("credits")),
+        "usd": read_amount(cost.get("usd")),
+        "credits": read_amount(cost.get("credits")),
         "attempts": _as_integer(fields.get("attempts")),
         "inference_id": _as_text(fields.get("inference_id")),
         "client_request_id": _as_text(fields.get("client_request_id")),
@@ -168,7 +206,11 @@ def _build_row(fields: dict[str, Any]) -> dict[str, Any]:
         "shard": _as_text(fields.get("shard")),
     }
     if code := find_error_code(fields):
-        return {**row, "error": code, "error_message": _as_text(error.get("message"))}
+        return {
+            **row,
+            "error": mend_surrogates(code),
+            "error_message": _as_text(error.get("message")),
+        }
     return row | _read_answer(_as_dict(body))
 
 
@@ -182,7 +224,7 @@ def _read_answer(body: dict[str, Any]) -> dict[str, Any]:
             "model": _as_text(body.get("model")),
         }
     try:
-        completion = parse_completion(msgspec.json.encode(body))
+        completion = parse_completion(encode_value(body))
     except AIMLChatError:  # a body that another tool has written
         return {}
     return {
@@ -195,7 +237,7 @@ def _read_answer(body: dict[str, Any]) -> dict[str, Any]:
 
 def _join(blocks: list[Any], kind: str) -> str:
     texts = (block.get(kind) for block in blocks if isinstance(block, dict))
-    return "".join(text for text in texts if isinstance(text, str))
+    return mend_surrogates("".join(text for text in texts if isinstance(text, str)))
 
 
 def _as_dict(value: Any) -> dict[str, Any]:
@@ -203,16 +245,11 @@ def _as_dict(value: Any) -> dict[str, Any]:
 
 
 def _as_text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+    return mend_surrogates(value) if isinstance(value, str) else None
 
 
 def _as_json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
-
-
-def _as_float(value: Any) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number else None
+    return encode_value(value).decode()
 
 
 def _as_integer(value: Any) -> int | None:
@@ -222,4 +259,8 @@ def _as_integer(value: Any) -> int | None:
 
 def _describe_failure(path: Path, error: OSError) -> OutputFileError:
     msg = f"{path} cannot be written: {describe_reason(error)}; the results are in its journal"
-    return OutputFileError(msg, begun=True)
+    failure = OutputFileError(msg, begun=True)
+    failure.add_note(
+        "Solve the problem, then run the same command again: it sends no request twice."
+    )
+    return failure

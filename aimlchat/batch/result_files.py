@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["find_error_code", "read_lines"]
+__all__ = ["describe_foreign_file", "find_error_code", "read_lines"]
 
 # As for a `Journal`, which writes the lines.
 _MAX_LINE_BYTES = 512 * 1024 * 1024
@@ -34,7 +34,7 @@ def read_lines(
             for number, line in enumerate(iter(read_line, b""), 1):
                 if len(line) > _MAX_LINE_BYTES:
                     reason = f"it has more than {_MAX_LINE_BYTES:,} bytes"
-                    raise describe_other_file(name, number, line, reason)
+                    raise describe_foreign_file(name, number, line, reason)
                 text = line.rstrip(b"\0")  # which a file system leaves after a crash
                 if not strip_line(text):
                     continue
@@ -45,6 +45,14 @@ def read_lines(
     except OSError as error:
         msg = f"{name} cannot be read: {describe_reason(error)}"
         raise InputError(msg) from error
+
+
+def describe_foreign_file(name: str, number: int, line: bytes, reason: object) -> InputError:
+    """Return the error for a file to read that holds no results."""
+    if line.startswith(b"PAR1"):  # written by a run, but without what later runs need
+        msg = f"{name} is a Parquet file; give its journal, which is {name}.jsonl"
+        return InputError(msg, line=number)
+    return describe_other_file(name, number, line, reason, "give files that a batch has written")
 
 
 def find_error_code(fields: dict[str, Any]) -> str | None:

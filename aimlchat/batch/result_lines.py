@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 
     from .input_lines import BatchRequest
 
-__all__ = ["ServerResult", "encode_completion", "encode_failure", "encode_server_result"]
+__all__ = [
+    "ServerResult",
+    "encode_completion",
+    "encode_failure",
+    "encode_server_result",
+    "encode_value",
+]
 
 _OK = 200
 _MISSING_ANSWER = "MissingAnswer"
@@ -157,7 +163,15 @@ def _encode_line(
     return (_encode_leniently(result) if is_nested_deeply(line) else line) + b"\n"
 
 
-def _encode_leniently(result: dict[str, Any]) -> bytes:
+def encode_value(value: Any) -> bytes:
+    """Return a value of a line as JSON, in which null replaces what JSON cannot hold."""
+    try:
+        return msgspec.json.encode(value)
+    except (ValueError, OverflowError, RecursionError):
+        return _encode_leniently(value)
+
+
+def _encode_leniently(result: Any) -> bytes:
     value = _make_encodable(result)
     return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -13,6 +15,7 @@ import attrs
 from aimlchat._client.tally import Tally
 from aimlchat._payload.limits import check_model
 from aimlchat._payload.models import DEFAULT_MODEL
+from aimlchat._protocol.lenient import read_amount, read_dict
 from aimlchat._protocol.metadata import parse_usage
 from aimlchat.completions import Cost
 
@@ -20,11 +23,10 @@ from .cooperative import LINES_PER_TURN
 from .errors import InputError
 from .file_arguments import check_source
 from .input_file import InputFile
-from .journal_check import describe_other_file
 from .journal_lines import decode_result
 from .known_ids import FAILED, IN_INPUT, IN_OUTPUT, KnownIds
 from .problems import LineProblems
-from .result_files import find_error_code, read_lines
+from .result_files import describe_foreign_file, find_error_code, read_lines
 from .shard import find_shard, read_shard
 
 if TYPE_CHECKING:
@@ -97,7 +99,8 @@ async def summarize(
 
     Args:
         source: the requests, as for `run`.
-        results: the paths of the results, such as those of all shards.
+        results: the paths of the results, such as those of all shards. A file that is given twice,
+            perhaps by another name, is read once.
         model: the model of requests that name none; it changes no figure.
 
     Raises:
@@ -131,6 +134,7 @@ class _ResultsReader:
         self._errors: Counter[str] = Counter()
         self._results = self._duplicates = self._unknown = self._changed = self._damaged = 0
         self._shards: set[Shard | None] = set()
+        self._files: list[os.stat_result] = []
         self._torn: list[str] = []
         self._problems: list[str] = []
 
@@ -138,6 +142,8 @@ class _ResultsReader:
         """Add the results of a file. Raises `InputError`."""
         name = str(path)
         check_source(path)
+        if self._has_read(Path(path)):
+            return
         problems = LineProblems(name)
         is_first = True
         for number, line in read_lines(Path(path), name, partial(self._torn.append, name)):
@@ -147,7 +153,7 @@ class _ResultsReader:
                 known, fields = decode_result(line)
             except ValueError as error:
                 if is_first:
-                    raise describe_other_file(name, number, line, error) from error
+                    raise describe_foreign_file(name, number, line, error) from error
                 problems.add(number, f"the line is damaged ({error})")
             else:
                 self._add(known, fields)
@@ -180,6 +186,19 @@ class _ResultsReader:
             torn=tuple(self._torn),
             problems=tuple(self._problems),
         )
+
+    def _has_read(self, path: Path) -> bool:
+        """Return whether a file was read already, perhaps by another name; note it if not."""
+        try:
+            status = path.stat()
+        except OSError:  # reading it tells
+            return False
+        if not stat.S_ISREG(status.st_mode):  # a pipe may have other results each time
+            return False
+        if any(os.path.samestat(status, other) for other in self._files):
+            return True
+        self._files.append(status)
+        return False
 
     def _add(self, known: KnownResult, fields: dict[str, Any]) -> None:
         key, known_ids = known.key, self._known_ids
@@ -215,8 +234,5 @@ class _ResultsReader:
 
 def _parse_cost(fields: dict[str, Any]) -> Cost | None:
     """Return the cost of a line; None if it has none, or something else in its place."""
-    cost = fields.get("cost")
-    usd = cost.get("usd") if isinstance(cost, dict) else None
-    if isinstance(usd, bool) or not isinstance(usd, int | float):
-        return None
-    return Cost(usd=float(usd), credits=0.0)
+    usd = read_amount(read_dict(fields.get("cost")).get("usd"))
+    return None if usd is None else Cost(usd=usd, credits=0.0)

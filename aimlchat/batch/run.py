@@ -211,13 +211,15 @@ async def _write_results(
     async for first in results:
         ready: list[_Ended] = [first, *outcomes._take_ready()]  # noqa: SLF001 - of this package
         writer.write_all(map(_encode, ready))
-        await disk_sync.results_written()
-        for _, completion, error in ready:
-            failure: Any = error
-            received = failure.partial if completion is None else completion  # both were billed
-            usd = 0.0 if received.cost is None else received.cost.usd
-            code = type(error).__name__ if completion is None else None
-            progress.count(code, count_tokens(received.usage) or 0, usd)
+        try:
+            await disk_sync.results_written()
+        finally:  # also when cancelled: they are in the file, and closing it syncs them
+            for _, completion, error in ready:
+                failure: Any = error
+                received = failure.partial if completion is None else completion  # both were billed
+                usd = 0.0 if received.cost is None else received.cost.usd
+                code = type(error).__name__ if completion is None else None
+                progress.count(code, count_tokens(received.usage) or 0, usd)
 
 
 _Ended = tuple["BatchRequest", "Completion | None", "AIMLChatError | None"]

@@ -8,6 +8,7 @@ import tempfile
 from typing import IO, TYPE_CHECKING, Literal
 
 import click
+from click.core import ParameterSource
 
 from aimlchat._payload.models import DEFAULT_MODEL
 from aimlchat.batch import BusyError, InputError, OutputFileError, summarize
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _STANDARD_STREAM = "-"
+# The others concern the requests that are sent; those of the upstream do no harm.
+_SUMMARY_PARAMETERS = {"source", "results", "is_summary", "model", "quiet", "base_url", "emulator"}
 # All results of a batch are one response: 10,000 of them, which were paid for.
 _SERVER_SIDE_LIMITS = Limits(max_answer_bytes=512 * 2**20)
 
@@ -182,7 +185,7 @@ def command(
     """
     requests = _read_stdin(source) if source == _STANDARD_STREAM else source
     if is_summary:
-        _summarize(requests, results, target, model)
+        _summarize(requests, results, model, quiet=quiet)
         return
     if results:
         msg = f"{results[0]} is a second argument: give RESULTS with -o, or add --summary."
@@ -223,12 +226,15 @@ def command(
 
 
 def _summarize(
-    requests: str | IO[bytes], results: tuple[str, ...], target: str | None, model: str | None
+    requests: str | IO[bytes], results: tuple[str, ...], model: str | None, *, quiet: bool
 ) -> None:
     """Print what files of results hold of the requests."""
-    if target is not None:
-        msg = "-o cannot be combined with --summary, which writes no file."
-        raise click.UsageError(msg)
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        given = context.get_parameter_source(parameter.name or "")
+        if given is ParameterSource.COMMANDLINE and parameter.name not in _SUMMARY_PARAMETERS:
+            msg = f"{parameter.opts[0]} cannot be combined with --summary, which only reads files."
+            raise click.UsageError(msg)
     if not results:
         msg = "--summary needs the files of results, as in: REQUESTS --summary results-*.jsonl"
         raise click.UsageError(msg)
@@ -236,9 +242,10 @@ def _summarize(
         summary = run_interruptible(summarize(requests, results, model=model))
     except InputError as error:
         raise _to_command_error(error) from error
-    width = _line_width(sys.stdout)
-    lines = [to_one_line(line) for line in describe_results(summary, width)]
-    click.echo("\n".join(wrap_lines(lines, width)))
+    if not quiet:
+        width = _line_width(sys.stdout)
+        lines = [to_one_line(line) for line in describe_results(summary, width)]
+        click.echo("\n".join(wrap_lines(lines, width)))
     if not summary.is_success:
         raise click.exceptions.Exit(FAILED)
 
@@ -251,7 +258,7 @@ def _to_command_error(error: InputError) -> CommandError:
 
 def _find_parquet(target: str, output_format: Literal["jsonl", "parquet"] | None) -> str | None:
     """Return the Parquet file that is wanted, None if there is none."""
-    if output_format == "jsonl" or not (output_format or target.endswith(".parquet")):
+    if output_format == "jsonl" or not (output_format or target.lower().endswith(".parquet")):
         return None
     if target == _STANDARD_STREAM or is_stream(target):
         msg = "Parquet needs a file as its output, which is replaced at the end: give one with -o."

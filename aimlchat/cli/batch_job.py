@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal
 
 import attrs
@@ -9,7 +10,7 @@ import click
 
 from aimlchat.batch import run, run_on_server, write_parquet
 from aimlchat.batch.output import is_stream
-from aimlchat.batch.parquet import require_pyarrow
+from aimlchat.batch.parquet import check_parquet_target, require_pyarrow
 from aimlchat.policies import Timeouts
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class BatchJob:
         """Run the batch from here or on the server, as the options say."""
         if self.parquet is not None:
             require_pyarrow()
+            check_parquet_target(Path(self.parquet))
         summary = await self._answer(session, progress)
         if self.parquet is not None:
             progress.update(summary)

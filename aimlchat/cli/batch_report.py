@@ -12,7 +12,14 @@ if TYPE_CHECKING:
 
     from aimlchat.batch import Summary
 
-__all__ = ["describe_outcome", "format_counts", "format_progress", "join_parts", "wrap_lines"]
+__all__ = [
+    "count_nouns",
+    "describe_outcome",
+    "format_counts",
+    "format_progress",
+    "join_parts",
+    "wrap_lines",
+]
 
 _MINUTE = 60
 _HOUR = 3600
@@ -70,12 +77,17 @@ def describe_outcome(summary: Summary, *, emulator: bool, width: int) -> list[st
         lines.append(f"Failed: {format_counts(summary.errors)}")
     if summary.before:
         failed = f", {summary.failed_before:,} of them failures" if summary.failed_before else ""
-        lines.append(f"The output already had {summary.before:,} results{failed}.")
+        lines.append(f"The output already had {count_nouns(summary.before, 'result')}{failed}.")
     if summary.failed or summary.failed_before:
         lines.append("To retry the failures, run the same command with --retry-failed.")
     if summary.left:
         lines.append(f"{summary.left:,} of {summary.total:,} requests have no result yet.")
     return lines
+
+
+def count_nouns(count: int, noun: str) -> str:
+    """Return a number of things that a noun names."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def format_counts(counts: Mapping[str, int]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .batch_report import format_counts, join_parts
+from .batch_report import count_nouns, format_counts, join_parts
 from .money import format_dollars
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _MAX_SHARDS_TOLD = 20
 def describe_results(summary: ResultsSummary, width: int) -> list[str]:
     """Return the figures, what is missing, and what to do about it, line by line."""
     parts = [
-        f"{summary.requests:,} requests",
+        count_nouns(summary.requests, "request"),
         f"{summary.answered:,} answered",
         f"{summary.failed:,} failed",
         f"{summary.missing:,} missing",
@@ -29,16 +29,16 @@ def describe_results(summary: ResultsSummary, width: int) -> list[str]:
     ]
     lines = join_parts(parts, width)
     if summary.errors:
-        lines.append(f"Failed: {format_counts(summary.errors)}")
+        lines.append(f"Failed results: {format_counts(summary.errors)}")
     if summary.failed:
         lines.append("To retry the failures, run their commands again with --retry-failed.")
     if summary.missing_by_shard:
         lines.append(f"Missing: {_format_shards(summary.missing_by_shard)}")
         lines.append("To do them, run the commands of these shards again.")
     elif summary.missing:
-        lines.append("To do what is missing, run the same command again without --summary.")
+        lines.append("To do what is missing, run the command of these results again.")
     for count, text in (
-        (summary.duplicates, "are of requests that have another result; keep one of each"),
+        (summary.duplicates, "are of requests that have another result; keep the answer"),
         (summary.unknown, "are of no request; the requests may be another file"),
         (summary.changed, "are of requests that were changed since"),
     ):
@@ -47,8 +47,8 @@ def describe_results(summary: ResultsSummary, width: int) -> list[str]:
     lines += summary.problems
     if summary.damaged:
         lines.append(
-            f"{summary.damaged:,} lines are damaged and count as missing. Restore them from a copy,"
-            " or delete them and run their commands again."
+            f"Of no use are {count_nouns(summary.damaged, 'damaged line')}. Restore them from a"
+            " copy, or delete them and run their commands again."
         )
     lines += [
         f"{name}: the last line is incomplete. A run is writing it, or was killed: run its command"

@@ -134,7 +134,10 @@ async def test_a_cancelled_run_waits_for_the_sync_that_uses_its_file(session, fi
 
     files.write_prompts(1)
     monkeypatch.setattr("aimlchat.batch.disk.os.fsync", wait)
-    running = asyncio.create_task(run(session, files.source, files.target, fsync="each"))
+    reported = []
+    running = asyncio.create_task(
+        run(session, files.source, files.target, fsync="each", on_progress=reported.append)
+    )
     await asyncio.to_thread(started.wait, 60)
     running.cancel()
     done, _ = await asyncio.wait([running], timeout=0.01)
@@ -142,7 +145,7 @@ async def test_a_cancelled_run_waits_for_the_sync_that_uses_its_file(session, fi
     released.set()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert len(files.ids) == 1
+    assert len(files.ids) == reported[-1].done == 1
 
 
 @pytest.mark.parametrize("fsync", ["", "never", None, 1])

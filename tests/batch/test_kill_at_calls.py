@@ -5,6 +5,7 @@ import os
 import random
 from collections import Counter
 
+import pyarrow.parquet as pq
 import pytest
 from batch_process import BatchProcesses
 from soak import SEED
@@ -152,6 +153,31 @@ def test_a_retry_of_failures_killed_at_any_call_keeps_every_result(
 
     assert kills > failed.total()
     record_property("note", f"{kills} kills of --retry-failed; each row once")
+
+
+def test_a_conversion_to_parquet_killed_at_any_call_leaves_a_whole_file(target, record_property):
+    options = ("--output-format", "parquet")
+    journal = target.files.target.with_name(f"{target.files.target.name}.jsonl")
+    target.run(*options)
+    line = journal.read_bytes()
+    old = target.files.target.read_bytes()
+
+    kills = 0
+    for number, moment in itertools.product(range(100), MOMENTS):
+        target.start_afresh(old)
+        journal.write_bytes(line)
+        killed = target.run(*options, kill_at=(number, moment))
+        assert pq.read_table(target.files.target).num_rows == ROWS
+        assert journal.read_bytes().rstrip(b"\0") == line
+        if not killed:
+            break
+        kills += 1
+        target.run(*options)
+        assert not target.sent_rows()
+        assert journal.read_bytes() == line
+
+    assert kills > 6
+    record_property("note", f"{kills} kills of a conversion to Parquet; each file whole")
 
 
 def test_a_run_on_the_server_killed_at_any_call_makes_one_batch(

@@ -1,8 +1,12 @@
 """Results as a Parquet file, made of the journal."""
 
+import asyncio
 import json
 import os
+import signal
+import subprocess
 import sys
+import threading
 
 import pyarrow.parquet as pq
 import pytest
@@ -62,6 +66,20 @@ async def test_ids_are_text_and_other_tools_lines_are_rows(files, target):
     assert (first["usd"], second["attempts"], second["answer"]) == (None, None, None)
 
 
+@pytest.mark.parametrize("more", [r'"\udfff"', "1" + "0" * 400, "[" * 2000 + "]" * 2000])
+async def test_a_body_that_only_json_can_hold_is_a_row(files, target, more):
+    # A server that counts in UTF-16 cuts an emoji in two.
+    text, shown = ("a", "a") if more.startswith("[") else (r"a\ud83d", "a\ufffd")
+    choice = f'{{"message":{{"content":"{text}"}},"finish_reason":"stop"}}'
+    body = f'{{"choices":[{choice}],"more":{more}}}'
+    line = f'{{"custom_id":"a","response":{{"body":{body}}},"inference_id":"{text}"}}\n'
+    files.target.write_text(line, encoding="utf-8")
+    await write_parquet(files.target, target)
+    (row,) = pq.read_table(target).to_pylist()
+    assert (row["answer"], row["finish_reason"], row["inference_id"]) == (shown, "stop", shown)
+    assert json.loads(row["response"])["choices"][0]["message"]["content"] == shown
+
+
 async def test_a_damaged_line_is_refused_and_the_old_file_stays(files, target):
     target.write_bytes(b"old")
     files.target.write_bytes(b'{"custom_id":"a","response":{}}\nno JSON\n')
@@ -100,6 +118,76 @@ async def test_many_rows_are_written_in_groups(files, target, monkeypatch):
     assert await write_parquet(files.target, target) == 8
     assert pq.ParquetFile(target).num_row_groups == 3
     assert pq.read_table(target)["custom_id"].to_pylist() == [str(n) for n in range(8)]
+
+
+async def test_the_file_of_results_is_not_replaced(files):
+    files.target.write_bytes(b'{"custom_id":"a","response":{}}\n')
+    with pytest.raises(OutputFileError, match="is the file of results"):
+        await write_parquet(files.target, files.target)
+    assert files.ids == ["a"]
+
+
+async def test_cancelling_waits_for_the_group_that_is_written(files, target, monkeypatch):
+    # pyarrow crashes the process if the writer is closed while another thread uses it.
+    started, released, events = threading.Event(), threading.Event(), []
+    write, close = pq.ParquetWriter.write_table, pq.ParquetWriter.close
+
+    def write_slowly(*arguments):
+        started.set()
+        assert released.wait(60)
+        write(*arguments)
+        events.append("written")
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", write_slowly)
+    monkeypatch.setattr(
+        pq.ParquetWriter, "close", lambda self: events.append("closed") or close(self)
+    )
+    files.target.write_bytes(b'{"custom_id":"a","response":{}}\n')
+    writing = asyncio.create_task(write_parquet(files.target, target))
+    await asyncio.to_thread(started.wait, 60)
+    for _ in range(2):  # Ctrl-C may come twice
+        writing.cancel()
+        await asyncio.wait([writing], timeout=0.01)
+    assert events == []
+    released.set()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert events[:2] == ["written", "closed"]
+    assert [*target.parent.iterdir()] == [files.target]
+
+
+KILLED_WHILE_WRITING = """
+import asyncio, os, pathlib, signal, sys
+import pyarrow.parquet as pq
+from aimlchat.batch import parquet, write_parquet
+
+def kill(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if sys.argv[3] == "table":
+    pq.ParquetWriter.write_table = kill
+elif sys.argv[3] == "sync":
+    parquet.sync_file = kill
+else:
+    pathlib.Path.replace = kill
+asyncio.run(write_parquet(*sys.argv[1:3]))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no kill -9")
+@pytest.mark.parametrize("moment", ["table", "sync", "replace"])
+async def test_a_kill_during_the_conversion_leaves_the_old_file(files, target, moment):
+    files.target.write_bytes(b'{"custom_id":"a","response":{}}\n')
+    await write_parquet(files.target, target)
+    with files.target.open("ab") as file:
+        file.write(b'{"custom_id":"b","response":{}}\n')
+    command = [sys.executable, "-c", KILLED_WHILE_WRITING, files.target, target, moment]
+    killed = await asyncio.to_thread(subprocess.run, command, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert pq.read_table(target)["custom_id"].to_pylist() == ["a"]
+    assert files.ids == ["a", "b"]
+    assert await write_parquet(files.target, target) == 2
+    assert pq.read_table(target)["custom_id"].to_pylist() == ["a", "b"]
 
 
 async def test_without_pyarrow_the_error_names_the_install_line(files, target, monkeypatch):

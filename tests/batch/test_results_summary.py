@@ -76,6 +76,22 @@ async def test_duplicates_and_rows_of_no_request_are_told(session, files, tmp_pa
     assert not summary.is_success
 
 
+async def test_a_file_that_is_given_twice_is_read_once(session, files, tmp_path):
+    files.write_prompts(2)
+    await run(session, files.source, files.target)
+    link = tmp_path / "link.jsonl"
+    link.symlink_to(files.target)
+    once = await summarize(files.source, [files.target])
+    assert await summarize(files.source, [files.target, link, str(files.target)]) == once
+
+
+@pytest.mark.parametrize("usd", ["1" + "0" * 400, "1e999", "-1", "NaN"])
+async def test_what_is_no_amount_of_money_costs_nothing(files, usd):
+    files.write_prompts(1)
+    files.target.write_text(f'{{"custom_id":"row-0","response":{{}},"cost":{{"usd":{usd}}}}}\n')
+    assert (await summarize(files.source, [files.target])).usd == 0
+
+
 async def test_an_answer_counts_beside_a_failure_of_the_same_request(
     session, files, emulator, tmp_path
 ):

@@ -74,13 +74,19 @@ async def test_failures_duplicates_and_damage_are_told(answer_shard, batch, emul
     result = await batch("--summary", *paths, copy)
     assert result.exit_code == 1
     for text in (
-        "Failed: 1 BadRequestError",
+        "Failed results: 1 BadRequestError",
         "are of requests that have another result",
         "copy.jsonl, line",
-        "1 lines are damaged",
+        "1 damaged line.",
         "copy.jsonl: the last line is incomplete",
     ):
         assert text in result.stdout
+
+
+async def test_a_quiet_summary_is_only_a_status(answer_shard, batch):
+    _, path = await answer_shard("1/2")
+    result = await batch("--summary", path, "--quiet")
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", "")
 
 
 @pytest.mark.parametrize(
@@ -92,6 +98,8 @@ async def test_failures_duplicates_and_damage_are_told(answer_shard, batch, emul
         (("--summary",), "--summary needs the files of results"),
         (("--summary", "-o", "x.jsonl", "y.jsonl"), "cannot be combined"),
         (("--summary", "missing-*.jsonl"), "No such file"),
+        (("--summary", "y.jsonl", "--shard", "1/2"), "--shard cannot be combined with --summary"),
+        (("--summary", "y.jsonl", "--retry-failed"), "--retry-failed cannot be combined"),
         (("-o", "x.jsonl", "--fsync", "never"), "each"),
         (("-o", "x.jsonl", "--fsync", "each", "--server-side"), "--fsync cannot be combined"),
         (("-o", "-", "--output-format", "parquet"), "Parquet needs a file"),
@@ -126,6 +134,31 @@ async def test_parquet_is_written_beside_its_journal(batch, emulator, tmp_path, 
     assert pq.read_table(target)["error"].to_pylist() == [None] * 12
     assert len((tmp_path / f"{target.name}.jsonl").read_bytes().splitlines()) == 12
     assert len(emulator.requests) == 13
+
+
+@pytest.mark.parametrize("name", ["results.jsonl", "folder"])
+async def test_parquet_replaces_nothing_but_parquet(batch, emulator, tmp_path, name):
+    # The results of an earlier run without the option were paid for.
+    path = tmp_path / name
+    if name == "folder":
+        path.mkdir()
+    else:
+        assert (await batch("-o", path)).exit_code == 0
+    sent = len(emulator.requests)
+    result = await batch("-o", path, "--output-format", "parquet")
+    assert result.exit_code == 2
+    assert "nothing was sent" in result.stderr
+    assert len(emulator.requests) == sent
+    assert path.is_dir() or len(path.read_bytes().splitlines()) == 12
+
+
+async def test_a_summary_of_a_parquet_file_names_its_journal(batch, tmp_path):
+    path = tmp_path / "results.PARQUET"
+    assert (await batch("-o", path, "--quiet")).exit_code == 0
+    result = await batch("--summary", path)
+    assert result.exit_code == 2
+    assert f"give its journal, which is {path}.jsonl" in result.stderr
+    assert (await batch("--summary", f"{path}.jsonl")).exit_code == 0
 
 
 async def test_without_pyarrow_nothing_is_sent(batch, emulator, tmp_path, monkeypatch):
