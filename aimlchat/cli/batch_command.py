@@ -276,32 +276,42 @@ async def _run(upstream: Upstream, job: BatchJob, *, quiet: bool) -> Summary:
     limits = _SERVER_SIDE_LIMITS if job.server_side else None
     async with upstream.open_session(limits=limits) as session:
         try:
-            progress.latest = summary = await job.run(session, progress)
+            summary = await job.run(session, progress)
         except asyncio.CancelledError as cancellation:
-            _print_outcome(progress, job, upstream, quiet=quiet)
+            _print_outcome(progress, progress.summarize_now(), job, upstream, quiet=quiet)
             advice = join_notes(cancellation)
             if advice or not quiet:
-                click.echo(advice or _describe_how_to_resume(job), err=True)
+                _print_lines((advice or _describe_how_to_resume(job)).splitlines())
             raise
         except BaseException:
-            _print_outcome(progress, job, upstream, quiet=quiet)
+            _print_outcome(progress, progress.summarize_now(), job, upstream, quiet=quiet)
             raise
-        _print_outcome(progress, job, upstream, quiet=quiet)
+        _print_outcome(progress, summary, job, upstream, quiet=quiet)
     return summary
 
 
 def _print_outcome(
-    progress: ProgressDisplay, job: BatchJob, upstream: Upstream, *, quiet: bool
+    progress: ProgressDisplay,
+    summary: Summary | None,
+    job: BatchJob,
+    upstream: Upstream,
+    *,
+    quiet: bool,
 ) -> None:
     progress.close()
-    if quiet or progress.latest is None:
+    if quiet or summary is None:
         return
     width = _line_width(sys.stderr)
-    lines = describe_outcome(progress.latest, emulator=upstream.emulator, width=width)
-    for line in wrap_lines([to_one_line(line) for line in lines], width):
-        click.echo(line, err=True)
-    if progress.latest.is_out_of_budget:
-        line = f"The budget of ${job.budget_usd:g} is used up. To go on, run the same command."
+    lines = describe_outcome(summary, emulator=upstream.emulator, width=width)
+    if summary.is_out_of_budget:
+        lines.append(
+            f"The budget of ${job.budget_usd:g} is used up. To go on, run the same command."
+        )
+    _print_lines([to_one_line(line) for line in lines])
+
+
+def _print_lines(lines: list[str]) -> None:
+    for line in wrap_lines(lines, _line_width(sys.stderr)):
         click.echo(line, err=True)
 
 

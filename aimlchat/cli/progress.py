@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from typing import TYPE_CHECKING
 
+import attrs
 import click
 
 from .batch_report import format_progress, join_parts
@@ -24,25 +26,36 @@ _SECONDS_BETWEEN_REDRAWS = 0.1
 _SECONDS_TO_FIRST_LINE = 5.0
 _SECONDS_BETWEEN_LINES = 60.0
 _BAR_WIDTH = 30
+# A terminal echoes Ctrl-C, perhaps twice, behind the last line. That must not break the line, or
+# the bar could not be removed. The last column stays free for terminals that break there.
+_FREE_COLUMNS = len("^C^C") + 1
 
 
 class ProgressDisplay:
     """A bar with figures on a terminal with escape codes, a plain line each minute elsewhere.
 
-    ``quiet`` switches both off; ``latest`` is the last summary in any case.
+    ``quiet`` switches both off; ``latest`` is the last summary in any case, as it was reported.
     """
 
     def __init__(self, *, quiet: bool) -> None:
         self.latest: Summary | None = None
+        self._latest_at = 0.0
         self._quiet = quiet
         self._refresher: asyncio.Task[None] | None = None
         self._erase: Callable[[], None] | None = None
 
     def update(self, summary: Summary) -> None:
         """Show a new summary at the next refresh. The first call starts the display."""
-        self.latest = summary
+        self.latest, self._latest_at = summary, time.monotonic()
         if self._refresher is None and not self._quiet:
             self._refresher = asyncio.ensure_future(self._refresh())
+
+    def summarize_now(self) -> Summary | None:
+        """Return the last summary with the seconds until now: time goes on without results."""
+        if self.latest is None:
+            return None
+        since = time.monotonic() - self._latest_at
+        return attrs.evolve(self.latest, seconds=self.latest.seconds + since)
 
     def close(self) -> None:
         """Stop the display and remove the bar. Safe to repeat."""
@@ -60,8 +73,8 @@ class ProgressDisplay:
             show, first, seconds = _print_line, _SECONDS_TO_FIRST_LINE, _SECONDS_BETWEEN_LINES
         await asyncio.sleep(first)
         while True:
-            if self.latest is not None:
-                show(self.latest)
+            if (summary := self.summarize_now()) is not None:
+                show(summary)
             await asyncio.sleep(seconds)
 
     def _start_bar(self) -> Callable[[Summary], None]:
@@ -73,8 +86,7 @@ class ProgressDisplay:
         full, empty = _choose_bar(stream.encoding)
 
         def draw(summary: Summary) -> None:
-            # The last column stays free, so that a terminal that breaks there adds no line.
-            width = terminal_size(stream).columns - 1
+            width = max(terminal_size(stream).columns - _FREE_COLUMNS, 1)
             filled = _BAR_WIDTH * (summary.before + summary.done) // max(summary.total, 1)
             bar = full * filled + empty * (_BAR_WIDTH - filled)
             lines = join_parts(format_progress(summary), width)

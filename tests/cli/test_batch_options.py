@@ -4,6 +4,7 @@ import json
 import re
 import sys
 
+import attrs
 import pyarrow.parquet as pq
 import pytest
 from screen import Screen
@@ -198,6 +199,29 @@ def test_the_progress_fits_its_terminal_and_is_erased(monkeypatch, columns, rows
         assert part in shown
     display.close()
     assert screen.text.strip() == ""
+
+
+def test_the_echo_of_ctrl_c_leaves_nothing_of_the_bar(monkeypatch):
+    monkeypatch.setattr(progress, "terminal_size", Screen.size)
+    for digits in range(1, 12):  # the last line has one of them up to the last column
+        screen = Screen(40)
+        monkeypatch.setattr(sys, "stderr", screen)
+        display = progress.ProgressDisplay(quiet=False)
+        display._start_bar()(attrs.evolve(LONG, tokens=10**digits))
+        screen.write("^C^C")
+        display.close()
+        assert screen.text.strip() == ""
+
+
+def test_time_goes_on_while_no_result_arrives(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    display = progress.ProgressDisplay(quiet=True)
+    assert display.summarize_now() is None
+    display.update(Summary(total=10, done=4, seconds=2))
+    now += 6
+    summary = display.summarize_now()
+    assert (summary.seconds, summary.rate, summary.seconds_left) == (8, 0.5, 12)
 
 
 @pytest.mark.parametrize("columns", [40, 200])
