@@ -203,11 +203,12 @@ def test_the_progress_fits_its_terminal_and_is_erased(monkeypatch, columns, rows
 
 def test_the_echo_of_ctrl_c_leaves_nothing_of_the_bar(monkeypatch):
     monkeypatch.setattr(progress, "terminal_size", Screen.size)
-    for digits in range(1, 12):  # the last line has one of them up to the last column
+    summary = Summary(total=4000, done=412, failed=13, usd=0.589209, seconds=4.1)
+    for digits in range(12):  # one of the last lines ends at the last column
         screen = Screen(40)
         monkeypatch.setattr(sys, "stderr", screen)
         display = progress.ProgressDisplay(quiet=False)
-        display._start_bar()(attrs.evolve(LONG, tokens=10**digits))
+        display._start_bar()(attrs.evolve(summary, tokens=10**digits))
         screen.write("^C^C")
         display.close()
         assert screen.text.strip() == ""
