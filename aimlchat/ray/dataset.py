@@ -14,6 +14,7 @@ from aimlchat._client.credentials import mask_headers
 from aimlchat._client.output_options import check_output
 from aimlchat._client.settings import check_policy
 from aimlchat._client.spending import check_budget
+from aimlchat._payload.json_values import describe
 from aimlchat.errors import ConfigurationError
 from aimlchat.policies import Limits
 from aimlchat.session import ChatSession
@@ -117,6 +118,9 @@ def answer(
     """
     headers = mask_headers(headers)
     ray = _import_ray()
+    if not isinstance(dataset, ray.data.Dataset):
+        msg = f"dataset is {describe(dataset)}; give one of ray.data, such as from_items() returns"
+        raise ConfigurationError(msg)
     # Loaded on use: they need pyarrow, or run only beside ray.
     from .answering_actor import AnsweringActor  # noqa: PLC0415
     from .answering_job import AnsweringJob  # noqa: PLC0415

@@ -10,6 +10,7 @@ import functools
 import io
 import logging
 import os
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,8 @@ import pyarrow.fs
 import pyarrow.parquet
 import ray
 
-from aimlchat.errors import ConfigurationError
+from aimlchat._json import decode_json
+from aimlchat.errors import ConfigurationError, ProtocolError
 
 from .result_columns import check_id_type
 
@@ -55,6 +57,9 @@ def read_known_results(
     )
     parts = []
     for row in rows.iter_rows():
+        if row["problem"]:
+            msg = f"resume_from: {row['problem']}"
+            raise ConfigurationError(msg)
         parts.append(np.frombuffer(row["digests"], _HALF))
         if row["is_unfinished"]:
             _logger.warning("%s is not a whole Parquet file: delete it", row["path"])
@@ -81,20 +86,29 @@ def leave_out_known(table: pa.Table, known: ObjectRef[Any], id_column: str) -> p
 def _list_files(path: str) -> list[str]:
     """Return the files of results below a path; Ray's tasks can open each of them."""
     prefix, separator, _ = path.partition("://")
-    system, root = _open(path)
-    info = system.get_file_info(root)
-    if info.type == pa.fs.FileType.NotFound:
-        return []
-    infos = [info]
-    if info.type == pa.fs.FileType.Directory:
-        infos = system.get_file_info(pa.fs.FileSelector(root, recursive=True))
+    try:
+        system, root = _open(path)
+        info = system.get_file_info(root)
+        if info.type == pa.fs.FileType.NotFound:
+            return []
+        infos = [info]
+        if info.type == pa.fs.FileType.Directory:
+            infos = system.get_file_info(pa.fs.FileSelector(root, recursive=True))
+    except (pa.ArrowInvalid, OSError) as error:  # no such scheme, or no access
+        msg = f"resume_from: {path} cannot be read: {error}"
+        raise ConfigurationError(msg) from error
     names = sorted(info.path for info in infos if info.type == pa.fs.FileType.File)
-    shown = [name for name in names if PurePosixPath(name).name[0] not in "._"]
+    shown = [name for name in names if not _is_hidden(name[len(root) :] or name)]
     for name in shown:
-        if not name.endswith(_PARQUET + _JSON_LINES):
+        if not name.lower().endswith(_PARQUET + _JSON_LINES):
             msg = f"resume_from: {name} is neither Parquet nor JSON lines, by its name"
             raise ConfigurationError(msg)
     return [f"{prefix}://{name}" if separator else name for name in shown]
+
+
+def _is_hidden(name: str) -> bool:
+    """Return whether a file, or a folder that it is in, is one that writers keep for themselves."""
+    return any(part[0] in "._" for part in PurePosixPath(name).parts)
 
 
 def _open(path: str) -> tuple[pa.fs.FileSystem, str]:
@@ -105,28 +119,38 @@ def _open(path: str) -> tuple[pa.fs.FileSystem, str]:
 
 
 def _read_file(row: dict[str, Any], *, id_column: str, retry_failed: bool) -> dict[str, Any]:
-    """Return the digests of the ids in one file."""
+    """Return the digests of the ids in one file, or its problem: errors of tasks have no class."""
     path = row["path"]
-    system, root = _open(path)
-    with system.open_input_file(root) as file:
-        try:
-            read = _read_parquet if path.endswith(_PARQUET) else _read_json_lines
+    read = _read_parquet if path.lower().endswith(_PARQUET) else _read_json_lines
+    found = {"path": path, "digests": b"", "is_unfinished": False, "problem": ""}
+    try:
+        system, root = _open(path)
+        with system.open_input_file(root) as file:
             ids = read(file, path, id_column, retry_failed=retry_failed)
-            digests = _digest(value for value in ids if value is not None)
-        except pa.ArrowInvalid:  # no index at its end
-            return {"path": path, "digests": b"", "is_unfinished": True}
-    return {"path": path, "digests": digests, "is_unfinished": False}
+            return found | {"digests": _digest(value for value in ids if value is not None)}
+    except pa.ArrowInvalid:  # no index at its end
+        return found | {"is_unfinished": True}
+    except ConfigurationError as error:
+        return found | {"problem": str(error)}
+    except OSError as error:
+        return found | {"problem": f"{path} cannot be read: {error}"}
 
 
 def _read_parquet(
     file: Any, path: str, id_column: str, *, retry_failed: bool
 ) -> Iterable[int | str | None]:
     content = pa.parquet.ParquetFile(file)
-    if id_column not in content.schema_arrow.names:
+    names = content.schema_arrow.names
+    if id_column not in names:
         raise _missing_id(path, id_column)
-    columns = {id_column, "error"} & set(content.schema_arrow.names)
-    table = content.read(columns=sorted(columns))
-    if retry_failed and "error" in columns:
+    if retry_failed and "error" not in names:
+        msg = (
+            f"{path} has no column 'error', so that failures look like answers; keep it, or give"
+            " retry_failed=False"
+        )
+        raise ConfigurationError(msg)
+    table = content.read(columns=[id_column, "error"] if retry_failed else [id_column])
+    if retry_failed:
         table = table.filter(table["error"].is_null())
     return _read_ids(table[id_column], path)
 
@@ -134,19 +158,37 @@ def _read_parquet(
 def _read_json_lines(
     file: Any, path: str, id_column: str, *, retry_failed: bool
 ) -> Iterator[int | str | None]:
-    for line in io.BufferedReader(file):
-        try:
-            result = msgspec.json.decode(line, type=dict[str, Any])
-        except msgspec.DecodeError:  # the last line of a run that was killed, or a blank one
+    for number, line in enumerate(io.BufferedReader(file), 1):
+        if line.isspace():
             continue
+        result = _decode(line)
+        if not isinstance(result, dict):
+            if not line.endswith(b"\n") and line.startswith(b"{"):
+                continue  # the last line of a run that was killed
+            # To skip it would send a row, and pay for it, again.
+            msg = (
+                f"{path}, line {number}: the line is no JSON object; mend it, or delete it to have"
+                " its row sent again"
+            )
+            raise ConfigurationError(msg)
         if id_column not in result:
             raise _missing_id(path, id_column)
         if not (retry_failed and result.get("error") is not None):
             yield _check_id(result[id_column], path)
 
 
+def _decode(line: bytes) -> Any:
+    """Return the value of a line, None if it has none."""
+    try:
+        return msgspec.json.decode(line)
+    except ValueError:  # also for a byte order mark, a cut emoji or a broken character
+        with suppress(ProtocolError):
+            return decode_json(line)
+    return None
+
+
 def _missing_id(path: str, id_column: str) -> ConfigurationError:
-    return ConfigurationError(f"resume_from: {path} has no column {id_column!r}; give id_column=")
+    return ConfigurationError(f"{path} has no column {id_column!r}; give id_column=")
 
 
 def _read_ids(column: pa.ChunkedArray, place: str) -> list[int | str | None]:
@@ -159,7 +201,7 @@ def _check_id(value: Any, path: str) -> int | str | None:
     if isinstance(value, float) and value.is_integer():
         return int(value)  # pandas writes 1.0 for 1 in a column that has gaps
     if value is not None and not isinstance(value, int | str):
-        msg = f"resume_from: {path} has the id {value!r}; ids are texts or whole numbers"
+        msg = f"{path} has the id {value!r}; ids are texts or whole numbers"
         raise ConfigurationError(msg)
     return value
 

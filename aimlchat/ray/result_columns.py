@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,11 @@ class BatchResults:
             msg = "the row has no id, by which a later run could know it"
             raise InvalidRequestError(msg, field=id_column)
         if not isinstance(prompt, str):
-            return prompt(table.slice(row, 1).to_pylist()[0])
+            try:
+                return prompt(table.slice(row, 1).to_pylist()[0])
+            except (SystemExit, asyncio.CancelledError) as error:
+                # These would end the actor, or its run, and with it the other rows of the batch.
+                raise RuntimeError(describe_error(error)) from error
         request = table[prompt][row].as_py()
         return _drop_nulls(request) if isinstance(request, list) else request
 
@@ -122,7 +127,7 @@ def check_id_type(kind: pa.DataType, place: str) -> None:
         raise ConfigurationError(msg)
 
 
-def describe_error(error: Exception) -> str:
+def describe_error(error: BaseException) -> str:
     """Return the text of a row's error: its class, and what it says."""
     return f"{type(error).__name__}: {error}"
 

@@ -37,6 +37,11 @@ def test_an_argument_that_cannot_work_is_refused(arguments, message, rows, sessi
         answer(rows(1), **{"session": session} | arguments)
 
 
+def test_what_is_no_dataset_is_refused(session):
+    with pytest.raises(ConfigurationError, match=r"dataset is .*list"):
+        answer([{"question": "Hi"}], session=session)
+
+
 def test_an_unknown_option_is_a_type_error(rows, session):
     with pytest.raises(TypeError, match="max_token"):
         answer(rows(1), session=session, max_token=5)

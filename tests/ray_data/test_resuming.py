@@ -159,8 +159,55 @@ def test_results_without_an_id_or_in_another_format_are_refused(rows, session, t
 
     (tmp_path / "a.csv").unlink()
     pq.write_table(pa.table({"row": [1]}), tmp_path / "a.parquet")
-    with pytest.raises(Exception, match=r"a\.parquet has no column 'id'; give id_column="):
+    with pytest.raises(ConfigurationError, match=r"a\.parquet has no column 'id'; give id_column="):
         answer(rows(1), session=session, resume_from=tmp_path)
+
+
+@pytest.fixture
+def resume(rows, session):
+    return lambda path: answer(rows(1), session=session, resume_from=path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("a.json", b'[{"id": 1, "error": null}]\n', "line 1: the line is no JSON object"),
+        ("a.json", b'[{"id": 1,\n "error": null}]', "line 1: the line is no JSON object"),
+        (
+            "a.jsonl",
+            b'{"id": 1}\n{"id": 2, "ans\n{"id": 3}\n',
+            "line 2: the line is no JSON object",
+        ),
+        ("a.jsonl", b'{"id": 1.5}\n', "the id 1.5; ids are texts or whole numbers"),
+        ("a.parquet", pa.table({"id": [1.0], "error": ["x"]}), "are of type double"),
+        # The failures would be left out of all further runs.
+        ("a.parquet", pa.table({"id": [1]}), "has no column 'error'"),
+    ],
+)
+def test_results_that_would_be_paid_for_again_or_never_are_refused(
+    resume, tmp_path, name, content, problem
+):
+    if isinstance(content, bytes):
+        (tmp_path / name).write_bytes(content)
+    else:
+        pq.write_table(content, tmp_path / name)
+    with pytest.raises(ConfigurationError, match=problem):
+        resume(tmp_path)
+
+
+def test_results_as_other_tools_write_them_are_read(rows, answered, tmp_path):
+    (tmp_path / "a.JSONL").write_bytes(b'\xef\xbb\xbf{"id": 0}\r\n{"id": 1, "x": "\\ud83d\xff"}\n')
+    pq.write_table(pa.table({"id": ["2"], "error": pa.nulls(1)}), tmp_path / "b.PARQUET")
+    (tmp_path / "_temporary").mkdir()
+    pq.write_table(pa.table({"id": [3], "error": pa.nulls(1)}), tmp_path / "_temporary/c.parquet")
+    (tmp_path / ".part-0.crc").touch()
+    assert known_ids(rows, answered, tmp_path) == [3, 4, 5]
+
+
+@pytest.mark.parametrize("path", ["nope://bucket/results", "file:///a b"])
+def test_a_place_that_cannot_be_opened_is_refused(resume, path):
+    with pytest.raises(ConfigurationError, match=f"resume_from: {path} cannot be read"):
+        resume(path)
 
 
 def test_a_row_without_an_id_is_not_paid_for(answered, aimlchat_emulator, tmp_path):

@@ -1,6 +1,8 @@
 """What becomes of a row: its request, its columns, its failure."""
 
+import asyncio
 import json
+import sys
 
 import msgspec
 import pyarrow as pa
@@ -72,11 +74,21 @@ def test_a_prompt_may_be_a_function_of_the_row(rows, answered, aimlchat_emulator
     def ask(row):
         if row["id"] == 1:
             return row["answr"]
+        if row["id"] == 3:
+            sys.exit("would end the actor")
+        if row["id"] == 4:
+            raise asyncio.CancelledError
         return ChatRequest(max_tokens=7).user(f"{row['question']}?") if row["id"] else "Plain"
 
-    found = answered(rows(3), ask)
+    found = answered(rows(5), ask)
 
-    assert [row["error"] for row in found] == [None, "KeyError: 'answr'", None]
+    assert [row["error"] for row in found] == [
+        None,
+        "KeyError: 'answr'",
+        None,
+        "RuntimeError: SystemExit: would end the actor",
+        "RuntimeError: CancelledError: ",
+    ]
     assert {request.prompt for request in aimlchat_emulator.requests} == {"Plain", "Question 2?"}
     assert {request.body.get("max_tokens") for request in aimlchat_emulator.requests} == {None, 7}
 
