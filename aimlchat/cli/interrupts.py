@@ -28,13 +28,25 @@ T = TypeVar("T")
 def run_interruptible(main: Coroutine[Any, Any, T], printer: DeltaPrinter | None = None) -> T:
     """Run a coroutine and return its result.
 
-    Ctrl-C cancels the coroutine, then ends the command with status 130. ``printer`` is what the
-    coroutine prints its answer with, if it prints one.
+    Ctrl-C cancels the coroutine, then ends the command with status 130. A second Ctrl-C cancels it
+    once more, and a third one does not wait for its end. ``printer`` is what the coroutine prints
+    its answer with, if it prints one.
     """
+    tasks: list[asyncio.Task[Any]] = []
+
+    async def run_main() -> T:
+        tasks.extend(filter(None, [asyncio.current_task()]))
+        return await main
+
     with asyncio.Runner() as runner:
         try:
-            return runner.run(main)
+            return runner.run(run_main())
         except KeyboardInterrupt:
+            with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
+                for task in tasks:
+                    if not task.done():  # its files are written to, and its summary not printed
+                        task.cancel()
+                        runner.get_loop().run_until_complete(task)
             # A printer that has printed something ended its line when it was closed.
             if not (printer and printer.has_printed):
                 end_interrupted_line()
