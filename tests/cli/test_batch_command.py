@@ -320,31 +320,6 @@ async def test_ctrl_c_keeps_the_results_and_says_how_to_resume(start_batch, emul
     assert ids_in(target.read_text(encoding="utf-8")) == [0, 1, 2]
 
 
-INTERRUPTED_TWICE_IN_A_SYNC = """
-import os, signal, time
-fsync = os.fsync
-def interrupt(file):
-    os.fsync = fsync
-    for _ in range(2):
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(0.1)
-    fsync(file)
-os.fsync = interrupt
-"""
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
-async def test_ctrl_c_twice_writes_and_counts_all_results_as_once(start_batch, emulator, target):
-    answer_only(emulator, 2)
-    process = await start_batch("--fsync", "each", before=INTERRUPTED_TWICE_IN_A_SYNC)
-    status, _, err = await process.wait()
-    assert status == 130
-    written = len(target.read_bytes().splitlines())
-    assert written in (1, 2)
-    assert f"{written} answered · 0 failed" in err
-    assert "To go on, run the same command again." in err
-
-
 async def test_a_terminal_shows_a_bar_that_is_removed_at_the_end(start_batch, emulator):
     answer_only(emulator, 2)
     process = await start_batch("--concurrency", "3", terminal="all")

@@ -1,6 +1,7 @@
 """``aimlchat batch``: shards, the summary of their results, Parquet, and widths of terminals."""
 
 import json
+import os
 import re
 import sys
 
@@ -253,3 +254,35 @@ async def test_a_run_on_a_terminal_ends_with_a_summary_that_fits(
 def test_an_encoding_without_the_bar_gets_plain_characters():
     assert progress._choose_bar("utf-8") == ("━", "╌")
     assert progress._choose_bar("ascii") == progress._choose_bar(None) == ("#", "-")
+
+
+INTERRUPTED_TWICE_IN_A_SYNC = """
+import os, signal, time
+fsync = os.fsync
+def interrupt(file):
+    os.fsync = fsync
+    for _ in range(2):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.1)
+    fsync(file)
+os.fsync = interrupt
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
+async def test_ctrl_c_twice_writes_and_counts_all_results_as_once(
+    start_process, emulator, source, tmp_path
+):
+    target = tmp_path / "results.jsonl"
+    process = await start_process(
+        *("batch", str(source), "-o", str(target), "--base-url", emulator.base_url),
+        *("--fsync", "each", "--concurrency", "2"),
+        before=INTERRUPTED_TWICE_IN_A_SYNC,
+        AIMLAPI_API_KEY="k",
+    )
+    status, _, err = await process.wait()
+    assert status == 130
+    written = len(target.read_bytes().splitlines())
+    assert 0 < written < 12
+    assert f"{written} answered · 0 failed" in err
+    assert "To go on, run the same command again." in err
