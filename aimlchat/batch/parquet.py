@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from importlib import import_module
 from itertools import islice
@@ -113,8 +114,7 @@ async def write_parquet(results: str | Path, target: str | Path) -> int:
     check_source(results)
     check_target(target)
     pyarrow = require_pyarrow()
-    path = Path(target)
-    _check_not_same(path, Path(results))
+    path = _resolve_target(target, Path(results))
     try:
         file, temporary = create_beside(path)
     except OSError as error:
@@ -136,10 +136,13 @@ async def write_parquet(results: str | Path, target: str | Path) -> int:
     return rows
 
 
-def _check_not_same(path: Path, results: Path) -> None:
+def _resolve_target(target: str | Path, results: Path) -> Path:
+    """Return the path of the Parquet file, without links: they stay, as those of a journal do."""
+    path = Path(os.path.realpath(target))
     if path.exists() and results.exists() and path.samefile(results):
         msg = f"{path} is the file of results: give the Parquet file another name"
         raise OutputFileError(msg)
+    return path
 
 
 async def _write_groups(pa: Any, pq: Any, results: Path, file: Any) -> int:

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 import attrs
 
 from aimlchat._client.tally import Tally
+from aimlchat._payload.json_values import describe
 from aimlchat._payload.limits import check_model
 from aimlchat._payload.models import DEFAULT_MODEL
 from aimlchat._protocol.lenient import read_amount, read_dict
@@ -109,6 +110,9 @@ async def summarize(
     Cancelling is safe.
     """
     check_source(source)
+    if isinstance(results, str | bytes | os.PathLike):  # whose characters would be paths
+        msg = f"results is {describe(results)}; give a list of paths"
+        raise TypeError(msg)
     known_ids = KnownIds()
     open_input = partial(InputFile, source, DEFAULT_MODEL if model is None else check_model(model))
     input_file = await asyncio.to_thread(open_input)  # a pipe is copied

@@ -120,6 +120,15 @@ async def test_many_rows_are_written_in_groups(files, target, monkeypatch):
     assert pq.read_table(target)["custom_id"].to_pylist() == [str(n) for n in range(8)]
 
 
+async def test_a_link_is_followed(files, target, tmp_path):
+    files.target.write_bytes(b'{"custom_id":"a","response":{}}\n')
+    (tmp_path / "folder").mkdir()
+    target.symlink_to(tmp_path / "folder" / "there.parquet")
+    assert await write_parquet(files.target, target) == 1
+    assert target.is_symlink()
+    assert pq.read_table(tmp_path / "folder" / "there.parquet").num_rows == 1
+
+
 async def test_the_file_of_results_is_not_replaced(files):
     files.target.write_bytes(b'{"custom_id":"a","response":{}}\n')
     with pytest.raises(OutputFileError, match="is the file of results"):

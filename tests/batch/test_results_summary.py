@@ -148,6 +148,14 @@ async def test_what_is_no_file_of_results_is_refused(files, tmp_path):
         await summarize(tmp_path / "missing.jsonl", [])
 
 
+@pytest.mark.parametrize("wrap", [str, bytes, lambda path: path])
+async def test_one_path_in_place_of_several_is_a_type_error(files, wrap):
+    files.write_prompts(1)
+    path = wrap(bytes(files.target) if wrap is bytes else files.target)
+    with pytest.raises(TypeError, match="give a list of paths"):
+        await summarize(files.source, path)
+
+
 async def test_an_empty_input_is_refused(files):
     files.source.write_bytes(b"")
     with pytest.raises(InputError, match="is empty"):
