@@ -93,6 +93,7 @@ async def open_files(
             raise InputError(msg)
         await output.prepare(known_ids, retry_failed=retry_failed)
         yield BatchFiles(input_file, output, known_ids, checked)
+        output.keep()
 
 
 @asynccontextmanager

@@ -127,8 +127,14 @@ class Journal:
             sync_folder(self.path.parent)
             self._is_name_synced = True
 
+    def keep(self) -> None:
+        """Let a new file stay, though it may have no line: there was nothing to answer."""
+        self._is_new = False
+
     def close(self) -> None:
-        """Remove a torn line, sync the file and unlock it; a new file without a line is deleted.
+        """Remove a torn line, sync the file and unlock it.
+
+        A new file without a line is deleted, unless it is to be kept.
 
         Raises `OutputFileError`.
         """

@@ -60,6 +60,9 @@ class OutputStream:
     def sync(self) -> None:
         """Do nothing: no later run reads a stream."""
 
+    def keep(self) -> None:
+        """Do nothing: no stream is ever deleted."""
+
     def close(self) -> None:
         """Close the file, unless it is the caller's own stream."""
         if self._is_owned:

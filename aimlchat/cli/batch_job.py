@@ -89,8 +89,7 @@ class BatchJob:
         summary = await self._answer(session, progress)
         if self.parquet is not None:
             progress.update(summary)
-            if summary.total:
-                await write_parquet(str(self.target), self.parquet)
+            await write_parquet(str(self.target), self.parquet)
         return summary
 
     def _answer(self, session: ChatSession, progress: ProgressDisplay) -> Awaitable[Summary]:

@@ -47,8 +47,8 @@ def describe_results(summary: ResultsSummary, width: int) -> list[str]:
     lines += summary.problems
     if summary.damaged:
         lines.append(
-            f"Of no use are {count_nouns(summary.damaged, 'damaged line')}. Restore them from a"
-            " copy, or delete them and run their commands again."
+            f"{count_nouns(summary.damaged, 'damaged line')} left out. Restore each from a copy, or"
+            " delete it and run the command of its file again."
         )
     lines += [
         f"{name}: the last line is incomplete. A run is writing it, or was killed: run its command"

@@ -163,3 +163,11 @@ async def test_a_killed_shard_is_resumed(files, aimlchat_emulator):
     assert Counter(files.ids) == Counter(wanted)
     assert {json.dumps(result["shard"]) for result in files.results} == {'"2/3"'}
     assert aimlchat_emulator.billed <= len(wanted) + 2 * 4
+
+
+async def test_a_shard_without_rows_has_an_output_too(files, answer):
+    files.write({"id": "only", "prompt": "Hi"})
+    other = find_shard("only", 2) % 2 + 1
+
+    assert (await answer(f"{other}/2")).total == 0
+    assert files.target.read_bytes() == b""

@@ -79,7 +79,7 @@ async def test_failures_duplicates_and_damage_are_told(answer_shard, batch, emul
         "Failed results: 1 BadRequestError",
         "are of requests that have another result",
         "copy.jsonl, line",
-        "1 damaged line.",
+        "1 damaged line left out.",
         "copy.jsonl: the last line is incomplete",
     ):
         assert text in result.stdout
