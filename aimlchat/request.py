@@ -346,10 +346,9 @@ class ChatRequest:
 
         Args:
             call_id: the `ToolCall.id` of the call.
-            content: a text; or a part or a list of parts; or any other JSON value, which is sent as
-                JSON text. Claude's dialects take texts and images as parts. In the openai dialect a
-                result is text, so what else it has is sent in a message of the user behind the
-                results, and the result says so.
+            content: a text; or a part or a list of parts, which in Claude's dialects are texts and
+                images, while in the openai dialect files follow the results, in a message of the
+                user; or any other JSON value, which is sent as JSON text.
             is_error: whether the tool failed; in the openai dialect the text then says so.
 
         Raises:
