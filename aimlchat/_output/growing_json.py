@@ -75,7 +75,7 @@ class GrowingJson:
     or array is shown only once it is closed, since a text may contain brackets of its own.
 
     Args:
-        wrapper: the key of the object around the value, if the value was asked for in one. If the
+        wrapper: the key of the object around the value, if the value was requested in one. If the
             object begins with it, the drafts are the value inside.
     """
 

@@ -1,4 +1,4 @@
-"""Whether a completion has an answer of the type that was asked for, and what is wrong if not."""
+"""Whether a completion has an answer of the requested type, and what is wrong if not."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def judge_output(completion: Completion[Any], plan: _Decodes, answers: int = 1) 
     items. What was refused is not read either: a text beside the refusal is what came before it.
 
     Args:
-        completion: the completion, whose ``text`` is the answer, whichever way it was asked for.
-        plan: how it was asked for, which says how a JSON value is decoded.
+        completion: the completion, whose ``text`` is the answer, whichever way it was requested.
+        plan: how it was requested, which says how a JSON value is decoded.
         answers: how many different answers the model has given, by calls of a tool. Of several none
             is chosen: only the model knows which one it meant.
 

@@ -146,14 +146,14 @@ class _ChoiceTranslator:
             if self._tool_name.startswith(name):  # not known, or a piece of it
                 self._unnamed.setdefault(index, []).append(delta)
                 return []
-            held = self._unnamed.pop(index, [])
-            return [self._renumber(call) for call in (*held, delta)]
+            buffered = self._unnamed.pop(index, [])
+            return [self._renumber(call) for call in (*buffered, delta)]
         self._answers[index] = []
         if self.output is None:
             self.output, self._choice = index, delta.choice
             self._answer.clear()
-        held = self._unnamed.pop(index, [])
-        return [text for call in (*held, delta) for text in self._read(call)]
+        buffered = self._unnamed.pop(index, [])
+        return [text for call in (*buffered, delta) for text in self._read(call)]
 
     def _read(self, delta: ToolCallDelta) -> list[Delta]:
         if not delta.text:
@@ -169,8 +169,8 @@ class _ChoiceTranslator:
 
     def close(self) -> list[Delta]:
         deltas: list[Delta] = [*self._answer]
-        for held in self._unnamed.values():
-            deltas += map(self._renumber, held)
+        for buffered in self._unnamed.values():
+            deltas += map(self._renumber, buffered)
         deltas += [AnswerDelta(text, self._choice) for text in self._find_rest()]
         self._answer, self._unnamed, self._answers, self.output = [], {}, {}, None
         return deltas

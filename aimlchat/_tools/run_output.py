@@ -21,11 +21,11 @@ __all__ = ["RunOutput"]
 
 
 class RunOutput:
-    """Judges the answer of the last round, which may be asked for again, in a further round.
+    """Judges the answer of the last round, which may be requested again, in a further round.
 
     Args:
         budgets: the budgets of the run and of the session, None where there is none.
-        retries: how often the answer may be asked for again.
+        retries: how often the answer may be requested again.
     """
 
     def __init__(self, budgets: Iterable[Spending | None], retries: int) -> None:
@@ -50,7 +50,7 @@ class RunOutput:
         return answer.read(completion)
 
     def correct(self, conversation: ChatRequest) -> tuple[ChatRequest, bool]:
-        """Return the conversation, and whether the model is asked again, and told what is wrong."""
+        """Return the conversation, and whether another round tells the model what is wrong."""
         error = self._error
         if error is None or not self._retries or not is_correctable(error):
             return conversation, False

@@ -1,4 +1,4 @@
-"""What a run was asked for, checked before anything is sent."""
+"""The arguments of a run, checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OnTool = Callable[[Any], Any]
 
 @attrs.frozen(eq=False)
 class RunPlan:
-    """What a run was asked for.
+    """The arguments of a run.
 
     Attributes:
         request: the conversation and its options, the tools included.
@@ -39,7 +39,7 @@ class RunPlan:
         budget: what the run may spend, None for no limit.
         timeouts: those of each round; the deadline is that of the run.
         models: the models to ask in turn; empty for that of the request.
-        output_retries: how often an answer that is not of the type is asked for again; None if the
+        output_retries: how often an answer that is not of the type is requested again; None if the
             run has no type.
     """
 
@@ -102,7 +102,7 @@ def build_plan(
     models: tuple[str, ...] = (),
     output_retries: int | None = None,
 ) -> RunPlan:
-    """Check what a run was asked for.
+    """Check the arguments of a run.
 
     Raises `InvalidRequestError`, and `ConfigurationError` for a budget that is none.
     """

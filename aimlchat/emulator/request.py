@@ -344,7 +344,7 @@ def _parse_stop_sequences(body: dict[str, Any], *, openai: bool) -> tuple[str, .
 
 
 def _choose_reasoning(body: dict[str, Any]) -> Literal["none", "shown", "hidden"]:
-    """Return what becomes of the reasoning: a few models always reason, most have to be asked."""
+    """Return what becomes of the reasoning: a few models always reason, most only on request."""
     model = find_model(body["model"])
     mode: ReasoningMode = "asked" if model is None else model.reasoning
     match mode:

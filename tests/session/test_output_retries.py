@@ -1,4 +1,4 @@
-"""`output_retries=`: the model is told what is wrong with its answer, and asked again."""
+"""`output_retries=`: the model is told what is wrong with its answer, and gets another request."""
 
 import asyncio
 
