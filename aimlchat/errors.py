@@ -59,7 +59,7 @@ class Attempt:
             itself, whose ``.attempts`` would refer back to this object.
         delay: the wait in seconds before the next attempt, 0 for the last one.
         sent: whether the server may have received it, and may have billed it.
-        model: the model that was asked, in a call with ``models=``; None in any other.
+        model: the model of the request, in a call with ``models=``; None in any other.
     """
 
     number: int
@@ -192,8 +192,8 @@ class APIError(AIMLChatError):
         request_id: the vendor's id of the request, None if the body has none.
         inference_id: the header ``x-inference-id``, None if there was none.
         path: the path of the endpoint, None if the body has none.
-        retry_after: the wait in seconds that the server asked for, in its headers, in a field of
-            the body or in words; None if it asked for none.
+        retry_after: the wait in seconds that the server requested, in its headers, in a field of
+            the body or in words; None if it requested none.
         body: the body itself, decoded JSON or text, as far as it could be read.
     """
 

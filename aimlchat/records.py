@@ -23,7 +23,7 @@ class RetryRecord:
     """Passed to ``on_retry`` when an attempt has failed, before the wait for the next one.
 
     Attributes:
-        model: the model that was asked.
+        model: the model of the request.
         client_request_id: the ``X-Client-Request-Id`` that was sent.
         attempt: the number of the attempt that failed, counted from 1.
         delay: the seconds until the next attempt.
@@ -49,7 +49,7 @@ class CallRecord:
     Attributes:
         outcome: ``complete``; ``error``; ``cancelled``: its task was cancelled; or ``abandoned``: a
             stream was left early.
-        model: the requested model; of several, the one that was asked last.
+        model: the requested model; of several, that of the last attempt.
         client_request_id: the ``X-Client-Request-Id`` that was sent.
         inference_id: the vendor's id of the response, None if there was none.
         duration: from the start of the call to its end, including the queue and all retries.

@@ -346,8 +346,8 @@ class ChatRequest:
 
         Args:
             call_id: the `ToolCall.id` of the call.
-            content: a text; or a part or a list of parts, which are texts and, in the anthropic
-                dialect, images; or any other JSON value, which is sent as JSON text.
+            content: a text; or a part or a list of parts, for Claude texts and images (files follow
+                the results in the openai dialect); or any other JSON value, sent as JSON text.
             is_error: whether the tool failed; in the openai dialect the text then says so.
 
         Raises:

@@ -38,6 +38,9 @@ class RoundEnd:
 
     Attributes:
         completion: the completion of the round.
+        pending_calls: those of its calls that have no result, since their tools have no function.
+            If there are any, the run ends, and they wait for your results.
     """
 
     completion: Completion[Any]
+    pending_calls: tuple[ToolCall, ...] = attrs.field(default=(), kw_only=True)

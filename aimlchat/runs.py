@@ -12,13 +12,7 @@ from ._tools.conversation import add_result, add_turn
 from ._tools.round_calls import RoundCalls
 from ._tools.run_states import GOOD_ENDS, NEXT_STATES, State
 from .completions import Completion, T_co
-from .errors import (
-    AIMLChatError,
-    BudgetExceededError,
-    RequestTimeoutError,
-    StreamInterruptedError,
-    detach,
-)
+from .errors import AIMLChatError, BudgetExceededError, StreamInterruptedError, detach
 from .run_events import RoundEnd, ToolResult
 
 if TYPE_CHECKING:
@@ -34,6 +28,7 @@ if TYPE_CHECKING:
     from .policies import Timeouts
     from .request import ChatRequest
     from .stream import DeltaStream
+    from .tool_types import ToolCall
 
 __all__ = ["ToolRun"]
 
@@ -55,7 +50,7 @@ class ToolRun(Generic[T_co]):
     takes longer than `Tool.timeout` or whose tool does not exist gets an error as its result, and
     the others go on. A coroutine function runs in a task of its own, any other function in a
     thread; both see the context variables of the task that iterates. A call of a tool without a
-    function ends the run after its round; it is in ``completion.tool_calls``, and
+    function ends the run after its round; it is in `pending_calls`, and
     ``run.request.tool_result(...)`` goes on.
 
     Leaving early, by an exception, cancellation, `aclose` or the end of ``async with``, closes the
@@ -89,6 +84,7 @@ class ToolRun(Generic[T_co]):
         self._completion: Completion[Any] = Completion()  # of the last round that reached its end
         self._output = plan.begin_output(context.spending)  # None in a run without output_type
         self._calls: RoundCalls | None = None  # those of the current round
+        self._pending: tuple[ToolCall, ...] = ()  # those of the round that the caller has to run
         self._has_next = False  # whether another round follows the current one
         self._failure: AIMLChatError | None = None  # what the next step raises
 
@@ -191,10 +187,18 @@ class ToolRun(Generic[T_co]):
     def request(self) -> ChatRequest:
         """The conversation up to the last `RoundEnd`, with the options of the run, to go on with.
 
-        Only calls of tools without a function have no result in it. A last turn that was cut off
-        within its calls is not in it.
+        Only `pending_calls` have no result in it. A last turn that was cut off within its calls is
+        not in it.
         """
         return self._request
+
+    @property
+    def pending_calls(self) -> tuple[ToolCall, ...]:
+        """The calls that ended the run, since their tools have no function; mostly empty.
+
+        They wait for your results: add a ``tool_result`` for each of them to `request` to go on.
+        """
+        return self._pending if self._state is State.ENDED else ()
 
     @property
     def rounds(self) -> int:
@@ -288,7 +292,7 @@ class ToolRun(Generic[T_co]):
         timeouts = self._plan.timeouts
         if (seconds := self._seconds_left()) is not None:
             if seconds <= 0:
-                raise self._deadline_error()
+                raise self._plan.build_deadline_error()
             timeouts = attrs.evolve(timeouts, deadline=seconds)
         request = self._plan.build_round(self._request, self._rounds)
         self._rounds += 1
@@ -305,8 +309,8 @@ class ToolRun(Generic[T_co]):
         self._count(completion)
         is_good = completion.finish_reason in GOOD_ENDS
         calls = completion.tool_calls if is_good else ()
-        own = self._plan.find_own_calls(calls)
-        self._has_next = bool(calls) and len(own) == len(calls)
+        own, self._pending = self._plan.split_calls(calls)
+        self._has_next = bool(own) and not self._pending
         conversation = add_turn(self._request, completion) if is_good else self._request
         self._calls = running = RoundCalls(
             own, self._plan, conversation, clock=self._clock, trace=self._trace
@@ -317,7 +321,7 @@ class ToolRun(Generic[T_co]):
             running.refuse(f"The call did not run: the run may have {rounds} rounds of calls.")
             return
         if (seconds := self._seconds_left()) is not None:
-            running.fail_after(seconds, self._deadline_error())
+            running.fail_after(seconds, self._plan.build_deadline_error())
         running.start()
 
     def _end_round(self, calls: RoundCalls) -> RoundEnd:
@@ -330,10 +334,10 @@ class ToolRun(Generic[T_co]):
             self._request = request
         self._calls = None
         if not self._has_next and self._output is not None:
-            self._completion = self._output.judge(self._completion, self._stream)
+            self._completion = self._output.judge(self._completion, self._stream, self._pending)
             self._request, self._has_next = self._output.correct(self._request)
         self._enter(State.READY if self._has_next else State.ENDED)
-        return RoundEnd(self._completion)
+        return RoundEnd(self._completion, pending_calls=self._pending)
 
     def _count(self, completion: Completion) -> None:
         self._tally.add(usage=completion.usage, cost=completion.cost)
@@ -343,10 +347,6 @@ class ToolRun(Generic[T_co]):
     def _seconds_left(self) -> float | None:
         deadline = self._plan.timeouts.deadline
         return None if deadline is None else self._start + deadline - self._clock.time()
-
-    def _deadline_error(self) -> RequestTimeoutError:
-        msg = f"the run did not finish within {self._plan.timeouts.deadline:g} s"
-        return RequestTimeoutError(msg, phase="deadline")
 
     # --- the end ------------------------------------------------------------------------------
 
@@ -368,8 +368,7 @@ class ToolRun(Generic[T_co]):
             failure.partial = self._ids.rename(failure.partial)
         if isinstance(failure, BudgetExceededError) or not was_reading:
             failure.partial = self._completion
-        if isinstance(failure, RequestTimeoutError) and failure.phase == "deadline":
-            failure.args = self._deadline_error().args
+        self._plan.explain_deadline(failure)
         self._failure = failure
         await self._stop(None)
 

@@ -233,12 +233,12 @@ class ChatSession:
             output_type: the type of the answer, which is `Completion.output` then: a builtin type,
                 a collection, a union, ``Literal``, an enum, a date, ``Decimal``, ``UUID``, a
                 dataclass, an attrs class, a msgspec struct, a ``TypedDict``, a ``NamedTuple`` or a
-                pydantic model, and any of these inside each other. How the model is asked for it is
-                decided by the model. None for a text.
-            output_retries: how often the model is asked again if its answer is not of the type, and
-                is told what is wrong with it. Each is an attempt, and all of them are in the usage
-                and the cost of the completion. An answer that was cut by its length or refused is
-                not asked for again.
+                pydantic model, and any of these inside each other. How it is requested depends
+                on the model. None for a text.
+            output_retries: how often the model gets another request if its answer is not of the
+                type, and is told what is wrong with it. Each is an attempt, and all of them are in
+                the usage and the cost of the completion. An answer that was cut by its length or
+                refused is not requested again.
             models: in place of ``model``, the models to ask in turn: the next one if the one before
                 cannot respond, only before the first delta, and within the same deadline.
                 `Attempt.model` says who did not respond.

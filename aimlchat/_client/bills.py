@@ -1,4 +1,4 @@
-"""What the answers of one call have cost that were rejected here, and asked for again."""
+"""What the answers of one call have cost that were rejected here, and requested again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Bills:
         self._costs: list[Cost] = []
 
     def add(self, completion: Completion[Any]) -> None:
-        """Note what an answer has used that is asked for again."""
+        """Note what an answer has used that is requested again."""
         if completion.usage is not None:
             self._usages.append(completion.usage)
         if completion.cost is not None:

@@ -80,7 +80,7 @@ class Call:
         self._retry = spec.retry
         self._observer = observer
         self.bills: Bills | None = None
-        """What the answers have cost that were asked for again."""
+        """What the answers have cost that were requested again."""
         self._retries: Retries | None = None
         self._log = AttemptLog()
         self.timers: CallTimers

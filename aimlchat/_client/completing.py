@@ -24,7 +24,7 @@ __all__ = ["complete"]
 async def complete(
     context: CallContext, spec: CallSpec, observer: RunCall | None = None
 ) -> Completion[Any]:
-    """Return the whole completion that a caller has asked for, and report how the call ended.
+    """Return the whole completion that a caller has requested, and report how the call ended.
 
     Raises an `AIMLChatError`. Cancelling closes the connection.
     """

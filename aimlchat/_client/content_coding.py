@@ -59,7 +59,7 @@ class BodyDecoder:
         self.fault: ProtocolError | None = None
         """Why the body cannot be decoded any further; None if it can."""
         if not self._is_gzip and coding != "deflate":
-            self._fail(f"is compressed with {coding!r}, which was not asked for")
+            self._fail(f"is compressed with {coding!r}, which was not requested")
 
     @property
     def has_more(self) -> bool:

@@ -59,13 +59,13 @@ class Corrections:
     def _build_next(self, request: PreparedRequest, error: OutputError) -> PreparedRequest | None:
         """Return the request that tells the model what is wrong with its answer to ``request``.
 
-        None if it may not be asked again; a note of the error says why, if that is not obvious.
+        None if there is none to send; a note of the error says why, if that is not obvious.
         """
         if not self._retries or not is_correctable(error):
             return None
         completion, spending = error.completion, self._context.spending
         if spending is not None and not spending.has_left_after(completion.cost):
-            error.add_note("not asked again: the budget_usd of this session is spent")
+            error.add_note("not requested again: the budget_usd of this session is spent")
             return None
         try:
             conversation = self._conversation or self._resolve()
@@ -74,7 +74,7 @@ class Corrections:
             conversation = add_correction(conversation, error)
             following = self._prepare(conversation, request)
         except InvalidRequestError as refusal:
-            error.add_note(f"not asked again: {refusal}")
+            error.add_note(f"not requested again: {refusal}")
             return None
         self._retries -= 1
         self._conversation = conversation
@@ -86,7 +86,7 @@ class Corrections:
         return request if isinstance(request, ChatRequest) else request.to_request()
 
     def _prepare(self, conversation: ChatRequest, request: PreparedRequest) -> PreparedRequest:
-        """Prepare the next request, to the model that was asked and those behind it."""
+        """Prepare the next request, to the model of the last one and those behind it."""
         spec, model = self._spec, request.model
         names = spec.models
         following = CallSpec(

@@ -1,4 +1,4 @@
-"""Calls with ``models=``: the next model is asked if the one before cannot respond."""
+"""Calls with ``models=``: the next model gets the request if the one before cannot respond."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def is_curable(error: AIMLChatError, *, is_stream: bool) -> bool:  # noqa: PLR09
     """Return whether another model may respond where one has failed.
 
     ``is_stream`` is whether the error ended a stream before its first delta. A whole response that
-    was cut off, or that came too late, was generated and charged: then no other model is asked.
+    was cut off, or that came too late, was generated and charged: then no other model gets it.
     """
     match error:
         case AuthenticationError() | InsufficientCreditsError():

@@ -68,7 +68,7 @@ class ModelHints:
 
         Args:
             error: the error, which is changed.
-            model: the model that was asked for.
+            model: the requested model.
             make_call: returns the `Call` for the list of models.
             seconds_left: the seconds until the deadline of the failed call.
         """
@@ -79,7 +79,7 @@ class ModelHints:
         try:
             await self._refresh(make_call, seconds)
         except AIMLChatError:
-            return  # the error that the caller asked about matters more
+            return  # the error of the caller's own request matters more
         others = [name for name, aliases in self._models.items() if model not in (name, *aliases)]
         is_listed = len(others) < len(self._models)
         if self._models and (verdict == "yes" or not is_listed):

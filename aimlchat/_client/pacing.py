@@ -91,7 +91,7 @@ class Pacer:
         self._window = Window(clock.time(), math.inf)
         self._last_good = self._window  # the last window in which an attempt was accepted
         self._closed_since: float | None = None  # since when every attempt is rejected
-        self._floor = 0.0  # the end of the longest wait that the server has asked for
+        self._floor = 0.0  # the end of the longest wait that the server has requested
         self._opens_at = 0.0  # when the next window opens
         self._opens_with_probe = False
         self._size = math.inf  # how many attempts the server accepts in a window
@@ -118,7 +118,7 @@ class Pacer:
         return self._size < math.inf
 
     def seconds_until_allowed(self) -> float:
-        """Return what is left of the wait that the server has asked for."""
+        """Return what is left of the wait that the server has requested."""
         return max(self._floor - self._clock.time(), 0.0)
 
     def enter_at_once(self) -> tuple[Window, float] | None:

@@ -32,7 +32,7 @@ class TaskPool:
     """Runs one task for each item, at most as many at once as the limit allows.
 
     At most twice as many items are taken but not yet consumed. If the source has a method
-    ``take_ready``, it is asked first: it returns an item, or None if the source has to be awaited.
+    ``take_ready``, it is called first: it returns an item, or None if the source has to be awaited.
     Once the pool is over, it refers neither to the work nor to the items, and it never refers to
     its owner, so that reference counts alone free them all.
     """

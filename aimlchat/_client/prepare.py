@@ -189,7 +189,7 @@ class CallSpec(msgspec.Struct, eq=False):
     output_type: OutputType | None = None
     """The type of the answer, None for a text."""
     output_retries: int = 0
-    """How often an answer that is not of the type is asked for again."""
+    """How often an answer that is not of the type is requested again."""
 
     def freeze(self, defaults: RequestDefaults) -> None:
         """Copy what the caller could still change before the call begins.

@@ -41,7 +41,7 @@ _MAX_ATTRIBUTE_DEPTH = 6  # of what an error of another library refers to
 
 
 class RedactedError(Exception):
-    """Stands for an error of another library that held a secret or characters unfit to print.
+    """Stands for an error of another library that contained a secret or characters unfit to print.
 
     Its text is the type of that error, and what may be shown of its text.
     """

@@ -216,7 +216,8 @@ class RunCall:
     def attempt_failed(self, error: AIMLChatError, *, falls_back: bool = False) -> None:
         """Note what the failure of an attempt, or of the wait for one, says about the server.
 
-        ``falls_back`` is whether another model is asked at once, so that fewer calls do not help.
+        ``falls_back`` is whether another model gets the request at once, so that fewer calls do not
+        help.
         """
         run, pacer = self._run, self._pacer
         is_congested = isinstance(error, RateLimitError) or (

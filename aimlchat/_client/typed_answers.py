@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from aimlchat._output.judging import judge_output
-from aimlchat._protocol.output_calls import take_output_call
+from aimlchat._protocol.output_calls import count_answers, take_output_call
 from aimlchat.errors import OutputError, detach
 
 if TYPE_CHECKING:
@@ -38,10 +38,11 @@ class TypedAnswer:
         error: what is wrong with the answer, once it has been judged; None if nothing is.
     """
 
-    __slots__ = ("_output", "_plan", "error")
+    __slots__ = ("_answers", "_output", "_plan", "error")
 
     def __init__(self, plan: OutputPlan) -> None:
         self._plan = plan
+        self._answers = 1  # how many different ones the completion had that was read last
         self._output: Any = None
         self.error: OutputError | None = None
 
@@ -60,8 +61,11 @@ class TypedAnswer:
 
         Once the answer has been judged, it is the output, too.
         """
-        if self._plan.tool_name is not None:
-            completion = take_output_call(completion, self._plan.tool_name)
+        name = self._plan.tool_name
+        if name is not None:
+            # None in a completion whose calls have been taken before.
+            self._answers = count_answers(completion, name) or self._answers
+            completion = take_output_call(completion, name)
         return completion if self._output is None else attrs.evolve(completion, output=self._output)
 
     def judge(self, completion: Completion[Any], *, is_last: bool = False) -> OutputError | None:
@@ -73,7 +77,7 @@ class TypedAnswer:
         is_waiting = bool(completion.tool_calls) and completion.finish_reason not in _STOPPED
         if is_last or not is_waiting:
             try:
-                self._output = judge_output(completion, self._plan)
+                self._output = judge_output(completion, self._plan, self._answers)
             except OutputError as error:
                 self.error = detach(error)
         return self.error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import sys
 from array import array
 from typing import TYPE_CHECKING, Any
 
@@ -41,13 +42,16 @@ class NotJsonError(ValueError):
     """A text without JSON, with broken JSON, or with more than one JSON value."""
 
 
-class _BrokenError(Exception):
-    """JSON that is broken at a position of the text."""
+class _UnreadableError(Exception):
+    """JSON that cannot be read beyond a position of the text; the message says why."""
 
-    def __init__(self, reason: str, position: int) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    def __init__(self, message: str, position: int) -> None:
+        super().__init__(message)
         self.position = position
+
+
+class _LongIntegerError(_UnreadableError):
+    """JSON with an integer of more digits than Python reads."""
 
 
 def read_json(text: str) -> Any:
@@ -69,11 +73,14 @@ def read_json(text: str) -> Any:
     text = text.strip(_BLANKS)
     fenced = _FENCE.match(text)
     whole = fenced[1].strip(_BLANKS) if fenced else text
+    missing = "it has no JSON value" if text else "it is empty"
     try:
         value, end = _decode(whole, 0)
-    except _BrokenError:
+    except _LongIntegerError as error:
+        end, missing = -1, str(error)
+    except _UnreadableError:
         end = -1
-    return value if end == len(whole) else _find_value(text)
+    return value if end == len(whole) else _find_value(text, missing)
 
 
 def is_too_deep(text: str, depth: int) -> bool:
@@ -84,21 +91,23 @@ def is_too_deep(text: str, depth: int) -> bool:
     return max(itertools.accumulate(array("b", brackets.translate(_STEPS))), default=0) > depth
 
 
-def _find_value(text: str) -> Any:
-    """Find the one object in a text, else the one array."""
+def _find_value(text: str, missing: str) -> Any:
+    """Find the one object in a text, else the one array; ``missing`` says that there is none."""
     found: dict[type, list[Any]] = {dict: [], list: []}
     position, is_repaired = 0, False
     while (candidate := _CANDIDATE.search(text, position)) is not None:
-        start, broken = candidate.start(), None
+        start, fault = candidate.start(), None
         try:
             value, position = _decode(text, start)
-        except _BrokenError as error:
-            broken = error
-        if broken is not None:  # handled here, where it does not become the context of an error
-            if not is_repaired and (repaired := _drop_commas(text, start, broken.position)):
+        except _UnreadableError as error:
+            fault = error
+        if fault is not None:  # handled here, where it does not become the context of an error
+            if isinstance(fault, _LongIntegerError):
+                missing = str(fault)
+            if not is_repaired and (repaired := _drop_commas(text, start, fault.position)):
                 text, is_repaired = repaired, True
             else:
-                position = _skip_brackets(text, start, broken)
+                position = _skip_brackets(text, start, str(fault))
             continue
         values = found[type(value)]
         if not values or (len(values) == 1 and not _are_same(value, values[0])):
@@ -109,8 +118,7 @@ def _find_value(text: str) -> Any:
             raise NotJsonError(msg)
         if values:
             return values[0]
-    msg = "it has no JSON value" if text else "it is empty"
-    raise NotJsonError(msg)
+    raise NotJsonError(missing)
 
 
 def _are_same(one: Any, other: Any) -> bool:
@@ -123,13 +131,15 @@ def _decode(text: str, start: int) -> tuple[Any, int]:
     try:
         value, end = scan_json(text, start)
     except StopIteration as error:
-        msg = "a value is missing"
-        raise _BrokenError(msg, error.value) from None
+        msg = f"its JSON is broken at character {error.value}: a value is missing"
+        raise _UnreadableError(msg, error.value) from None
     except json.JSONDecodeError as error:
-        raise _BrokenError(error.msg, error.pos) from None
+        msg = f"its JSON is broken at character {error.pos}: {error.msg}"
+        raise _UnreadableError(msg, error.pos) from None
     except ValueError:
-        msg = "an integer has too many digits"
-        raise _BrokenError(msg, start) from None
+        limit = sys.get_int_max_str_digits()
+        msg = f"it has an integer of more than {limit} digits, which Python does not read"
+        raise _LongIntegerError(msg, start) from None
     except RecursionError:
         end = start
     if end == start or (end - start > 2 * MAX_DEPTH and is_too_deep(text[start:end], MAX_DEPTH)):
@@ -148,13 +158,12 @@ def _drop_commas(text: str, start: int, position: int) -> str | None:
     return text[:start] + repaired if len(repaired) < len(text) - start else None
 
 
-def _skip_brackets(text: str, start: int, broken: _BrokenError) -> int:
+def _skip_brackets(text: str, start: int, fault: str) -> int:
     """Return the position behind brackets that belong to other text, such as a citation.
 
-    What is broken and begins like JSON ends the search: a part must not be taken for the whole.
+    What begins like JSON and is none ends the search: a part must not be taken for the whole.
     """
     flat = _FLAT_BRACKETS.match(text, start)
     if flat is None:
-        msg = f"its JSON is broken at character {broken.position}: {broken.reason}"
-        raise NotJsonError(msg)
+        raise NotJsonError(fault)
     return flat.end()

@@ -29,7 +29,7 @@ class DraftView:
     Args:
         stream: the stream, or any other iterator over its deltas.
         find_schema: returns the schema that was sent, which may have been rewritten; None if the
-            answer was not asked for by one. Called once, after the first delta has arrived. What
+            answer was not requested by one. Called once, after the first delta has arrived. What
             was rewritten is undone in the drafts; one that then equals the last one is left out.
     """
 

@@ -32,6 +32,7 @@ _GROWTH = 5  # as a shift: a draft for each 1/32 of the excess
 # All quantifiers are possessive: nothing backtracks, so a match is linear in what it looks at.
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _SCALAR = rf'(?:{_STRING}|[^\s"\[\]{{}},:]++)'
+_NUMBERS = re.compile(r'[^"\[\]{}:]*+')  # and literals, and what is between them
 _ITEMS = re.compile(rf"(?:\s*+{_SCALAR}\s*+(?:,|(?=\])))*+", re.DOTALL)
 _MEMBERS = re.compile(rf"(?:\s*+{_STRING}\s*+:\s*+{_SCALAR}\s*+(?:,|(?=\}})))*+", re.DOTALL)
 _NEXT_ITEM = re.compile(r'\s*+()([\[{"\]])')
@@ -74,7 +75,7 @@ class GrowingJson:
     or array is shown only once it is closed, since a text may contain brackets of its own.
 
     Args:
-        wrapper: the key of the object around the value, if the value was asked for in one. If the
+        wrapper: the key of the object around the value, if the value was requested in one. If the
             object begins with it, the drafts are the value inside.
     """
 
@@ -106,8 +107,8 @@ class GrowingJson:
     def feed(self, text: str) -> bool:
         """Take a piece of the text; return whether `draft` returns something new."""
         self._pending.append(text)
-        self._size += len(text)
-        return self._size >= self._next_size and self._advance()
+        size = self._size = self._size + len(text)
+        return size >= self._next_size and self._advance()
 
     def end(self) -> bool:
         """Read what is left after the last piece; return whether `draft` returns something new.
@@ -238,7 +239,11 @@ class GrowingJson:
 
     def _read_scalars(self, text: str, position: int, *, is_dict: bool) -> int:
         """Read complete strings, numbers and literals of the innermost container."""
-        end = (_MEMBERS if is_dict else _ITEMS).match(text, position).end()  # type: ignore[union-attr]
+        end = position
+        if not is_dict:  # numbers in one go, since the other search goes item by item
+            numbers = _NUMBERS.match(text, position)
+            end = text.rfind(",", position, numbers.end()) + 1 or position  # type: ignore[union-attr]
+        end = (_MEMBERS if is_dict else _ITEMS).match(text, end).end()  # type: ignore[union-attr]
         if end > position:
             run = text[position : end - (text[end - 1] == ",")]
             holder = self._holders[-1]
@@ -263,7 +268,7 @@ class GrowingJson:
         holder, room = self._holders[-1], MAX_DEPTH - len(self._holders)
         is_list, mark = type(holder) is list, text[start]
         last = text.rfind("}" if mark == "{" else "]")  # what begins behind it is not complete
-        comma = f", {mark}"
+        comma, length = f", {mark}", 2  # the same in a text, and faster than a search
         while start < last:
             try:
                 value, end = scan_json(text, start)
@@ -276,14 +281,15 @@ class GrowingJson:
                 self._is_after_value = self._is_new = True
                 return end
             holder.append(value)
-            if text.startswith(comma, end):  # in most texts, and faster than a search
-                start = end + 2
+            if text.startswith(comma, end):
+                start = end + length
                 continue
             following = _NEXT_NESTED.match(text, end)
             if following is None:
                 self._is_after_value = self._is_new = True
                 return end
             start = following.end()
+            comma, length = text[end : start + 1], start - end
         if len(self._holders) >= MAX_DEPTH:
             raise _MalformedError(start)
         self._open(text[start])

@@ -1,4 +1,4 @@
-"""Whether a completion has an answer of the type that was asked for, and what is wrong if not."""
+"""Whether a completion has an answer of the requested type, and what is wrong if not."""
 
 from __future__ import annotations
 
@@ -26,21 +26,26 @@ class _Decodes(Protocol):
     def decode(self, value: Any, /) -> Any: ...
 
 
-def judge_output(completion: Completion[Any], plan: _Decodes) -> Any:
+def judge_output(completion: Completion[Any], plan: _Decodes, answers: int = 1) -> Any:
     """Return the answer of a completion as a value of a type.
 
     What was cut is never read, even if it happens to be JSON: the rest of it may have been more
     items. What was refused is not read either: a text beside the refusal is what came before it.
 
     Args:
-        completion: the completion, whose ``text`` is the answer, whichever way it was asked for.
-        plan: how it was asked for, which says how a JSON value is decoded.
+        completion: the completion, whose ``text`` is the answer, whichever way it was requested.
+        plan: how it was requested, which says how a JSON value is decoded.
+        answers: how many different answers the model has given, by calls of a tool. Of several none
+            is chosen: only the model knows which one it meant.
 
     Raises:
         OutputError: there is no such value.
     """
     _check_end(completion)
     text = completion.text
+    if answers > 1:
+        msg = f"there are {answers} answers that differ, and one is wanted: {excerpt(text)}"
+        raise _build_error(completion, "not_json", msg)
     try:
         value, wrong = read_json(text), None
     except NotJsonError as error:

@@ -39,7 +39,7 @@ class ModelRow(msgspec.Struct, frozen=True, kw_only=True):
       breakpoints of the prompt cache.
     - ``returns_reasoning``: which turns take back the reasoning that came with them, in the openai
       dialect. Some models go on with it, and others refuse a request that contains it.
-    - ``output_way``: how an answer of a type is asked for: by a response format with a strict
+    - ``output_way``: how an answer of a type is requested: by a response format with a strict
       schema; by a tool that has to be called, for models without one; or in words, for models that
       lack both.
     - ``is_gemini``: whether the schemas have to be in Gemini's subset, and whether the models

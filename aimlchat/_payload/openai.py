@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["build_openai_payload"]
 
+_Files = dict[int, list[dict[str, Any]]]  # the files of results, by the index of their message
+
 _AUDIO_FORMATS = {"audio/wav": "wav", "audio/mpeg": "mp3"}
 _PDF = "application/pdf"
 
@@ -83,12 +85,16 @@ def build_openai_payload(
         built.append({"role": "system", "content": check_text(system, "system")})
         if isinstance(system, MarkedPrompt) and find_model_row(model).is_claude:
             mark_message(built[0], build_cache_control(system.ttl))
+    files: _Files = {}
+    offset = len(built)
     built += [
-        copy_plain_text(message) or _build_message(message, f"messages[{index}]", model)
+        copy_plain_text(message) or _build_message(message, index, model, files)
         for index, message in enumerate(messages)
     ]
     if not built:
         refuse(EMPTY_CONVERSATION, "messages")
+    if files:
+        built = _add_files(built, {index + offset: parts for index, parts in files.items()})
     payload: dict[str, Any] = {"model": model, "messages": built}
     if parameters:
         _add_parameters(payload, model, parameters)
@@ -115,16 +121,22 @@ def _add_parameters(payload: dict[str, Any], model: str, parameters: Mapping[str
         add_tools(payload, parameters, partial(_build_tool, find_model_row(model)), _build_choice)
 
 
-def _build_message(message: Message | Mapping[str, Any], field: str, model: str) -> dict[str, Any]:
+def _build_message(
+    message: Message | Mapping[str, Any], index: int, model: str, files: _Files
+) -> dict[str, Any]:
+    """Return a message; what the result of a tool cannot hold is added to the files."""
+    field, marked = f"messages[{index}]", None
     if not isinstance(message, Message):
         built = parse_message(message, field)
         control = built.pop(CACHE_KEY, None)
     else:
         built = _build_neutral_message(message, field)
         control = build_cache_control(message.cache_ttl)
+        if message.role == "tool" and (parts := _build_files(message, f"{field}.content")):
+            files[index], marked = parts, {"content": parts}
     row = find_model_row(model)
     if control is not None and row.is_claude:
-        mark_message(built, control)
+        mark_message(marked or built, control)
     if built["role"] == "assistant":
         adapt_turn(built, row)
     return built
@@ -193,13 +205,13 @@ def _build_audio(part: Audio, field: str) -> dict[str, Any]:
     return {"data": part.base64(), "format": audio_format}
 
 
-def _check_texts(parts: tuple[Any, ...], field: str, *, owner: str) -> list[str]:
-    """Return the texts of parts that must all be texts; ``owner`` describes what contains them."""
+def _check_texts(parts: tuple[Any, ...], field: str) -> list[str]:
+    """Return the texts of an assistant message, whose parts must all be texts."""
     for index, part in enumerate(parts):
         if not isinstance(part, Text):
             msg = (
-                f"{owner} holds only text in the openai dialect, not {describe(part)}; put the part"
-                " into a .user() message"
+                f"an assistant message holds only text in the openai dialect, not {describe(part)};"
+                " put the part into a .user() message"
             )
             refuse(msg, f"{field}[{index}]")
     return [check_text(part.text, f"{field}[{index}]") for index, part in enumerate(parts)]
@@ -207,7 +219,7 @@ def _check_texts(parts: tuple[Any, ...], field: str, *, owner: str) -> list[str]
 
 def _build_assistant(message: Message, field: str) -> dict[str, Any]:
     built: dict[str, Any] = {"role": "assistant"}
-    texts = _check_texts(message.parts, f"{field}.content", owner="an assistant message")
+    texts = _check_texts(message.parts, f"{field}.content")
     if any(text.strip() for text in texts):
         parts = [{"type": "text", "text": text} for text in texts]
         built["content"] = texts[0] if len(texts) == 1 else parts
@@ -247,12 +259,54 @@ def _build_tool_call(call: ToolCall, field: str) -> dict[str, Any]:
 
 
 def _build_tool_result(message: Message, field: str) -> dict[str, Any]:
+    """Return a result, which is a text; where a file was, it says where to find the file."""
     call_id = limits.check_call_id(message.call_id, f"{field}.tool_call_id")
-    texts = _check_texts(message.parts, f"{field}.content", owner="the result of a tool")
+    texts, count = [], 0
+    for index, part in enumerate(message.parts):
+        if isinstance(part, Text):
+            texts.append(check_text(part.text, f"{field}.content[{index}]"))
+        else:
+            count += 1
+            texts.append(f"({_name_file(part, count)} is in the message behind the results.)")
     content = "\n".join(texts)
     if message.is_error:  # this dialect has no mark for it
         content = f"Error: {content}"
     return {"role": "tool", "tool_call_id": call_id, "content": content}
+
+
+def _build_files(message: Message, field: str) -> list[dict[str, Any]]:
+    """Return the parts of a result that are no text, each behind words that say what it is."""
+    built: list[dict[str, Any]] = []
+    count = 0
+    for index, part in enumerate(message.parts):
+        if not isinstance(part, Text):
+            count += 1
+            words = f"{_name_file(part, count)} of the result of the tool call {message.call_id}:"
+            built += [{"type": "text", "text": words}, _build_part(part, f"{field}[{index}]")]
+    return built
+
+
+def _name_file(part: Any, number: int) -> str:
+    return f"{type(part).__name__} {number}"
+
+
+def _add_files(built: list[dict[str, Any]], files: _Files) -> list[dict[str, Any]]:
+    """Return messages in which the files of results are in messages of the user.
+
+    A result is text in this dialect, and nothing may stand between the results of a turn, so the
+    files of all of them follow the last one.
+    """
+    messages: list[dict[str, Any]] = []
+    parts: list[dict[str, Any]] = []
+    for index, message in enumerate(built):
+        if parts and message["role"] != "tool":
+            messages.append({"role": "user", "content": parts})
+            parts = []
+        messages.append(message)
+        parts = parts + files.get(index, [])
+    if parts:
+        messages.append({"role": "user", "content": parts})
+    return messages
 
 
 def _build_tool(row: ModelRow, spec: ToolSpec, _: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["OutputPlan", "Way", "plan_output"]
 
 Way = Literal["response_format", "tool", "offered_tool", "words"]
-"""The ways of the table of models, and a tool that is offered and asked for in words."""
+"""The ways of the table of models, and a tool that is offered and requested in words."""
 
 _CALL_IT = (
     "Give your final answer by calling the tool {name!r} once, with the whole answer as its"
@@ -46,7 +46,7 @@ class OutputPlan:
 
     Attributes:
         output_type: the type.
-        way: how it is asked for.
+        way: how it is requested.
         schema: the schema as it was sent, and the way back from it.
         tool_name: the name of the tool whose arguments are the answer; None without one. A model
             that may do so can still answer in text.

@@ -63,7 +63,7 @@ def _read_texts(values: Any) -> tuple[str, ...]:
 def _find_price(entry: dict[str, Any], measure: str) -> float | None:
     """Return US dollars for a million tokens of text, None unless such a rate is quoted.
 
-    The vendor's documents call the direction ``measure`` in one place and ``origin`` in another.
+    The vendor's documents call the direction ``measure`` on one page and ``origin`` on another.
     ``per`` differs between models.
     """
     pricing = read_dict(entry.get("pricing"))

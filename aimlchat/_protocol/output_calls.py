@@ -2,10 +2,13 @@
 
 The arguments of the call are the text, whatever the model says around the call; that is left out,
 since it is no part of the answer. Where the model has not called the tool, its text is the answer.
+Where it has called the tool more than once, each answer that differs from those before it is a line
+of the text: such a text is no answer, and none of them is chosen.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -13,12 +16,12 @@ import attrs
 from aimlchat.completions import AnswerDelta, ToolCallDelta
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from aimlchat.completions import Choice, Completion, Delta
     from aimlchat.tool_types import ToolCall
 
-__all__ = ["OutputTranslator", "take_output_call"]
+__all__ = ["OutputTranslator", "count_answers", "take_output_call"]
 
 _BLOCKS = "content_blocks"
 _THINKING = ("thinking", "redacted_thinking")
@@ -30,19 +33,41 @@ def take_output_call(completion: Completion, tool_name: str) -> Completion:
 
     Args:
         completion: a whole or partial completion.
-        tool_name: the name of the tool. Its first call in a choice is taken, and the others are
-            left out; calls of other tools stay. A choice that does not call it stays as it is.
+        tool_name: the name of the tool. A call that repeats the arguments of one before it is left
+            out; calls of other tools stay. A choice that does not call it stays as it is. Of a
+            completion that still grows only the first call is taken.
     """
-    choices = tuple(_take_call(choice, tool_name) for choice in completion.choices)
+    choices = tuple(
+        _take_calls(choice, tool_name, is_whole=completion.is_complete)
+        for choice in completion.choices
+    )
     return attrs.evolve(completion, choices=choices)
 
 
-def _take_call(choice: Choice, tool_name: str) -> Choice:
-    call = next((call for call in choice.tool_calls if call.name == tool_name), None)
-    if call is None:
+def count_answers(completion: Completion, tool_name: str) -> int:
+    """Return how many different answers choice 0 has given by calls of the tool."""
+    calls = [call for call in completion.tool_calls if call.name == tool_name]
+    return len(_find_different(map(_read_text, calls)))
+
+
+def _find_different(texts: Iterable[str]) -> list[str]:
+    """Return the texts of answers without those that are the same JSON as one before them."""
+    different: dict[str, str] = {}
+    for text in texts:
+        try:
+            key = json.dumps(json.loads(text, strict=False), sort_keys=True)
+        except (ValueError, RecursionError):
+            key = text
+        different.setdefault(key, text)
+    return list(different.values())
+
+
+def _take_calls(choice: Choice, tool_name: str, *, is_whole: bool) -> Choice:
+    texts = [_read_text(call) for call in choice.tool_calls if call.name == tool_name]
+    if not texts:
         has_ended = choice.finish_reason == "tool_calls" and not choice.tool_calls
         return attrs.evolve(choice, finish_reason="stop") if has_ended else choice
-    text = _read_text(call)
+    text = "\n".join(_find_different(texts)) if is_whole and len(texts) > 1 else texts[0]
     others = tuple(other for other in choice.tool_calls if other.name != tool_name)
     reason = choice.finish_reason
     turn = choice.turn
@@ -64,7 +89,7 @@ def _read_text(call: ToolCall) -> str:
 
 
 def _replace_blocks(blocks: list[Any], tool_name: str, text: str) -> list[Any]:
-    """Return the blocks of a turn with a text in place of its first call of the tool.
+    """Return the blocks of a turn with a text in place of its calls of the tool.
 
     Other texts are left out, as in the completion. What the model thought stays, unless a text is
     left out in the middle of it, and no other call needs it: Claude takes its thinking back only in
@@ -93,14 +118,15 @@ class _ChoiceTranslator:
 
     Attributes:
         output: the index of the call whose arguments are the answer; None before it has begun.
+            Those of further calls of the tool are read when all of them are known.
     """
 
     def __init__(self, tool_name: str) -> None:
         self.output: int | None = None
         self._tool_name = tool_name
         self._choice = 0
-        self._has_text = False
-        self._removed: set[int] = set()
+        # The fragments of the arguments of each call of the tool, by index.
+        self._answers: dict[int, list[str]] = {}
         self._answer: list[AnswerDelta] = []
         # The fragments of calls whose name is not known yet, by index.
         self._unnamed: dict[int, list[ToolCallDelta]] = {}
@@ -114,41 +140,48 @@ class _ChoiceTranslator:
 
     def _translate_call(self, delta: ToolCallDelta) -> list[Delta]:
         name, index = delta.name or "", delta.index
-        if index in self._removed:
+        if index in self._answers:
             return self._read(delta)
         if name != self._tool_name:
             if self._tool_name.startswith(name):  # not known, or a piece of it
                 self._unnamed.setdefault(index, []).append(delta)
                 return []
-            held = self._unnamed.pop(index, [])
-            return [self._renumber(call) for call in (*held, delta)]
-        self._removed.add(index)
+            buffered = self._unnamed.pop(index, [])
+            return [self._renumber(call) for call in (*buffered, delta)]
+        self._answers[index] = []
         if self.output is None:
             self.output, self._choice = index, delta.choice
             self._answer.clear()
-        held = self._unnamed.pop(index, [])
-        return [text for call in (*held, delta) for text in self._read(call)]
+        buffered = self._unnamed.pop(index, [])
+        return [text for call in (*buffered, delta) for text in self._read(call)]
 
     def _read(self, delta: ToolCallDelta) -> list[Delta]:
-        if delta.index != self.output or not delta.text:
+        if not delta.text:
             return []
-        self._has_text |= not delta.text.isspace()
-        return [AnswerDelta(delta.text, delta.choice)]
+        self._answers[delta.index].append(delta.text)
+        return [AnswerDelta(delta.text, delta.choice)] if delta.index == self.output else []
 
     def _renumber(self, delta: ToolCallDelta) -> ToolCallDelta:
-        before = sum(index < delta.index for index in self._removed)
+        before = sum(index < delta.index for index in self._answers)
         if not before:
             return delta
         return ToolCallDelta(delta.text, delta.choice, delta.index - before, delta.id, delta.name)
 
     def close(self) -> list[Delta]:
         deltas: list[Delta] = [*self._answer]
-        for held in self._unnamed.values():
-            deltas += map(self._renumber, held)
-        if self.output is not None and not self._has_text:
-            deltas.append(AnswerDelta(_NO_ARGUMENTS, self._choice))
-        self._answer, self._unnamed, self.output = [], {}, None
+        for buffered in self._unnamed.values():
+            deltas += map(self._renumber, buffered)
+        deltas += [AnswerDelta(text, self._choice) for text in self._find_rest()]
+        self._answer, self._unnamed, self._answers, self.output = [], {}, {}, None
         return deltas
+
+    def _find_rest(self) -> Iterator[str]:
+        """Yield the text behind the arguments of the first call."""
+        texts = ["".join(pieces) for pieces in self._answers.values()]
+        if texts and not texts[0].strip():
+            yield _NO_ARGUMENTS
+        whole = [text if text.strip() else _NO_ARGUMENTS for text in texts]
+        yield from (f"\n{text}" for text in _find_different(whole)[1:])
 
 
 class OutputTranslator:

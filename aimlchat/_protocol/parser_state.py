@@ -32,7 +32,7 @@ class ParserState(enum.Enum):
 
     At the end of the body every state leads to CLOSED or FAILED, which are final. BODY is complete
     if it is a whole completion. A stream is complete after ``[DONE]``, or if every choice that
-    began has its finish reason; but it has failed if it held text that could not be read.
+    began has its finish reason; but it has failed if it contained text that could not be read.
     """
 
     START = enum.auto()

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from .nodes import AnyNode, Node
 from .output_types import OutputType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .errors import DecodeError
+    from .nodes import References
 
-__all__ = ["PlainOutput", "SchemaOutput"]
+__all__ = ["PlainOutput", "SchemaNode"]
 
 
 @attrs.frozen(eq=False, slots=False)
@@ -35,24 +37,28 @@ class PlainOutput(OutputType):
         return value
 
 
-@attrs.frozen(eq=False, slots=False)
-class SchemaOutput(OutputType):
-    """The values of a JSON schema.
+@attrs.frozen(eq=False)
+class SchemaNode(Node):
+    """The values of a JSON schema, which stay as they are.
 
     Attributes:
+        own_schema: the schema.
         find_fault: returns what is wrong with a value, None if nothing is.
     """
 
-    _schema: dict[str, Any] = attrs.field(kw_only=True)
-    find_fault: Callable[[Any], DecodeError | None] = attrs.field(kw_only=True)
+    own_schema: dict[str, Any]
+    find_fault: Callable[[Any], DecodeError | None]
 
-    @property
-    def schema(self) -> dict[str, Any]:
-        """The schema."""
-        return self._schema
+    def schema(self, _: References) -> dict[str, Any]:
+        """Return the schema."""
+        return self.own_schema
 
     def decode(self, value: Any) -> Any:
         """Return the value; raise `DecodeError` if it does not fit."""
         if (fault := self.find_fault(value)) is not None:
             raise fault
         return value
+
+    def json_types(self) -> frozenset[str]:
+        """Return all types of JSON, since the schema may take any."""
+        return AnyNode().json_types()

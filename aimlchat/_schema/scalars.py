@@ -32,7 +32,7 @@ class ScalarType:
         convert: makes a value of it from a JSON value of that type; a `ValueError` says that it
             cannot.
         kind: which constraints it takes.
-        rank: the place in a union: a text is tried as a date before it is taken as a text.
+        rank: the position in a union: a text is tried as a date before it is taken as a text.
         wanted: how it is named in messages.
     """
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from aimlchat.run_events import ToolResult
     from aimlchat.tool_types import ToolCall
 
-    from .tool_results import Content
+    from .tool_results import Content, Part
 
-__all__ = ["add_result", "add_turn", "check_content", "check_replacement", "find_argument_problem"]
+__all__ = ["add_result", "add_turn", "check_replacement", "find_argument_problem", "fit_content"]
 
 # Every API takes only an object as arguments. Anthropic documents this key for others:
 # https://docs.claude.com/en/docs/agents-and-tools/tool-use/fine-grained-tool-streaming
@@ -93,18 +93,40 @@ def add_result(request: ChatRequest, result: ToolResult) -> ChatRequest:
     return _add_content(request, result.call.id, result.content, is_error=result.is_error)
 
 
-def check_content(
+def fit_content(
     request: ChatRequest, models: Sequence[str], call_id: str, content: Content
-) -> None:
-    """Raise `ResultError` for parts that one of the models does not take in a result."""
+) -> Content:
+    """Return a result that each of the models takes.
+
+    A part that one of them does not take becomes a text that says why it was left out. Raises
+    `ResultError` if nothing but such texts would be left.
+    """
     if isinstance(content, str) or all(isinstance(part, Text) for part in content):
-        return
-    request = _add_content(request, call_id, content, is_error=False)
-    try:
-        for model in models or (request.model,):
-            request.options(model=model).payload(stream=True)
-    except InvalidRequestError as error:
-        raise ResultError(error) from error
+        return content
+
+    def find_problem(*parts: Part) -> InvalidRequestError | None:
+        following = _add_content(request, call_id, parts, is_error=False)
+        try:
+            for model in models or (request.model,):
+                following.options(model=model).payload(stream=True)
+        except InvalidRequestError as error:
+            return error
+        return None
+
+    problem = find_problem(*content)
+    if problem is None:
+        return content
+    fitted: list[Part] = []
+    for part in content:
+        left_out = None if isinstance(part, Text) else find_problem(part)
+        fitted.append(Text(f"({_describe_left_out(part, left_out)})") if left_out else part)
+    if not any(part in content for part in fitted) or find_problem(*fitted) is not None:
+        raise ResultError(problem) from problem
+    return tuple(fitted)
+
+
+def _describe_left_out(part: Part, problem: InvalidRequestError) -> str:
+    return f"{type(part).__name__} that was left out: {problem.args[0]}"
 
 
 def _add_content(

@@ -15,7 +15,7 @@ import attrs
 from aimlchat.run_events import ToolResult
 from aimlchat.tool_types import Tool, ToolCall
 
-from .conversation import check_content, check_replacement, find_argument_problem
+from .conversation import check_replacement, find_argument_problem, fit_content
 from .tool_results import describe_exception, render_result
 
 if TYPE_CHECKING:
@@ -270,11 +270,11 @@ class RoundCalls:
             if isinstance(decision, ToolCall):
                 check_replacement(decision)
             elif isinstance(decision, ToolResult):
-                content = self._check(slot, render_result(decision.content))
+                content = self._fit(slot, render_result(decision.content))
                 self._settle(slot, content, is_error=decision.is_error)
                 return None
             else:
-                self._settle(slot, self._check(slot, render_result(decision)), is_error=False)
+                self._settle(slot, self._fit(slot, render_result(decision)), is_error=False)
                 return None
         except (Exception, asyncio.CancelledError) as error:
             if self._is_stopped:
@@ -314,7 +314,7 @@ class RoundCalls:
         content: Any = ""
         try:
             with nullcontext() if trace is None else trace.active():
-                content = self._check(slot, render_result(await bound.run()))
+                content = self._fit(slot, render_result(await bound.run()))
         except BaseException as raised:  # noqa: BLE001 - sorted below
             error = raised
         if slot.is_expired:
@@ -329,10 +329,9 @@ class RoundCalls:
         else:
             self._fail(error)  # KeyboardInterrupt, SystemExit and the like are for the caller
 
-    def _check(self, slot: _Slot, content: Content) -> Content:
+    def _fit(self, slot: _Slot, content: Content) -> Content:
         """Return a result that each model takes, else raise `ResultError`."""
-        check_content(self._conversation, self._plan.models, slot.call.id, content)
-        return content
+        return fit_content(self._conversation, self._plan.models, slot.call.id, content)
 
     def _expire(self, slot: _Slot, timeout: float) -> None:
         slot.is_expired = True

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any
 from aimlchat._client.typed_answers import add_correction, is_correctable
 from aimlchat.errors import detach
 
-from .run_states import GOOD_ENDS
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from aimlchat._client.spending import Spending
     from aimlchat._client.typed_answers import TypedAnswer
@@ -23,36 +21,28 @@ __all__ = ["RunOutput"]
 
 
 class RunOutput:
-    """Judges the answer of the last round, which may be asked for again, in a further round.
+    """Judges the answer of the last round, which may be requested again, in a further round.
 
     Args:
-        find_own_calls: returns those of some calls that are not for the caller to run.
         budgets: the budgets of the run and of the session, None where there is none.
-        retries: how often the answer may be asked for again.
+        retries: how often the answer may be requested again.
     """
 
-    def __init__(
-        self,
-        find_own_calls: Callable[[Sequence[ToolCall]], list[ToolCall]],
-        budgets: Iterable[Spending | None],
-        retries: int,
-    ) -> None:
-        self._find_own_calls = find_own_calls
+    def __init__(self, budgets: Iterable[Spending | None], retries: int) -> None:
         self._budgets = [budget for budget in budgets if budget is not None]
         self._retries = retries
         self._error: OutputError | None = None
 
-    def judge(self, completion: Completion[Any], stream: Any) -> Completion[Any]:
+    def judge(
+        self, completion: Completion[Any], stream: Any, pending: Sequence[ToolCall]
+    ) -> Completion[Any]:
         """Return the completion of the last round, with its output if there is one.
 
-        Calls that the caller has to run wait for their results. Any others were refused, so that
-        there is no answer if the text is none.
+        The calls in ``pending`` wait for their results. Any others were refused, so that there is
+        no answer if the text is none.
         """
         answer: TypedAnswer = stream._typed  # noqa: SLF001 - a stream of our own
-        calls = completion.tool_calls
-        others = len(calls) - len(self._find_own_calls(calls))
-        is_waiting = others > 0 and completion.finish_reason in GOOD_ENDS
-        if calls and not is_waiting and answer.error is None:
+        if completion.tool_calls and not pending and answer.error is None:
             error = answer.judge(completion, is_last=True)
             if error is not None:
                 stream._call.redact(error)  # noqa: SLF001 - as above
@@ -60,7 +50,7 @@ class RunOutput:
         return answer.read(completion)
 
     def correct(self, conversation: ChatRequest) -> tuple[ChatRequest, bool]:
-        """Return the conversation, and whether the model is asked again, and told what is wrong."""
+        """Return the conversation, and whether another round tells the model what is wrong."""
         error = self._error
         if error is None or not self._retries or not is_correctable(error):
             return conversation, False

@@ -1,4 +1,4 @@
-"""What a run was asked for, checked before anything is sent."""
+"""The arguments of a run, checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from aimlchat._client.prepare import RequestFields, resolve_request
 from aimlchat._client.spending import Spending
 from aimlchat._payload.json_values import describe, refuse
 from aimlchat._payload.tools import parse_tool, relax_choice
+from aimlchat.errors import RequestTimeoutError
 from aimlchat.request import ChatRequest
 from aimlchat.tool_types import Tool, ToolCall
 
 if TYPE_CHECKING:
     from aimlchat._client.prepare import Request
+    from aimlchat.errors import AIMLChatError
     from aimlchat.policies import Timeouts
 
     from .run_output import RunOutput
@@ -27,7 +29,7 @@ OnTool = Callable[[Any], Any]
 
 @attrs.frozen(eq=False)
 class RunPlan:
-    """What a run was asked for.
+    """The arguments of a run.
 
     Attributes:
         request: the conversation and its options, the tools included.
@@ -37,7 +39,7 @@ class RunPlan:
         budget: what the run may spend, None for no limit.
         timeouts: those of each round; the deadline is that of the run.
         models: the models to ask in turn; empty for that of the request.
-        output_retries: how often an answer that is not of the type is asked for again; None if the
+        output_retries: how often an answer that is not of the type is requested again; None if the
             run has no type.
     """
 
@@ -56,7 +58,7 @@ class RunPlan:
             return None
         from .run_output import RunOutput  # noqa: PLC0415 - few runs have a type
 
-        return RunOutput(self.find_own_calls, (self.budget, spending), self.output_retries)
+        return RunOutput((self.budget, spending), self.output_retries)
 
     def build_round(self, conversation: ChatRequest, rounds: int) -> ChatRequest:
         """Return the request of the next round, after so many rounds.
@@ -69,9 +71,23 @@ class RunPlan:
             return conversation.options(tool_choice="none")
         return conversation.options(tool_choice=relax_choice(conversation.tool_choice))
 
-    def find_own_calls(self, calls: Sequence[ToolCall]) -> list[ToolCall]:
-        """Return the calls that run here, or fail here; the others are for the caller to run."""
-        return [call for call in calls if self.tools.get(call.name, call) is not None]
+    def split_calls(
+        self, calls: Sequence[ToolCall]
+    ) -> tuple[tuple[ToolCall, ...], tuple[ToolCall, ...]]:
+        """Return the calls that run here, or fail here, and those that the caller has to run."""
+        own = tuple(call for call in calls if self.tools.get(call.name, call) is not None)
+        pending = tuple(call for call in calls if self.tools.get(call.name, call) is None)
+        return own, pending
+
+    def build_deadline_error(self) -> RequestTimeoutError:
+        """Return the error of a run that has taken longer than its deadline."""
+        msg = f"the run did not finish within {self.timeouts.deadline:g} s"
+        return RequestTimeoutError(msg, phase="deadline")
+
+    def explain_deadline(self, failure: AIMLChatError) -> None:
+        """Say in the failure of a round at its deadline that this was the deadline of the run."""
+        if isinstance(failure, RequestTimeoutError) and failure.phase == "deadline":
+            failure.args = self.build_deadline_error().args
 
 
 def build_plan(
@@ -86,7 +102,7 @@ def build_plan(
     models: tuple[str, ...] = (),
     output_retries: int | None = None,
 ) -> RunPlan:
-    """Check what a run was asked for.
+    """Check the arguments of a run.
 
     Raises `InvalidRequestError`, and `ConfigurationError` for a budget that is none.
     """

@@ -12,9 +12,10 @@ from aimlchat._payload.json_values import check_text, to_json_value
 from aimlchat.content import Audio, Document, Image, Text
 from aimlchat.errors import InvalidRequestError
 
-__all__ = ["Content", "ResultError", "describe_exception", "render_result"]
+__all__ = ["Content", "Part", "ResultError", "describe_exception", "render_result"]
 
-Content = str | tuple[Text | Image | Document | Audio, ...]
+Part = Text | Image | Document | Audio
+Content = str | tuple[Part, ...]
 
 _FIELD = "the result"
 _PARTS = (Text, Image, Document, Audio)
@@ -56,7 +57,7 @@ def _render(value: Any) -> Content:
     return json.dumps(to_json_value(built, _FIELD), ensure_ascii=False)
 
 
-def _render_part(item: Any, index: int) -> Text | Image | Document | Audio:
+def _render_part(item: Any, index: int) -> Part:
     if isinstance(item, str):
         return Text(check_text(item, f"{_FIELD}[{index}]"))
     if not isinstance(item, _PARTS):

@@ -77,7 +77,7 @@ def encode_failure(request: BatchRequest, error: AIMLChatError) -> bytes:
 
 
 def _encode_billed(request: BatchRequest, completion: Completion[Any], **facts: Any) -> bytes:
-    """Return the line of a call with a completion, whether or not it is what was asked for."""
+    """Return the line of a call with a completion, whether or not it is what was requested."""
     usage = completion.usage
     return _encode_line(
         request.custom_id,

@@ -12,7 +12,7 @@ from aimlchat._client.output_options import check_output
 from aimlchat._client.prepare import ask_for_type
 from aimlchat._client.tally import count_tokens
 from aimlchat._payload.limits import check_model
-from aimlchat._schema.plain_outputs import PlainOutput, SchemaOutput
+from aimlchat._schema.plain_outputs import PlainOutput
 from aimlchat.errors import AIMLChatError
 
 from .disk_sync import DiskSync, check_fsync
@@ -100,7 +100,7 @@ async def run(
     own_shard = None if shard is None else parse_shard(shard)
     check_fsync(fsync)
     output = check_output(output_type, output_retries)
-    if output is not None and not isinstance(output, SchemaOutput):
+    if output is not None:
         output = PlainOutput.of(output)
     async with (
         open_files(

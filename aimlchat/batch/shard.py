@@ -34,7 +34,7 @@ def find_shard(key: int, count: int) -> int:
     """Return the number of the shard, of ``count`` ones, to which the request with a key belongs.
 
     It depends on nothing but the id, so further rows move none. These are the upper 32 bits of the
-    key; the place of the key in a hash table depends on the lower ones.
+    key; the position of the key in a hash table depends on the lower ones.
     """
     return (key >> 32) % count + 1
 

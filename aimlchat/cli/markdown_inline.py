@@ -127,7 +127,7 @@ def split_atoms(text: str) -> tuple[list[str], str, str]:
         if is_space and position > start:
             last_space = position
         if token.end() - start > _MAX_OPEN and token.end() < len(text):
-            end = next(place for place in (last_space, position, token.end()) if place > start)
+            end = next(stop for stop in (last_space, position, token.end()) if stop > start)
             atoms.append(text[start:end])
             start = position = last_space = end
             openers = _Openers()

@@ -10,7 +10,7 @@ import click
 
 from aimlchat._schema.errors import DecodeError, SchemaError, describe_value, join_path
 from aimlchat._schema.output_types import OutputType, read_output_type
-from aimlchat._schema.plain_outputs import SchemaOutput
+from aimlchat._schema.plain_outputs import SchemaNode
 
 from .errors import CommandInputError
 from .importing import import_object
@@ -39,7 +39,7 @@ def load_output_type(name: str | None, schema_path: str | None) -> OutputType | 
         raise click.UsageError(msg) from error
 
 
-def _load_schema(path: str) -> SchemaOutput:
+def _load_schema(path: str) -> OutputType:
     try:
         from jsonschema import Draft202012Validator  # noqa: PLC0415 - few commands need it
         from jsonschema.exceptions import SchemaError as InvalidSchema  # noqa: PLC0415
@@ -68,7 +68,7 @@ def _load_schema(path: str) -> SchemaOutput:
             f"{fault.validator}: {fault.message} (got {got})", _join_keys(fault.path)
         )
 
-    return SchemaOutput(name, None, schema=schema, find_fault=find_fault)  # type: ignore[arg-type]
+    return OutputType(name, SchemaNode(schema, find_fault))
 
 
 def _list_references(schema: Any) -> Iterator[Any]:

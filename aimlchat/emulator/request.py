@@ -289,7 +289,7 @@ def _parse_named_tool(tool_choice: Any) -> str | None:
 def _parse_tool_results(messages: list[dict[str, Any]]) -> list[ToolResult]:
     names = dict(_iterate_calls(messages))
     last = messages[-1]
-    if last["role"] == "user":
+    if last["role"] == "user" and not _holds_files_of_results(messages):
         parts = last["content"] if isinstance(last["content"], list) else []
         return [
             ToolResult(
@@ -301,12 +301,23 @@ def _parse_tool_results(messages: list[dict[str, Any]]) -> list[ToolResult]:
             if part.get("type") == "tool_result"
         ]
     results: list[ToolResult] = []
-    for message in reversed(messages):
+    for message in reversed(messages[:-1] if _holds_files_of_results(messages) else messages):
         if message["role"] != "tool":
             break
         name = names.get(message["tool_call_id"], _UNKNOWN_TOOL)
         results.insert(0, ToolResult(name, _join_text(message.get("content"))))
     return results
+
+
+def _holds_files_of_results(messages: list[dict[str, Any]]) -> bool:
+    """Return whether the last message has the files of results, which are texts in the openai form.
+
+    It is a message of the user directly behind the results.
+    """
+    *_, before, last = [{}, *messages]
+    parts = last["content"] if isinstance(last.get("content"), list) else []
+    has_file = any(part.get("type") in _PARTS_WITH_FILES for part in parts)
+    return before.get("role") == "tool" and last["role"] == "user" and has_file
 
 
 def _iterate_calls(messages: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
@@ -333,7 +344,7 @@ def _parse_stop_sequences(body: dict[str, Any], *, openai: bool) -> tuple[str, .
 
 
 def _choose_reasoning(body: dict[str, Any]) -> Literal["none", "shown", "hidden"]:
-    """Return what becomes of the reasoning: a few models always reason, most have to be asked."""
+    """Return what becomes of the reasoning: a few models always reason, most only on request."""
     model = find_model(body["model"])
     mode: ReasoningMode = "asked" if model is None else model.reasoning
     match mode:

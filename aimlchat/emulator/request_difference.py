@@ -39,7 +39,7 @@ def describe_nearest(
 
 
 def find_differences(value: Any, recorded: Any, path: str = "") -> Iterator[str]:
-    """Yield a phrase for each place where two JSON values differ."""
+    """Yield a phrase for each path where two JSON values differ."""
     if isinstance(value, dict) and isinstance(recorded, dict):
         for name in {**recorded, **value}:
             inner = f"{path}.{name}" if path else str(name)

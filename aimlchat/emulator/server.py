@@ -77,7 +77,7 @@ class Emulator:
             all pauses.
         models: ids of models that are served in addition to those of the emulator's table, such as
             `["my/fine-tune"]`; a model that is retired in the table is served again. A model that
-            is not in the table has no limit of its context, and reasons if asked.
+            is not in the table has no limit of its context, and reasons on request.
         retire: ids or aliases of models that are retired in addition to those of the table.
 
     Raises:

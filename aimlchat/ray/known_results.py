@@ -191,8 +191,8 @@ def _missing_id(path: str, id_column: str) -> ConfigurationError:
     return ConfigurationError(f"{path} has no column {id_column!r}; give id_column=")
 
 
-def _read_ids(column: pa.ChunkedArray, place: str) -> list[int | str | None]:
-    check_id_type(column.type, place)
+def _read_ids(column: pa.ChunkedArray, owner: str) -> list[int | str | None]:
+    check_id_type(column.type, owner)
     ids: list[int | str | None] = column.to_pylist()
     return ids
 

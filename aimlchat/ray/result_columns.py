@@ -117,13 +117,13 @@ def check_names(names: Iterable[str], job: AnsweringJob) -> None:
         raise ConfigurationError(msg)
 
 
-def check_id_type(kind: pa.DataType, place: str) -> None:
+def check_id_type(kind: pa.DataType, owner: str) -> None:
     """Raise `ConfigurationError` unless ids of this type can be compared with those of results."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
     if not (is_text or pa.types.is_integer(kind) or pa.types.is_null(kind)):
-        msg = f"the ids in {place} are of type {kind}; give texts or whole numbers"
+        msg = f"the ids in {owner} are of type {kind}; give texts or whole numbers"
         raise ConfigurationError(msg)
 
 

@@ -48,7 +48,7 @@ def encode_frame(frame: Frame) -> bytes:
 class EncodedFrames:
     """Frames that are sent together, in the forms in which servers take them.
 
-    Each form is made when it is first asked for, however many pages the frames go to.
+    Each form is made when it is first needed, however many pages the frames go to.
     """
 
     # Not cached properties, which take a lock before Python 3.12.

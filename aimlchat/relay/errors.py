@@ -84,7 +84,7 @@ def attach_partial(error: AIMLChatError, stream: DeltaStream[Any] | ToolRun[Any]
 class ErrorDescription:
     """What a page is shown of an error: a code for programs and a sentence for people.
 
-    ``retry_after`` is the wait in seconds that the server asked for, None if it named none.
+    ``retry_after`` is the wait in seconds that the server requested, None if it named none.
     """
 
     code: str

@@ -51,7 +51,7 @@ class Page:
         connection: where they go.
         heartbeat: seconds without a frame after which a heartbeat is written; None for never.
         patience: seconds that the page may take to accept one frame; None for no limit.
-        is_gone: tells whether the page has disconnected, for a connection that has to be asked.
+        is_gone: tells whether the page has disconnected, for a connection that has to be polled.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Page:
         self._connection = connection
         self._heartbeat = math.inf if heartbeat is None else heartbeat
         self._patience = math.inf if patience is None else patience
-        # A page that has gone fails a write, so it is asked only after a silence.
+        # A page that has gone fails a write, so it is polled only after a silence.
         poll = math.inf if is_gone is None else POLL_SECONDS
         self._shortest_limit = min(self._heartbeat, self._patience, poll)
         self._is_gone = is_gone

@@ -150,7 +150,7 @@ async def test_a_coding_that_was_not_asked_for_is_an_error_without_a_second_atte
         responding(b"\x0b\x05", coding=coding) as server,
         session_on(Clockwork(), server.base_url) as session,
     ):
-        with pytest.raises(ProtocolError, match=f"{coding}.*not asked for"):
+        with pytest.raises(ProtocolError, match=f"{coding}.*not requested"):
             await call(session)
         await server.gone.wait()
 

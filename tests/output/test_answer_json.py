@@ -113,9 +113,28 @@ def test_nothing_is_completed_by_guessing(text, reason):
     assert caught.value.__context__ is None
 
 
-def test_an_integer_with_too_many_digits_is_refused():
-    with pytest.raises(NotJsonError, match="too many digits"):
-        read_json(f'{{"a": {"1" * (sys.get_int_max_str_digits() + 1)}}}')
+DIGITS = "1" * (sys.get_int_max_str_digits() + 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(DIGITS, f"-{DIGITS}", f"[1, {DIGITS}]", f'{{"a": {DIGITS}}}', f'[{{"a": {DIGITS}}}]'),
+        *(f"```json\n{DIGITS}\n```", f"It is [{DIGITS}].", f'It is {{"a": {DIGITS},}}.'),
+    ],
+    ids=range(8),
+)
+def test_an_integer_that_python_does_not_read_is_named(text):
+    limit = sys.get_int_max_str_digits()
+    with pytest.raises(NotJsonError) as caught:
+        read_json(text)
+    reason = f"it has an integer of more than {limit} digits, which Python does not read"
+    assert str(caught.value) == reason
+
+
+@pytest.mark.parametrize("text", [f'{DIGITS} {{"a": 1}}', f'As in [{DIGITS}]: {{"a": 1}}'])
+def test_an_integer_in_the_text_around_a_value_is_not_read(text):
+    assert read_json(text) == {"a": 1}
 
 
 @pytest.mark.parametrize(

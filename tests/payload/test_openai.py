@@ -182,9 +182,49 @@ def test_the_result_of_a_tool_that_failed_says_so():
     ]
 
 
-def test_an_image_in_a_tool_result_is_refused(refusal, png):
-    error = refusal(ChatRequest("gpt-4o").tool_result("c1", ["Look", Image.from_bytes(png)]))
+def test_a_file_of_a_result_is_in_a_message_behind_the_results(png):
+    image = Image.from_bytes(png)
+    first = ["A map", image, "and", image]
+    request = ChatRequest().system("S").user("Go").tool_result("c1", first)
+    request = request.tool_result("c2", "42").tool_result("c3", image, is_error=True)
+    turn = ChatRequest().assistant("Thanks").user("Bye").messages
+
+    *_, one, two, three, files, thanks, bye = _messages(
+        request.options(messages=(*request.messages, *turn))
+    )
+
+    where = "is in the message behind the results.)"
+    assert one["content"] == f"A map\n(Image 1 {where}\nand\n(Image 2 {where}"
+    assert (two["content"], three["content"]) == ("42", f"Error: (Image 1 {where}")
+    assert files["role"] == "user"
+    names = [part["text"] for part in files["content"][::2]]
+    of_one, of_three = "of the result of the tool call c1:", "of the result of the tool call c3:"
+    assert names == [f"Image 1 {of_one}", f"Image 2 {of_one}", f"Image 1 {of_three}"]
+    sent = {"type": "image_url", "image_url": {"url": image.data_uri()}}
+    assert files["content"][1::2] == [sent] * 3
+    assert [message["content"] for message in (thanks, bye)] == ["Thanks", "Bye"]
+
+
+def test_other_files_of_a_result_are_sent_as_those_of_a_user(refusal):
+    pdf, audio = Document.from_bytes(b"%PDF-1.7 "), Audio.from_bytes(b"ID3 ", "audio/mpeg")
+    result, files = _messages(ChatRequest().tool_result("c1", [pdf, audio]))
+    asked = _messages(ChatRequest().user(pdf, audio))[0]
+
+    assert "Document 1 is in" in result["content"]
+    assert "Audio 2 is in" in result["content"]
+    assert files["content"][1::2] == asked["content"]
+    text = Document.from_bytes(b"Hi", "text/plain")
+    error = refusal(ChatRequest("gpt-4o").tool_result("c1", ["Look", text]))
     assert error.field == "messages[0].content[1]"
+
+
+def test_a_breakpoint_behind_a_result_is_behind_its_file(png):
+    request = ChatRequest("claude-opus-4.8").user("Go").tool_result("c1", Image.from_bytes(png))
+
+    *_, result, files = request.cache().payload()["messages"]
+
+    assert isinstance(result["content"], str)
+    assert files["content"][1]["cache_control"] == {"type": "ephemeral", "ttl": "5m"}
 
 
 def test_an_image_in_an_assistant_message_is_refused(refusal, png):

@@ -78,6 +78,7 @@ BOTH_DIALECTS = {
     "the choice of any": ChatRequest(tools=TOOLS, tool_choice="required").user("Hi"),
     "the choice of one": ChatRequest(tools=TOOLS, tool_choice="now").user("Hi"),
     "calls and results": CONVERSATION.tool_result("c1", {"sun": True}).tool_result("c2", "noon"),
+    "an image from a tool": CONVERSATION.tool_result("c1", ["Look", PNG]).tool_result("c2", PNG),
     "results and more": CONVERSATION.tool_result("c1", "x").tool_result("c2", "y").user("And?"),
     "calls alone": ChatRequest()
     .user("Hi")
@@ -116,7 +117,6 @@ ONLY_ANTHROPIC = {
     "a failed tool": CONVERSATION.tool_result("c1", "boom", is_error=True).tool_result(
         "c2", "noon"
     ),
-    "an image from a tool": CONVERSATION.tool_result("c1", ["Look", PNG]).tool_result("c2", PNG),
     "top_k": ChatRequest(top_k=40).user("Hi"),
     "metadata": ChatRequest(metadata={"user_id": "1"}).user("Hi"),
     "many stop texts": ChatRequest(stop=list("abcdef")).user("Hi"),

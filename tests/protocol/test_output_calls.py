@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimlchat import ChatRequest, Choice, Completion, StreamParser, ToolCall
-from aimlchat._protocol.output_calls import OutputTranslator, take_output_call
+from aimlchat._protocol.output_calls import OutputTranslator, count_answers, take_output_call
 from aimlchat.completions import AnswerDelta, ReasoningDelta, ToolCallDelta
 
 NAME = "answer_Invoice"
@@ -83,11 +83,28 @@ def test_calls_of_other_tools_stay():
     assert taken.text == JSON
 
 
-def test_of_several_calls_the_first_is_the_answer():
-    calls = (ToolCall("c1", NAME, JSON), ToolCall("c2", NAME, '{"total": 4}'))
-    taken = take_output_call(completion(*calls), NAME)
+def test_a_call_that_is_repeated_counts_once():
+    again = ToolCall("c2", NAME, '{ "total":3 }')
+    called = completion(ToolCall("c1", NAME, JSON), again)
+    taken = take_output_call(called, NAME)
 
-    assert (taken.text, taken.tool_calls) == (JSON, ())
+    assert (taken.text, taken.tool_calls, count_answers(called, NAME)) == (JSON, (), 1)
+
+
+def test_of_several_calls_that_differ_none_is_chosen():
+    other, empty = '{"total": 4}', ""
+    called = completion(*(ToolCall("c", NAME, text) for text in (JSON, other, JSON, empty, other)))
+    taken = take_output_call(called, NAME)
+
+    assert taken.text == f"{JSON}\n{other}\n{{}}"
+    assert (taken.tool_calls, count_answers(called, NAME)) == ((), 3)
+
+
+def test_while_a_completion_grows_its_text_is_that_of_the_first_call():
+    calls = (ToolCall("c1", NAME, JSON), ToolCall("c2", NAME, '{"to', complete=False))
+    growing = Completion(choices=(Choice(tool_calls=calls),))
+
+    assert take_output_call(growing, NAME).text == JSON
 
 
 @pytest.mark.parametrize("arguments", ["", " "])
@@ -138,6 +155,22 @@ def test_fragments_of_the_call_are_text():
 
     assert translated == [ReasoningDelta("Hm"), AnswerDelta('{"a"'), AnswerDelta(": 1}")]
     assert rest == []
+
+
+@pytest.mark.parametrize(
+    ("other", "rest"),
+    [('{"total":3}', []), ('{"total": true}', [AnswerDelta('\n{"total": true}')])],
+    ids=["the same", "another one"],
+)
+def test_another_answer_comes_at_the_end(other, rest):
+    translated, closed = translate(
+        ToolCallDelta(JSON, 0, 0, "c1", NAME),
+        ToolCallDelta(other[:5], 0, 1, "c2", NAME),
+        ToolCallDelta(other[5:], 0, 1, "c2", NAME),
+    )
+
+    assert translated == [AnswerDelta(JSON)]
+    assert closed == rest
 
 
 def test_text_without_a_call_comes_at_the_end():

@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import attrs
 import msgspec
@@ -168,3 +168,23 @@ def test_a_field_that_can_be_unset_is_optional():
 
     assert output_type.decode({}) == Update()
     assert output_type.decode({"name": None}) == Update(None)
+
+
+def test_a_null_for_an_optional_key_is_the_key_left_out_unless_its_type_has_null():
+    """As the documentation says: a strict schema has one null for both."""
+
+    class Change(TypedDict):
+        name: NotRequired[str]
+        note: NotRequired[str | None]
+
+    @dataclasses.dataclass
+    class Price:
+        unit: str = "kg"
+        currency: str | None = "EUR"
+
+    change, price = read_output_type(Change), read_output_type(Price)
+    written = {"name": None, "note": None}
+    assert change.decode(change.rewrite(OPENAI).restore(written)) == {"note": None}
+    assert change.decode({}) == {}
+    written = {"unit": None, "currency": None}
+    assert price.decode(price.rewrite(OPENAI).restore(written)) == Price("kg", None)

@@ -1,4 +1,4 @@
-"""`output_retries=`: the model is told what is wrong with its answer, and asked again."""
+"""`output_retries=`: the model is told what is wrong with its answer, and gets another request."""
 
 import asyncio
 
@@ -88,6 +88,23 @@ async def test_the_model_is_told_what_is_wrong(session, emulator, call, way, bro
         assert turn["role"] == "assistant"
         assert "tool_use" not in str(turn)
         assert ("Bo" in str(turn)) == (broken == "validator")
+
+
+@pytest.mark.parametrize("name", ["tool", "tool of claude", "offered_tool in messages"])
+async def test_of_two_answers_that_differ_the_model_gives_the_right_one(
+    session, emulator, call, name
+):
+    answers = [("answer_Invoice", INVOICE), ("answer_Invoice", INVOICE | {"total": 4})]
+    emulator.reply(tool_calls=answers, reasoning="Hm.")
+    emulator.reply(output=INVOICE)
+
+    completion = await call(session, output_type=Invoice, output_retries=1, **WAYS[name])
+
+    assert completion.output.total == 3
+    turn, told = emulator.requests[1].body["messages"][-2:]
+    assert "Ada" in str(turn)
+    assert "tool_use" not in str(turn)
+    assert "there are 2 answers that differ" in str(told["content"])
 
 
 async def test_each_is_an_attempt_and_all_are_billed(session, emulator, records):

@@ -15,12 +15,10 @@ from run_tools import (
     work,
 )
 
-from aimlchat import Image, Tool, ToolCall, ToolResult
+from aimlchat import Document, Tool, ToolCall, ToolResult
 
-PNG = b"\x89PNG\r\n\x1a\n"
-NO_IMAGE = (
-    "the result of a tool holds only text in the openai dialect, not an object of type Image; put"
-    " the part into a .user() message"
+NO_DOCUMENT = (
+    "the openai dialect takes a PDF as a document, not 'text/plain'; give its text as a Text part"
 )
 NO_NAME = "ToolCall.name is text, not an object of type NoneType"
 NO_TEXT = "ToolCall.raw_arguments is text, not an object of type"
@@ -43,8 +41,8 @@ NO_JSON = (
             (f"The call was refused: the result of the tool cannot be sent: {NO_JSON}", True),
         ),
         (
-            Image.from_bytes(PNG),
-            (f"The call was refused: the result of the tool cannot be sent: {NO_IMAGE}", True),
+            Document.from_bytes(b"No", "text/plain"),
+            (f"The call was refused: the result of the tool cannot be sent: {NO_DOCUMENT}", True),
         ),
         (
             ToolResult(ToolCall("x", "f"), "Not on Sundays.", is_error=True),

@@ -155,8 +155,29 @@ async def test_a_call_for_the_caller_ends_the_run(session, emulator, model):
     later = session.run(request, tools=[WEATHER, Tool("confirm")])
 
     assert [result.call for result in results_of(events)] == [calls[0], calls[2]]
+    assert run.pending_calls == events[-1].pending_calls == (calls[1],)
     assert (await later.collect()).text == "Done."
     assert run.rounds == later.rounds == 1
+
+
+async def test_no_call_waits_while_a_run_goes_on(session, emulator):
+    emulator.reply(tool_calls=[("confirm", {}), ULM], finish_reason="length")
+    stopped = session.run("Go", tools=[WEATHER, Tool("confirm")], model=GPT)
+    await stopped.collect()
+    emulator.reply(tool_calls=[ULM, ("nobody", {})])
+    emulator.reply(tool_calls=[("confirm", {})])
+    waiting = []
+
+    run = session.run("Go", tools=[WEATHER, Tool("confirm")], model=GPT)
+    async for event in run:
+        if isinstance(event, RoundEnd):
+            waiting.append([call.name for call in event.pending_calls])
+        else:
+            assert run.pending_calls == ()
+
+    assert stopped.pending_calls == ()  # its turn is not in the conversation
+    assert waiting == [[], ["confirm"]]
+    assert run.pending_calls == run.completion.tool_calls
 
 
 async def test_a_dict_is_a_tool_for_the_caller(session, emulator):

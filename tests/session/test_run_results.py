@@ -9,14 +9,17 @@ import msgspec
 import pytest
 from run_tools import (
     CLAUDE,
+    GPT,
+    WEATHER,
     call_all,
     make_tool,
     read_all,
+    results_of,
     run_one,
     texts_of,
 )
 
-from aimlchat import Document, Image, Text
+from aimlchat import Audio, Document, Image, Text
 
 
 class BrokenError(Exception):
@@ -107,7 +110,7 @@ async def test_what_a_tool_returns_becomes_text(session, emulator, value, conten
         (2**70, "64 bits"),
         ((n for n in "ab"), "give list(...)"),
         ([Text("Rain"), 7], "an object of type int among parts"),
-        (Document.from_bytes(b"%PDF-1.7 "), "holds only text"),
+        (Document.from_bytes(b"Rain", "text/plain"), "takes a PDF as a document"),
     ],
 )
 async def test_what_cannot_be_sent_is_an_error(session, emulator, value, problem):
@@ -116,6 +119,46 @@ async def test_what_cannot_be_sent_is_an_error(session, emulator, value, problem
     assert result.is_error
     assert result.content.startswith("the result of the tool cannot be sent: ")
     assert problem in result.content
+
+
+async def test_a_model_of_the_openai_dialect_gets_an_image_behind_the_results(
+    session, emulator, png
+):
+    image = Image.from_bytes(png)
+    tools = [WEATHER, make_tool(lambda: ["A map", image], "draw")]
+    ulm = ("get_weather", {"city": "Ulm"})
+    run = call_all(session, emulator, tools, "draw", ulm)
+
+    events = await read_all(run)
+
+    assert texts_of(events) == [((Text("A map"), image), False), ("It rains in Ulm.", False)]
+    *results, files = emulator.requests[1].body["messages"][-3:]
+    assert [message["role"] for message in (*results, files)] == ["tool", "tool", "user"]
+    assert results[0]["content"].startswith("A map\n(Image 1 ")
+    assert [part["type"] for part in files["content"]] == ["text", "image_url"]
+
+
+async def test_the_emulator_answers_with_what_a_tool_draws(session, emulator, png):
+    def draw():
+        """Draw a map of a city."""
+        return ["A map of Ulm", Image.from_bytes(png)]
+
+    run = session.run("Draw a map of the city", tools=[draw], model=GPT)
+
+    assert "A map of Ulm" in (await run.collect()).text
+    assert run.rounds == 2
+
+
+@pytest.mark.parametrize("models", [{"model": CLAUDE}, {"models": [GPT, CLAUDE], "model": None}])
+async def test_what_a_model_does_not_take_is_left_out_of_a_result(session, emulator, png, models):
+    audio, image = Audio.from_bytes(b"ID3 ", "audio/mpeg"), Image.from_bytes(png)
+    tool = make_tool(lambda: ["Rain", audio, image], "f")
+
+    (result,) = results_of(await read_all(call_all(session, emulator, [tool], "f", **models)))
+
+    text, note, kept = result.content
+    assert (text, kept, result.is_error) == (Text("Rain"), image, False)
+    assert note.text.startswith("(Audio that was left out: the result of a tool holds texts and")
 
 
 async def test_claude_gets_an_image(session, emulator, png):

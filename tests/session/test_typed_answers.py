@@ -1,5 +1,6 @@
 """`output_type=`: answers that are values of a type, and errors where they are not."""
 
+import json
 import pickle
 
 import pytest
@@ -169,6 +170,48 @@ async def test_every_failure_has_its_reason(session, emulator, call, way, failur
     assert [attempt.cause for attempt in error.attempts] == [str(error)]
     assert error.completion.attempts == error.attempts
     assert len(emulator.requests) == 1
+
+
+def call_twice(emulator, other):
+    """Script two calls of the tool for the answer."""
+    emulator.reply(tool_calls=[("answer_Invoice", INVOICE), ("answer_Invoice", other)])
+
+
+TOOL_WAYS = [name for name in WAYS if "tool" in name]
+
+
+@pytest.mark.parametrize("name", TOOL_WAYS)
+async def test_an_answer_that_is_given_twice_is_one_answer(session, emulator, call, name):
+    call_twice(emulator, dict(reversed(INVOICE.items())))
+
+    completion = await call(session, output_type=Invoice, **WAYS[name])
+
+    assert (completion.output, completion.tool_calls) == (ADA, ())
+    assert completion.text.count("Ada") == 1
+
+
+@pytest.mark.parametrize("name", TOOL_WAYS)
+async def test_of_two_answers_that_differ_none_is_chosen(session, emulator, call, name):
+    call_twice(emulator, INVOICE | {"total": 4})
+
+    error = await fail(call, session, **WAYS[name])
+
+    assert (error.reason, error.path) == ("not_json", "")
+    assert "there are 2 answers that differ" in str(error)
+    assert [json.loads(line)["total"] for line in error.completion.text.splitlines()] == [3, 4]
+    assert error.completion.tool_calls == ()
+
+
+async def test_drafts_of_two_answers_that_differ_are_those_of_the_first(session, emulator):
+    call_twice(emulator, INVOICE | {"total": 4})
+
+    async with session.stream("Read it", output_type=Invoice, **WAYS["tool"]) as opened:
+        drafts = [draft async for draft in opened.drafts()]
+
+    assert drafts[-1] == INVOICE
+    assert [json.loads(line)["total"] for line in opened.completion.text.splitlines()] == [3, 4]
+    with pytest.raises(OutputError, match="2 answers that differ"):
+        _ = opened.output
 
 
 async def test_the_iteration_of_a_stream_ends_as_usual(session, emulator, way):

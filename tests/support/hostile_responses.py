@@ -137,7 +137,7 @@ COMPRESSED = {
     "a gzip bomb of pings": stream(headers=AS_GZIP, then=bomb(b"", b": ping\n\n" * 9999)),
     "a gzip bomb as an error": failure(headers=AS_GZIP, then=bomb(b'{"message":"')),
     "a gzip bomb as a list of models": models(headers=AS_GZIP, then=bomb(b'{"data":["')),
-    "brotli that was not asked for": answer(
+    "brotli that was not requested": answer(
         headers=b"Content-Encoding: br\r\n", then=forever(BLOCK)
     ),
 }
