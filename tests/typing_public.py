@@ -80,12 +80,14 @@ async def runs(session: ChatSession) -> None:
                 case ToolResult(call, _, is_error=is_error):
                     assert_type(call, ToolCall)
                     assert_type(is_error, bool)
-                case RoundEnd(completion):
+                case RoundEnd(completion) as end:
                     assert_type(completion, Completion[Any])
+                    assert_type(end.pending_calls, tuple[ToolCall, ...])
                 case delta:
                     assert_type(delta, Delta)
     assert_type(await run.collect(), Completion)
     assert_type(run.request, ChatRequest)
+    assert_type(run.pending_calls, tuple[ToolCall, ...])
     assert_type(run.cost, Cost)
     session.run("Hi")  # type: ignore[call-overload]
 
