@@ -127,7 +127,7 @@ async def send_response(
     feed(page)
     try:
         await deliver(page, connection, stop=stop, on_message=None, pump=pump)
-        await response.write(DONE_EVENT)
+        await connection.end()
     except (PageGoneError, ConnectionError):
         return response
     except PageTooSlowError:
@@ -156,6 +156,16 @@ class _SSEConnection:
             self._writer.output_size += len(chunk)  # for the log of accesses
             return None
         return run_first_step(self._send(b"".join(frames.events)))
+
+    async def end(self) -> None:
+        """Write the event behind the last frame, and the end of the response with it.
+
+        To a page that has not read everything the server writes the end, and waits for it.
+        """
+        if self._transport is not None and not self._transport.get_write_buffer_size():
+            await self._response.write_eof(DONE_EVENT)
+        else:
+            await self._response.write(DONE_EVENT)
 
     async def _send(self, event: bytes) -> None:
         try:
