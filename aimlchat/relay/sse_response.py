@@ -141,6 +141,7 @@ class _SSEConnection:
     """A response as a connection to a page, from which nothing is received."""
 
     receive = None
+    needs_task_to_receive = False
 
     def __init__(self, response: web.StreamResponse, writer: Any) -> None:
         # Whoever has such a request has loaded aiohttp.
