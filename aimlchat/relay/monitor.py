@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PageMonitor"]
 
-# The time between two looks at all connections: a disconnect that only a look shows has to be noticed
-# within 0.1 s. Each costs a twentieth of a frame, since connections are rarely in the processor's
-# caches.
+# The time between two looks at all connections: a disconnect that only a look shows has to be
+# noticed within 0.1 s. A look costs a twentieth of a frame, since the connections are rarely in the
+# caches of the processor.
 _POLL_SECONDS = 0.08
 _LEAST_SECONDS = 0.04  # between two checks of all pages
 
