@@ -31,6 +31,7 @@ __all__ = [
     "closed_future",
     "current_use",
     "disable_repetition",
+    "has_no_message",
     "loop_of",
     "malformed_body_error",
     "message_transport",
@@ -353,6 +354,25 @@ def message_transport(websocket: Any) -> asyncio.Transport | None:
         return None
     transport: asyncio.Transport | None = getattr(writer, "transport", None)
     return transport
+
+
+def has_no_message(websocket: Any) -> bool:
+    """Return whether a web socket of aiohttp.web would only wait, on one future, to receive.
+
+    False if it would do anything else, such as to set a timeout for the current task, and if these
+    names are missing: a task has to receive from the start then.
+    """
+    reader: Any = getattr(websocket, "_reader", None)
+    if (
+        getattr(websocket, "_receive_timeout", 0) is not None
+        or getattr(reader, "_buffer", True)
+        or not hasattr(reader, "is_eof")
+        or reader.is_eof()
+    ):
+        return False
+    from aiohttp import web  # noqa: PLC0415 - as in `message_transport`
+
+    return getattr(websocket.receive, "__func__", None) is web.WebSocketResponse.receive
 
 
 def chunk_transport(writer: Any) -> asyncio.Transport | None:

@@ -40,6 +40,13 @@ class Connection(Protocol):
         None if nothing can be received.
         """
 
+    @property
+    def needs_task_to_receive(self) -> bool:
+        """Whether `receive` depends on the task that runs it from the start.
+
+        If not, it waits for a future first, and a task may go on with it when that is done.
+        """
+
 
 class AiohttpWebSocket(Protocol):
     """An ``aiohttp.web.WebSocketResponse``, prepared."""
@@ -102,11 +109,15 @@ class _AiohttpAdapter:
         # Whoever has such a web socket has loaded aiohttp.
         from aiohttp import WSMsgType  # noqa: PLC0415
 
-        from aimlchat._client.aiohttp_hooks import message_transport  # noqa: PLC0415
+        from aimlchat._client.aiohttp_hooks import (  # noqa: PLC0415
+            has_no_message,
+            message_transport,
+        )
 
         self._websocket = websocket
         self._text = WSMsgType.TEXT
         self._transport = message_transport(websocket)
+        self.needs_task_to_receive = not has_no_message(websocket)
 
     def write(self, frames: EncodedFrames) -> Callable[[], Awaitable[None]] | None:
         transport = self._transport
@@ -136,6 +147,7 @@ class _AiohttpAdapter:
 @attrs.frozen
 class _StarletteAdapter:
     _websocket: StarletteWebSocket
+    needs_task_to_receive: ClassVar[bool] = True
 
     def write(self, frames: EncodedFrames) -> Callable[[], Awaitable[None]]:
         return partial(self._send, frames.texts)
@@ -169,6 +181,7 @@ class _StarletteAdapter:
 @attrs.frozen
 class _WebsocketsAdapter:
     _websocket: WebsocketsConnection
+    needs_task_to_receive: ClassVar[bool] = True
 
     def write(self, frames: EncodedFrames) -> Callable[[], Awaitable[None]]:
         return partial(self._send, frames.texts)
@@ -202,6 +215,7 @@ class _CallableAdapter:
 
     _callable: Callable[[str], Awaitable[object]]
     receive: ClassVar[None] = None
+    needs_task_to_receive: ClassVar[bool] = False
 
     def write(self, frames: EncodedFrames) -> Callable[[], Awaitable[None]]:
         return partial(self._send, frames.texts)

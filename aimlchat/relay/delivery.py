@@ -13,6 +13,7 @@ from aimlchat._client.hooks import call_hook
 from .encoding import EncodedFrames
 from .errors import PageGoneError, PageTooSlowError
 from .frames import error_frames
+from .receiving import Receiving
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -55,18 +56,18 @@ async def deliver(
     """
     if pump is not None:
         pump.start().add_done_callback(lambda _: _end_if_overflowed(page, pump))
-    tasks = []
+    receiving = None
     if connection.receive is not None:
-        receiving = _receive_all(page, connection.receive, stop, on_message)
-        tasks.append(asyncio.create_task(receiving))
+        messages = _receive_all(page, connection.receive, stop, on_message)
+        receiving = Receiving(messages, needs_task=connection.needs_task_to_receive)
     try:
         await page.ended
     except PageTooSlowError as error:
-        await _cancel_all(*tasks, *page.close())
+        await _end(page, receiving)
         await _send_error(connection, error)
         raise
     finally:
-        await _cancel_all(*tasks, *page.close())
+        await _end(page, receiving)
 
 
 def _end_if_overflowed(page: Page, pump: Pump) -> None:
@@ -113,8 +114,9 @@ async def _send_error(connection: Connection, error: PageTooSlowError) -> None:
                     await rest()
 
 
-async def _cancel_all(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
+async def _end(page: Page, receiving: Receiving | None) -> None:
+    tasks = page.close()
+    if receiving is not None:
+        tasks += receiving.cancel()
     if tasks:
         await asyncio.wait(tasks)

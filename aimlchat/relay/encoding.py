@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
 
 import msgspec
 
@@ -12,7 +12,7 @@ from aimlchat._protocol.surrogates import mend_surrogates
 from .frames import HEARTBEAT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .frames import Frame
 
@@ -30,6 +30,10 @@ _SHORT_TYPES = {
 }
 
 
+_encode = msgspec.json.Encoder().encode
+_T = TypeVar("_T")
+
+
 class SupportsTake(Protocol):
     """What frames are taken from."""
 
@@ -40,9 +44,32 @@ class SupportsTake(Protocol):
 def encode_frame(frame: Frame) -> bytes:
     """Encode a frame as JSON in UTF-8."""
     try:
-        return msgspec.json.encode(frame)
+        return _encode(frame)
     except UnicodeEncodeError:  # a lone surrogate, escaped in the arguments of a tool call
         return mend_surrogates(json.dumps(frame, ensure_ascii=False)).encode()
+
+
+class _Form(Generic[_T]):
+    """A form of frames, made when it is first read, and an attribute of the object from then on.
+
+    This is a `functools.cached_property` without the lock that it takes before Python 3.12.
+    """
+
+    def __init__(self, make: Callable[[Any], _T]) -> None:
+        self._make = make
+        self._name = make.__name__
+        self.__doc__ = make.__doc__
+
+    @overload
+    def __get__(self, frames: None, owner: type) -> _Form[_T]: ...
+    @overload
+    def __get__(self, frames: object, owner: type) -> _T: ...
+
+    def __get__(self, frames: object | None, owner: type) -> _Form[_T] | _T:
+        if frames is None:
+            return self
+        form = vars(frames)[self._name] = self._make(frames)
+        return form
 
 
 class EncodedFrames:
@@ -51,55 +78,38 @@ class EncodedFrames:
     Each form is made when it is first needed, however many pages the frames go to.
     """
 
-    # Not cached properties, which take a lock before Python 3.12.
-    _messages: list[bytes] | None = None
-    _texts: list[str] | None = None
-    _events: list[bytes] | None = None
-    _framed_messages: bytes | None = None
-    _chunk: bytes | None = None
-
     def __init__(self, frames: Sequence[Frame], number: int = 0) -> None:
         self._frames = frames
         self.number = number
         """The number of the last frame; 0 if frames have no numbers."""
 
-    @property
+    @_Form
     def messages(self) -> list[bytes]:
         """The messages of a web socket, in UTF-8."""
-        if self._messages is None:
-            self._messages = [encode_frame(frame) for frame in self._frames]
-        return self._messages
+        return [encode_frame(frame) for frame in self._frames]
 
-    @property
+    @_Form
     def texts(self) -> list[str]:
         """The messages of a web socket, for a library that takes only a ``str``."""
-        if self._texts is None:
-            self._texts = [message.decode() for message in self.messages]
-        return self._texts
+        return [message.decode() for message in self.messages]
 
-    @property
+    @_Form
     def events(self) -> list[bytes]:
         """The server-sent events; the number of a frame is its id."""
-        if self._events is None:
-            self._events = [_encode_event(frame) for frame in self._frames]
-        return self._events
+        return [_encode_event(frame) for frame in self._frames]
 
-    @property
+    @_Form
     def framed_messages(self) -> bytes:
         """The messages as a server sends them that masks and compresses nothing (RFC 6455, 5.2)."""
-        framed = self._framed_messages
-        if framed is None:
-            messages = map(encode_frame, self._frames)
-            framed = self._framed_messages = b"".join(map(_frame_message, messages))
-        return framed
+        if len(self._frames) == 1:
+            return _frame_message(encode_frame(self._frames[0]))
+        return b"".join([_frame_message(encode_frame(frame)) for frame in self._frames])
 
-    @property
+    @_Form
     def chunk(self) -> bytes:
         """The events as one chunk of a response of HTTP/1.1."""
-        if self._chunk is None:
-            events = b"".join(self.events)
-            self._chunk = b"%x\r\n%b\r\n" % (len(events), events)
-        return self._chunk
+        events = b"".join(self.events)
+        return b"%x\r\n%b\r\n" % (len(events), events)
 
 
 def take_frames(source: SupportsTake) -> EncodedFrames | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator
 
-__all__ = ["run_first_step"]
+__all__ = ["resume", "run_first_step"]
 
 
 def run_first_step(coroutine: Coroutine[Any, Any, None]) -> Callable[[], Awaitable[None]] | None:
@@ -26,11 +26,11 @@ def run_first_step(coroutine: Coroutine[Any, Any, None]) -> Callable[[], Awaitab
         awaited = coroutine.send(None)
     except StopIteration:
         return None
-    return partial(_resume, coroutine, awaited)
+    return partial(resume, coroutine, awaited)
 
 
 @types.coroutine
-def _resume(coroutine: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any, None]:
+def resume(coroutine: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any, None]:
     """Run the rest of a coroutine that is suspended and has handed out what it waits for."""
     while True:
         try:

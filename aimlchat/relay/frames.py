@@ -139,15 +139,17 @@ class Framer:
 
     def feed(self, event: Delta | ToolResult | RoundEnd) -> list[Frame]:
         """Return the frames of a delta, or of another event of a run."""
+        kind = _KINDS.get(type(event), "")
+        if kind and kind == self._kind:  # nearly all events
+            delta: Any = event  # has text; not checked for each
+            if not delta.choice:
+                return [{"type": self._delta_type, "id": self._part_id, "delta": delta.text}]
         if isinstance(event, ToolResult):
             return self._feed_result(event)
         if isinstance(event, RoundEnd):
             return self._end_round(event.completion)
         if event.choice:
             return []
-        kind = _KINDS.get(type(event), "")
-        if kind == self._kind and kind:
-            return [{"type": self._delta_type, "id": self._part_id, "delta": event.text}]
         frames = self._start_step() if self._has_round_ended else []
         if isinstance(event, ToolCallDelta):
             return [*frames, *self._feed_tool_call(event)]

@@ -8,9 +8,9 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Protocol
 
 from .encoding import EncodedFrames, take_frames
-from .errors import PageGoneError, PageTooSlowError
+from .errors import PageTooSlowError
 from .frames import HEARTBEAT
-from .monitor import POLL_SECONDS, PageMonitor
+from .monitor import PageMonitor
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -70,10 +70,7 @@ class Page:
         self._connection = connection
         self._heartbeat = math.inf if heartbeat is None else heartbeat
         self._patience = math.inf if patience is None else patience
-        # A page that has gone fails a write, so it is polled only after a silence.
-        poll = math.inf if is_gone is None else POLL_SECONDS
-        self._shortest_limit = min(self._heartbeat, self._patience, poll)
-        self._is_gone = is_gone
+        self._shortest_limit = min(self._heartbeat, self._patience)
         self._loop = loop
         self._last_write = loop.time()
         # The task that waits for the page runs where the page's handler runs: a library or a
@@ -82,6 +79,8 @@ class Page:
         self._waiting: asyncio.Task[None] | None = None
         self._monitor = PageMonitor.current()
         self._monitor.add(self, self._last_write + self._shortest_limit)
+        if is_gone is not None:
+            self._monitor.poll(self, is_gone)
 
     def offer(self, batches: Sequence[EncodedFrames], after: int, now: float) -> None:
         """Write frames to the page, if it has every frame up to the number ``after`` and waits.
@@ -129,7 +128,7 @@ class Page:
         if self._waiting is not None or self.ended.done():
             return
         try:
-            rest = self._write_from_source()
+            rest = None if self.source.has_ended else self._write_from_source()
         except Exception as error:  # noqa: BLE001 - raised by `ended`
             self.fail(error)
             return
@@ -161,9 +160,6 @@ class Page:
         due = self._last_write + self._shortest_limit
         if now < due:
             return due
-        if self._is_gone is not None and self._is_gone():
-            self.fail(PageGoneError())
-            return math.inf
         limit = self._heartbeat if self._waiting is None else self._patience
         if now >= self._last_write + limit:
             if self._waiting is None:

@@ -73,6 +73,7 @@ class Pump:
         self._sink = sink
         self._framer = Framer(message_id)
         self._error: Exception | None = None
+        self._completion: Completion | None = None  # built once, for all pages
         self._stopping: asyncio.Task[None] | None = None
         self.task: asyncio.Task[None] | None = None
 
@@ -118,6 +119,8 @@ class Pump:
         """
         if self._error is not None:
             raise self._error
+        if self._completion is not None:
+            return self._completion
         try:
             return self.stream.completion
         except RuntimeError:  # the stream was closed before its end
@@ -173,9 +176,10 @@ class Pump:
 
     def _finish(self) -> list[Frame]:
         stream = self.stream
+        completion = self._completion = stream.completion
         if isinstance(stream, ToolRun):
-            return self._framer.finish(stream.completion, usage=stream.usage, cost=stream.cost)
-        return self._framer.finish(stream.completion)
+            return self._framer.finish(completion, usage=stream.usage, cost=stream.cost)
+        return self._framer.finish(completion)
 
     def _fail(self, error: Exception) -> list[Frame]:
         """Return the last frames of an answer that failed, and log that it did."""

@@ -127,13 +127,15 @@ async def send_response(
     feed(page)
     try:
         await deliver(page, connection, stop=stop, on_message=None, pump=pump)
-        await response.write(DONE_EVENT)
+        await connection.end()
     except (PageGoneError, ConnectionError):
         return response
     except PageTooSlowError:
         # A regular end of the response would wait for the page to read what is still buffered.
         if request.transport is not None:
             request.transport.abort()
+    finally:
+        connection.log_size()
     return response
 
 
@@ -141,6 +143,7 @@ class _SSEConnection:
     """A response as a connection to a page, from which nothing is received."""
 
     receive = None
+    needs_task_to_receive = False
 
     def __init__(self, response: web.StreamResponse, writer: Any) -> None:
         # Whoever has such a request has loaded aiohttp.
@@ -149,13 +152,33 @@ class _SSEConnection:
         self._response = response
         self._writer = writer
         self._transport = chunk_transport(writer)
+        self._size = 0  # of what was written directly, until it is in the log of accesses
 
     def write(self, frames: EncodedFrames) -> Callable[[], Awaitable[None]] | None:
         chunk = frames.chunk
         if self._transport is not None and write_directly(self._transport, chunk):
-            self._writer.output_size += len(chunk)  # for the log of accesses
+            self._size += len(chunk)
             return None
         return run_first_step(self._send(b"".join(frames.events)))
+
+    async def end(self) -> None:
+        """Write the event behind the last frame, and the end of the response with it.
+
+        To a page that has not read everything the server writes the end, and waits for it.
+        """
+        self.log_size()
+        if self._transport is not None and not self._transport.get_write_buffer_size():
+            await self._response.write_eof(DONE_EVENT)
+        else:
+            await self._response.write(DONE_EVENT)
+
+    def log_size(self) -> None:
+        """Tell the writer of aiohttp, for the log of accesses, how much was written directly.
+
+        Not for each frame: the writer is in no cache of the processor by then.
+        """
+        self._writer.output_size += self._size
+        self._size = 0
 
     async def _send(self, event: bytes) -> None:
         try:

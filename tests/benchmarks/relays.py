@@ -1,7 +1,9 @@
 """Servers of pages: the relay of aimlchat, and what a user would write by hand.
 
-Those by hand send a frame for each delta. They have no heartbeat, no buffer, and nothing that
-notices a page that is stuck or has gone.
+Those by hand send a frame for each delta, one that opens its part, without which the AI SDK fails
+on the first delta, and one that ends the answer, without which a page cannot tell a whole answer
+from one that was cut off. They have no heartbeat, no buffer, and nothing that notices a page that
+is stuck or has gone.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 READERS = Path(__file__).parent / "page_readers.py"
 SSE_HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
+OPENING = {"type": "text-start", "id": "text-1"}
+END = {"type": "finish", "finishReason": "stop"}
 
 
 class ByHand:
@@ -35,15 +39,19 @@ class ByHand:
     async def send_own(self, request: web.Request) -> web.StreamResponse:
         """Send a page a stream of its own."""
         page, send = await open_page(request)
+        await send(encode(request, OPENING))
         async for text in self.client.texts():
-            await send(encode(request, text))
+            await send(encode(request, {"type": "text-delta", "id": "text-1", "delta": text}))
+        await send(encode(request, END))
         return page
 
     async def follow(self, request: web.Request) -> web.StreamResponse:
         """Send a page the stream that all pages share."""
         page, send = await open_page(request)
+        await send(encode(request, OPENING))
         self.pages.append(send)
         await self.has_ended.wait()
+        await send(encode(request, END))
         return page
 
     async def run_shared(self, kind: str) -> None:
@@ -122,10 +130,12 @@ async def open_page(request: web.Request) -> tuple[web.StreamResponse, Callable[
     return page, page.send_str
 
 
-def encode(request: web.Request, text: str) -> bytes | str:
-    """Return a frame for a page with a stream of its own."""
-    data = msgspec.json.encode({"type": "text-delta", "id": "text-1", "delta": text})
-    return b"data: %b\n\n" % data if request.path == "/sse" else data.decode()
+def encode(request: web.Request, frame: dict[str, str]) -> bytes | str:
+    """Return a frame for one page; behind the last event comes ``[DONE]``."""
+    data = msgspec.json.encode(frame)
+    if request.path != "/sse":
+        return data.decode()
+    return b"data: %b\n\n%b" % (data, b"data: [DONE]\n\n" if frame is END else b"")
 
 
 def encode_numbered(kind: str, number: int, text: str) -> bytes | str:

@@ -35,6 +35,18 @@ async def test_all_pages_get_the_same_from_one_call(server, emulator, session):
     await broadcast.aclose()
 
 
+async def test_all_followers_get_the_same_completion(upstream, upstream_session, make_page):
+    broadcast, pages = Broadcast(upstream_session.stream("Go")), [make_page(), make_page()]
+    relaying = [asyncio.create_task(broadcast.relay(page)) for page in pages]
+    await upstream.finish("One")
+
+    one, two = await asyncio.gather(*relaying)
+
+    assert one is two
+    assert one.text == "One"
+    await broadcast.aclose()
+
+
 async def test_a_late_page_gets_the_text_so_far_in_one_frame_then_the_rest(
     upstream, upstream_session, make_page
 ):

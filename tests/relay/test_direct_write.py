@@ -170,6 +170,27 @@ async def test_the_size_of_a_response_is_known_to_the_log_of_accesses(aiohttp_se
     assert sizes == [len(whole)]
 
 
+async def test_a_response_ends_with_its_last_event_in_one_write(aiohttp_server, respond):
+    writes = []
+
+    async def handle(request):
+        transport, write = request.transport, request.transport.write
+        transport.write = lambda data: writes.append(data) or write(data)
+        try:
+            return await respond(request)
+        finally:
+            del transport.write
+
+    async with (
+        aiohttp_server({"/": handle}) as host,
+        raw_request(host, b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n") as reader,
+    ):
+        whole = await reader.read()
+
+    assert b"".join(writes) == whole
+    assert writes[-1] == b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
+
+
 @pytest.mark.parametrize("kind", ["ws", "sse"])
 async def test_pages_of_every_kind_follow_one_broadcast(
     aiohttp_server, upstream, upstream_session, kind
