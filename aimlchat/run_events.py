@@ -15,6 +15,13 @@ __all__ = ["RoundEnd", "ToolResult"]
 
 
 @attrs.frozen
+class CallsBegin:
+    """The calls of a round are whole and begin to run. Only the relay is told."""
+
+    completion: Completion[Any]
+
+
+@attrs.frozen
 class ToolResult:
     """The result of a tool call, as the model gets it.
 

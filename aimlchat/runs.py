@@ -13,7 +13,7 @@ from ._tools.round_calls import RoundCalls
 from ._tools.run_states import GOOD_ENDS, NEXT_STATES, State
 from .completions import Completion, T_co
 from .errors import AIMLChatError, BudgetExceededError, StreamInterruptedError, detach
-from .run_events import RoundEnd, ToolResult
+from .run_events import CallsBegin, RoundEnd, ToolResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -86,6 +86,7 @@ class ToolRun(Generic[T_co]):
         self._calls: RoundCalls | None = None  # those of the current round
         self._pending: tuple[ToolCall, ...] = ()  # those of the round that the caller has to run
         self._has_next = False  # whether another round follows the current one
+        self._tells_calls = False  # whether it also yields `CallsBegin`, for the relay
         self._failure: AIMLChatError | None = None  # what the next step raises
 
     async def __aenter__(self) -> Self:
@@ -114,10 +115,10 @@ class ToolRun(Generic[T_co]):
         return self
 
     async def __anext__(self) -> Delta | ToolResult | RoundEnd:
-        event: Delta | ToolResult | RoundEnd | None = await self._guard(self._step)
+        event: Any = await self._guard(self._step)
         if event is None:
             raise StopAsyncIteration
-        return event
+        return cast("Delta | ToolResult | RoundEnd", event)
 
     async def collect(self) -> Completion[T_co]:
         """Run to the end and return the completion of the last round. Cancelling leaves the run.
@@ -259,7 +260,7 @@ class ToolRun(Generic[T_co]):
         if self._stream is not None:
             await self._stream.__aenter__()
 
-    async def _step(self) -> Delta | ToolResult | RoundEnd | None:
+    async def _step(self) -> Delta | CallsBegin | ToolResult | RoundEnd | None:
         """Return the next event, None behind the last one."""
         while True:
             match self._state:
@@ -269,7 +270,9 @@ class ToolRun(Generic[T_co]):
                     try:
                         delta = await anext(self._stream)  # type: ignore[arg-type]
                     except StopAsyncIteration:
-                        self._begin_calls()
+                        has_begun = self._begin_calls()
+                        if has_begun and self._tells_calls:
+                            return CallsBegin(self._completion)
                     else:
                         return self._ids.rename_delta(delta)
                 case State.CALLING if self._calls is not None:
@@ -300,11 +303,10 @@ class ToolRun(Generic[T_co]):
         self._stream = self._ask(request, timeouts)
         self._enter(State.READING)
 
-    def _begin_calls(self) -> None:
-        """Run the calls of a round whose stream has reached its end."""
-        stream = self._stream
-        if stream is None or not self._enter(State.CALLING):
-            return
+    def _begin_calls(self) -> bool:
+        """Run the calls of a round whose stream has reached its end; False if the run was left."""
+        if (stream := self._stream) is None or not self._enter(State.CALLING):
+            return False
         self._completion = completion = self._ids.rename(stream.completion)
         self._count(completion)
         is_good = completion.finish_reason in GOOD_ENDS
@@ -319,10 +321,11 @@ class ToolRun(Generic[T_co]):
             self._has_next = False
             rounds = self._plan.max_rounds
             running.refuse(f"The call did not run: the run may have {rounds} rounds of calls.")
-            return
+            return True
         if (seconds := self._seconds_left()) is not None:
             running.fail_after(seconds, self._plan.build_deadline_error())
         running.start()
+        return True
 
     def _end_round(self, calls: RoundCalls) -> RoundEnd:
         """Add a round to the conversation."""

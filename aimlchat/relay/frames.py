@@ -16,7 +16,7 @@ import attrs
 from aimlchat._protocol.kept_size import TextPieces
 from aimlchat.completions import AnswerDelta, ReasoningDelta, RefusalDelta, ToolCallDelta
 from aimlchat.errors import ProtocolError
-from aimlchat.run_events import RoundEnd, ToolResult
+from aimlchat.run_events import CallsBegin, RoundEnd, ToolResult
 
 from .errors import describe_error
 from .tool_output import render_error, render_output
@@ -93,7 +93,7 @@ class _AnnouncedCall:
     """A tool call as the page knows it, by the id with which it was announced."""
 
     id: str = ""  # empty until it is announced
-    has_whole_input: bool = False  # whether the page has been sent its arguments at once
+    whole: ToolCall | None = None  # what the page has been sent of it at once
     pending_arguments: TextPieces = attrs.Factory(TextPieces)  # what arrived before the name
     unjoined_count: int = 0  # how many of these pieces have not been joined yet
 
@@ -137,17 +137,15 @@ class Framer:
         # takes the calls of an earlier answer for new ones, and posts again for ever.
         return [start, {"type": "start-step"}]
 
-    def feed(self, event: Delta | ToolResult | RoundEnd) -> list[Frame]:
+    def feed(self, event: Delta | CallsBegin | ToolResult | RoundEnd) -> list[Frame]:
         """Return the frames of a delta, or of another event of a run."""
         kind = _KINDS.get(type(event), "")
         if kind and kind == self._kind:  # nearly all events
             delta: Any = event  # has text; not checked for each
             if not delta.choice:
                 return [{"type": self._delta_type, "id": self._part_id, "delta": delta.text}]
-        if isinstance(event, ToolResult):
-            return self._feed_result(event)
-        if isinstance(event, RoundEnd):
-            return self._end_round(event.completion)
+        if isinstance(event, CallsBegin | ToolResult | RoundEnd):
+            return self._feed_event(event)
         if event.choice:
             return []
         frames = self._start_step() if self._has_round_ended else []
@@ -215,22 +213,44 @@ class Framer:
 
     def _end_round(self, completion: Completion) -> list[Frame]:
         """Return the end of the text of a round, its whole calls, and its sources."""
-        frames = self._end_part()
-        for index, call in enumerate(completion.tool_calls):
-            frames += self._complete_tool_call(index, call)
+        frames = self._complete_tool_calls(completion)
         for url, title in _list_sources(completion).items():
             self._source_count += 1
             source = {"type": "source-url", "sourceId": f"source-{self._source_count}", "url": url}
             frames.append(source | ({"title": title} if isinstance(title, str) else {}))
-        page_ids = {call_id: self._calls[index].id for call_id, index in self._indexes.items()}
-        self._turns.append(keep_turn(completion, page_ids))
+        self._turns.append(self._keep_turn(completion))
         self._has_round_ended = True
+        return frames
+
+    def _feed_event(self, event: CallsBegin | ToolResult | RoundEnd) -> list[Frame]:
+        if isinstance(event, ToolResult):
+            return self._feed_result(event)
+        if isinstance(event, RoundEnd):
+            return self._end_round(event.completion)
+        frames = self._complete_tool_calls(event.completion)
+        if turn := self._keep_turn(event.completion):
+            # If the answer is stopped or fails behind the calls, there is no other frame with it.
+            metadata = {TURNS: [*self._turns, turn]}
+            frames.append({"type": "message-metadata", "messageMetadata": metadata})
+        return frames
+
+    def _keep_turn(self, completion: Completion) -> dict[str, Any] | None:
+        page_ids = {call_id: self._calls[index].id for call_id, index in self._indexes.items()}
+        return keep_turn(completion, page_ids)
+
+    def _complete_tool_calls(self, completion: Completion) -> list[Frame]:
+        frames = self._end_part()
+        for index, call in enumerate(completion.tool_calls):
+            frames += self._complete_tool_call(index, call)
         return frames
 
     def _feed_result(self, result: ToolResult) -> list[Frame]:
         self._result_count += 1
         index = self._indexes.get(result.call.id, len(self._calls))
-        frames = [*self._end_part(), *self._complete_tool_call(index, result.call)]
+        frames = self._end_part()
+        known = self._calls.get(index)
+        if known is None or known.whole != result.call:  # `on_tool` may have replaced it
+            frames += self._send_tool_call(index, result.call)
         output: Frame = {"toolCallId": self._calls[index].id}
         if result.is_error:
             output |= {"type": "tool-output-error", "errorText": render_error(result)}
@@ -274,13 +294,15 @@ class Framer:
         return frames
 
     def _complete_tool_call(self, index: int, tool_call: ToolCall) -> list[Frame]:
+        known = self._calls.get(index)
+        return [] if known is not None and known.whole else self._send_tool_call(index, tool_call)
+
+    def _send_tool_call(self, index: int, tool_call: ToolCall) -> list[Frame]:
         call = self._calls.setdefault(index, _AnnouncedCall())
-        if call.has_whole_input:
-            return []
         frames = (
             [] if call.id else self._announce_tool_call(call, index, tool_call.id, tool_call.name)
         )
-        call.has_whole_input = True
+        call.whole = tool_call
         self._indexes[tool_call.id] = index
         end: Frame = {"toolCallId": call.id, "toolName": tool_call.name}
         try:

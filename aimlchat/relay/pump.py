@@ -70,6 +70,8 @@ class Pump:
         self._extra = extra
         self._logs_failures = logs_failures
         self.stream = stream
+        if isinstance(stream, ToolRun):
+            stream._tells_calls = True  # noqa: SLF001 - hidden from users
         self._sink = sink
         self._framer = Framer(message_id)
         self._error: Exception | None = None

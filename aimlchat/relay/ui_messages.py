@@ -27,7 +27,7 @@ from .turn_metadata import TURNS, find_turn, keep_turn
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["request_from_ui", "ui_message"]
+__all__ = ["add_assistant_message", "request_from_ui", "ui_message"]
 
 _Part = Text | Image | Document | Audio
 _DENIED = "The user has denied this call."
@@ -84,6 +84,25 @@ def request_from_ui(
                 msg = f"{describe(role)} is not a role; the AI SDK has system, user and assistant"
                 raise InvalidRequestError(msg, field=f"{field}.role")
     return _add_instructions(request, instructions) if instructions else request
+
+
+def add_assistant_message(
+    request: ChatRequest, message: Mapping[str, Any], used_ids: set[str], *, field: str
+) -> ChatRequest:
+    """Return a request with a message of the assistant, as `request_from_ui` takes it over.
+
+    It is the same request if there is nothing in the message that a model takes.
+
+    Args:
+        request: the conversation before it.
+        message: the message; its role is not read.
+        used_ids: the ids of the calls of the conversation; those of the message are added.
+        field: the name of the message in errors.
+
+    Raises:
+        InvalidRequestError: the message has not the form of the AI SDK.
+    """
+    return _add_turn(request, _read_parts(message, field), message.get("metadata"), used_ids)
 
 
 def ui_message(completion: Completion[Any], *, message_id: str | None = None) -> dict[str, Any]:

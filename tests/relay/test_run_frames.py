@@ -14,7 +14,7 @@ from aimlchat import (
     Usage,
 )
 from aimlchat.relay.frames import Framer
-from aimlchat.run_events import RoundEnd, ToolResult
+from aimlchat.run_events import CallsBegin, RoundEnd, ToolResult
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
 CALL = ToolCall("weather-of-ulm", "weather", '{"city": "Ulm"}')
@@ -84,6 +84,38 @@ def test_a_call_without_arguments_is_announced_once(texts):
         kinds = types_of(frame for frame in frames if frame["toolCallId"] == call.id)
         kinds = [kind for kind in kinds if kind != "tool-input-delta"]
         assert kinds == ["tool-input-start", "tool-input-available", "tool-output-available"]
+
+
+def test_calls_are_whole_for_the_page_when_they_begin_to_run():
+    call = ToolCall("of-the-hour", "now", "")
+    framer = Framer()
+    before = feed_all(framer, ToolCallDelta("", 0, 0, call.id, "now"), CallsBegin(turn(call)))
+    after = feed_all(framer, ToolResult(call, "noon"), RoundEnd(turn(call)))
+
+    assert types_of(before) == ["tool-input-start", "tool-input-available"]
+    assert before[1]["input"] == {}
+    assert types_of(after) == ["tool-output-available"]
+
+
+def test_a_signed_turn_is_sent_before_its_calls_run_since_the_answer_may_be_stopped():
+    signed = {"content_blocks": [{"type": "thinking", "thinking": "Hm.", "signature": "s"}]}
+    choice = Choice(tool_calls=(CALL,), finish_reason="tool_calls", turn=signed)
+    framer = Framer()
+    frames = feed_all(framer, announce(CALL), CallsBegin(Completion((choice,), is_complete=True)))
+
+    assert types_of(frames)[-2:] == ["tool-input-available", "message-metadata"]
+    (kept,) = frames[-1]["messageMetadata"]["turns"]
+    assert kept["content_blocks"] == signed["content_blocks"]
+
+
+def test_a_call_that_was_replaced_is_sent_as_it_ran():
+    ran = ToolCall(CALL.id, "weather", '{"city": "Bonn"}')
+    framer = Framer()
+    feed_all(framer, announce(CALL), CallsBegin(turn(CALL)))
+    frames = feed_all(framer, ToolResult(ran, "rain"), RoundEnd(turn(CALL)))
+
+    assert types_of(frames) == ["tool-input-available", "tool-output-available"]
+    assert frames[0]["input"] == {"city": "Bonn"}
 
 
 def test_a_page_has_nothing_to_post_once_the_rounds_are_used_up():

@@ -166,7 +166,8 @@ class PageConnection:
         if message.answer_id not in self._answers:
             try:
                 request_id = secrets.token_hex(16)
-                request = message.to_request().options(client_request_id=request_id)
+                request = message.to_request(has_tools=bool(self._tools))
+                request = request.options(client_request_id=request_id)
                 request.payload(stream=True)
             except InvalidRequestError as error:
                 # The page may show this error: it names only what the page sent, and what to

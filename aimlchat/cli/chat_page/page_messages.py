@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
 
 from aimlchat.cli.attachments import build_attachment
 from aimlchat.content import Text
+from aimlchat.relay.ui_messages import add_assistant_message
 from aimlchat.request import ChatRequest
 
 from .model_choices import SAMPLE_FILES
@@ -53,18 +54,24 @@ class AttachedFile(msgspec.Struct, frozen=True):
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """An earlier question and its answer; ``answer`` is ``""`` if it failed or was stopped."""
+    """An earlier question and its answer; ``answer`` is ``""`` if it failed or was stopped.
+
+    ``message`` is the answer as a message of the AI SDK, which has the calls of tools with their
+    results, and what the model has signed. It is None if there is nothing but the text.
+    """
 
     question: str
     answer: str
+    message: dict[str, Any] | None = None
     files: tuple[AttachedFile, ...] = ()
 
 
 class CutAnswer(msgspec.Struct, frozen=True):
-    """An answer to go on with: what there is of it, and its last words."""
+    """An answer to go on with: what there is of it, as in `Turn`, and its last words."""
 
     answer: str
     last_words: str
+    message: dict[str, Any] | None = None
 
 
 class _RequestOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,22 +108,41 @@ class AskMessage(_RequestOptions, frozen=True, kw_only=True, tag_field="type", t
     turns: tuple[Turn, ...] = ()
     cut: CutAnswer | None = None
 
-    def to_request(self) -> ChatRequest:
+    def to_request(self, *, has_tools: bool = False) -> ChatRequest:
         """Return the request to send upstream.
 
         It leaves out turns that have no answer: with two user messages in a row the model would
         read the earlier question as part of the later one.
 
-        Raises `InvalidRequestError` for a file of a format that no model accepts.
+        Args:
+            has_tools: whether the request will offer tools. Some models refuse a conversation with
+                calls without them, so the calls are left out if there are none.
+
+        Raises:
+            InvalidRequestError: a file has a format that no model accepts, or an answer has not the
+                form of a message.
         """
         request = self.start_request()
-        for turn in self.turns:
-            if turn.answer:
-                request = _add_question(request, turn).assistant(turn.answer)
+        call_ids: set[str] = set()
+        for index, turn in enumerate(self.turns):
+            asked = _add_question(request, turn)
+            if has_tools and turn.message is not None:
+                answered = add_assistant_message(
+                    asked, turn.message, call_ids, field=f"turns[{index}].message"
+                )
+            else:
+                answered = asked.assistant(turn.answer) if turn.answer else asked
+            request = request if answered is asked else answered
         request = _add_question(request, self)
         if self.cut is None:
             return request
-        return request.assistant(self.cut.answer).user(_CONTINUE + self.cut.last_words)
+        if has_tools and self.cut.message is not None:
+            request = add_assistant_message(
+                request, self.cut.message, call_ids, field="cut.message"
+            )
+        else:
+            request = request.assistant(self.cut.answer)
+        return request.user(_CONTINUE + self.cut.last_words)
 
 
 def _add_question(request: ChatRequest, turn: AskMessage | Turn) -> ChatRequest:

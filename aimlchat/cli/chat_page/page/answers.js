@@ -29,7 +29,7 @@ function showAnswer(data, answers, index) {
 function beginAnotherAnswer(data, choices) {
   const answers = listAnswers(data);
   if (!data.answer && !data.reasoning) answers.splice(data.answerIndex, 1);
-  answers.push({ ...NEW_ANSWER, calls: [], startedAt: Date.now(), ...choices });
+  answers.push({ ...newAnswer(), startedAt: Date.now(), ...choices });
   showAnswer(data, answers, answers.length - 1);
 }
 
@@ -41,10 +41,12 @@ function isCut({ state, answer, metadata }) {
 
 // Begins the rest of an answer that was cut; `data.before` is the part that is there.
 function beginRest(data, answerId) {
-  const { reasoning, answer, calls, thinkingSeconds, metadata } = data;
-  const before = { texts: { reasoning, answer }, calls, thinkingSeconds, metadata };
-  const parts = { reasoning, answer, calls, metadata, before };
-  Object.assign(data, NEW_ANSWER, parts, { answerId, startedAt: Date.now() });
+  const { reasoning, answer, calls, breaks, signedTurns, thinkingSeconds, metadata } = data;
+  const before = {
+    texts: { reasoning, answer }, calls, breaks, signedTurns, thinkingSeconds, metadata,
+  };
+  const parts = { reasoning, answer, calls, breaks, signedTurns, metadata, before };
+  Object.assign(data, newAnswer(), parts, { answerId, startedAt: Date.now() });
 }
 
 function addText(data, text) {
@@ -64,7 +66,8 @@ function addReasoning(data, text) {
 // The last words of an answer that was cut. The model is asked to repeat them, because no model
 // begins a message with the space, or the rest of a word, that is missing.
 function findLastWords(answer) {
-  const line = answer.trimEnd().split('\n').at(-1).trimStart();
+  const text = answer.trimEnd();
+  const line = text.slice(text.lastIndexOf('\n') + 1).trimStart();
   if (line.length <= MAX_LAST_WORDS) return line;
   const end = line.slice(-MAX_LAST_WORDS);
   return /\s\S/.test(end) ? end.slice(end.search(/\s\S/) + 1) : end;

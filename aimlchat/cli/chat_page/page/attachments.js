@@ -164,7 +164,7 @@ const composerFiles = {
 
 // Those that are sent again with each question.
 function conversationFiles() {
-  return turns.flatMap(({ data }) => (data.answer ? data.files : []));
+  return turns.flatMap(({ data }) => (isSentBack(data) ? data.files : []));
 }
 
 function findLostFile() {

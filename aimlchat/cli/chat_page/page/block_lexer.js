@@ -9,6 +9,7 @@ const MAX_FAILURES = 5; // after so many slow blocks in a text, its rest is plai
 // How many of the last blocks may still change when the text grows: a paragraph may become part of
 // the block before it.
 const UNSETTLED_BLOCKS = 2;
+const PIECE_LENGTH = 32768; // of a text that is split at a time, in characters
 
 class TooComplexError extends Error {}
 
@@ -98,69 +99,104 @@ function findDefinitions(token) {
   return [...token.tokens ?? [], ...token.items ?? []].flatMap(findDefinitions);
 }
 
+// Whether a block of the page shows the token.
+const isShown = ({ type }) => type !== 'space' && type !== 'def';
+
+// Returns how many of some tokens stay as they are if more text follows.
+function countSettled(tokens) {
+  let blocks = 0;
+  let index = tokens.length;
+  while (index > 0 && blocks <= UNSETTLED_BLOCKS) {
+    index -= 1;
+    if (tokens[index].type !== 'space') blocks += 1;
+  }
+  return index;
+}
+
+// Splits a text piece by piece, so that a long one does not block the page. Each piece is split as
+// if the text ended there and might grow.
 class BlockSplitter {
   constructor() {
     this.text = '';
+    this.isGrowing = false;
+    // Tokens of marked, or {type: 'plain', raw}. Together, their `raw` is the text up to `position`.
+    // Each has its lexer, for its inline content.
     this.tokens = [];
+    this.position = 0;
+    this.defining = []; // the tokens that contain definitions of links
     this.failed = new Set(); // where blocks begin that became plain text
+    this.failures = 0; // of this text
+    this.pieceLength = PIECE_LENGTH;
   }
 
-  // Returns the blocks of a text as tokens of marked, or as {type: 'plain', raw}. Together, their
-  // `raw` is the text. Each has its lexer, for its inline content.
-  split(text, isGrowing) {
+  get isDone() {
+    return this.position === this.text.length;
+  }
+
+  // Takes another text; returns how many of the tokens stay. A text that has grown to its end is
+  // split once more if a part of it had failed.
+  setText(text, isGrowing) {
     const normal = text.replace(/\r\n?/g, '\n');
-    const hasGrown = isGrowing && normal.startsWith(this.text);
-    if (!hasGrown) this.failed.clear();
-    const kept = hasGrown ? this.countSettled() : 0;
-    const tokens = this.tokens.slice(0, kept);
-    let position = tokens.reduce((length, { raw }) => length + raw.length, 0);
-    this.failures = 0;
-    while (position < normal.length) {
-      for (const token of this.splitFrom(normal, position, isGrowing)) {
-        tokens.push(token);
-        position += token.raw.length;
-      }
-    }
-    Object.assign(this, { text: normal, tokens });
-    return tokens;
+    const hasGrown = normal.startsWith(this.text) && (isGrowing || !this.failed.size);
+    if (!hasGrown) {
+      this.failed.clear();
+      this.keep(0);
+    } else if (this.isDone) this.keep(countSettled(this.tokens));
+    Object.assign(this, { text: normal, isGrowing, failures: 0, pieceLength: PIECE_LENGTH });
+    return this.tokens.length;
   }
 
-  countSettled() {
-    let blocks = 0;
-    let index = this.tokens.length;
-    while (index > 0 && blocks <= UNSETTLED_BLOCKS) {
-      index -= 1;
-      if (this.tokens[index].type !== 'space') blocks += 1;
-    }
-    return index;
+  keep(count) {
+    for (const { raw } of this.tokens.splice(count)) this.position -= raw.length;
+    const first = this.defining.findIndex(token => token.index >= count);
+    if (first >= 0) this.defining.splice(first);
   }
 
-  // Returns at least one token from a position on; all if they can be lexed.
-  splitFrom(text, position, isGrowing) {
-    if (this.failed.has(position)) return [this.takePlain(text, position)];
-    const end = Math.min(text.length, ...[...this.failed].filter(start => start > position));
-    const lexer = new GuardedLexer(isGrowing && end === text.length);
-    let failure = null;
+  push(token) {
+    const definitions = token.lexer ? findDefinitions(token) : [];
+    if (definitions.length) this.defining.push({ index: this.tokens.length, definitions });
+    this.tokens.push(token);
+    this.position += token.raw.length;
+  }
+
+  // Returns the definitions of links. One at the end of a text that grows has only a part of its
+  // address.
+  collectLinks() {
+    const last = this.tokens.length - 1;
+    const isWhole = ({ index }) => !(this.isGrowing && index === last);
+    return collectLinks(this.defining.filter(isWhole));
+  }
+
+  // Adds the tokens of the next piece. There may be none yet if a block is longer than the piece.
+  advance() {
+    const { text, position, failed } = this;
+    if (failed.has(position)) {
+      this.push(this.takePlain(position));
+      return;
+    }
+    const limit = Math.min(text.length, ...[...failed].filter(start => start > position));
+    const end = Math.min(limit, position + this.pieceLength);
+    const lexer = new GuardedLexer(end < limit || (this.isGrowing && end === text.length));
+    let hasFailed = false;
     try {
       lexer.lexBlocks(text.slice(position, end));
-    } catch (error) {
-      failure = error;
+    } catch {
+      hasFailed = true;
     }
-    const tokens = [...lexer.tokens];
-    for (const token of tokens) {
-      Object.assign(token, { lexer, definitions: findDefinitions(token) });
-    }
-    if (failure) {
-      const start = position + tokens.reduce((length, { raw }) => length + raw.length, 0);
-      this.failed.add(start);
+    const isCut = end < limit && !hasFailed;
+    const tokens = lexer.tokens.slice(0, isCut ? countSettled(lexer.tokens) : undefined);
+    for (const token of tokens) this.push(Object.assign(token, { lexer }));
+    this.pieceLength = tokens.length ? PIECE_LENGTH : this.pieceLength * 2;
+    if (hasFailed) {
+      this.failed.add(this.position);
       this.failures += 1;
-      tokens.push(this.takePlain(text, start));
+      this.push(this.takePlain(this.position));
     }
-    return tokens;
   }
 
   // Takes the text to the next blank line.
-  takePlain(text, position) {
+  takePlain(position) {
+    const { text } = this;
     const blank = /\n[ \t]*\n\s*/g;
     blank.lastIndex = position;
     const end = this.failures < MAX_FAILURES && blank.exec(text) ? blank.lastIndex : text.length;

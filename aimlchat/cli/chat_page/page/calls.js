@@ -4,12 +4,13 @@
 const CALL_NOTES = {
   requested: 'is requested', running: 'runs', done: 'is done', failed: 'has failed',
 };
+const CALL_FIELDS = ['name', 'input', 'output', 'state'];
 const MAX_SHOWN_LENGTH = 20_000; // in characters
 
 // Applies a frame to a list of calls; returns whether it was one about a call. A call is plain data:
 //   id, name
-//   input          its arguments, as text
-//   output         its result as text, null until it has one
+//   input          its arguments: as text until they are whole
+//   output         its result, or the text of an error; null until it has one
 //   state          a key of CALL_NOTES
 function applyToCalls(calls, frame) {
   const call = calls.findLast(({ id }) => id === frame.toolCallId);
@@ -23,13 +24,14 @@ function applyToCalls(calls, frame) {
       call.input += frame.inputTextDelta;
       return true;
     case 'tool-input-available':
-      Object.assign(call, { input: formatValue(frame.input), state: 'running' });
+      Object.assign(call, { input: frame.input, state: 'running' });
       return true;
-    case 'tool-input-error':
-      Object.assign(call, { output: frame.errorText, state: 'failed' });
+    case 'tool-input-error': // what there is of its arguments is no value
+      Object.assign(call, { input: frame.input, output: frame.errorText, state: 'failed' });
+      call.isInputBroken = true;
       return true;
     case 'tool-output-available':
-      Object.assign(call, { output: formatValue(frame.output), state: 'done' });
+      Object.assign(call, { output: frame.output, state: 'done' });
       return true;
     case 'tool-output-error':
       Object.assign(call, { output: frame.errorText, state: 'failed' });
@@ -40,25 +42,22 @@ function applyToCalls(calls, frame) {
 
 // A file is shown by its name, since its data is not for reading.
 function formatValue(value) {
-  if (typeof value === 'string') return value;
-  const withoutData = (key, item) => (
-    key === 'url' && typeof item === 'string' && item.startsWith('data:') ? `${item.slice(0, 40)}…` : item
-  );
-  return JSON.stringify(value, withoutData, 2);
+  return typeof value === 'string' ? value : JSON.stringify(value, cutFileData, 2);
 }
 
-// Begins the text of the next round behind that of the one before.
-function startNextText(data) {
-  for (const name of ['reasoning', 'answer']) {
-    if (data[name].trim()) data[name] = `${data[name].trimEnd()}\n\n`;
-  }
+function cutFileData(key, value) {
+  const isFile = key === 'url' && typeof value === 'string' && value.startsWith('data:');
+  return isFile ? `${value.slice(0, 40)}…` : value;
 }
+
+const hasResult = ({ state }) => state === 'done' || state === 'failed';
 
 // Shows the calls of a turn, each as an element that opens.
 class CallsView {
   constructor(element) {
     this.element = element;
     this.items = [];
+    this.shown = []; // what the items show
   }
 
   show(calls) {
@@ -66,8 +65,12 @@ class CallsView {
     while (this.items.length > calls.length) this.items.pop().remove();
     calls.forEach((call, index) => {
       if (this.items.length === index) this.items.push(this.add());
+      const shown = this.shown[index];
+      if (shown && CALL_FIELDS.every(name => shown[name] === call[name])) return;
       this.render(this.items[index], call);
+      this.shown[index] = { ...call };
     });
+    this.shown.length = calls.length;
   }
 
   add() {
@@ -76,14 +79,15 @@ class CallsView {
     return item;
   }
 
-  render(item, { name, input, output, state }) {
+  render(item, call) {
+    const { name, input, output, state } = call;
     const find = selector => item.querySelector(selector);
     item.dataset.call = state;
     find('.call-name').textContent = name;
     find('.call-state').textContent = CALL_NOTES[state];
-    setOptionalText(find('.call-input'), cutValue(input));
-    setOptionalText(find('.call-output'), cutValue(output ?? ''));
-    find('.call-output-title').hidden = output === null;
+    setOptionalText(find('.call-input'), cutValue(formatValue(input)));
+    setOptionalText(find('.call-output'), hasResult(call) ? cutValue(formatValue(output)) : '');
+    find('.call-output-title').hidden = !hasResult(call);
     find('.call-output-title').textContent = state === 'failed' ? 'Error' : 'Result';
   }
 }

@@ -8,6 +8,7 @@ let isStopping = false;
 
 const pageEnd = new EndFollower(document.scrollingElement, updateLatest);
 const trackPage = change => pageEnd.track(change);
+renderingQueue.track = trackPage;
 const undoNotice = new Notice($('undo-notice'));
 const storageNotice = new Notice($('storage-notice'));
 const storage = new PageStorage(problem => {
@@ -78,10 +79,13 @@ function buildAskMessage({ data }) {
   const earlierTurns = turns.slice(0, -1).map(turn => ({
     question: turn.data.question,
     answer: turn.data.answer,
-    files: turn.data.answer ? packFiles(turn.data.files) : [],
+    message: buildMessage(turn.data),
+    files: isSentBack(turn.data) ? packFiles(turn.data.files) : [],
   }));
   const cut = before && {
-    answer: before.texts.answer, last_words: findLastWords(before.texts.answer),
+    answer: before.texts.answer,
+    message: buildMessage({ ...before, answer: before.texts.answer }),
+    last_words: findLastWords(before.texts.answer),
   };
   const packed = packFiles(files);
   return {
@@ -204,7 +208,7 @@ function updatePage(turn) {
 
 // Lets a screen reader announce each state once, and the answer when it is complete.
 function announceState({ data, answerView }) {
-  const text = readRenderedText(answerView.element);
+  const text = readRenderedText(answerView.element, MAX_ANNOUNCED_LENGTH + 1);
   const rest = text.length > MAX_ANNOUNCED_LENGTH ? 'The rest is on the page.' : '';
   const announcements = {
     waiting: 'Sent.',
@@ -261,7 +265,8 @@ function saveConversation() {
   if (!isRestored) return;
   const { files } = composerFiles;
   const draft = $('question').value;
-  storage.saveConversation({ draft, files, turns: turns.map(storedDataOf), undo });
+  const top = pageEnd.isFollowing ? null : pageEnd.restoredTop ?? pageEnd.top;
+  storage.saveConversation({ draft, files, turns: turns.map(storedDataOf), undo, top });
 }
 
 function restoreConversation() {
@@ -278,7 +283,8 @@ function restoreConversation() {
   offerUndo(saved.undo);
   restoreFiles();
   updatePage(null);
-  pageEnd.start();
+  if (saved.top === null) pageEnd.start();
+  else pageEnd.restore(saved.top);
 }
 
 function restoreAndAdd(data, index, all) {
@@ -295,6 +301,7 @@ async function restoreFiles() {
 }
 
 addEventListener('pagehide', saveConversation);
+history.scrollRestoration = 'manual'; // the browser does it before the page is as long as it was
 reportLeaving(connection);
 
 restoreConversation();

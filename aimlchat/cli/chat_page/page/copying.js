@@ -36,9 +36,16 @@ document.addEventListener('click', ({ target }) => {
   if (button) copyText(button.closest('.code').querySelector('pre').textContent, button);
 });
 
-// Returns the text of a rendered answer, with the source of its formulas.
-function readRenderedText(element) {
-  const copy = element.cloneNode(true);
+// Returns the text of the first blocks of a rendered answer, with the source of its formulas; at
+// least some number of characters if it has so many.
+function readRenderedText(element, length) {
+  const copy = document.createElement('div');
+  let copied = 0;
+  for (const block of element.querySelectorAll(':scope > .blocks > div')) {
+    if (copied >= length) break;
+    copied += block.textContent.length;
+    copy.append(block.cloneNode(true));
+  }
   for (const bar of copy.querySelectorAll('.code-bar')) bar.remove();
   showFormulaSources(copy);
   return copy.textContent;

@@ -18,9 +18,11 @@ function exportMarkdown(turns, date) {
   return `${parts.filter(Boolean).join('\n\n')}\n`;
 }
 
-function describeCall({ name, input, output, state }) {
-  const result = output === null ? [] : [`${state === 'failed' ? 'Error' : 'Result'}:`, quoteCode(output)];
-  return [`**Call of \`${name}\`**`, quoteCode(input), ...result].join('\n\n');
+function describeCall(call) {
+  const { name, input, output, state } = call;
+  const title = state === 'failed' ? 'Error' : 'Result';
+  const result = hasResult(call) ? [`${title}:`, quoteCode(formatValue(output))] : [];
+  return [`**Call of \`${name}\`**`, quoteCode(formatValue(input)), ...result].join('\n\n');
 }
 
 // Returns a block of code with a fence that the text does not contain.
@@ -41,7 +43,7 @@ function exportJson(turns, date) {
       otherAnswers: data.otherAnswers.map(pickAnswer),
     })),
   };
-  return `${JSON.stringify(content, null, 2)}\n`;
+  return `${JSON.stringify(content, cutFileData, 2)}\n`;
 }
 
 function pickAnswer({ model, reasoning, calls, answer, state, note, startedAt, metadata }) {

@@ -3,10 +3,15 @@
 // and the last block, list item or table row is changed in place.
 
 const HIGHLIGHTING_SHARE = 0.1; // of the time while a code block grows
+const MAX_TOGETHER = 50; // paragraphs that are rendered together
+// Blocks are in groups of so many: a browser visits each child of an element that has a new one.
+const GROUP_LENGTH = 64;
 
 class MarkdownView {
-  constructor(element) {
+  // `track` is called with each function that changes the element, and calls it.
+  constructor(element, track = change => change()) {
     this.element = element;
+    this.track = track;
     this.clear();
   }
 
@@ -15,31 +20,83 @@ class MarkdownView {
     this.blocks = [];
     this.text = '';
     this.isGrowing = false;
+    this.links = {};
+    this.linksKey = '{}';
+    // What is shown so far: the tokens before the cursor. For each of them and the one at the
+    // cursor, how many blocks there are before it, and the depths of the headings above it.
+    this.cursor = 0;
+    this.places = [{ count: 0, outline: [] }];
     this.element.replaceChildren();
   }
 
-  // Shows a text, of which more may come if it is growing. Never throws an error: what cannot be
-  // rendered is shown as plain text.
+  // Shows a text, of which more may come if it is growing; the end of a long one a little later.
+  // Never throws an error: what cannot be rendered is shown as plain text.
   show(text, isGrowing = false) {
     if (text === this.text && isGrowing === this.isGrowing) return;
     Object.assign(this, { text, isGrowing });
-    const allTokens = this.splitter.split(text, isGrowing);
-    // A definition that still grows has only a part of its address.
-    const links = collectLinks(isGrowing ? allTokens.slice(0, -1) : allTokens);
+    this.rewind(this.splitter.setText(text, isGrowing));
+    renderingQueue.run(this);
+  }
+
+  // Shows all of the text now.
+  finish() {
+    renderingQueue.finish(this);
+  }
+
+  rewind(cursor) {
+    this.cursor = Math.min(this.cursor, cursor);
+    this.places.length = this.cursor + 1;
+  }
+
+  // Shows more of the text, until a time; returns whether all of it is shown.
+  work(deadline) {
+    const { splitter } = this;
+    const { tokens } = splitter;
+    const isOver = () => performance.now() >= deadline;
+    while (!splitter.isDone) {
+      splitter.advance();
+      if (isOver()) return false;
+    }
+    this.updateLinks();
+    this.growing = this.isGrowing ? tokens.findLastIndex(isShown) : -1;
+    while (this.cursor < tokens.length) {
+      this.showParagraphs() || this.showToken();
+      if (isOver()) return false;
+    }
+    this.removeBlocks(this.places[this.cursor].count);
+    return true;
+  }
+
+  // A new definition of a link changes the blocks before it.
+  updateLinks() {
+    const links = this.splitter.collectLinks();
     const linksKey = JSON.stringify(links);
-    const tokens = allTokens.filter(({ type }) => type !== 'space' && type !== 'def');
-    const outline = []; // the depths of the headings above
-    tokens.forEach((token, index) => {
-      if (token.type === 'heading') {
-        while (outline.at(-1) >= token.depth) outline.pop();
-      }
-      const level = FIRST_HEADING_LEVEL + outline.length;
-      if (token.type === 'heading') outline.push(token.depth);
-      this.showBlock(index, token, {
-        level, links, linksKey, isGrowing: isGrowing && index === tokens.length - 1,
-      });
-    });
-    for (const block of this.blocks.splice(tokens.length)) block.element.remove();
+    if (linksKey === this.linksKey) return;
+    Object.assign(this, { links, linksKey });
+    this.rewind(0);
+  }
+
+  showToken() {
+    const token = this.splitter.tokens[this.cursor];
+    let { count, outline } = this.places[this.cursor];
+    if (isShown(token)) {
+      if (token.type === 'heading') outline = outline.filter(depth => depth < token.depth);
+      const isGrowing = this.cursor === this.growing;
+      this.showBlock(count, token, this.describeContext(outline, isGrowing));
+      if (token.type === 'heading') outline = [...outline, token.depth];
+      count += 1;
+    }
+    this.moveOn({ count, outline });
+  }
+
+  moveOn(place) {
+    this.cursor += 1;
+    this.places[this.cursor] = place;
+  }
+
+  describeContext(outline, isGrowing) {
+    const { links, linksKey } = this;
+    return { level: FIRST_HEADING_LEVEL + outline.length, links, linksKey, isGrowing };
   }
 
   showBlock(index, token, context) {
@@ -50,15 +107,90 @@ class MarkdownView {
       const previous = block?.element;
       block = this.blocks[index] = new Block();
       if (previous) previous.replaceWith(block.element);
-      else this.element.append(block.element);
+      else this.findGroup(index).append(block.element);
     }
     block.update(token, context);
   }
+
+  findGroup(index) {
+    const group = this.element.children[Math.floor(index / GROUP_LENGTH)];
+    if (group) return group;
+    const added = document.createElement('div');
+    added.className = 'blocks';
+    this.element.append(added);
+    return added;
+  }
+
+  removeBlocks(first) {
+    for (const block of this.blocks.splice(first)) {
+      const group = block.element.parentElement;
+      block.element.remove();
+      if (!group.firstChild) group.remove();
+    }
+  }
+
+  // Shows the new paragraphs at the cursor together: one by one, most of the time would go to the
+  // calls of the sanitizer. Returns whether there were some.
+  showParagraphs() {
+    const { count, outline } = this.places[this.cursor];
+    if (count < this.blocks.length) return false;
+    const { tokens } = this.splitter;
+    const paragraphs = [];
+    let end = this.cursor;
+    for (; end < tokens.length && paragraphs.length < MAX_TOGETHER; end += 1) {
+      if (!isShown(tokens[end])) continue;
+      if (end === this.growing || !isSimpleParagraph(tokens[end])) break;
+      paragraphs.push(tokens[end]);
+    }
+    if (paragraphs.length < 2) return false;
+    const context = this.describeContext(outline, false);
+    const elements = renderParagraphs(paragraphs, context);
+    if (!elements) return false;
+    paragraphs.forEach((token, index) => {
+      const block = new ProseBlock(token, context, elements[index]);
+      this.findGroup(this.blocks.length).append(block.element);
+      this.blocks.push(block);
+    });
+    while (this.cursor < end) {
+      const before = this.places[this.cursor].count;
+      this.moveOn({ count: before + isShown(tokens[this.cursor]), outline });
+    }
+    return true;
+  }
+}
+
+// Whether a token becomes one paragraph, whatever is rendered beside it. A tag that is not closed
+// would reach into the next paragraph.
+const isSimpleParagraph = ({ type, raw }) => type === 'paragraph' && !raw.includes('<');
+
+// Returns an element for each of some paragraphs, or null if they have to be rendered one by one.
+function renderParagraphs(tokens, context) {
+  try {
+    for (const token of tokens) prepareLexer(token, context).lexInline(token);
+    const elements = [...renderTokens(tokens, context.level).children];
+    return elements.length === tokens.length ? elements : null;
+  } catch {
+    return null; // the one that failed will say why
+  }
+}
+
+function prepareLexer({ lexer }, { isGrowing, links }) {
+  lexer.startTimer();
+  lexer.isGrowing = isGrowing;
+  lexer.tokens.links = links;
+  return lexer;
 }
 
 class ProseBlock {
-  constructor() {
+  // A new block is empty, or shows a token already.
+  constructor(token, context, ...content) {
     this.element = document.createElement('div');
+    this.element.append(...content);
+    if (token) this.remember(token, context);
+  }
+
+  remember({ raw, type }, context) {
+    Object.assign(this, { raw, type, context });
   }
 
   // Whether the block shows this token already. A link definition changes the blocks before it.
@@ -70,13 +202,9 @@ class ProseBlock {
 
   update(token, context) {
     const isSame = this.context?.level === context.level && this.context?.linksKey === context.linksKey;
-    Object.assign(this, { raw: token.raw, type: token.type, context });
+    this.remember(token, context);
     try {
-      if (token.lexer) {
-        token.lexer.startTimer();
-        token.lexer.isGrowing = context.isGrowing;
-        token.lexer.tokens.links = context.links;
-      }
+      if (token.lexer) prepareLexer(token, context);
       this.render(token, isSame);
     } catch (error) {
       if (!(error instanceof TooComplexError)) console.warn('A block is shown as plain text.', error);

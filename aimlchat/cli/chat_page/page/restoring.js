@@ -18,6 +18,7 @@ function restoreTurn(track, stored, isLast) {
     const turn = new Turn(track, data);
     exportMarkdown([turn.data], new Date()); // reads all that the page will read of it later
     exportJson([turn.data], new Date());
+    buildMessage(turn.data);
     return turn;
   } catch (error) {
     console.warn(DAMAGED, error);

@@ -16,6 +16,7 @@ class EndFollower {
     this.isPage = element === document.scrollingElement;
     this.isFollowing = true;
     this.reachesUntil = 0;
+    this.restoredTop = null; // where to go once the content is long enough
     this.remember();
     const target = this.isPage ? window : element;
     const listen = (type, handler) => target.addEventListener(type, handler, { passive: true });
@@ -50,6 +51,7 @@ class EndFollower {
     const hasZoomed = scale !== this.scale;
     const last = this.top;
     this.remember();
+    if (top !== last) this.restoredTop = null;
     if (hasZoomed) return;
     const isReaching = performance.now() < this.reachesUntil;
     if (top < last && distance >= 1 && !isReaching) this.setFollowing(false);
@@ -61,9 +63,14 @@ class EndFollower {
     this.noticeScroll(); // the event of a scroll may be still to come
     const { scrollTop } = this.element;
     change();
+    const restored = this.restoredTop;
+    if (restored !== null) {
+      this.element.scrollTop = restored;
+      if (this.element.scrollTop >= restored - 1) this.restoredTop = null;
+    }
     // Setting the position ends a smooth scroll of the user, so it is not set to what it is.
     if (this.isFollowing) this.element.scrollTop = this.element.scrollHeight;
-    else if (this.element.scrollTop !== scrollTop) this.element.scrollTop = scrollTop;
+    else if (restored === null && this.element.scrollTop !== scrollTop) this.element.scrollTop = scrollTop;
     this.remember();
     this.onChange();
   }
@@ -84,6 +91,16 @@ class EndFollower {
 
   start() {
     this.isFollowing = true;
+    this.restoredTop = null;
+    this.remember(); // what has moved it until now does not count
+    this.track(() => {});
+  }
+
+  // Goes to where the user was before a reload. A long content is rendered little by little.
+  restore(top) {
+    this.isFollowing = false;
+    this.restoredTop = top;
+    this.remember();
     this.track(() => {});
   }
 

@@ -73,17 +73,18 @@ class PageStorage {
   loadConversation() {
     const text = this.read('sessionStorage', CONVERSATION_KEY);
     try {
-      const { draft, files, turns, undo } = JSON.parse(text) ?? {};
+      const { draft, files, turns, undo, top } = JSON.parse(text) ?? {};
       if (turns && !Array.isArray(turns)) throw new TypeError('The turns are no list.');
       return {
         draft: String(draft ?? ''),
         files: areFiles(files) ? files : [],
         turns: turns ?? [],
         undo: Array.isArray(undo?.turns) ? undo : null,
+        top: typeof top === 'number' ? top : null,
       };
     } catch {
       if (this.write('sessionStorage', UNREADABLE_KEY, text)) this.report('unreadable');
-      return { draft: '', files: [], turns: [], undo: null };
+      return { draft: '', files: [], turns: [], undo: null, top: null };
     }
   }
 

@@ -9,10 +9,11 @@ const FINAL_STATES = ['done', 'stopped', 'failed'];
 const numberFormat = new Intl.NumberFormat('en');
 
 // What a new answer begins with.
-const NEW_ANSWER = {
+const newAnswer = () => ({
   reasoning: '', answer: '', addition: '', before: null, state: 'waiting', lastFrame: 0,
-  thinkingSeconds: null, note: '', errorDetail: null, metadata: null,
-};
+  thinkingSeconds: null, note: '', errorDetail: null, metadata: null, calls: [], breaks: [],
+  signedTurns: [],
+});
 
 class Turn {
   // `data` is plain data that survives a reload:
@@ -23,6 +24,9 @@ class Turn {
   //   model, options                      what was sent (requestOptions in settings.js)
   //   reasoning, answer                   the text so far
   //   calls                               the calls of tools, as calls.js has them
+  //   breaks                              where each step but the first begins in the answer and
+  //                                       among the calls
+  //   signedTurns                         for the model: its turn, or null, for each step
   //   before, addition                    of an answer that continues after a cut: what its part
   //                                       before the cut was, and the text that came since
   //   state                               waiting, thinking, answering, done, stopped or failed
@@ -36,7 +40,7 @@ class Turn {
   constructor(track, data) {
     this.track = track;
     this.data = {
-      ...NEW_ANSWER, calls: [], files: [], otherAnswers: [], answerIndex: 0, startedAt: Date.now(), ...data,
+      ...newAnswer(), files: [], otherAnswers: [], answerIndex: 0, startedAt: Date.now(), ...data,
     };
     this.element = document.getElementById('turn').content.cloneNode(true).firstElementChild;
     this.find('.question').textContent = this.data.question;
@@ -44,8 +48,8 @@ class Turn {
     this.find('.question').hidden = !this.data.question;
     renderFiles(this.find('.files'), this.data.files);
     this.waitingView = new WaitingView(this.element);
-    this.reasoningView = new MarkdownView(this.find('.reasoning .prose'));
-    this.reasoningEnd = new EndFollower(this.reasoningView.element);
+    this.reasoningEnd = new EndFollower(this.find('.reasoning .prose'));
+    this.reasoningView = new MarkdownView(this.reasoningEnd.element, change => this.reasoningEnd.track(change));
     this.callsView = new CallsView(this.find('.calls'));
     this.answerView = new MarkdownView(this.find('.answer'));
     this.find('.copy').addEventListener('click', event => copyText(this.data.answer, event.target));
@@ -70,10 +74,10 @@ class Turn {
       case 'start': // a page that was reloaded gets the whole answer again
         Object.assign(data, { addition: '', state: 'waiting', note: '', errorDetail: null });
         Object.assign(data, { reasoning: '', answer: '', ...data.before?.texts });
-        data.calls = [...data.before?.calls ?? []];
+        for (const name of ['calls', 'breaks', 'signedTurns']) data[name] = [...data.before?.[name] ?? []];
         break;
-      case 'start-step': // behind the results of tools
-        if (data.calls.length) startNextText(data);
+      case 'start-step': // the first one, or one behind the results of tools
+        if (data.calls.length > (data.before?.calls.length ?? 0)) startNextStep(data);
         break;
       case 'reasoning-delta':
         addReasoning(data, frame.delta);
@@ -83,14 +87,18 @@ class Turn {
         addText(data, frame.delta);
         if (data.state !== 'answering') this.enter('answering');
         break;
-      case 'finish':
-        data.metadata = addUp(data.before?.metadata, {
-          ...frame.messageMetadata, seconds: this.secondsSinceStart(),
-        });
+      case 'message-metadata':
+        keepSignedTurns(data, frame.messageMetadata.turns ?? []);
+        break;
+      case 'finish': {
+        const { turns: signedTurns = [], ...metadata } = frame.messageMetadata;
+        keepSignedTurns(data, signedTurns);
+        data.metadata = addUp(data.before?.metadata, { ...metadata, seconds: this.secondsSinceStart() });
         data.note = FINISH_NOTES[frame.finishReason] ?? '';
         if (!data.answer && !data.calls.length) data.note ||= 'The model gave no answer.';
         this.enter('done');
         break;
+      }
       case 'abort':
         data.note = frame.reason === 'left' ? 'Stopped, because this page was left.' : 'Stopped.';
         this.enter('stopped');

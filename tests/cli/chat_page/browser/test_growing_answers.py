@@ -50,17 +50,18 @@ const element = document.createElement('div');
 element.className = 'prose';
 document.getElementById('turns').append(element);
 const view = new MarkdownView(element);
+const show = (...parameters) => { view.show(...parameters); view.finish(); };
 """
 # Shows a text as it grows by a few characters, and then as a whole in another view.
 GROW = (
     PREPARE
     + """
 const text = arguments[0];
-for (let end = 1; end < text.length; end += 3) view.show(text.slice(0, end), true);
-view.show(text);
+for (let end = 1; end < text.length; end += 3) show(text.slice(0, end), true);
+show(text);
 const grown = element.innerHTML;
 view.clear();
-view.show(text);
+show(text);
 return [grown, element.innerHTML];
 """
 )
@@ -92,7 +93,7 @@ def test_a_growing_block_keeps_its_focus_its_scroll_position_and_its_selection(
         PREPARE
         + """
         const [before, after, selector] = arguments;
-        view.show(before, true);
+        show(before, true);
         const part = element.querySelector(selector);
         part.focus();
         part.scrollLeft = 50;
@@ -103,9 +104,9 @@ def test_a_growing_block_keeps_its_focus_its_scroll_position_and_its_selection(
         getSelection().setBaseAndExtent(text, 0, text, 1);
         const selected = String(getSelection());
         for (let end = 0; end <= after.length; end += 1) {
-          view.show(before + after.slice(0, end), true);
+          show(before + after.slice(0, end), true);
         }
-        view.show(before + after);
+        show(before + after);
         return [
           document.activeElement === part,
           part.isConnected && part.scrollLeft === scrolled,
@@ -169,13 +170,13 @@ const text = arguments[0];
 let slowest = 0;
 for (const part of [0.3, 0.6, 1]) {
   const start = performance.now();
-  view.show(`First *one*.\\n\\n${text.slice(0, text.length * part)}`, part < 1);
+  show(`First *one*.\\n\\n${text.slice(0, text.length * part)}`, part < 1);
   element.offsetHeight;
   slowest = Math.max(slowest, performance.now() - start);
 }
-view.show(`First *one*.\\n\\n${text}\\n\\nThe *end*.`);
+show(`First *one*.\\n\\n${text}\\n\\nThe *end*.`);
 const result = [slowest, element.textContent.length,
-  element.firstElementChild.textContent, element.lastElementChild.textContent];
+  view.blocks[0].element.textContent, view.blocks.at(-1).element.textContent];
 element.remove();
 return result;
 """
@@ -227,7 +228,7 @@ def test_a_growing_text_renders_only_its_last_blocks_again(chat):
         const largest = [];
         for (let end = 0; end < text.length; end += 997) {
           size = 0;
-          view.show(text.slice(0, end), true);
+          show(text.slice(0, end), true);
           largest.push(size);
         }
         DOMPurify.sanitize = original;

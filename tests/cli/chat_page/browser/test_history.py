@@ -122,7 +122,7 @@ def test_an_answer_that_was_cut_by_its_token_limit_goes_on_in_its_turn(
     assert not chat.find(".continue").is_displayed()
     assert chat.find(".turn-summary").text != before
     chat.find("summary").click()
-    assert chat.texts(".reasoning .prose > div") == ["Hm.", "Right."]
+    assert chat.texts(".reasoning .blocks > div") == ["Hm.", "Right."]
     ask("And?", "So.")
     assert messages() == ["Why?", "Because light scatters in the air.", "And?"]
 

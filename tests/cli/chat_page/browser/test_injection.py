@@ -39,6 +39,7 @@ for (const text of texts) {
   const view = new MarkdownView(stage.firstChild);
   for (let part = 1; part <= cuts; part += 1) {
     view.show(text.slice(0, Math.ceil((text.length * part) / cuts)));
+    view.finish();
     for (const node of stage.firstChild.querySelectorAll('*')) {
       names.add(node.localName);
       for (const name of node.getAttributeNames()) attributes.add(name);

@@ -11,6 +11,7 @@ const element = document.createElement('div');
 element.className = 'prose';
 document.getElementById('turns').append(element);
 const view = new MarkdownView(element);
+const show = (...parameters) => { view.show(...parameters); view.finish(); };
 const texts = arguments[0];
 """
 
@@ -71,8 +72,7 @@ def test_a_formula_that_cannot_be_rendered_is_shown_as_its_source(answer):
 
 def test_a_formula_is_shown_as_text_while_it_streams(chat):
     shown = chat.run_script(
-        SHOW
-        + "return texts.map(text => { view.show(text, true); return element.textContent.trim(); })",
+        SHOW + "return texts.map(text => { show(text, true); return element.textContent.trim(); })",
         [r"So \(x_i^{*", r"So \(x_i^{*} + _", "Then\n\n$$\na_1 *", "Then\n\n$$\na_1 *b* _c_\n"],
     )
 

@@ -1,0 +1,138 @@
+"""Answers of megabytes: shown little by little, so that the page never stands still."""
+
+import pytest
+
+PARAGRAPH = "Some words of a paragraph that is about as long as most are. " * 5
+LENGTH = 2_000_000
+TEXT = "\n\n".join(f"{number} {PARAGRAPH}" for number in range(LENGTH // len(PARAGRAPH)))
+LAST_NUMBER = str(LENGTH // len(PARAGRAPH) - 1)
+# ms; far above what it takes, since tests run on machines that do other things, too.
+MAX_TASK = 500
+WATCH_TASKS = """
+window.longest = 0;
+new PerformanceObserver(list => {
+  for (const { duration } of list.getEntries()) longest = Math.max(longest, duration);
+}).observe({ type: 'longtask', buffered: true });
+"""
+PREPARE = """
+const element = document.createElement('div');
+element.className = 'prose';
+document.getElementById('turns').append(element);
+const view = new MarkdownView(element);
+"""
+
+
+@pytest.fixture
+def watched(open_chat, driver, serve_api, stepwise_upstream):
+    """A page that measures its longest task, from its load on."""
+    source = {"source": WATCH_TASKS}
+    added = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", source)
+    yield open_chat(serve_api(stepwise_upstream.base_url))
+    driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+
+
+@pytest.fixture
+def long_answer(watched, stepwise_upstream):
+    """The page with an answer of 2 MB."""
+    for start in range(0, len(TEXT), LENGTH // 50):
+        stepwise_upstream.send("content", TEXT[start : start + LENGTH // 50])
+    stepwise_upstream.finish()
+    watched.ask("Why?")
+    watched.wait_for_state("done")
+    wait_until_whole(watched)
+    return watched
+
+
+def wait_until_whole(chat):
+    chat.wait_until(lambda: chat.run_script("return renderingQueue.views.size === 0"))
+
+
+def last_paragraph(chat):
+    return chat.run_script(
+        "return [...document.querySelectorAll('.answer p')].at(-1)?.textContent ?? ''"
+    )
+
+
+def find_distance(chat):
+    return chat.run_script(
+        "const { scrollTop, scrollHeight } = document.scrollingElement;"
+        "return scrollHeight - scrollTop - innerHeight"
+    )
+
+
+def test_an_answer_of_two_megabytes_does_not_block_the_page(long_answer):
+    assert last_paragraph(long_answer).startswith(LAST_NUMBER)
+    assert find_distance(long_answer) < 2
+    assert long_answer.run_script("return longest") < MAX_TASK
+
+    long_answer.open()
+    wait_until_whole(long_answer)
+
+    assert last_paragraph(long_answer).startswith(LAST_NUMBER)
+    assert find_distance(long_answer) < 2
+    assert long_answer.run_script("return longest") < MAX_TASK
+
+    # Where the user was is found again, too, although the page is short at first.
+    long_answer.run_script("scrollTo(0, 123456)")
+    long_answer.open()
+    long_answer.wait_until(lambda: long_answer.run_script("return scrollY") == 123456)
+    wait_until_whole(long_answer)
+    assert long_answer.run_script("return scrollY") == 123456
+
+
+def test_a_text_that_is_not_shown_yet_is_printed(chat):
+    shown = chat.run_script(
+        PREPARE
+        + """
+        view.show(arguments[0]);
+        // A handler that was added before this one has shown the rest.
+        addEventListener('beforeprint', () => { window.printed = element.textContent.length; });
+        return element.textContent.length;
+        """,
+        TEXT,
+    )
+
+    chat.driver.execute_cdp_cmd("Page.printToPDF", {"pageRanges": "1"})
+
+    assert shown < chat.run_script("return printed")
+    assert chat.run_script("return printed") > LENGTH * 0.98
+
+
+def test_a_text_looks_the_same_whether_it_is_shown_at_once_or_in_pieces(chat):
+    blocks = [
+        "# Title\n\n",
+        "A [link][ref] and **bold** <b>text\n\n",
+        "- one\n- two\n\n",
+        "```js\nx = 1\n\n```\n\n",
+        "| a | b |\n|---|---|\n| 1 | 2 |\n\n",
+        "$$\nx\n$$\n\n",
+        "> quote\n\n",
+    ]
+    text = "".join(blocks * 30) + "\n[ref]: https://example.org/there\n"
+    whole, in_pieces = chat.run_script(
+        PREPARE
+        + """
+        view.show(arguments[0]);
+        view.finish();
+        const whole = element.innerHTML;
+        view.clear();
+        view.show(arguments[0].slice(0, 1), true);
+        for (let end = 2; end < arguments[0].length; end += 211) {
+          view.show(arguments[0].slice(0, end), true);
+          view.work(0);
+        }
+        view.show(arguments[0]);
+        view.finish();
+        return [whole, element.innerHTML];
+        """,
+        text,
+    )
+
+    assert in_pieces.replace("\n", "") == whole.replace("\n", "")
+    assert whole.count("https://example.org/there") == 30
+
+
+def test_the_rest_of_a_turn_that_is_gone_is_not_rendered(chat):
+    chat.run_script(PREPARE + "view.show(arguments[0]); element.remove();", TEXT * 2)
+
+    wait_until_whole(chat)
