@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from typing import Any, ClassVar
 
 import aiohttp
+import msgspec
 from aiohttp import http_writer
 from multidict import CIMultiDict
 
@@ -37,6 +38,7 @@ __all__ = [
     "malformed_body_error",
     "message_transport",
     "request_class",
+    "request_function",
     "set_body_error",
     "take_buffered",
 ]
@@ -73,22 +75,19 @@ _usual_headers = CIMultiDict(
 )
 
 
-class ConnectionUse:
+class ConnectionUse(msgspec.Struct, eq=False, gc=False):
     """How one request got its connection.
 
     A request that has a connection but created no socket reuses a connection of the pool. aiohttp
     reports this only to tracers, which cost several function calls for each request.
     """
 
-    __slots__ = ("connected", "sockets", "written_at")
-
-    def __init__(self) -> None:
-        self.connected = False
-        """Whether the request has a connection."""
-        self.sockets = 0
-        """How many sockets were created for it."""
-        self.written_at: float | None = None
-        """When the request was written, on the loop's clock; None if nothing was written."""
+    connected: bool = False
+    """Whether the request has a connection."""
+    sockets: int = 0
+    """How many sockets were created for it."""
+    written_at: float | None = None
+    """When the request was written, on the loop's clock; None if nothing was written."""
 
     @property
     def is_reused(self) -> bool:
@@ -231,10 +230,12 @@ class _WrittenNext(threading.local):
         request: tuple[aiohttp.connector.Connection, ConnectionUse, bytes],
     ) -> None:
         """Add a request, with its connection."""
-        if not self._requests or loop is not self._loop:  # a loop that has ended writes nothing
-            self._loop, self._requests = loop, deque()
+        requests = self._requests
+        if requests and loop is self._loop:  # a loop that has ended writes nothing
+            requests.append(request)
+        else:
+            self._loop, self._requests = loop, deque((request,))
             loop.call_soon(_write_all, loop, self._requests)
-        self._requests.append(request)
 
 
 _written_next = _WrittenNext()
@@ -313,6 +314,15 @@ def loop_of(http: aiohttp.ClientSession) -> asyncio.AbstractEventLoop | None:
     """
     loop: asyncio.AbstractEventLoop | None = getattr(http, "_loop", None)
     return loop
+
+
+def request_function(http: aiohttp.ClientSession) -> Any:
+    """Return what sends a request in a session of ours, without a context manager around it.
+
+    `aiohttp.ClientSession.request` does the same, and makes an object that is both a coroutine and
+    a context manager.
+    """
+    return getattr(http, "_request", http.request)
 
 
 def disable_repetition(http: aiohttp.ClientSession) -> None:

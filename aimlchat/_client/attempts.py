@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from aimlchat.errors import Attempt, ConnectionFailedError, RequestTimeoutError
 
 if TYPE_CHECKING:
@@ -14,17 +16,14 @@ __all__ = ["AttemptLog"]
 _FIRST_ATTEMPT = (Attempt(1),)
 
 
-class AttemptLog:
+class AttemptLog(msgspec.Struct, eq=False, gc=False):
     """Records the attempts of one call, and whether one is in progress."""
 
-    __slots__ = ("_failed", "is_open", "model")
-
-    def __init__(self) -> None:
-        self._failed: tuple[Attempt, ...] = ()
-        self.model: str | None = None
-        """The model of the attempt in progress, in a call with ``models=``."""
-        self.is_open = False
-        """Whether an attempt is in progress; one that is put back is not recorded."""
+    _failed: tuple[Attempt, ...] = ()
+    model: str | None = None
+    """The model of the attempt in progress, in a call with ``models=``."""
+    is_open: bool = False
+    """Whether an attempt is in progress; one that is put back is not recorded."""
 
     @property
     def failed_count(self) -> int:

@@ -100,6 +100,7 @@ class Transport:
             if "User-Agent" not in http.headers:
                 self._extra_headers[HEADER_NAMES["User-Agent"]] = aiohttp_hooks.USER_AGENT
         self._owned: aiohttp.ClientSession | None = None
+        self._send: Any = None  # sends a request in the owned session
         self._loop: asyncio.AbstractEventLoop | None = None  # the loop of the owned session
         self._limits = limits
         self._max_answer_bytes = limits.max_answer_bytes or sys.maxsize
@@ -132,6 +133,7 @@ class Transport:
         the connection.
         """
         http = self._session()
+        request = http.request if self._send is None else self._send
         outer = sys.exception()
         if self._extra_headers:
             headers = override_headers(self._extra_headers, headers)
@@ -148,7 +150,7 @@ class Transport:
             use = aiohttp_hooks.ConnectionUse()
             aiohttp_hooks.current_use.set(use)
             try:
-                response = await http.request(
+                response = await request(
                     method, url, data=data, headers=headers, timeout=timeout, **self._settings
                 )
             except (*_CONNECTION_ERRORS, ValueError) as error:
@@ -234,6 +236,7 @@ class Transport:
             **_SETTINGS,
         )
         aiohttp_hooks.disable_repetition(self._owned)
+        self._send = aiohttp_hooks.request_function(self._owned)
         return self._owned
 
     def _checked_borrowed(
