@@ -163,9 +163,7 @@ class CompletionProducer:
         """Return the next outcome, None if none is ready."""
         if self._as_they_end:
             outcome = self._as_they_end.popleft()
-        elif not self._in_order or (
-            self._in_order[0][0] != self._next and not self.pool.is_over
-        ):
+        elif not self._in_order or (self._in_order[0][0] != self._next and not self.pool.is_over):
             return None
         else:
             index, outcome = heapq.heappop(self._in_order)

@@ -62,6 +62,11 @@ class TestTheNamesExist:
         async with aiohttp.ClientSession() as http:
             assert http._retry_connection is True
 
+    async def test_the_function_that_sends_a_request(self):
+        async with aiohttp.ClientSession() as http:
+            assert aiohttp_hooks.request_function(http) == http._request
+            assert inspect.iscoroutinefunction(http._request)
+
     @pytest.mark.skipif(
         type(asyncio.get_event_loop_policy()).__module__ != "asyncio.unix_events",
         reason="other event loops read in another way",
@@ -245,3 +250,61 @@ def test_tls_reads_are_bounded_too():
     aiohttp_hooks._bound_reads(Transport())
 
     assert Transport._ssl_protocol.max_size == 64 * 1024
+
+
+class Connection:
+    """A connection that is its own protocol and transport, and may raise when it is written to."""
+
+    def __init__(self, written, error=None):
+        self.protocol = self.transport = self
+        self.should_close = False
+        self.written = written
+        self.error = error
+
+    def is_closing(self):
+        return False
+
+    def write(self, data):
+        self.written.append(data)
+        if self.error is not None:
+            raise self.error
+
+
+def test_requests_are_written_together_and_one_that_raises_stops_no_other():
+    written, passes, errors = [], [], []
+    writes = aiohttp_hooks._WrittenNext()
+    uses = [aiohttp_hooks.ConnectionUse() for _ in range(3)]
+
+    async def begin():
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: errors.append(context["exception"]))
+        error = ValueError("a transport has failed")
+        for use, failure in zip(uses, (None, error, None), strict=True):
+            writes.add(loop, (Connection(written, failure), use, b"request"))
+        assert written == []
+        for _ in range(2):
+            await asyncio.sleep(0)
+            passes.append(len(written))
+        assert errors == [error]
+
+    asyncio.run(begin())
+
+    assert passes == [2, 3]
+    assert [use.written_at is None for use in uses] == [False, True, False]
+
+
+def test_what_a_loop_has_not_written_keeps_no_later_loop_from_writing():
+    written = []
+    writes = aiohttp_hooks._WrittenNext()
+    ended = asyncio.new_event_loop()
+    writes.add(ended, (Connection(written), aiohttp_hooks.ConnectionUse(), b"late"))
+    ended.close()
+
+    async def begin():
+        loop = asyncio.get_running_loop()
+        writes.add(loop, (Connection(written), aiohttp_hooks.ConnectionUse(), b"request"))
+        await asyncio.sleep(0)
+
+    asyncio.run(begin())
+
+    assert written == [b"request"]
