@@ -85,7 +85,9 @@ def check_nox(words: list[str]) -> None:
 def check_pip(words: list[str]) -> None:
     assert words[0] == "install"
     for package in [word for word in words[1:] if word != "-e"]:
-        extra = re.fullmatch(rf"(?:\.|aimlchat(?=.*{FROM_GIT}))\[([\w,]+)\](?:{FROM_GIT})?", package)
+        extra = re.fullmatch(
+            rf"(?:\.|aimlchat(?=.*{FROM_GIT}))\[([\w,]+)\](?:{FROM_GIT})?", package
+        )
         if extra:
             assert {*extra[1].split(",")} <= PROJECT["project"]["optional-dependencies"].keys()
         else:
