@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import threading
-from collections import deque
 from contextvars import ContextVar
 from typing import Any, ClassVar
 
@@ -22,6 +20,7 @@ from multidict import CIMultiDict
 from aimlchat._version import __version__
 
 from .content_coding import ACCEPTED_CODINGS
+from .request_writes import written_next
 
 __all__ = [
     "USER_AGENT",
@@ -151,7 +150,7 @@ class SmallBodyRequest(TrackedRequest):
         use = _take_connection(conn)
         protocol: Any = conn.protocol
         headers = _serialize_headers(f"{self.method} {self.url.raw_path_qs} HTTP/1.1", self.headers)
-        _written_next.add(self.loop, (conn, use, headers + self._small_body))
+        written_next.add(self.loop, (conn, use, headers + self._small_body))
         return self.response_class(
             self.method,
             self.original_url,
@@ -211,55 +210,6 @@ def _bound_reads(transport: asyncio.BaseTransport | None) -> None:
     reader: Any = getattr(transport, "_ssl_protocol", transport)  # TLS has a buffer of its own
     if getattr(reader, "max_size", 0) > _MAX_READ_BYTES:
         reader.max_size = _MAX_READ_BYTES
-
-
-class _WrittenNext(threading.local):
-    """The requests that are written in the next pass of the loop that runs in this thread.
-
-    Requests that start together are written together, by one callback of the loop, so that the
-    kernel wakes the reading process once for all of them.
-    """
-
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._requests: deque[tuple[aiohttp.connector.Connection, ConnectionUse, bytes]] = deque()
-
-    def add(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        request: tuple[aiohttp.connector.Connection, ConnectionUse, bytes],
-    ) -> None:
-        """Add a request, with its connection."""
-        requests = self._requests
-        if requests and loop is self._loop:  # a loop that has ended writes nothing
-            requests.append(request)
-        else:
-            self._loop, self._requests = loop, deque((request,))
-            loop.call_soon(_write_all, loop, self._requests)
-
-
-_written_next = _WrittenNext()
-
-
-def _write_all(
-    loop: asyncio.AbstractEventLoop,
-    requests: deque[tuple[aiohttp.connector.Connection, ConnectionUse, bytes]],
-) -> None:
-    """Write each request whose connection was not lost or given back, and has no response yet."""
-    now = loop.time()
-    try:
-        while requests:
-            conn, use, data = requests.popleft()
-            protocol = conn.protocol
-            if protocol is None or protocol.should_close:
-                continue
-            transport = protocol.transport
-            if transport is not None and not transport.is_closing():
-                transport.write(data)
-                use.written_at = now
-    finally:
-        if requests:  # a transport has raised, which does not concern the others
-            loop.call_soon(_write_all, loop, requests)
 
 
 def take_buffered(content: aiohttp.StreamReader) -> bytes:
