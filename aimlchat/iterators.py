@@ -35,10 +35,7 @@ class CompletionIterator(ResultIterator[Outcome[T_co]], Generic[T_co]):
 
     def _take_ready(self) -> list[Any]:
         """Return what has arrived and was not yielded yet."""
-        ready: list[Any] = []
-        while (outcome := self._producer.pop()) is not None:
-            ready.append(outcome)
-        return ready
+        return self._producer.pop_all()
 
     async def gather(self) -> list[Outcome[T_co]]:
         """Return all outcomes that have not been yielded yet, once the last call has ended.

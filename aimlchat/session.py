@@ -21,7 +21,7 @@ from .stream import DeltaStream
 
 if TYPE_CHECKING:
     import ssl as ssl_module
-    from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
     from types import TracebackType
 
     import aiohttp
@@ -450,11 +450,14 @@ class ChatSession:
         if is_typed:
             _check_output(output_type, output_retries)
 
-        async def complete_one(request: Request, observer: RunCall) -> Completion[Any]:
+        context = self._context
+
+        # No coroutine of its own, since each one costs time for each call.
+        def complete_one(request: Request, observer: RunCall) -> Awaitable[Completion[Any]]:
             spec = CallSpec(request, options, call_timeouts, call_retry, headers, models=names)
             if is_typed:
-                _ask_for_type(spec, output_type, output_retries, self._context.defaults)
-            return await complete(self._context, spec, observer)
+                _ask_for_type(spec, output_type, output_retries, context.defaults)
+            return complete(context, spec, observer)
 
         producer = CompletionProducer(
             requests,

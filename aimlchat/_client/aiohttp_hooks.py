@@ -13,14 +13,17 @@ from contextvars import ContextVar
 from typing import Any, ClassVar
 
 import aiohttp
+import msgspec
 from aiohttp import http_writer
 from multidict import CIMultiDict
 
 from aimlchat._version import __version__
 
 from .content_coding import ACCEPTED_CODINGS
+from .request_writes import written_next
 
 __all__ = [
+    "REQUEST_METHOD",
     "USER_AGENT",
     "ConnectionUse",
     "SmallBodyRequest",
@@ -40,6 +43,10 @@ __all__ = [
     "take_buffered",
 ]
 
+# The name of what sends a request in a session of ours: without the object that `request` makes of
+# it, which is both a coroutine and a context manager. It is looked up for each request, since tools
+# such as aioresponses replace it.
+REQUEST_METHOD = "_request" if hasattr(aiohttp.ClientSession, "_request") else "request"
 USER_AGENT = f"aimlchat/{__version__} aiohttp/{aiohttp.__version__}"
 
 _SMALL_BODY_BYTES = 16 * 1024  # a quarter of what asyncio buffers before it asks writers to pause
@@ -72,22 +79,19 @@ _usual_headers = CIMultiDict(
 )
 
 
-class ConnectionUse:
+class ConnectionUse(msgspec.Struct, eq=False, gc=False):
     """How one request got its connection.
 
     A request that has a connection but created no socket reuses a connection of the pool. aiohttp
     reports this only to tracers, which cost several function calls for each request.
     """
 
-    __slots__ = ("connected", "sockets", "written_at")
-
-    def __init__(self) -> None:
-        self.connected = False
-        """Whether the request has a connection."""
-        self.sockets = 0
-        """How many sockets were created for it."""
-        self.written_at: float | None = None
-        """When the request was written, on the loop's clock; None if nothing was written."""
+    connected: bool = False
+    """Whether the request has a connection."""
+    sockets: int = 0
+    """How many sockets were created for it."""
+    written_at: float | None = None
+    """When the request was written, on the loop's clock; None if nothing was written."""
 
     @property
     def is_reused(self) -> bool:
@@ -151,9 +155,7 @@ class SmallBodyRequest(TrackedRequest):
         use = _take_connection(conn)
         protocol: Any = conn.protocol
         headers = _serialize_headers(f"{self.method} {self.url.raw_path_qs} HTTP/1.1", self.headers)
-        # In the loop's next pass: requests that start together are written together, so that the
-        # kernel wakes the reading process once for all of them.
-        self.loop.call_soon(_write, conn, use, headers + self._small_body)
+        written_next.add(self.loop, (conn, use, headers + self._small_body))
         return self.response_class(
             self.method,
             self.original_url,
@@ -213,17 +215,6 @@ def _bound_reads(transport: asyncio.BaseTransport | None) -> None:
     reader: Any = getattr(transport, "_ssl_protocol", transport)  # TLS has a buffer of its own
     if getattr(reader, "max_size", 0) > _MAX_READ_BYTES:
         reader.max_size = _MAX_READ_BYTES
-
-
-def _write(conn: aiohttp.connector.Connection, use: ConnectionUse, data: bytes) -> None:
-    """Write a request, unless its connection was lost, given back, or already has a response."""
-    protocol = conn.protocol
-    if protocol is None or protocol.should_close:
-        return
-    transport = protocol.transport
-    if transport is not None and not transport.is_closing():
-        transport.write(data)
-        use.written_at = asyncio.get_running_loop().time()
 
 
 def take_buffered(content: aiohttp.StreamReader) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from aimlchat.errors import Attempt, ConnectionFailedError, RequestTimeoutError
 
 if TYPE_CHECKING:
@@ -14,17 +16,14 @@ __all__ = ["AttemptLog"]
 _FIRST_ATTEMPT = (Attempt(1),)
 
 
-class AttemptLog:
+class AttemptLog(msgspec.Struct, eq=False, gc=False):
     """Records the attempts of one call, and whether one is in progress."""
 
-    __slots__ = ("_failed", "is_open", "model")
-
-    def __init__(self) -> None:
-        self._failed: list[Attempt] = []
-        self.model: str | None = None
-        """The model of the attempt in progress, in a call with ``models=``."""
-        self.is_open = False
-        """Whether an attempt is in progress; one that is put back is not recorded."""
+    _failed: tuple[Attempt, ...] = ()
+    model: str | None = None
+    """The model of the attempt in progress, in a call with ``models=``."""
+    is_open: bool = False
+    """Whether an attempt is in progress; one that is put back is not recorded."""
 
     @property
     def failed_count(self) -> int:
@@ -36,7 +35,7 @@ class AttemptLog:
         """The attempts so far, the one in progress included."""
         failed = self._failed
         if not self.is_open:
-            return tuple(failed)
+            return failed
         if not failed and self.model is None:
             return _FIRST_ATTEMPT
         return (*failed, Attempt(len(failed) + 1, model=self.model))
@@ -52,10 +51,10 @@ class AttemptLog:
             if isinstance(error, RequestTimeoutError) and error.phase == "connect":
                 sent = False
             number = len(self._failed) + 1
-            self._failed.append(Attempt(number, str(error), delay, sent, self.model))
-        error.attempts = tuple(self._failed)
+            self._failed += (Attempt(number, str(error), delay, sent, self.model),)
+        error.attempts = self._failed
 
     def put_back(self, error: AIMLChatError) -> None:
         """Forget the attempt in progress; ``error.attempts`` becomes the attempts before it."""
         self.is_open = False
-        error.attempts = tuple(self._failed)
+        error.attempts = self._failed

@@ -24,7 +24,7 @@ _MARKER_BYTES = 24
 _FILE_TYPES = (Image, Document, Audio)
 
 
-class Body(msgspec.Struct, eq=False, frozen=True):
+class Body(msgspec.Struct, eq=False, frozen=True, gc=False):
     """A body in pieces: ``texts`` are bytes of JSON, with one of the ``files`` between each two."""
 
     texts: tuple[bytes, ...]

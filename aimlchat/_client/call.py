@@ -169,22 +169,23 @@ class Call:
         context, timers = self._context, self.timers
         limiter = context.limiter
         slot: Slot | None = None
-        if self._observer is not None:
+        observer = self._observer
+        if observer is not None and not observer.enter_at_once(limiter.pacer(request.model)):
             timers.start_retry_delay()
-            await self._observer.enter(limiter.pacer(request.model))
+            await observer.enter(limiter.pacer(request.model))
         if not limiter.is_unlimited:
             timers.start_queue()
             tokens = request.estimate_tokens() if limiter.counts_tokens else 0
             slot = self._slot = await limiter.acquire(
-                request.model, tokens, is_paced=self._observer is not None
+                request.model, tokens, is_paced=observer is not None
             )
         response = None
         try:
             if context.spending is not None and request.uses_tokens:
                 context.spending.check()
             self._log.is_open = True
-            if self._observer is not None:
-                self._observer.attempt_started()
+            if observer is not None:
+                observer.attempt_started()
             timers.start_attempt(is_stream=request.is_stream)
             response = await context.transport.send(
                 request.method,

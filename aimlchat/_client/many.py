@@ -145,7 +145,8 @@ class CompletionProducer:
         self._total = len(requests) if isinstance(requests, Sized) else None
         self._start = 0.0
         self._next = 0
-        self._finished: list[tuple[int, int, Any]] = []  # a heap; the first numbers are unique
+        self._in_order: list[tuple[int, Any]] = []  # a heap; the numbers are unique
+        self._as_they_end: deque[Any] = deque()
         self.convert: Converter | None = None
         """Makes what is queued of the request and its completion or error, in place of an outcome.
 
@@ -160,14 +161,24 @@ class CompletionProducer:
 
     def pop(self) -> Outcome[Any] | None:
         """Return the next outcome, None if none is ready."""
-        if not self._finished:
+        if self._as_they_end:
+            outcome = self._as_they_end.popleft()
+        elif not self._in_order or (self._in_order[0][0] != self._next and not self.pool.is_over):
             return None
-        if self._ordered and self._finished[0][0] != self._next and not self.pool.is_over:
-            return None
-        _, index, outcome = heapq.heappop(self._finished)
-        self._next = index + 1
+        else:
+            index, outcome = heapq.heappop(self._in_order)
+            self._next = index + 1
         self.pool.mark_consumed()
         return cast("Outcome[Any]", outcome)  # or what the converter has made of it
+
+    def pop_all(self) -> list[Any]:
+        """Return all outcomes that are ready."""
+        ready = list(self._as_they_end)
+        self._as_they_end.clear()
+        self.pool.mark_consumed(len(ready))
+        while (outcome := self.pop()) is not None:
+            ready.append(outcome)
+        return ready
 
     def raise_late_failure(self) -> None:
         """Raise that the budget of the session was spent; any other failure is an outcome."""
@@ -202,8 +213,11 @@ class CompletionProducer:
         error: AIMLChatError | None,
     ) -> None:
         convert = self.convert or functools.partial(Outcome, index)
-        position = index if self._ordered else self.tally.done
-        heapq.heappush(self._finished, (position, index, convert(request, completion, error)))
+        outcome = convert(request, completion, error)
+        if self._ordered:
+            heapq.heappush(self._in_order, (index, outcome))
+        else:
+            self._as_they_end.append(outcome)
         received = completion if error is None else error.partial  # it may be billed, too
         self.tally.add(
             error=type(error).__name__ if error is not None else None,
@@ -211,7 +225,8 @@ class CompletionProducer:
             usage=received.usage if received is not None and self.convert is None else None,
             cost=received.cost if received is not None else None,
         )
-        self._check_budget()
+        if self._budget is not None:
+            self._check_budget()
         if self._on_progress is not None:
             call_hook(self._on_progress, self._progress())
         self.pool.notify()

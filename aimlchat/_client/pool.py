@@ -80,9 +80,9 @@ class TaskPool:
             self._feeder = asyncio.ensure_future(self._feed(items, work))
             self._feeder.add_done_callback(self._feeder_done)
 
-    def mark_consumed(self) -> None:
-        """Note that the caller has taken a result: there is room for another item."""
-        self._consumed += 1
+    def mark_consumed(self, count: int = 1) -> None:
+        """Note that the caller has taken results: there is room for as many items."""
+        self._consumed += count
         self._notify_feeder()
 
     def stop(self, failure: BaseException | None = None) -> None:

@@ -68,6 +68,8 @@ class RetryBudget:
     def record(self, *, failed: bool) -> None:
         """Count an attempt."""
         if len(self._outcomes) == _WINDOW:
+            if not (failed or self._failures):
+                return  # none has failed, and none fails now
             self._failures -= self._outcomes[0]
         self._outcomes.append(failed)
         self._failures += failed

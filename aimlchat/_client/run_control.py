@@ -135,7 +135,8 @@ class Run:
     def leave(self) -> None:
         """Note that a request is no longer in flight."""
         self.in_flight -= 1
-        self._wake_next()
+        if self._waiting:
+            self._wake_next()
 
     def _wake_next(self) -> None:
         while self._waiting:
@@ -147,7 +148,8 @@ class Run:
     def note_progress(self) -> None:
         """Note that a request has gone through."""
         self.is_reached = True
-        self._progress_at = self.clock.time()
+        if self._timer is not None:
+            self._progress_at = self.clock.time()
 
     def pause(self, error: AIMLChatError, max_pause: float, *, is_new: bool) -> None:
         """Note that a call was put back; ``is_new`` is whether it went through before."""
@@ -184,33 +186,44 @@ class Run:
 class RunCall:
     """Observes one call of a run, and decides whether a failed attempt puts it back."""
 
+    # Class attributes cost a call nothing until they are set.
+    _pacer: Pacer | None = None
+    _sent_at: float | None = None
+    _is_in_flight = False
+    _is_paused = False
+    _reconnects = 0
+
     def __init__(self, run: Run, task: asyncio.Task[Any] | None = None) -> None:
         self._run = run
         self._task = task
         self._epoch = run.concurrency.epoch
-        self._pacer: Pacer | None = None
         self._window: Window
-        self._admitted_at = 0.0
-        self._sent_at: float | None = None
-        self._is_in_flight = False
-        self._is_paused = False
-        self._reconnects = 0
+        self._admitted_at: float
         if task is not None:
             run.unbilled.add(task)
 
+    def enter_at_once(self, pacer: Pacer) -> bool:
+        """Return whether another attempt may start without a wait; if not, `enter` waits."""
+        self._pacer = pacer
+        run = self._run
+        if run.in_flight >= run.concurrency.limit or (entered := pacer.enter_at_once()) is None:
+            return False
+        self._window, self._admitted_at = entered
+        return True
+
     async def enter(self, pacer: Pacer) -> None:
         """Wait until the pace of the server allows another attempt; cancelling is safe."""
-        self._pacer = pacer
-        self._window, self._admitted_at = pacer.enter_at_once() or await pacer.enter()
+        self._window, self._admitted_at = await pacer.enter()
         if self._run.in_flight >= self._run.concurrency.limit:
             await self._run.wait_for_turn()
 
     def attempt_started(self) -> None:
         """Start timing here, since the wait in our own queue says nothing about the server."""
-        self._sent_at = self._run.clock.time()
-        self._epoch = self._run.concurrency.epoch
+        run = self._run
+        self._sent_at = run.clock.time()
+        self._epoch = run.concurrency.epoch
         self._is_in_flight = True
-        self._run.in_flight += 1
+        run.in_flight += 1
         self._forget_task()
 
     def attempt_failed(self, error: AIMLChatError, *, falls_back: bool = False) -> None:

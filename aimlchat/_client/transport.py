@@ -132,6 +132,9 @@ class Transport:
         the connection.
         """
         http = self._session()
+        request = getattr(
+            http, aiohttp_hooks.REQUEST_METHOD if self._borrowed is None else "request"
+        )
         outer = sys.exception()
         if self._extra_headers:
             headers = override_headers(self._extra_headers, headers)
@@ -148,7 +151,7 @@ class Transport:
             use = aiohttp_hooks.ConnectionUse()
             aiohttp_hooks.current_use.set(use)
             try:
-                response = await http.request(
+                response = await request(
                     method, url, data=data, headers=headers, timeout=timeout, **self._settings
                 )
             except (*_CONNECTION_ERRORS, ValueError) as error:

@@ -14,7 +14,7 @@ from aimlchat.errors import ProtocolError
 from .accumulator import Accumulator
 from .chunks import DECODE_ERRORS, decode_chunk
 from .error_events import find_error
-from .lenient import decode_object, parse_chunk, read_reasoning
+from .lenient import decode_object, parse_chunk
 from .message_chunks import has_content
 from .metadata import find_usage, normalize_finish_reason, parse_cost, parse_usage
 from .think_tags import may_use_tags
@@ -73,9 +73,8 @@ def parse_completion(data: bytes, model: str = "", **fields: Any) -> Completion:
         ProtocolError: the body is not JSON, not an object, has no choice, or its text is under a
             key that is not read.
     """
-    body = decode_body(data)
-    chunk, raw, error, _ = body
-    if raw is data and (choice := _build_plain_choice(chunk, model)):
+    chunk = _decode_usual(data)
+    if chunk is not None and (choice := _build_plain_choice(chunk, model)):
         return Completion(
             choices=(choice,),
             usage=parse_usage(chunk.usage),
@@ -84,9 +83,11 @@ def parse_completion(data: bytes, model: str = "", **fields: Any) -> Completion:
             model=chunk.model or "",
             created=chunk.created,
             is_complete=True,
-            raw=raw,
+            raw=data,
             **fields,
         )
+    body = _decode_leniently(data) if chunk is None else WholeBody(chunk, data)
+    chunk, raw, error, _ = body
     content = accumulate_body(Accumulator(model), body, [])
     failure: APIError | ProtocolError | None = error or find_unread(content, body)
     if body.is_stream_chunk and not content.finished_choices:
@@ -103,15 +104,25 @@ def decode_body(data: bytes) -> WholeBody:
 
     Raises `ProtocolError` if it is neither.
     """
+    chunk = _decode_usual(data)
+    return _decode_leniently(data) if chunk is None else WholeBody(chunk, data)
+
+
+def _decode_usual(data: bytes) -> Chunk | None:
+    """Decode a body with the fast decoder; return None if it refuses, or finds no choice."""
     try:
         chunk = decode_chunk(data)
     except DECODE_ERRORS:
-        pass
-    else:
-        if chunk.choices:
-            if not chunk.usage and len(chunk.choices) == 1:
-                chunk.usage = chunk.choices[0].usage
-            return WholeBody(chunk, data)
+        return None
+    choices = chunk.choices
+    if not choices:
+        return None
+    if not chunk.usage and len(choices) == 1:
+        chunk.usage = choices[0].usage
+    return chunk
+
+
+def _decode_leniently(data: bytes) -> WholeBody:
     body = decode_object(data)
     chunk, extra = parse_chunk(body)
     chunk.usage = chunk.usage or find_usage(extra)
@@ -194,7 +205,7 @@ def _build_plain_choice(chunk: Chunk, model: str) -> Choice | None:
     text = message.content or ""
     if _END_OF_TAG in text and may_use_tags(model or chunk.model or ""):
         return None
-    reasoning = read_reasoning(message)
+    reasoning = message.reasoning_content or message.reasoning or message.thinking or ""
     if not (text or reasoning or message.refusal):
         return None  # there may be text under another key
     native = choice.finish_reason

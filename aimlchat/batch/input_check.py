@@ -88,23 +88,24 @@ class InputCheck:
         except ValueError as error:
             self._problems.add(number, f"the request {describe(custom_id)}: {error}")
             return False
-        flags = self._known_ids.add_new(key, IN_INPUT, digest)
-        is_retried = self._retry_failed and flags & FAILED
-        if flags:
+        is_pending = True
+        if flags := self._known_ids.add_new(key, IN_INPUT, digest):
             if flags & IN_INPUT:
                 return True
+            is_retried = self._retry_failed and flags & FAILED
             if not is_retried:
                 self._compare(number, request, key, digest)
             self._known_ids.add(key, IN_INPUT, digest)
-        is_done = flags & IN_OUTPUT and not is_retried
+            is_done = bool(flags & IN_OUTPUT and not is_retried)
+            self._before += is_done
+            self._failed_before += bool(is_done and flags & FAILED)
+            is_pending = not is_done and not flags & ON_SERVER
         self._total += 1
-        self._before += bool(is_done)
-        self._failed_before += bool(is_done and flags & FAILED)
         if gap := number - 1 - len(self._pending):  # blank lines
             self._pending.extend(bytes(gap))
             self._hashes.frombytes(bytes(8 * gap))
             self._digests.frombytes(bytes(8 * gap))
-        self._pending.append(not is_done and not flags & ON_SERVER)
+        self._pending.append(is_pending)
         self._hashes.append(hash(text))
         self._digests.append(get_content_digest(digest))
         return False

@@ -115,10 +115,12 @@ class InputRequest(msgspec.Struct, frozen=True, gc=False):
         """
         if self.is_prompt:
             return self._build_request().payload()
-        _check_url(self.url, (*_URLS, *_MESSAGES_URLS))
+        is_message = self.url not in _URLS
+        if is_message:
+            _check_url(self.url, (*_URLS, *_MESSAGES_URLS))
         if self.content.get("stream"):
             _refuse("the body asks for a stream; leave out `stream`")
-        if self.url in _MESSAGES_URLS:
+        if is_message:
             from aimlchat._payload.messages import MessagesPayload  # noqa: PLC0415 - for few files
 
             return MessagesPayload(self.content)

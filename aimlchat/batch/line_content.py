@@ -29,7 +29,6 @@ CHECKSUM = "checksum"
 SHARD = "shard"
 """The key of the shard of the run, in a line of a run that has one."""
 
-_CHECKSUM_KEY = f',"{CHECKSUM}":"'.encode()
 _CHECKSUM = re.compile(r"crc32:[0-9a-f]{8}")
 # Far below the limits of the decoders, so that a line that was written can be read.
 _MAX_DEPTH = 200
@@ -88,7 +87,7 @@ def is_checksum(value: Any) -> bool:
 def add_checksum(line: bytes) -> bytes:
     """Return a line, which ends in a line feed, with its checksum as its last field."""
     checksum = compute_checksum(decode_content(line)).encode()
-    return line[:-2] + _CHECKSUM_KEY + checksum + b'"}\n'
+    return b'%b,"checksum":"%b"}\n' % (line[:-2], checksum)
 
 
 def add_shard(line: bytes, shard: str) -> bytes:

@@ -33,6 +33,8 @@ __all__ = [
 ]
 
 _OK = 200
+_NO_FACTS: dict[str, Any] = {}
+_encode = msgspec.json.Encoder().encode
 _MISSING_ANSWER = "MissingAnswer"
 """The code of a result on the server that holds neither a message nor an error."""
 _MAX_DEPTH = 64
@@ -54,8 +56,9 @@ class ServerResult(msgspec.Struct, frozen=True):
 
 def encode_completion(request: BatchRequest, completion: Completion[Any]) -> bytes:
     """Return the line of a call that has succeeded."""
-    output = {"output": completion.output} if isinstance(request, TypedBatchRequest) else {}
-    return _encode_billed(request, completion, **output)
+    if isinstance(request, TypedBatchRequest):
+        return _encode_billed(request, completion, {"output": completion.output})
+    return _encode_billed(request, completion, _NO_FACTS)
 
 
 def encode_failure(request: BatchRequest, error: AIMLChatError) -> bytes:
@@ -63,7 +66,7 @@ def encode_failure(request: BatchRequest, error: AIMLChatError) -> bytes:
     facts: dict[str, Any] = {"code": type(error).__name__, "message": str(error)}
     if isinstance(error, OutputError):  # the answer was paid for, so it is kept
         facts |= {"reason": error.reason, "path": error.path}
-        return _encode_billed(request, error.completion, error=facts)
+        return _encode_billed(request, error.completion, {}, facts)
     if isinstance(error, APIError):
         facts |= {"status_code": error.status, "request_id": error.request_id}
     return _encode_line(
@@ -76,23 +79,32 @@ def encode_failure(request: BatchRequest, error: AIMLChatError) -> bytes:
     )
 
 
-def _encode_billed(request: BatchRequest, completion: Completion[Any], **facts: Any) -> bytes:
+def _encode_billed(
+    request: BatchRequest,
+    completion: Completion[Any],
+    facts: dict[str, Any],
+    error: dict[str, Any] | None = None,
+) -> bytes:
     """Return the line of a call with a completion, whether or not it is what was requested."""
-    usage = completion.usage
-    return _encode_line(
-        request.custom_id,
-        request.digest,
-        response={
-            "status_code": _OK,
-            "request_id": completion.inference_id,
-            "body": _get_body(completion),
-        },
-        usage=None if usage is None else usage.as_dict(),
-        cost=completion.cost,
-        attempts=len(completion.attempts),
-        inference_id=completion.inference_id,
-        client_request_id=completion.client_request_id,
-        **facts,
+    usage, cost, inference_id = completion.usage, completion.cost, completion.inference_id
+    # Written out instead of calling `_encode_line`, since it runs for each answer.
+    return _encode_result(
+        {
+            "custom_id": request.custom_id,
+            "response": {
+                "status_code": _OK,
+                "request_id": inference_id,
+                "body": _get_body(completion),
+            },
+            "error": error,
+            "usage": None if usage is None else usage.as_dict(),
+            "cost": cost and {"usd": cost.usd, "credits": cost.credits},
+            "attempts": len(completion.attempts),
+            "inference_id": inference_id,
+            "client_request_id": completion.client_request_id,
+            **facts,
+            "digest": request.digest,
+        }
     )
 
 
@@ -144,18 +156,26 @@ def _encode_line(
     cost: Cost | None = None,
     **facts: Any,
 ) -> bytes:
-    # The journal recognizes a torn line by its beginning, so the id has to come first.
-    result = {
-        "custom_id": custom_id,
-        "response": response,
-        "error": error,
-        "usage": usage,
-        "cost": cost and {"usd": cost.usd, "credits": cost.credits},
-        **facts,
-        "digest": digest,
-    }
+    return _encode_result(
+        {
+            "custom_id": custom_id,
+            "response": response,
+            "error": error,
+            "usage": usage,
+            "cost": cost and {"usd": cost.usd, "credits": cost.credits},
+            **facts,
+            "digest": digest,
+        }
+    )
+
+
+def _encode_result(result: dict[str, Any]) -> bytes:
+    """Return the line of a result.
+
+    The journal recognizes a torn line by its beginning, so the id has to come first.
+    """
     try:
-        line = msgspec.json.encode(result)
+        line = _encode(result)
     except (ValueError, OverflowError, RecursionError):
         # A lone surrogate, an integer of too many digits, or a body that is nested too deeply. The
         # result has been paid for, so write as much of it as JSON can hold.
@@ -166,7 +186,7 @@ def _encode_line(
 def encode_value(value: Any) -> bytes:
     """Return a value of a line as JSON, in which null replaces what JSON cannot hold."""
     try:
-        return msgspec.json.encode(value)
+        return _encode(value)
     except (ValueError, OverflowError, RecursionError):
         return _encode_leniently(value)
 

@@ -217,9 +217,12 @@ async def _write_results(
             for _, completion, error in ready:
                 failure: Any = error
                 received = failure.partial if completion is None else completion  # both were billed
-                usd = 0.0 if received.cost is None else received.cost.usd
-                code = type(error).__name__ if completion is None else None
-                progress.count(code, count_tokens(received.usage) or 0, usd)
+                usage, cost = received.usage, received.cost
+                progress.count(
+                    None if error is None else type(error).__name__,
+                    (usage and usage.total_tokens) or count_tokens(usage) or 0,
+                    0.0 if cost is None else cost.usd,
+                )
 
 
 _Ended = tuple["BatchRequest", "Completion | None", "AIMLChatError | None"]

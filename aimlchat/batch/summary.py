@@ -101,7 +101,8 @@ class ProgressReporter:
             self._errors[error] += 1
         if usd:
             self._usd += Decimal(repr(usd))
-        self.report()
+        if self._on_progress is not None:
+            self.report()
 
     def report(self) -> None:
         """Report the progress so far."""

@@ -51,10 +51,12 @@ class ResultWriter:
 
         Raises `BrokenPipeError` if the reader of the output has closed it.
         """
-        for custom_id, result in results:
-            line = add_shard(result, self._shard) if self._shard else result
-            line = add_checksum(line) if self._output.has_checksums else line
-            self._unwritten.append((custom_id, line))
+        if self._shard:
+            results = ((custom_id, add_shard(line, self._shard)) for custom_id, line in results)
+        if self._output.has_checksums:
+            self._unwritten += [(custom_id, add_checksum(line)) for custom_id, line in results]
+        else:
+            self._unwritten += results
         self._flush()
 
     def finish(self) -> None:
@@ -85,6 +87,9 @@ class ResultWriter:
                 if count == 1:
                     return
                 continue  # there may be room for some of them, one by one
+            if count == len(self._unwritten):
+                self._unwritten.clear()
+                return
             for _ in range(count):
                 self._unwritten.popleft()
 

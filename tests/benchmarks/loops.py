@@ -19,6 +19,10 @@ BODY = {"model": "claude-3-7-sonnet-20250219", "messages": [{"role": "user", "co
 # The API requires these.
 HEADERS = {"Authorization": "Bearer k", "Content-Type": "application/json"}
 
+# Those of aiohttp, which the session switches off for streams: a server that never responds must
+# not keep a file from its end.
+FILE_TIMEOUT = aiohttp.ClientTimeout(total=300, sock_connect=30)
+
 
 class Delta(msgspec.Struct):
     content: str | None = None
@@ -39,6 +43,7 @@ class Message(msgspec.Struct):
 
 class WholeChoice(msgspec.Struct):
     message: Message
+    finish_reason: str | None = None
 
 
 class Whole(msgspec.Struct):
@@ -117,20 +122,27 @@ class Careful(_Loop):
     async def file(self, source: Path, target: Path, width: int) -> None:
         """Answer a file of requests, and append each line as soon as its answer is there.
 
-        It takes no more rows than it can send, and each line is written by one system call.
+        It takes no more rows than it can send, a row that fails does not end the others, and each
+        line is written by one system call.
         """
         turns = asyncio.Semaphore(width)
 
         async def answer(line: bytes) -> None:
             row = ROW.decode(line)
+            result: dict[str, object] = {"custom_id": row.custom_id}
             try:
-                async with self.http.post(self.url, data=bytes(row.body)) as response:
+                async with self.http.post(
+                    self.url, data=bytes(row.body), timeout=FILE_TIMEOUT
+                ) as response:
                     response.raise_for_status()
                     body = await response.read()
+                if WHOLE.decode(body).choices[0].finish_reason != "stop":
+                    result["error"] = "the answer is not whole"
+                result["response"] = msgspec.Raw(body)
+            except (aiohttp.ClientError, TimeoutError, msgspec.MsgspecError, IndexError) as error:
+                result["error"] = repr(error)
             finally:
                 turns.release()
-            WHOLE.decode(body)
-            result = {"custom_id": row.custom_id, "response": msgspec.Raw(body)}
             results.write(msgspec.json.encode(result) + b"\n")
 
         with source.open("rb") as requests, target.open("ab", buffering=0) as results:

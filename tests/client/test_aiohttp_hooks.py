@@ -62,6 +62,10 @@ class TestTheNamesExist:
         async with aiohttp.ClientSession() as http:
             assert http._retry_connection is True
 
+    def test_the_method_that_sends_a_request(self):
+        assert aiohttp_hooks.REQUEST_METHOD == "_request"
+        assert inspect.iscoroutinefunction(aiohttp.ClientSession._request)
+
     @pytest.mark.skipif(
         type(asyncio.get_event_loop_policy()).__module__ != "asyncio.unix_events",
         reason="other event loops read in another way",

@@ -63,8 +63,9 @@ class Journal:
     def attempt_succeeded(self):
         self.notes.append("succeeded")
 
-    async def enter(self, pacer):
+    def enter_at_once(self, pacer):
         """Start at once."""
+        return pacer is not None
 
     def put_back(self, error, policy, random):
         """Let each attempt count."""
