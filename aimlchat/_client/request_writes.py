@@ -36,9 +36,8 @@ class WrittenNext(threading.local):
             loop.call_soon(self._write_all, loop, self._requests)
 
     def _write_all(self, loop: asyncio.AbstractEventLoop, requests: deque[Request]) -> None:
-        """Write each request whose connection was not lost or given back and no response yet."""
-        if requests is self._requests:
-            self._loop = None  # so that it can be freed once it has ended
+        """Write each request whose connection was not lost, or given back with a response."""
+        self._loop = None  # so that it can be freed once it has ended
         now = loop.time()
         try:
             while requests:

@@ -99,6 +99,7 @@ class Transport:
             self._extra_headers[HEADER_NAMES["Accept-Encoding"]] = ACCEPTED_CODINGS
             if "User-Agent" not in http.headers:
                 self._extra_headers[HEADER_NAMES["User-Agent"]] = aiohttp_hooks.USER_AGENT
+        self._request_method = aiohttp_hooks.REQUEST_METHOD if http is None else "request"
         self._owned: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None  # the loop of the owned session
         self._limits = limits
@@ -132,9 +133,7 @@ class Transport:
         the connection.
         """
         http = self._session()
-        request = getattr(
-            http, aiohttp_hooks.REQUEST_METHOD if self._borrowed is None else "request"
-        )
+        request = getattr(http, self._request_method)
         outer = sys.exception()
         if self._extra_headers:
             headers = override_headers(self._extra_headers, headers)

@@ -39,6 +39,18 @@ async def test_a_mocked_response_is_a_completion(mocked, session):
     assert calls[0].kwargs["headers"]["Authorization"] == "Bearer k"
 
 
+async def test_a_session_that_has_sent_requests_can_be_mocked(emulator):
+    payload = {"choices": [{"message": {"content": "mocked"}, "finish_reason": "stop"}]}
+    async with ChatSession("k", base_url=emulator.base_url) as session:
+        await session.complete("Hello")
+        with aioresponses() as mocked:
+            mocked.post(
+                f"{emulator.base_url}/chat/completions", payload=payload, response_class=Response
+            )
+            assert (await session.complete("Hello")).text == "mocked"
+        assert (await session.complete("Hello")).text != "mocked"
+
+
 async def test_the_cost_in_the_response_headers_is_read(mocked, session):
     headers = {"x-aimlapi-credits-used": "2480", "x-inference-id": "inf-1"}
     payload = {"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]}
