@@ -44,7 +44,7 @@ class Connection(Protocol):
     def needs_task_to_receive(self) -> bool:
         """Whether `receive` depends on the task that runs it from the start.
 
-        If not, it waits for a future first, and a task may go on with it when that is done.
+        If not, it waits for a future first, and may go on outside of a task when that is done.
         """
 
 

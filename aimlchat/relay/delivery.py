@@ -84,6 +84,8 @@ async def _receive_all(
     try:
         while True:
             message = await receive()
+            if asyncio.current_task() is None:  # see `Receiving`
+                await asyncio.sleep(0)  # the code of the service runs in a task
             if _is_stop_message(message):
                 await stop()
             else:

@@ -22,8 +22,8 @@ class Receiving:
 
     Args:
         coroutine: receives the messages.
-        needs_task: whether it depends on the task that runs it from the start. Otherwise it first
-            waits for a future, and a task goes on with it when the future is done.
+        needs_task: whether it depends on the task that runs it from the start. Otherwise it waits
+            for a future first, and what it does then, until it awaits something else, needs none.
     """
 
     def __init__(self, coroutine: Coroutine[Any, Any, None], *, needs_task: bool) -> None:
@@ -33,11 +33,9 @@ class Receiving:
         if needs_task:
             self._task = asyncio.create_task(coroutine)
             return
-        try:
+        with contextlib.suppress(StopIteration):  # the connection was closed before
             self._awaited = coroutine.send(None)
-        except StopIteration:  # the connection was closed before
-            return
-        self._awaited.add_done_callback(self._go_on)
+            self._awaited.add_done_callback(self._go_on)
 
     def cancel(self) -> tuple[asyncio.Task[None], ...]:
         """End the coroutine; return its task, if there is one, which ends soon. Safe to repeat."""
@@ -53,10 +51,15 @@ class Receiving:
         return ()
 
     def _go_on(self, _: asyncio.Future[Any]) -> None:
-        if self._awaited is not None:  # else it was cancelled in the same pass of the event loop
-            self._task = asyncio.create_task(_run(self._coroutine, self._awaited))
-            self._awaited = None
+        if self._awaited is None:  # it was cancelled in the same pass of the event loop
+            return
+        self._awaited = None
+        # At once, as a task would go on. With a browser that crashes, the end of the connection
+        # follows the close frame, and a pass of the loop later aiohttp would give code 1006.
+        with contextlib.suppress(StopIteration):
+            awaited = self._coroutine.send(None)
+            self._task = asyncio.create_task(_run(self._coroutine, awaited))
 
 
-async def _run(coroutine: Coroutine[Any, Any, None], awaited: asyncio.Future[Any]) -> None:
+async def _run(coroutine: Coroutine[Any, Any, None], awaited: Any) -> None:
     await resume(coroutine, awaited)

@@ -43,7 +43,7 @@ async def test_a_tool_has_the_attributes_of_the_conventions(run_tool):
 
 @pytest.mark.parametrize(
     ("returned", "recorded"),
-    [("Rain", "Rain"), ([Text("A map"), Image.from_bytes(b"\x89PNG\r\n\x1a\n")], None)],
+    [("Rain", "Rain"), ([Text("A map"), Image.from_bytes(b"\x89PNG\r\n\x1a\n")], "A map\n[Image]")],
 )
 async def test_content_is_recorded_on_request(
     run_tool, session, tracer_provider, returned, recorded

@@ -5,7 +5,7 @@ import json
 
 import aiohttp
 import pytest
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from aimlchat._client import aiohttp_hooks
 from aimlchat.relay import relay
@@ -91,6 +91,49 @@ async def test_what_depends_on_its_task_gets_one_from_the_start(aiohttp_server):
                 assert (await page.receive()).type == WSMsgType.CLOSE
 
     assert [name for name, is_waiting in found.items() if is_waiting] == ["/plain"]
+
+
+async def test_a_page_that_closes_with_its_connection_is_known_by_its_code(
+    aiohttp_server, upstream, upstream_session
+):
+    """Browsers do so when they crash."""
+    closed = asyncio.get_running_loop().create_future()
+
+    async def handle(request):
+        websocket = web.WebSocketResponse(compress=False)
+        await websocket.prepare(request)
+        await relay(upstream_session.stream("Go"), websocket)
+        closed.set_result(websocket.close_code)
+        return websocket
+
+    async with aiohttp_server({"/": handle}) as host:
+        reader, writer = await asyncio.open_connection(*host.split(":"))
+        writer.write(
+            b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        await reader.readuntil(b"\r\n\r\n")
+        await upstream.requested.wait()
+        writer.write(b"\x88\x82\0\0\0\0" + WSCloseCode.GOING_AWAY.to_bytes(2))
+        writer.close()
+
+        assert await closed == WSCloseCode.GOING_AWAY
+
+
+async def test_the_code_of_the_service_receives_in_a_task(aiohttp_websockets, upstream_session):
+    tasks = asyncio.Queue()
+
+    async def handle(websocket):
+        stream = upstream_session.stream("Go")
+        await relay(
+            stream, websocket, on_message=lambda _: tasks.put_nowait(asyncio.current_task())
+        )
+
+    async with aiohttp_websockets.page(handle, compression=None) as page:
+        await page.send(text="Hello")
+        assert await tasks.get() is not None
+        await page.send(type="stop")
+        await page.frames()
 
 
 @pytest.mark.parametrize("needs_task", [True, False])
