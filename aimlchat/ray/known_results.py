@@ -91,23 +91,26 @@ def _list_files(path: str) -> list[str]:
         info = system.get_file_info(root)
         if info.type == pa.fs.FileType.NotFound:
             return []
-        infos = [info]
+        names = [info.path]
         if info.type == pa.fs.FileType.Directory:
             infos = system.get_file_info(pa.fs.FileSelector(root, recursive=True))
+            names = sorted(info.path for info in infos if info.type == pa.fs.FileType.File)
+            names = [name for name in names if not _is_hidden(name[len(root) :])]
     except (pa.ArrowInvalid, OSError) as error:  # no such scheme, or no access
         msg = f"resume_from: {path} cannot be read: {error}"
         raise ConfigurationError(msg) from error
-    names = sorted(info.path for info in infos if info.type == pa.fs.FileType.File)
-    shown = [name for name in names if not _is_hidden(name[len(root) :] or name)]
-    for name in shown:
+    for name in names:
         if not name.lower().endswith(_PARQUET + _JSON_LINES):
             msg = f"resume_from: {name} is neither Parquet nor JSON lines, by its name"
             raise ConfigurationError(msg)
-    return [f"{prefix}://{name}" if separator else name for name in shown]
+    return [f"{prefix}://{name}" if separator else name for name in names]
 
 
 def _is_hidden(name: str) -> bool:
-    """Return whether a file, or a folder that it is in, is one that writers keep for themselves."""
+    """Return whether a file, or a folder that it is in, is one that writers keep for themselves.
+
+    ``name`` is the path below the folder that the caller has given.
+    """
     return any(part[0] in "._" for part in PurePosixPath(name).parts)
 
 

@@ -204,6 +204,13 @@ def test_results_as_other_tools_write_them_are_read(rows, answered, tmp_path):
     assert known_ids(rows, answered, tmp_path) == [3, 4, 5]
 
 
+def test_results_that_are_named_are_read_wherever_they_are(rows, answered, tmp_path):
+    (tmp_path / ".cache").mkdir()
+    path = tmp_path / ".cache" / "_results.jsonl"
+    path.write_text('{"id": 0}\n')
+    assert known_ids(rows, answered, path) == [1, 2, 3, 4, 5]
+
+
 @pytest.mark.parametrize("path", ["nope://bucket/results", "file:///a b"])
 def test_a_place_that_cannot_be_opened_is_refused(resume, path):
     with pytest.raises(ConfigurationError, match=f"resume_from: {path} cannot be read"):
