@@ -239,11 +239,9 @@ class GrowingJson:
 
     def _read_scalars(self, text: str, position: int, *, is_dict: bool) -> int:
         """Read complete strings, numbers and literals of the innermost container."""
-        end = position
-        if not is_dict:  # numbers in one go, since the other search goes item by item
-            numbers = _NUMBERS.match(text, position)
-            end = text.rfind(",", position, numbers.end()) + 1 or position  # type: ignore[union-attr]
-        end = (_MEMBERS if is_dict else _ITEMS).match(text, end).end()  # type: ignore[union-attr]
+        if not is_dict:
+            position = self._read_numbers(text, position)
+        end = (_MEMBERS if is_dict else _ITEMS).match(text, position).end()  # type: ignore[union-attr]
         if end > position:
             run = text[position : end - (text[end - 1] == ",")]
             holder = self._holders[-1]
@@ -253,6 +251,25 @@ class GrowingJson:
                 holder.extend(self._decode(f"[{run}]", position))
             self._is_new = True
         return end
+
+    def _read_numbers(self, text: str, position: int) -> int:
+        """Read numbers and literals of an array up to their last comma.
+
+        They are found in one go: the search for all scalars goes item by item.
+        """
+        numbers = _NUMBERS.match(text, position)
+        comma = text.rfind(",", position, numbers.end())  # type: ignore[union-attr]
+        if comma < 0:
+            return position
+        try:
+            values = self._decode(f"[{text[position:comma]}]", position)
+        except _MalformedError:  # the other search finds where
+            return position
+        if not values:  # nothing but a comma, which is malformed
+            return position
+        self._holders[-1].extend(values)
+        self._is_new = True
+        return comma + 1
 
     def _decode(self, text: str, position: int) -> Any:
         try:

@@ -201,6 +201,9 @@ def test_a_long_text_makes_fewer_drafts_and_ends_whole():
     assert all(map(extends, drafts[1:200], drafts))
 
 
+@example(["[1,", ","])
+@example(["[1", ",,2]"])
+@example(["[", ",1]"])
 @given(
     st.lists(
         st.sampled_from(
@@ -228,3 +231,8 @@ def test_no_text_breaks_the_parser_and_all_splits_agree(pieces):
     assert not any(map(same, slow[1:], slow))
     if fast:
         assert extends(slow[-1], fast[-1])
+
+
+def test_an_array_of_numbers_is_read_up_to_a_comma_too_many():
+    assert drafts_of(["[1, 2,, 3]"]) == [[1, 2]]
+    assert drafts_of(["[1, 2, ", ", 3]"]) == [[1, 2]]
