@@ -30,7 +30,7 @@ class CompletionIterator(ResultIterator[Outcome[T_co]], Generic[T_co]):
     _producer: CompletionProducer
 
     def _convert(self, convert: Converter) -> None:
-        """Queue what ``convert`` makes of each call, in place of outcomes."""
+        """Queue what ``convert`` makes of each call, instead of outcomes."""
         self._producer.convert = convert
 
     def _take_ready(self) -> list[Any]:

@@ -239,7 +239,7 @@ class ChatSession:
                 type, and is told what is wrong with it. Each is an attempt, and all of them are in
                 the usage and the cost of the completion. An answer that was cut by its length or
                 refused is not requested again.
-            models: in place of ``model``, the models to ask in turn: the next one if the one before
+            models: instead of ``model``, the models to ask in turn: the next one if the one before
                 cannot respond, only before the first delta, and within the same deadline.
                 `Attempt.model` says who did not respond.
             timeouts: replaces the session's for this call.
@@ -642,11 +642,11 @@ class ChatSession:
             request: as for `complete`.
             tools: the tools, as for `ChatRequest`; None for those of the request. `Tool.function`
                 is called; a tool without one ends the run.
-            max_rounds: how many rounds may call tools. After them the model is asked once more,
+            max_rounds: how many rounds may call tools. After them the model gets one more request,
                 with the same tools and ``tool_choice`` none, so that it answers.
             on_tool: called with each call before it runs, one call after the other; a plain
                 function, which must not block, or a coroutine function. If it returns None the call
-                runs, a `ToolCall` runs in its place, and anything else is its result. If it raises,
+                runs, a `ToolCall` runs instead, and anything else is its result. If it raises,
                 the call does not run, and its result is the error.
             budget_usd: once the server has charged this many US dollars for the run, the next round
                 raises `BudgetExceededError`. None for no limit.

@@ -148,7 +148,7 @@ class CompletionProducer:
         self._in_order: list[tuple[int, Any]] = []  # a heap; the numbers are unique
         self._as_they_end: deque[Any] = deque()
         self.convert: Converter | None = None
-        """Makes what is queued of the request and its completion or error, in place of an outcome.
+        """Makes what is queued of the request and its completion or error, instead of an outcome.
 
         It is called when the call ends, and what it does not keep is freed then.
         """

@@ -174,7 +174,7 @@ class Pacer:
         self._schedule(now)
 
     def hold(self, seconds: float) -> None:
-        """Start nothing for so many seconds: the server has asked another call to wait."""
+        """Start nothing for so many seconds: the server has made another call wait."""
         self._floor = max(self._floor, self._clock.time() + seconds)
 
     # --- windows ------------------------------------------------------------------------------

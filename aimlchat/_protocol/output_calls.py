@@ -89,7 +89,7 @@ def _read_text(call: ToolCall) -> str:
 
 
 def _replace_blocks(blocks: list[Any], tool_name: str, text: str) -> list[Any]:
-    """Return the blocks of a turn with a text in place of its calls of the tool.
+    """Return the blocks of a turn with a text instead of its calls of the tool.
 
     Other texts are left out, as in the completion. What the model thought stays, unless a text is
     left out in the middle of it, and no other call needs it: Claude takes its thinking back only in
@@ -199,7 +199,7 @@ class OutputTranslator:
         self._choices: dict[int, _ChoiceTranslator] = {}
 
     def translate(self, deltas: Iterable[Delta]) -> list[Delta]:
-        """Return the deltas to hand out in place of these."""
+        """Return the deltas to hand out instead of these."""
         translated: list[Delta] = []
         for delta in deltas:
             choice = self._choices.get(delta.choice)

@@ -140,7 +140,7 @@ class _Rewriter:
         self._subset = subset
 
     def inline_root(self) -> dict[str, Any]:
-        """Return the outermost schema, in place of a reference to a definition."""
+        """Return the outermost schema, instead of a reference to a definition."""
         root, seen = self._root, set()
         while isinstance(root.get("$ref"), str) and root["$ref"] not in seen:
             seen.add(root["$ref"])

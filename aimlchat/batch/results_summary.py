@@ -237,6 +237,6 @@ class _ResultsReader:
 
 
 def _parse_cost(fields: dict[str, Any]) -> Cost | None:
-    """Return the cost of a line; None if it has none, or something else in its place."""
+    """Return the cost of a line; None if it has none, or something else instead."""
     usd = read_amount(read_dict(fields.get("cost")).get("usd"))
     return None if usd is None else Cost(usd=usd, credits=0.0)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["Scrubber"]
 
 _REPLACEMENT = "[key]"
-# `Authorization`, and what other APIs and gateways use in its place, such as `x-api-key`.
+# `Authorization`, and what other APIs and gateways use instead, such as `x-api-key`.
 _SECRET_HEADERS = re.compile(r".*(auth|key|token|secret).*", re.IGNORECASE)
 # What is shorter is the placeholder of a server without keys, and may be a word of any text.
 _MIN_LENGTH = 8

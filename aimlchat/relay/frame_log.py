@@ -39,7 +39,7 @@ class FrameLog:
     def __init__(self) -> None:
         self.has_ended = False
         self.error: Exception | None = None
-        """What ended the answer in place of a last frame."""
+        """What ended the answer instead of a last frame."""
         self._history = FrameHistory()
         self._unsent = FrameQueue()
         self._unsent_after = 0  # the number of the frame before those

@@ -40,8 +40,8 @@ class PageMonitor:
     """Checks the pages of one event loop when the earliest of them may be due.
 
     A page only notes when it was written to last. Making and cancelling a timer for each frame
-    would cost as much as writing the frame. Connections that have to be asked whether the page has
-    gone are asked all at once, since a check of each page would cost a tenth of a frame.
+    would cost as much as writing the frame. Connections that do not tell when the page
+    has gone are polled all at once, since a check of each page would cost a tenth of a frame.
     """
 
     _monitors: ClassVar[WeakKeyDictionary[AbstractEventLoop, PageMonitor]] = WeakKeyDictionary()
@@ -68,13 +68,13 @@ class PageMonitor:
         self._check_at(due)
 
     def poll(self, page: PolledPage, is_gone: Callable[[], bool]) -> None:
-        """Ask from now on whether a page has gone; it fails then."""
+        """Poll from now on whether a page has gone; it fails then."""
         self._polled[page] = is_gone
         if self._poll_timer is None:
             self._poll_later()
 
     def remove(self, page: MonitoredPage) -> None:
-        """Stop to check a page, and to ask for it; safe to repeat."""
+        """Stop to check and to poll a page; safe to repeat."""
         self._pages.discard(page)
         if not self._pages and self._timer is not None:
             self._timer.cancel()

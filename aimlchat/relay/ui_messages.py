@@ -251,7 +251,7 @@ def _has_result(part: Mapping[str, Any]) -> bool:
 
 
 def _was_refused(part: Mapping[str, Any]) -> bool:
-    """Return whether the user has refused a call whose approval was asked for."""
+    """Return whether the user has refused a call that needed an approval."""
     approval = part.get("approval")
     if part.get("state") != "approval-responded" or not isinstance(approval, Mapping):
         return False
@@ -270,7 +270,7 @@ def _read_call(part: Mapping[str, Any], field: str, used_ids: set[str]) -> ToolC
     used_ids.add(call_id)
     value = part.get("input")
     # Text is the input of a custom tool, as the frames have it. The AI SDK 7 keeps broken arguments
-    # of a function in the same place.
+    # of a function there.
     if isinstance(value, str) and part.get("state") != "output-error":
         return ToolCall(call_id, _read_name(part, field), value, type="custom")
     arguments = _write_json(value if isinstance(value, dict) else {}, f"{field}.input")

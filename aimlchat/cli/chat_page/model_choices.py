@@ -70,7 +70,7 @@ def _has_vision(model: Model) -> bool:
 def _takes_modality(model: Model, kind: str) -> bool:
     """Return whether the list of models says that a model takes images, or audio.
 
-    A server that lists no modalities says nothing, and then the model may be asked. A PDF is not a
+    A server that lists no modalities says nothing, and then the model may be tried. A PDF is not a
     modality: the API turns it into text and images.
     """
     if kind == "pdf" or not (model.capabilities or model.input_modalities):

@@ -196,7 +196,7 @@ class PageConnection:
         return self._session.stream(request)
 
     def _find_cooldown(self, model: str | None) -> WaitNotice | None:
-        """Return a notice if the server has asked other questions to this model to wait."""
+        """Return a notice if other questions to this model wait, as the server wants."""
         limiter = self._session._context.limiter  # noqa: SLF001 - hidden from users
         seconds = limiter.cooldown_left(model or self._session.model)
         return WaitNotice.of_queue(seconds) if seconds else None

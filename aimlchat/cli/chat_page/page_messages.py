@@ -125,14 +125,14 @@ class AskMessage(_RequestOptions, frozen=True, kw_only=True, tag_field="type", t
         request = self.start_request()
         call_ids: set[str] = set()
         for index, turn in enumerate(self.turns):
-            asked = _add_question(request, turn)
+            question = _add_question(request, turn)
             if has_tools and turn.message is not None:
                 answered = add_assistant_message(
-                    asked, turn.message, call_ids, field=f"turns[{index}].message"
+                    question, turn.message, call_ids, field=f"turns[{index}].message"
                 )
             else:
-                answered = asked.assistant(turn.answer) if turn.answer else asked
-            request = request if answered is asked else answered
+                answered = question.assistant(turn.answer) if turn.answer else question
+            request = request if answered is question else answered
         request = _add_question(request, self)
         if self.cut is None:
             return request

@@ -63,7 +63,7 @@ function addReasoning(data, text) {
   data.reasoning += (isNewPart ? '\n\n' : '') + text;
 }
 
-// The last words of an answer that was cut. The model is asked to repeat them, because no model
+// The last words of an answer that was cut. The request is to repeat them, because no model
 // begins a message with the space, or the rest of a word, that is missing.
 function findLastWords(answer) {
   const text = answer.trimEnd();
@@ -84,7 +84,7 @@ function joinRest(before, addition) {
 }
 
 // Returns the last words, and each end of them that begins with a word: some models repeat fewer
-// words than they are asked for. A few letters may be the same by chance.
+// words than were requested. A few letters may be the same by chance.
 function listEnds(lastWords) {
   const starts = [...lastWords.matchAll(/(?<=\s)\S/g)].map(({ index }) => index);
   const ends = starts.map(start => lastWords.slice(start));

@@ -1,5 +1,5 @@
 'use strict';
-// The calls of tools: what the model asked for, and what came of it.
+// The calls of tools: what the model requested, and what came of it.
 
 const CALL_NOTES = {
   requested: 'is requested', running: 'runs', done: 'is done', failed: 'has failed',

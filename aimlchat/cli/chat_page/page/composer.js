@@ -72,7 +72,7 @@ document.addEventListener('paste', event => {
   composerFiles.add([...files]);
 });
 
-// A file that is dropped beside the box would open in place of the page, and so would a link.
+// A file that is dropped beside the box would open instead of the page, and so would a link.
 const isFileDrag = event => event.dataTransfer.types.includes('Files');
 const isDropOfText = event => !isFileDrag(event) && event.target.matches?.('textarea, input');
 

@@ -1,5 +1,5 @@
 'use strict';
-// Editing a question in its place.
+// Editing a question where it stands.
 
 // Shows a form instead of a question. `onSave` is called with the new text; the caller then removes
 // the turn. Nothing else happens to the turn, so that a canceled form leaves no trace.

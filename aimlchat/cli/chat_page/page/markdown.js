@@ -40,7 +40,7 @@ const markdown = new marked.Marked({
     checkbox: ({ checked }) => (checked ? '☑ ' : '☐ '),
   },
   tokenizer: {
-    // marked calls these two first at each position: the only places where it can be interrupted.
+    // marked calls these two first at each position: the only points where it can be interrupted.
     space() {
       this.lexer.checkTime();
       return false;

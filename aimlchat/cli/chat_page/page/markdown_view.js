@@ -25,7 +25,7 @@ class MarkdownView {
     // What is shown so far: the tokens before the cursor. For each of them and the one at the
     // cursor, how many blocks there are before it, and the depths of the headings above it.
     this.cursor = 0;
-    this.places = [{ count: 0, outline: [] }];
+    this.positions = [{ count: 0, outline: [] }];
     this.element.replaceChildren();
   }
 
@@ -45,7 +45,7 @@ class MarkdownView {
 
   rewind(cursor) {
     this.cursor = Math.min(this.cursor, cursor);
-    this.places.length = this.cursor + 1;
+    this.positions.length = this.cursor + 1;
   }
 
   // Shows more of the text, until a time; returns whether all of it is shown.
@@ -63,7 +63,7 @@ class MarkdownView {
       this.showParagraphs() || this.showToken();
       if (isOver()) return false;
     }
-    this.removeBlocks(this.places[this.cursor].count);
+    this.removeBlocks(this.positions[this.cursor].count);
     return true;
   }
 
@@ -78,7 +78,7 @@ class MarkdownView {
 
   showToken() {
     const token = this.splitter.tokens[this.cursor];
-    let { count, outline } = this.places[this.cursor];
+    let { count, outline } = this.positions[this.cursor];
     if (isShown(token)) {
       if (token.type === 'heading') outline = outline.filter(depth => depth < token.depth);
       const isGrowing = this.cursor === this.growing;
@@ -89,9 +89,9 @@ class MarkdownView {
     this.moveOn({ count, outline });
   }
 
-  moveOn(place) {
+  moveOn(position) {
     this.cursor += 1;
-    this.places[this.cursor] = place;
+    this.positions[this.cursor] = position;
   }
 
   describeContext(outline, isGrowing) {
@@ -132,7 +132,7 @@ class MarkdownView {
   // Shows the new paragraphs at the cursor together: one by one, most of the time would go to the
   // calls of the sanitizer. Returns whether there were some.
   showParagraphs() {
-    const { count, outline } = this.places[this.cursor];
+    const { count, outline } = this.positions[this.cursor];
     if (count < this.blocks.length) return false;
     const { tokens } = this.splitter;
     const paragraphs = [];
@@ -152,7 +152,7 @@ class MarkdownView {
       this.blocks.push(block);
     });
     while (this.cursor < end) {
-      const before = this.places[this.cursor].count;
+      const before = this.positions[this.cursor].count;
       this.moveOn({ count: before + isShown(tokens[this.cursor]), outline });
     }
     return true;

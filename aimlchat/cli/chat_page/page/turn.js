@@ -17,7 +17,7 @@ const newAnswer = () => ({
 
 class Turn {
   // `data` is plain data that survives a reload:
-  //   question, files                     what was asked
+  //   question, files                     what was sent
   //   otherAnswers, answerIndex           earlier answers to it (answers.js)
   // and of the answer that is shown:
   //   answerId                            the id under which the server knows the answer

@@ -1,5 +1,5 @@
 'use strict';
-// What a turn shows while nothing arrives: for how long it has waited, and whether the server asked
+// What a turn shows while nothing arrives: for how long it has waited, and whether the server wants it
 // to wait. All times are in milliseconds, and seconds are shown.
 
 // Text that arrives in larger pieces than this is not called a silence.
