@@ -170,9 +170,9 @@ class Call:
         limiter = context.limiter
         slot: Slot | None = None
         observer = self._observer
-        if observer is not None and not observer.enter_at_once(limiter.pacer(request.model)):
+        if observer and not observer.enter_at_once(pacer := limiter.pacer(request.model)):
             timers.start_retry_delay()
-            await observer.enter(limiter.pacer(request.model))
+            await observer.enter(pacer)
         if not limiter.is_unlimited:
             timers.start_queue()
             tokens = request.estimate_tokens() if limiter.counts_tokens else 0

@@ -135,7 +135,7 @@ def _check_shard(value: str) -> str:
     "schema_path",
     metavar="FILE",
     shell_complete=complete_file,
-    help="A JSON schema of the answers, in place of --output-type.",
+    help="A JSON schema of the answers, instead of --output-type.",
 )
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @upstream_options
