@@ -1,4 +1,4 @@
-"""Every use of a private or undocumented name of aiohttp and asyncio.
+"""Every use of a private or undocumented name of aiohttp and asyncio but those in `body_hooks`.
 
 Each is documented here with its purpose, and with what happens if a later version lacks the name:
 calls then use aiohttp's documented way, which is slower. ``tests/client/test_aiohttp_hooks.py``
@@ -31,16 +31,12 @@ __all__ = [
     "abandon",
     "abandon_connection",
     "chunk_transport",
-    "closed_future",
     "current_use",
     "disable_repetition",
     "has_no_message",
     "loop_of",
-    "malformed_body_error",
     "message_transport",
     "request_class",
-    "set_body_error",
-    "take_buffered",
 ]
 
 # The name of what sends a request in a session of ours: without the object that `request` makes of
@@ -215,51 +211,6 @@ def _bound_reads(transport: asyncio.BaseTransport | None) -> None:
     reader: Any = getattr(transport, "_ssl_protocol", transport)  # TLS has a buffer of its own
     if getattr(reader, "max_size", 0) > _MAX_READ_BYTES:
         reader.max_size = _MAX_READ_BYTES
-
-
-def take_buffered(content: aiohttp.StreamReader) -> bytes:
-    """Return what a body's reader buffered before its error, which it would raise first.
-
-    Without `set_exception`, which is undocumented, these bytes are lost; the error is not.
-    """
-    error: Any = content.exception()
-    if error is None:
-        return content.read_nowait(-1)
-    if not hasattr(content, "set_exception"):
-        return b""
-    nothing: Any = None
-    content.set_exception(nothing)
-    try:
-        return content.read_nowait(-1)
-    finally:
-        content.set_exception(error)
-
-
-def set_body_error(content: aiohttp.StreamReader, error: Exception) -> None:
-    """Make a body's reader raise an error, also for a task that is already waiting for it.
-
-    Without `set_exception` that task gets aiohttp's own error once the connection is closed.
-    """
-    if hasattr(content, "set_exception"):
-        content.set_exception(error)
-
-
-def malformed_body_error() -> Exception:
-    """Return what aiohttp should have raised for a chunk whose size is malformed."""
-    return aiohttp.ClientPayloadError("the body is not HTTP")
-
-
-def closed_future(response: aiohttp.ClientResponse) -> asyncio.Future[None] | None:
-    """Return a future that is done once the connection of a response is lost.
-
-    None if the whole body arrived with the headers, or if aiohttp has no such future.
-    """
-    connection = response.connection
-    if connection is None:
-        return None
-    protocol = getattr(connection, "protocol", None)
-    future: asyncio.Future[None] | None = getattr(protocol, "closed", None)
-    return future
 
 
 def loop_of(http: aiohttp.ClientSession) -> asyncio.AbstractEventLoop | None:

@@ -15,7 +15,7 @@ from aimlchat._protocol.kept_size import body_too_large
 from aimlchat._protocol.parser import StreamParser
 from aimlchat.errors import AIMLChatError, ProtocolError, StreamInterruptedError, detach
 
-from . import aiohttp_hooks
+from . import aiohttp_hooks, body_hooks
 from .content_coding import find_decoder
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Response:
         self.max_answer_bytes = max_answer_bytes
         self._interruption = interruption
         self._failure: AIMLChatError | None = None
-        # aiohttp's own method, since a coroutine around it would cost time for each chunk.
+        # Not a method of this class: a coroutine around it would cost time for each chunk.
         self.read = response.content.readany
         """Return the bytes that have arrived, after waiting for some; ``b""`` at the end.
 
@@ -86,12 +86,17 @@ class Response:
             self._decoder, self._last_pieces = decoder, _LAST_PIECES
             # Not a method of this object, which would be a reference cycle.
             self.read = functools.partial(_read_decoded, response.content, decoder)
-        self._closed = aiohttp_hooks.closed_future(response)
+        self._closed = body_hooks.closed_future(response)
         if self._closed is not None:
             # Stays on each connection, once: a connection may also be lost while it is idle.
             self._closed.remove_done_callback(_retrieve_exception)
             self._closed.add_done_callback(_retrieve_exception)
             self._closed.add_done_callback(self._connection_lost)
+
+    def begin_stream(self) -> None:
+        """Make `read` cheaper, for a body that is read chunk by chunk."""
+        if self._decoder is None:
+            self.read = body_hooks.stream_reader(self._response.content)
 
     def recover(
         self, error: Exception, outer: BaseException | None
@@ -107,7 +112,7 @@ class Response:
         # The body keeps the error, whose frames refer to the reader.
         error.with_traceback(None)
         # aiohttp raises before it returns what it has buffered, which may be the end of the stream.
-        buffered = aiohttp_hooks.take_buffered(self._response.content)
+        buffered = body_hooks.take_buffered(self._response.content)
         if self._decoder is not None:
             self._decoder.feed(buffered)
             buffered = self._decoder.take() if self._last_pieces else b""
@@ -178,7 +183,7 @@ class Response:
     def fail(self, error: AIMLChatError) -> None:
         """Close the connection; the reader gets this error after all data that has arrived."""
         self._failure = error
-        aiohttp_hooks.set_body_error(self._response.content, error)
+        body_hooks.set_body_error(self._response.content, error)
         self.close()
 
     async def release(self) -> None:
@@ -187,10 +192,11 @@ class Response:
         A connection whose body was not read to its end cannot be used again.
         """
         content, outer = self._response.content, sys.exception()
+        read = self.read if self._decoder is None else content.readany
         try:
             if not content.is_eof():
                 async with asyncio.timeout(_DRAIN_SECONDS):
-                    while await content.readany():
+                    while await read():
                         pass
         except Exception as error:
             # The completion is whole by now: a timeout or a broken connection is no failure.
@@ -217,7 +223,7 @@ class Response:
         """
         content = self._response.content
         if not content.is_eof() and content.exception() is None:
-            aiohttp_hooks.set_body_error(content, aiohttp_hooks.malformed_body_error())
+            body_hooks.set_body_error(content, body_hooks.malformed_body_error())
 
 
 class OpenResponse(msgspec.Struct, eq=False):
@@ -232,6 +238,7 @@ class OpenResponse(msgspec.Struct, eq=False):
         self, timers: CallTimers
     ) -> tuple[StreamParser | TypedParser, TypedAnswer | None]:
         """Return the parser of a stream, and its answer if that has a type."""
+        self.response.begin_stream()
         request, limit = self.request, self.response.max_answer_bytes
         parser = StreamParser(model=request.model, n=request.n, max_answer_bytes=limit)
         if request.output is None:

@@ -3,7 +3,6 @@ every call works without them."""
 
 import asyncio
 import asyncio.sslproto
-import collections
 import importlib.util
 import inspect
 import subprocess
@@ -11,10 +10,10 @@ import sys
 
 import aiohttp
 import pytest
-from aiohttp import client_proto, http_writer
-from raw_server import CHUNKED, content, http_chunk, serving
+from aiohttp import http_writer
+from raw_server import CHUNKED, http_chunk, serving
 
-from aimlchat import ChatSession, RetryPolicy, StreamInterruptedError
+from aimlchat import ChatSession, RetryPolicy
 from aimlchat._client import aiohttp_hooks
 
 BODY = b'{"choices": [{"message": {"content": "ok"}, "finish_reason": "stop"}]}'
@@ -45,14 +44,6 @@ class TestTheNamesExist:
             assert hasattr(aiohttp.ClientRequest, name)
         assert list(inspect.signature(aiohttp.ClientRequest.send).parameters) == ["self", "conn"]
 
-    def test_the_error_of_a_bodys_reader_can_be_set_and_removed(self):
-        parameters = inspect.signature(aiohttp.StreamReader.set_exception).parameters
-
-        assert list(parameters)[:2] == ["self", "exc"]
-
-    def test_the_future_of_a_lost_connection(self):
-        assert isinstance(client_proto.ResponseHandler.closed, property)
-
     async def test_the_loop_of_a_session_and_the_close_of_a_connector_that_does_not_wait(self):
         async with aiohttp.ClientSession() as http:
             assert aiohttp_hooks.loop_of(http) is asyncio.get_running_loop()
@@ -81,29 +72,6 @@ class TestTheNamesExist:
         ):
             assert response.connection.transport.max_size == 256 * 1024
         assert hasattr(asyncio.sslproto.SSLProtocol, "max_size")
-
-    async def test_a_reader_keeps_what_it_has_buffered_when_it_gets_an_error(self):
-        async def cut(_, writer):
-            writer.write(CHUNKED + http_chunk(b"one ") + http_chunk(b"two"))
-            await writer.drain()
-            writer.transport.abort()
-
-        async with (
-            serving(cut) as server,
-            aiohttp.ClientSession() as http,
-            http.get(server.base_url) as response,
-        ):
-            reader = response.content
-            while reader.exception() is None:  # noqa: ASYNC110 - aiohttp has no event for it
-                await asyncio.sleep(0)
-            error = reader.exception()
-            assert type(reader._buffer) is collections.deque
-
-            assert aiohttp_hooks.take_buffered(reader) == b"one two"
-            assert aiohttp_hooks.take_buffered(reader) == b""
-            assert reader.exception() is error
-            with pytest.raises(aiohttp.ClientError):
-                await reader.readany()
 
 
 class TestWithoutThem:
@@ -174,33 +142,12 @@ asyncio.run(main())
         assert request.lower().count(b"user-agent:") == 1
         assert b": mine\r\n" in request
 
-    async def test_a_cut_stream_still_fails_if_the_bytes_before_its_error_are_lost(
-        self, monkeypatch
-    ):
-        async def cut(_, writer):
-            writer.write(CHUNKED + http_chunk(content("word")))
-            await writer.drain()
-            writer.transport.abort()
-
-        monkeypatch.setattr(aiohttp_hooks, "closed_future", lambda _: None)
-        monkeypatch.setattr(aiohttp_hooks, "take_buffered", lambda _: b"")
-        monkeypatch.setattr(aiohttp_hooks, "set_body_error", lambda *_: None)
-        once = RetryPolicy(attempts=1)
-        async with (
-            serving(cut) as server,
-            ChatSession("k", base_url=server.base_url, retry=once) as session,
-        ):
-            with pytest.raises(StreamInterruptedError):
-                await session.stream("Hi").collect()
-
     def test_objects_that_lack_the_names_are_left_alone(self):
         class Bare:
-            connection = None
+            pass
 
         assert aiohttp_hooks.loop_of(Bare()) is None
-        assert aiohttp_hooks.closed_future(Bare()) is None
         aiohttp_hooks._bound_reads(Bare())
-        aiohttp_hooks.set_body_error(Bare(), ValueError())
 
 
 async def test_the_user_agent_names_the_package_and_aiohttp():
