@@ -10,6 +10,7 @@ import attrs
 
 from .errors import PageTooSlowError
 from .frames import DELTA_FIELDS, MAX_JOINED_LENGTH
+from .monitor import PolledPages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,6 +107,7 @@ class PageBuffer:
     position = 0  # its frames have no numbers
 
     def __init__(self, limit: int) -> None:
+        self.polled = PolledPages()
         self._limit = limit
         self._queue = FrameQueue()
         self._is_ending = False

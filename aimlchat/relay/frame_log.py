@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from .buffer import FrameQueue
 from .encoding import EncodedFrames, take_frames
 from .history import FrameHistory
+from .monitor import PolledPages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,6 +41,8 @@ class FrameLog:
         self.has_ended = False
         self.error: Exception | None = None
         """What ended the answer instead of a last frame."""
+        self.polled = PolledPages()
+        """Those of the pages that have to be polled and take their frames at once."""
         self._history = FrameHistory()
         self._unsent = FrameQueue()
         self._unsent_after = 0  # the number of the frame before those
@@ -98,6 +101,8 @@ class FrameLog:
         self._is_scheduled = False
         batches = [*iter(partial(take_frames, self._unsent), None)]
         now = asyncio.get_running_loop().time()
+        if batches:
+            self.polled.written_at = now
         for page in tuple(self._pages):
             page.offer(batches, self._unsent_after, now)
         if self.has_ended:
@@ -113,6 +118,7 @@ class LogCursor:
     """
 
     def __init__(self, log: FrameLog, position: int) -> None:
+        self.polled = log.polled
         self._log = log
         self._read: list[Frame] = []  # in reverse order
         self.position = position if 0 <= position <= log.last_number else 0

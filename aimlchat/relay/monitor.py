@@ -1,10 +1,11 @@
-"""One timer for all pages of an event loop: heartbeats, patience, and connections that are gone."""
+"""Timers that all pages of an event loop share: heartbeats, patience, and pages that have gone."""
 
 from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from collections import defaultdict
+from typing import TYPE_CHECKING, ClassVar, Protocol
 from weakref import WeakKeyDictionary
 
 from .errors import PageGoneError
@@ -12,77 +13,62 @@ from .errors import PageGoneError
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, TimerHandle
     from collections.abc import Callable
+    from typing import Literal, TypeAlias
 
-__all__ = ["PageMonitor"]
+__all__ = ["Monitor", "PolledPages"]
 
-# The time between two looks at all connections: a disconnect that only a look shows has to be
-# noticed within 0.1 s. A look costs a twentieth of a frame, since the connections are rarely in the
-# caches of the processor.
+Purpose: TypeAlias = "Literal['limits', 'polls']"
+
+# The time between two looks at a connection: a disconnect that only a look or a write shows has to
+# be noticed within 0.1 s.
 _POLL_SECONDS = 0.08
-_LEAST_SECONDS = 0.04  # between two checks of all pages
+_LEAST_SECONDS = 0.02  # between two checks of all objects of a monitor
 
 
-class MonitoredPage(Protocol):
-    """A page that has something to watch."""
+class Monitored(Protocol):
+    """What has to be checked from time to time."""
 
     def check(self, now: float) -> float:
         """Do what is due by ``now``, on the clock of the event loop; return what is due next."""
 
 
-class PolledPage(MonitoredPage, Protocol):
-    """A page whose connection does not tell that the page has gone."""
+class Monitor:
+    """Checks the objects of one event loop for one purpose when the earliest of them may be due.
 
-    def fail(self, error: Exception) -> None:
-        """End the delivery with an error."""
-
-
-class PageMonitor:
-    """Checks the pages of one event loop when the earliest of them may be due.
-
-    A page only notes when it was written to last. Making and cancelling a timer for each frame
-    would cost as much as writing the frame. Connections that do not tell when the page
-    has gone are polled all at once, since a check of each page would cost a tenth of a frame.
+    A page only notes when it was written to last: making and cancelling a timer for each frame
+    would cost as much as writing the frame. All objects are checked at once, so that polls, which
+    are frequent, have a monitor of their own.
     """
 
-    _monitors: ClassVar[WeakKeyDictionary[AbstractEventLoop, PageMonitor]] = WeakKeyDictionary()
+    _monitors: ClassVar[WeakKeyDictionary[AbstractEventLoop, dict[Purpose, Monitor]]] = (
+        WeakKeyDictionary()
+    )
 
     def __init__(self) -> None:
-        self._pages: set[MonitoredPage] = set()
+        self._monitored: set[Monitored] = set()
         self._timer: TimerHandle | None = None
         self._next_check = math.inf
-        self._polled: dict[Any, Callable[[], bool]] = {}  # by pages of the kind `PolledPage`
-        self._poll_timer: TimerHandle | None = None
 
     @classmethod
-    def current(cls) -> PageMonitor:
-        """Return the monitor of the running event loop."""
+    def current(cls, purpose: Purpose) -> Monitor:
+        """Return the monitor of the running event loop for a purpose."""
         loop = asyncio.get_running_loop()
-        monitor = cls._monitors.get(loop)
-        if monitor is None:
-            monitor = cls._monitors[loop] = cls()
-        return monitor
+        monitors = cls._monitors.get(loop)
+        if monitors is None:
+            monitors = cls._monitors[loop] = defaultdict(cls)
+        return monitors[purpose]
 
-    def add(self, page: MonitoredPage, due: float) -> None:
-        """Check a page from now on, first at ``due``, on the clock of the event loop."""
-        self._pages.add(page)
+    def add(self, monitored: Monitored, due: float) -> None:
+        """Check an object from now on, first at ``due``, on the clock of the event loop."""
+        self._monitored.add(monitored)
         self._check_at(due)
 
-    def poll(self, page: PolledPage, is_gone: Callable[[], bool]) -> None:
-        """Poll from now on whether a page has gone; it fails then."""
-        self._polled[page] = is_gone
-        if self._poll_timer is None:
-            self._poll_later()
-
-    def remove(self, page: MonitoredPage) -> None:
-        """Stop to check and to poll a page; safe to repeat."""
-        self._pages.discard(page)
-        if not self._pages and self._timer is not None:
+    def remove(self, monitored: Monitored) -> None:
+        """Stop checking an object; safe to repeat."""
+        self._monitored.discard(monitored)
+        if not self._monitored and self._timer is not None:
             self._timer.cancel()
             self._timer, self._next_check = None, math.inf
-        self._polled.pop(page, None)
-        if not self._polled and self._poll_timer is not None:
-            self._poll_timer.cancel()
-            self._poll_timer = None
 
     def _check_at(self, due: float) -> None:
         if due >= self._next_check:
@@ -97,17 +83,49 @@ class PageMonitor:
         now = max(asyncio.get_running_loop().time(), self._next_check)
         self._timer, self._next_check = None, math.inf
         next_due = math.inf
-        for page in tuple(self._pages):
-            next_due = min(next_due, page.check(now))
-        if self._pages:  # a check may have removed the last one
+        for monitored in tuple(self._monitored):
+            next_due = min(next_due, monitored.check(now))
+        if self._monitored:  # a check may have removed the last one
             self._check_at(max(next_due, now + _LEAST_SECONDS))
 
-    def _poll_later(self) -> None:
-        self._poll_timer = asyncio.get_running_loop().call_later(_POLL_SECONDS, self._poll)
 
-    def _poll(self) -> None:
-        self._poll_timer = None
-        for page in [page for page, is_gone in self._polled.items() if is_gone()]:
+class PolledPage(Protocol):
+    """A page whose connection does not tell that the page has gone."""
+
+    def fail(self, error: Exception) -> None:
+        """End the delivery with an error."""
+
+
+class PolledPages:
+    """Pages that have to be polled, and to which frames are written at the same time.
+
+    A write shows as well as a look that a page has gone. A look costs a twentieth of a frame, since
+    the connections are rarely in the caches of the processor.
+    """
+
+    def __init__(self) -> None:
+        self.written_at = -math.inf
+        """When frames were written to all of them, on the clock of the event loop."""
+        self._is_gone: dict[PolledPage, Callable[[], bool]] = {}
+
+    def add(self, page: PolledPage, is_gone: Callable[[], bool]) -> None:
+        """Poll from now on whether a page has gone; it fails then."""
+        if not self._is_gone:
+            due = asyncio.get_running_loop().time() + _POLL_SECONDS
+            Monitor.current("polls").add(self, due)
+        self._is_gone[page] = is_gone
+
+    def remove(self, page: PolledPage) -> None:
+        """Stop polling a page; safe to repeat."""
+        self._is_gone.pop(page, None)
+        if not self._is_gone:
+            Monitor.current("polls").remove(self)
+
+    def check(self, now: float) -> float:
+        """Look at all pages, unless they were written to just before; return what is due next."""
+        due = self.written_at + _POLL_SECONDS
+        if now < due:
+            return due
+        for page in [page for page, is_gone in self._is_gone.items() if is_gone()]:
             page.fail(PageGoneError())
-        if self._polled:
-            self._poll_later()
+        return now + _POLL_SECONDS

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from .encoding import EncodedFrames, take_frames
 from .errors import PageTooSlowError
 from .frames import HEARTBEAT
-from .monitor import PageMonitor
+from .monitor import Monitor, PolledPages
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -30,6 +30,9 @@ class FrameSource(Protocol):
 
     position: int
     """The number of the last frame that was taken; unused where frames have no numbers."""
+
+    polled: PolledPages
+    """The pages with the same source, for a connection that has to be polled."""
 
     @property
     def has_ended(self) -> bool:
@@ -77,10 +80,11 @@ class Page:
         # middleware may keep what belongs to the request in context variables.
         self._context = copy_context()
         self._waiting: asyncio.Task[None] | None = None
-        self._monitor = PageMonitor.current()
+        self._monitor = Monitor.current("limits")
         self._monitor.add(self, self._last_write + self._shortest_limit)
-        if is_gone is not None:
-            self._monitor.poll(self, is_gone)
+        self._is_gone = is_gone
+        self._polled: PolledPages | None = None
+        self._poll_with(source.polled)
 
     def offer(self, batches: Sequence[EncodedFrames], after: int, now: float) -> None:
         """Write frames to the page, if it has every frame up to the number ``after`` and waits.
@@ -141,7 +145,7 @@ class Page:
         """End the delivery with an error, unless it has ended."""
         if not self.ended.done():
             self.ended.set_exception(error)
-        self._monitor.remove(self)
+        self._leave_monitors()
         if self._waiting is not None:
             self._waiting.cancel()
 
@@ -149,7 +153,7 @@ class Page:
         """End the delivery; return the task of the page, if there is one, which ends soon."""
         if not self.ended.cancel() and not self.ended.cancelled():
             self.ended.exception()  # so that asyncio does not report it as never looked at
-        self._monitor.remove(self)
+        self._leave_monitors()
         if self._waiting is None:
             return ()
         self._waiting.cancel()
@@ -173,6 +177,7 @@ class Page:
 
     def _wait_for(self, rest: Callable[[], Awaitable[None]]) -> None:
         """Wait in a task until the page has taken a frame, then write what has come meanwhile."""
+        self._poll_with(PolledPages())  # the others are written to, and this page is not
         self._waiting = self._loop.create_task(
             self._write_slowly(rest), name="aimlchat.relay page", context=self._context
         )
@@ -183,6 +188,7 @@ class Page:
                 await rest()
                 rest = self._write_from_source()
             self._waiting = None
+            self._poll_with(self.source.polled)
             self._finish_if_ended()
         except Exception as error:  # noqa: BLE001 - raised by `ended`
             self._waiting = None
@@ -200,4 +206,18 @@ class Page:
     def _finish_if_ended(self) -> None:
         if self.source.has_ended and not self.ended.done():
             self.ended.set_result(None)
-            self._monitor.remove(self)
+            self._leave_monitors()
+
+    def _poll_with(self, pages: PolledPages) -> None:
+        """Poll the connection together with those of other pages, if it has to be polled."""
+        if self._is_gone is None or self.ended.done():
+            return
+        if self._polled is not None:
+            self._polled.remove(self)
+        self._polled = pages
+        pages.add(self, self._is_gone)
+
+    def _leave_monitors(self) -> None:
+        self._monitor.remove(self)
+        if self._polled is not None:
+            self._polled.remove(self)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from .buffer import PageBuffer
 from .encoding import HEARTBEAT_FRAMES, EncodedFrames
-from .monitor import PageMonitor
+from .monitor import Monitor
 from .pump import Pump
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class _Reader:
         self._waiter: asyncio.Future[bool] | None = None  # its result: whether a frame has come
         self._waits_since = 0.0
         self._loop = asyncio.get_running_loop()
-        self._monitor = PageMonitor.current()
+        self._monitor = Monitor.current("limits")
         self._monitor.add(self, self._loop.time() + self._heartbeat)
 
     async def next_event(self) -> bytes | None:

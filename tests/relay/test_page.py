@@ -192,6 +192,77 @@ def test_a_page_that_has_gone_is_noticed_within_a_tenth_of_a_second():
     run_in_virtual_time(run(), has_sockets=False)
 
 
+class Gone:
+    """Whether a page has gone; counts how often that is looked at."""
+
+    def __init__(self) -> None:
+        self.since = None
+        self.looks = 0
+
+    def set(self):
+        self.since = asyncio.get_running_loop().time()
+
+    def __call__(self):
+        self.looks += 1
+        return self.since is not None
+
+
+async def stream_words(log, count):
+    for _ in range(count):
+        log.add([word("One")])
+        await asyncio.sleep(0.03)
+
+
+def test_a_write_spares_a_look_at_the_connection_and_its_pause_does_not():
+    async def run():
+        log, gone = FrameLog(), Gone()
+        page = await follow(log, Connection(), is_gone=gone)
+
+        await stream_words(log, 20)
+        assert gone.looks == 0
+        gone.set()
+        with pytest.raises(PageGoneError):
+            await page.ended
+
+        assert asyncio.get_running_loop().time() - gone.since < 0.1
+
+    run_in_virtual_time(run(), has_sockets=False)
+
+
+def test_a_stuck_page_that_has_gone_is_noticed_while_others_are_written_to():
+    async def run():
+        log, connection, gone = FrameLog(), Connection(), Gone()
+        page = await follow(log, connection, is_gone=gone)
+        await follow(log, Connection(), is_gone=Gone())
+        connection.takes.clear()
+        await stream_words(log, 5)
+        gone.set()
+        streaming = asyncio.create_task(stream_words(log, 10))
+
+        with pytest.raises(PageGoneError):
+            await page.ended
+
+        assert asyncio.get_running_loop().time() - gone.since < 0.1
+        await streaming
+
+    run_in_virtual_time(run(), has_sockets=False)
+
+
+def test_a_page_that_was_stuck_is_spared_the_looks_again():
+    async def run():
+        log, connection, gone = FrameLog(), Connection(), Gone()
+        await follow(log, connection, is_gone=gone)
+        connection.takes.clear()
+        await stream_words(log, 10)
+        looks = gone.looks
+        connection.takes.set()
+        await stream_words(log, 10)
+
+        assert 0 < looks == gone.looks
+
+    run_in_virtual_time(run(), has_sockets=False)
+
+
 async def test_the_rest_of_a_coroutine_goes_on_in_another_task():
     event, steps = asyncio.Event(), []
 
