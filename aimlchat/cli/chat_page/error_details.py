@@ -71,7 +71,7 @@ def describe_error(error: AIMLChatError) -> dict[str, Any]:
         message = general_description(error).sentence
         if advice:
             message = message.removesuffix(" Try again.")
-        facts = [str(error)]
+        facts = [str(error).replace("; .partial has what arrived", "")]
     else:
         message, facts = str(error), []
     if len(error.attempts) > 1:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aimlchat._payload.models import find_model_row
 from aimlchat._protocol.model_list import is_chat_model
 from aimlchat.content import Audio, Document, Image
+from aimlchat.emulator.models import find_model
 from aimlchat.errors import InvalidRequestError
 from aimlchat.request import ChatRequest
 
@@ -43,7 +45,7 @@ def describe_model(model: Model) -> dict[str, Any]:
 
     - ``thinking``: the values of the field ``thinking`` that it takes: ``budget`` (a number of
       tokens), ``adaptive``, ``off``.
-    - ``efforts``: the values of ``reasoning_effort``.
+    - ``efforts``: the values of ``reasoning_effort``; none if the model is known not to reason.
     - ``max_temperature``: None if it takes no temperature.
     - ``files``: the kinds of files besides text: ``image``, ``pdf``, ``audio``.
     """
@@ -86,15 +88,28 @@ def _find_options(model: str) -> dict[str, Any]:
         "adaptive": _build(request.options(thinking="adaptive")),
         "budget": _build(request.options(thinking=_VALID_BUDGET)),
     }
+    efforts = () if _never_reasons(model) else _EFFORTS
     limits = (limit for limit in _TEMPERATURE_LIMITS if _build(request.options(temperature=limit)))
     return {
         "thinking": [value for value, is_valid in thinking.items() if is_valid],
         "efforts": [
-            effort for effort in _EFFORTS if _build(request.options(reasoning_effort=effort))
+            effort for effort in efforts if _build(request.options(reasoning_effort=effort))
         ],
         "max_temperature": next(limits, None),
         "files": [kind for kind, sample in SAMPLE_FILES.items() if _build(request.user(sample))],
     }
+
+
+def _never_reasons(model: str) -> bool:
+    """Return whether the vendor's documents say so, as far as the tables have read them.
+
+    The vendor's list of models does not say it, and a request is not refused for an effort.
+    """
+    row = find_model_row(model)
+    if row.is_claude:
+        return not row.thinking_modes
+    listed = find_model(model)
+    return listed is not None and listed.reasoning == "never"
 
 
 def _build(request: ChatRequest) -> dict[str, Any] | None:

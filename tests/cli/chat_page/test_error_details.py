@@ -73,6 +73,11 @@ async def test_the_number_of_attempts_and_the_wait_that_the_server_asked_for_are
     ("ending", "message", "fact"),
     [
         ("cut", "The answer was cut off before its end. Try again.", "the response was cut off"),
+        (
+            "ended",
+            "The answer was cut off before its end. Try again.",
+            "the stream ended before [DONE] or its last finish reason",
+        ),
         ("refused", "The model's provider cannot be reached.", "127.0.0.1:9"),
     ],
 )
@@ -81,17 +86,20 @@ async def test_failures_without_a_word_of_the_server_are_described(
 ):
     async def cut(reader, writer):
         writer.write(CHUNKED + http_chunk(content("One")))
+        if ending == "ended":
+            writer.write(http_chunk(b""))
         await writer.drain()
         writer.close()
 
     async with serving(cut) as upstream:
-        base_url = upstream.base_url if ending == "cut" else "http://127.0.0.1:9/v1"
+        base_url = "http://127.0.0.1:9/v1" if ending == "refused" else upstream.base_url
         async with open_browser(base_url) as browser, browser.open_page() as page:
             await page.ask("Why?")
             detail = (await page.read_until("data-error-detail"))["data"]
 
     assert detail["message"] == message
     assert fact in detail["facts"][0]
+    assert ".partial" not in detail["facts"][0]  # which only programmers have
     assert ("network" in detail["advice"]) == (ending == "refused")
 
 

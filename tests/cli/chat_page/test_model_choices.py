@@ -15,6 +15,13 @@ EFFORTS = ["low", "medium", "high"]
         ("anthropic/claude-haiku-4.5", ["budget"], [], 1),
         ("anthropic/claude-opus-4.8", ["off", "adaptive", "budget"], EFFORTS, None),
         ("openai/o3", [], EFFORTS, 2),
+        # The documents that the tables were read from say that these do not reason.
+        ("openai/gpt-4o", [], [], 2),
+        ("gpt-4o", [], [], 2),
+        ("anthropic/claude-3.5-haiku", [], [], 2),
+        ("mistralai/mistral-nemo", [], [], 2),
+        # Nothing is known about this one.
+        ("local/llama", [], EFFORTS, 2),
     ],
 )
 def test_a_model_is_offered_with_the_options_that_it_takes(

@@ -4,6 +4,8 @@
 const CALL_NOTES = {
   requested: 'is requested', running: 'runs', done: 'is done', failed: 'has failed',
 };
+// Pictures in a result whose data is in it, so that showing them loads nothing.
+const PICTURE = /^data:image\/(?:png|jpeg|gif|webp);/;
 const CALL_FIELDS = ['name', 'input', 'output', 'state'];
 const MAX_SHOWN_LENGTH = 20_000; // in characters
 
@@ -89,7 +91,18 @@ class CallsView {
     setOptionalText(find('.call-output'), hasResult(call) ? cutValue(formatValue(output)) : '');
     find('.call-output-title').hidden = !hasResult(call);
     find('.call-output-title').textContent = state === 'failed' ? 'Error' : 'Result';
+    const pictures = hasResult(call) ? listPictures(output) : [];
+    find('.call-pictures').hidden = !pictures.length;
+    find('.call-pictures').replaceChildren(...pictures.map(url => {
+      const image = document.createElement('img');
+      return Object.assign(image, { src: url, alt: `Picture in the result of ${name}` });
+    }));
   }
+}
+
+function listPictures(output) {
+  const urls = Array.isArray(output) ? output.map(part => part?.url) : [];
+  return urls.filter(url => typeof url === 'string' && PICTURE.test(url));
 }
 
 function cutValue(text) {

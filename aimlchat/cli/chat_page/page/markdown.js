@@ -85,11 +85,15 @@ function renderTokens(tokens, level) {
 // blocks that contain blocks have the direction of their first letter.
 function setDirections(root) {
   for (const block of root.querySelectorAll('p, h3, h4, h5, h6, li, td, th')) block.dir = 'auto';
-  for (const block of root.querySelectorAll('ul, ol, blockquote, table, li:has(> p)')) {
-    block.dir = findDirection(block.textContent);
-    if (block.nodeName === 'TABLE') block.parentElement.dir = block.dir; // the side that it is on
-  }
+  root.querySelectorAll('ul, ol, blockquote, table, li:has(> p)').forEach(setBlockDirection);
   for (const code of root.querySelectorAll('code, pre, .code')) code.dir = 'ltr';
+}
+
+function setBlockDirection(block) {
+  const direction = findDirection(block.textContent);
+  if (block.dir === direction) return;
+  block.dir = direction;
+  if (block.nodeName === 'TABLE') block.parentElement.dir = direction; // the side that it is on
 }
 
 // Wraps an element that may scroll sideways in a group that the keyboard can reach.

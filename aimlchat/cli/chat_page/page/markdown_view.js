@@ -4,6 +4,7 @@
 
 const HIGHLIGHTING_SHARE = 0.1; // of the time while a code block grows
 const MAX_TOGETHER = 50; // paragraphs that are rendered together
+const SLICE_LENGTH = 16384; // of the list items or table rows that are rendered together, in characters
 // Blocks are in groups of so many: a browser visits each child of an element that has a new one.
 const GROUP_LENGTH = 64;
 
@@ -60,7 +61,7 @@ class MarkdownView {
     this.updateLinks();
     this.growing = this.isGrowing ? tokens.findLastIndex(isShown) : -1;
     while (this.cursor < tokens.length) {
-      this.showParagraphs() || this.showToken();
+      this.showParagraphs() || this.showToken(deadline);
       if (isOver()) return false;
     }
     this.removeBlocks(this.positions[this.cursor].count);
@@ -76,13 +77,15 @@ class MarkdownView {
     this.rewind(0);
   }
 
-  showToken() {
+  // Shows the token at the cursor. Of a long list or table, the rest may have to wait.
+  showToken(deadline) {
     const token = this.splitter.tokens[this.cursor];
     let { count, outline } = this.positions[this.cursor];
     if (isShown(token)) {
       if (token.type === 'heading') outline = outline.filter(depth => depth < token.depth);
       const isGrowing = this.cursor === this.growing;
-      this.showBlock(count, token, this.describeContext(outline, isGrowing));
+      const context = this.describeContext(outline, isGrowing);
+      if (!this.showBlock(count, token, context, deadline)) return;
       if (token.type === 'heading') outline = [...outline, token.depth];
       count += 1;
     }
@@ -99,9 +102,10 @@ class MarkdownView {
     return { level: FIRST_HEADING_LEVEL + outline.length, links, linksKey, isGrowing };
   }
 
-  showBlock(index, token, context) {
+  // Returns whether all of the block is shown.
+  showBlock(index, token, context, deadline) {
     let block = this.blocks[index];
-    if (block?.isUpToDate(token, context)) return;
+    if (block?.isUpToDate(token, context)) return true;
     const Block = BLOCK_CLASSES[token.type] ?? ProseBlock;
     if (block?.constructor !== Block) {
       const previous = block?.element;
@@ -109,7 +113,8 @@ class MarkdownView {
       if (previous) previous.replaceWith(block.element);
       else this.findGroup(index).append(block.element);
     }
-    block.update(token, context);
+    block.update(token, context, deadline);
+    return block.isWhole;
   }
 
   findGroup(index) {
@@ -184,6 +189,7 @@ function prepareLexer({ lexer }, { isGrowing, links }) {
 class ProseBlock {
   // A new block is empty, or shows a token already.
   constructor(token, context, ...content) {
+    this.isWhole = true; // whether all of the token is shown
     this.element = document.createElement('div');
     this.element.append(...content);
     if (token) this.remember(token, context);
@@ -196,16 +202,16 @@ class ProseBlock {
   // Whether the block shows this token already. A link definition changes the blocks before it.
   isUpToDate(token, { level, linksKey, isGrowing }) {
     const { raw, type, context } = this;
-    return raw === token.raw && type === token.type && context.level === level
+    return this.isWhole && raw === token.raw && type === token.type && context.level === level
       && !context.isGrowing && !isGrowing && (context.linksKey === linksKey || !raw.includes('['));
   }
 
-  update(token, context) {
+  update(token, context, deadline) {
     const isSame = this.context?.level === context.level && this.context?.linksKey === context.linksKey;
     this.remember(token, context);
+    this.isWhole = true;
     try {
-      if (token.lexer) prepareLexer(token, context);
-      this.render(token, isSame);
+      this.render(token, isSame, deadline);
     } catch (error) {
       if (!(error instanceof TooComplexError)) console.warn('A block is shown as plain text.', error);
       this.renderPlain(token.raw);
@@ -217,7 +223,7 @@ class ProseBlock {
   }
 
   renderToken(token) {
-    token.lexer.lexInline(token);
+    prepareLexer(token, this.context).lexInline(token);
     return renderTokens([token], this.context.level);
   }
 
@@ -240,58 +246,94 @@ class PlainBlock extends ProseBlock {
   }
 }
 
-// A block with parts of which only those that changed are rendered again, from the first on.
+// A block of parts, which are list items or table rows. From the first one that changed on, they are
+// rendered again, a slice at a time until a deadline. `keys` has a text for each part of the token,
+// and `count` says how many of them are shown.
 class PartsBlock extends ProseBlock {
-  render(token, isSame) {
-    const parts = this.listParts(token);
-    const key = this.formatKey(token);
-    const isKept = isSame && this.container?.isConnected && this.key === key;
-    let first = 0;
-    while (isKept && first < parts.length && parts[first].key === this.parts[first]) first += 1;
-    // The part that was the last one may have been rendered with a formula without an end.
-    first = Math.max(0, Math.min(first, parts.length - 1, (this.parts?.length ?? 0) - 1));
-    const fresh = this.renderToken(this.takeParts(token, isKept ? first : 0));
-    if (isKept) {
-      const rows = [...this.findContainer(fresh).children];
-      const known = [...this.container.children].slice(first);
-      rows.forEach((row, index) => {
-        if (known[index]) patchNode(known[index], row);
-        else this.container.append(row);
-      });
-      for (const row of known.slice(rows.length)) row.remove();
+  render(token, isSame, deadline) {
+    if (token !== this.token || !isSame) this.compare(token, isSame);
+    const { length } = this.keys;
+    while (!this.container || this.count < length) {
+      this.showSlice(token);
+      if (performance.now() >= deadline) break;
+    }
+    this.isWhole = this.count === length;
+    if (!this.isWhole) return;
+    this.removeParts(length);
+    setBlockDirection(this.container.closest('ul, ol, table'));
+    // The last part may have a formula without an end.
+    if (this.context.isGrowing && length) this.count -= 1;
+  }
+
+  // Finds out how many parts of another token are shown already.
+  compare(token, isSame) {
+    const keys = this.listKeys(token);
+    const frameKey = this.formatFrameKey(token);
+    if (frameKey !== this.frameKey) this.container = null;
+    const known = this.container && isSame ? this.keys.slice(0, this.count) : [];
+    let count = 0;
+    while (count < keys.length && keys[count] === known[count]) count += 1;
+    Object.assign(this, { token, keys, frameKey, count });
+  }
+
+  showSlice(token) {
+    const end = findSliceEnd(this.keys, this.count);
+    const fresh = this.renderToken(this.takeParts(token, this.count, end));
+    if (this.container) {
+      let shown = this.container.children[this.count] ?? null;
+      for (const part of [...this.findContainer(fresh).children]) {
+        const following = shown?.nextElementSibling ?? null;
+        if (shown) patchNode(shown, part);
+        else this.container.append(part);
+        shown = following;
+      }
     } else {
       this.patch(fresh);
       this.container = this.findContainer(this.element);
     }
-    Object.assign(this, { key, parts: parts.map(part => part.key) });
+    this.count = end;
+  }
+
+  removeParts(count) {
+    if (!count) return; // the container of a table without rows has its header
+    while (this.container.children.length > count) this.container.lastElementChild.remove();
   }
 
   renderPlain(text) {
-    this.container = null;
+    this.container = this.token = null;
     super.renderPlain(text);
   }
 }
 
 class ListBlock extends PartsBlock {
-  listParts = ({ items }) => items.map(({ raw }) => ({ key: raw.trimEnd() }));
+  listKeys = ({ items, loose }) => items.map(({ raw }) => `${loose} ${raw.trimEnd()}`);
 
-  formatKey = ({ ordered, start, loose }) => `${ordered} ${start} ${loose}`;
+  formatFrameKey = ({ ordered, start }) => `${ordered} ${start}`;
 
-  takeParts = (token, first) => ({ ...token, items: token.items.slice(first) });
+  takeParts = (token, start, end) => ({ ...token, items: token.items.slice(start, end) });
 
   findContainer = root => root.querySelector('ul, ol');
 }
 
 class TableBlock extends PartsBlock {
-  listParts = ({ rows }) => rows.map(row => ({ key: row.map(({ text }) => text).join('\n') }));
+  listKeys = ({ rows }) => rows.map(row => row.map(({ text }) => text).join('\n'));
 
-  formatKey = ({ header, align, rows }) => JSON.stringify(
-    [header.map(({ text }) => text), align, rows.length > 0],
-  );
+  formatFrameKey = ({ header, align, rows }) => {
+    const texts = header.map(({ text }) => text);
+    const links = texts.some(text => text.includes('[')) ? this.context.linksKey : '';
+    return JSON.stringify([texts, align, rows.length > 0, links]);
+  };
 
-  takeParts = (token, first) => ({ ...token, rows: token.rows.slice(first) });
+  takeParts = (token, start, end) => ({ ...token, rows: token.rows.slice(start, end) });
 
   findContainer = root => root.querySelector('tbody') ?? root.querySelector('thead');
+}
+
+// Returns the end of the slice that begins at some part; there is at least one part in it.
+function findSliceEnd(keys, start) {
+  let end = start;
+  for (let length = 0; end < keys.length && length < SLICE_LENGTH; end += 1) length += keys[end].length;
+  return end;
 }
 
 class CodeBlock extends ProseBlock {

@@ -5,7 +5,7 @@ const modelList = new RepeatedLoad(() => loadModels());
 
 function showModelsProblem(error) {
   const box = document.getElementById('models-problem');
-  const sentence = error ? `The list of models is missing. ${error}` : '';
+  const sentence = error ? `The list of models is missing. ${toSentence(error)}` : '';
   if (sentence && box.hidden) announce(sentence);
   box.querySelector('p').textContent = sentence;
   box.hidden = !sentence;

@@ -108,15 +108,19 @@ class Combobox {
     else this.close();
   }
 
-  // Shows the options that have all words that were typed, those that begin with them first.
+  // Shows the options that have all words that were typed: first the one that was named in full,
+  // then those that begin with them.
   filter() {
     const typed = this.field.value.trim();
     const words = typed.toLowerCase().split(/\s+/);
     const matching = this.options.filter(({ names }) =>
       words.every(word => names.some(name => name.includes(word))));
-    const isNear = ({ value }) =>
-      value.toLowerCase().split('/').some(part => part.startsWith(words[0]));
-    const sorted = [...matching.filter(isNear), ...matching.filter(option => !isNear(option))];
+    const findDistance = ({ value, names }) => {
+      if (names.includes(words.join(' '))) return 0;
+      const starts = [value, ...value.split('/')].map(part => part.toLowerCase());
+      return starts.some(part => part.startsWith(words[0])) ? 1 : 2;
+    };
+    const sorted = matching.toSorted((one, other) => findDistance(one) - findDistance(other));
     this.popup.hidden = false;
     this.setExpanded(true);
     this.onFilter(sorted.length);

@@ -5,10 +5,15 @@ const CONVERSATION_KEY = 'aimlchat.conversation'; // in the session storage of t
 const CHOICES_KEY = 'aimlchat.choices'; // in the local storage that all tabs share
 const UNREADABLE_KEY = 'aimlchat.unreadable'; // what was stored there and is not JSON
 
+const MAX_KEPT_RESULT = 10_000; // of a call, in characters of JSON, if the storage is full
+const RESULT_NOT_KEPT = 'This result was too large for the storage of the browser: a reload has lost it.';
+
 const STORAGE_PROBLEMS = {
   denied: 'This browser lets the page store nothing: a reload will lose the conversation.',
   full: 'The conversation is too large for the storage of this browser: a reload will lose what'
     + ' came last.',
+  results: 'The conversation is too large for the storage of this browser: a reload will lose the'
+    + ' large results of tools.',
   unreadable: 'The stored conversation cannot be read. It was set aside, and this one is new.',
 };
 
@@ -33,15 +38,14 @@ class PageStorage {
     }
   }
 
+  // Returns what prevents it: a key of STORAGE_PROBLEMS, or ''.
   write(area, key, text) {
     try {
       window[area].setItem(key, text);
+      return '';
     } catch (error) {
-      this.report(this.isFull(area, error) ? 'full' : 'denied');
-      return false;
+      return this.isFull(area, error) ? 'full' : 'denied';
     }
-    if (this.problem === 'full') this.report('');
-    return true;
   }
 
   // Browsers that store nothing in a private window have a storage without any room.
@@ -66,7 +70,8 @@ class PageStorage {
   }
 
   saveChoices(choices) {
-    this.write('localStorage', CHOICES_KEY, JSON.stringify(choices));
+    const problem = this.write('localStorage', CHOICES_KEY, JSON.stringify(choices));
+    if (problem) this.report(problem);
   }
 
   // Returns what saveConversation was given. What cannot be read is not overwritten but set aside.
@@ -83,13 +88,25 @@ class PageStorage {
         top: typeof top === 'number' ? top : null,
       };
     } catch {
-      if (this.write('sessionStorage', UNREADABLE_KEY, text)) this.report('unreadable');
+      this.report(this.write('sessionStorage', UNREADABLE_KEY, text) || 'unreadable');
       return { draft: '', files: [], turns: [], undo: null, top: null };
     }
   }
 
+  // Of a conversation that is too large, what can be undone is left out, and then large results.
   saveConversation(conversation) {
-    const save = what => this.write('sessionStorage', CONVERSATION_KEY, JSON.stringify(what));
-    if (!save(conversation) && conversation.undo) save({ ...conversation, undo: null });
+    const save = (...json) => this.write('sessionStorage', CONVERSATION_KEY, JSON.stringify(...json));
+    let problem = save(conversation);
+    if (problem === 'full' && conversation.undo) problem = save({ ...conversation, undo: null });
+    if (problem === 'full') problem = save({ ...conversation, undo: null }, cutResults) || 'results';
+    if (problem || ['full', 'results'].includes(this.problem)) this.report(problem);
   }
+}
+
+function cutResults(key, value) {
+  if (key !== 'calls' || !Array.isArray(value)) return value;
+  return value.map(call => {
+    const isLarge = JSON.stringify(call?.output ?? null).length > MAX_KEPT_RESULT;
+    return isLarge ? { ...call, output: RESULT_NOT_KEPT } : call;
+  });
 }

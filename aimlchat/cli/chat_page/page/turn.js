@@ -210,7 +210,7 @@ function formatUsage(usage) {
   const counts = [
     [usage?.inputTokens, 'tokens in'],
     [usage?.outputTokens, 'out'],
-    [usage?.outputTokenDetails?.reasoningTokens, 'of reasoning'],
+    [usage?.outputTokenDetails?.reasoningTokens || null, 'of reasoning'],
   ];
   const known = counts.filter(([count]) => count != null);
   return known.map(([count, label]) => `${numberFormat.format(count)} ${label}`).join(', ');

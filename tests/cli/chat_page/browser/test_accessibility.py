@@ -123,6 +123,19 @@ def test_a_narrow_page_does_not_scroll_sideways(chat, aimlchat_emulator):
         chat.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+def test_the_smallest_phone_has_all_buttons_of_the_composer_in_one_row(chat):
+    metrics = {"width": 320, "height": 568, "deviceScaleFactor": 1, "mobile": True}
+    chat.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        middles = [
+            chat.find(selector).rect["y"] + chat.find(selector).rect["height"] / 2
+            for selector in ("#thinking", "#open-settings", "#attach", "#send")
+        ]
+        assert max(middles) - min(middles) < 2
+    finally:
+        chat.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 # Relative luminance and contrast ratio, as WCAG 2 defines them.
 LUMINANCE = """
 const luminanceOf = name => {

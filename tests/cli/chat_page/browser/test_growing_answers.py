@@ -75,6 +75,22 @@ def test_a_text_that_grew_looks_like_the_whole_text(chat):
     assert whole.count("<math") == 4
 
 
+GROW_BY_STEPS = (
+    PREPARE
+    + """
+for (const text of arguments[0]) show(text, true);
+return [...element.querySelectorAll('ul, table')].map(block => block.dir);
+"""
+)
+
+
+@pytest.mark.parametrize("beginning", ["- 1\n- ", "| 1 |\n|---|\n| "], ids=["list", "table"])
+def test_a_growing_block_has_the_direction_of_its_first_letter(chat, beginning):
+    steps = [beginning, beginning + "مرحبا", beginning + "مرحبا\n\nA text behind it"]
+
+    assert chat.run_script(GROW_BY_STEPS, steps) == ["rtl"]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "selector"),
     [

@@ -1,5 +1,7 @@
 """Answers of megabytes: shown little by little, so that the page never stands still."""
 
+import itertools
+
 import pytest
 
 PARAGRAPH = "Some words of a paragraph that is about as long as most are. " * 5
@@ -140,3 +142,57 @@ def test_the_rest_of_a_turn_that_is_gone_is_not_rendered(chat):
     chat.run_script(PREPARE + "view.show(arguments[0]); element.remove();", TEXT * 2)
 
     wait_until_whole(chat)
+
+
+LONG_BLOCKS = {
+    "list": "- [a] and *some* words\n" * 2500,
+    "table": "| a | b |\n|---|---|\n" + "| [a] | *some* words |\n" * 2500,
+}
+COUNT_PARTS = "const count = () => element.querySelectorAll('li, tbody tr').length;"
+
+
+@pytest.mark.parametrize("text", LONG_BLOCKS.values(), ids=LONG_BLOCKS)
+def test_a_long_list_or_table_is_rendered_a_few_parts_at_a_time(chat, text):
+    counts, in_slices, whole = chat.run_script(
+        PREPARE
+        + COUNT_PARTS
+        + """
+        const counts = [0];
+        view.setText = text => Object.assign(view, { text }).rewind(view.splitter.setText(text));
+        view.setText(arguments[0]);
+        while (!view.work(0)) counts.push(count());
+        counts.push(count());
+        const inSlices = element.innerHTML;
+        view.clear();
+        view.setText(arguments[0]);
+        view.finish();
+        return [counts, inSlices, element.innerHTML];
+        """,
+        text,
+    )
+
+    assert counts[-1] == 2500
+    assert max(after - before for before, after in itertools.pairwise(counts)) < 1100
+    assert in_slices == whole
+
+
+@pytest.mark.parametrize("text", LONG_BLOCKS.values(), ids=LONG_BLOCKS)
+def test_a_long_block_keeps_its_parts_while_a_link_in_them_becomes_known(chat, text):
+    smallest, is_kept, link_count = chat.run_script(
+        PREPARE
+        + COUNT_PARTS
+        + """
+        view.show(arguments[0], true);
+        view.finish();
+        const first = element.querySelector('li, tbody tr');
+        const counts = [];
+        view.show(arguments[1]);
+        do counts.push(count()); while (!view.work(0));
+        return [Math.min(...counts), first.isConnected, element.querySelectorAll('a').length];
+        """,
+        text,
+        f"{text}\n\nA text\n\n[a]: https://example.org/",
+    )
+
+    assert (smallest, is_kept) == (2500, True)
+    assert link_count == text.count("[a]")

@@ -4,6 +4,7 @@ from selenium.webdriver.common.keys import Keys
 
 CLAUDE = "anthropic/claude-3.7-sonnet"
 GPT = "openai/gpt-4o"
+O3 = "openai/o3"
 # Fills the picker with models, types a letter, and returns how many milliseconds that took.
 TIME_SEARCH = """
 const names = Array.from({length: 500}, (_, index) => `maker/model-${index}`);
@@ -102,11 +103,19 @@ def thinking_options(chat):
     return [option.get_attribute("value") for option in chat.find_all("#thinking option")]
 
 
+def test_the_name_that_was_typed_in_full_is_the_first(chat):
+    # Without the first rule, o3-mini would be: it has the alias openai/o3-mini.
+    assert chat.choose_model(O3) == O3
+    assert chat.choose_model("gpt-4o") == GPT
+
+
 def test_each_model_offers_the_thinking_that_it_has(chat, aimlchat_emulator):
     assert thinking_options(chat)[:3] == ["", "1024", "2048"]
     chat.choose_model("claude-haiku-4.5")
     assert "low" not in thinking_options(chat)
     chat.choose_model(GPT)
+    assert not chat.find("#thinking").is_displayed()
+    chat.choose_model(O3)
     assert thinking_options(chat) == ["", "low", "medium", "high"]
     chat.choose("#thinking", "high")
     chat.ask("Why?")
@@ -117,7 +126,7 @@ def test_each_model_offers_the_thinking_that_it_has(chat, aimlchat_emulator):
     chat.wait_until(lambda: chat.states() == ["done", "done"])
 
     effort, adaptive = [r.body for r in aimlchat_emulator.requests if r.method == "POST"]
-    assert (effort["model"], effort["reasoning_effort"]) == (GPT, "high")
+    assert (effort["model"], effort["reasoning_effort"]) == (O3, "high")
     assert adaptive["thinking"] == {"type": "adaptive"}
 
 

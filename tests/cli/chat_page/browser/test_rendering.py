@@ -193,6 +193,26 @@ def test_print_shows_the_conversation_without_controls_and_with_nothing_cut_off(
         chat.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
+def test_no_word_of_a_printed_table_is_broken_where_there_is_room(answer, chat):
+    answer("| a | b |\n|---|---|\n| Sonnet | " + "word " * 100 + "|")
+    heights = (
+        "const [cell] = document.querySelectorAll('.answer td'); const range = new Range();"
+        "range.selectNodeContents(cell); return range.getClientRects().length"
+    )
+    chat.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        assert chat.run_script(heights) == 1
+        assert (
+            chat.run_script(
+                "const { scrollWidth, clientWidth } = document.documentElement;"
+                "return scrollWidth - clientWidth"
+            )
+            == 0
+        )
+    finally:
+        chat.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
 def test_a_right_to_left_question_is_on_the_right(chat):
     for question in ("Why?", "لماذا؟"):
         chat.ask(question)

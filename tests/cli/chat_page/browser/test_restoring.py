@@ -242,3 +242,29 @@ def test_a_full_storage_keeps_what_it_has_and_the_page_says_so(three_turns, aiml
     chat.find("#new").click()
     chat.find("#undo-notice .dismiss").click()
     assert not chat.find("#storage-notice").is_displayed()
+
+
+def add_call(chat, size):
+    """Let the answer that is shown last have a call with a result of some size."""
+    chat.run_script(
+        "turns.at(-1).data.calls = [{ id: 'c', name: 'draw', input: {}, state: 'done',"
+        " output: [{ type: 'text', text: 'x'.repeat(arguments[0]) }] }]; saveConversation()",
+        size,
+    )
+
+
+def test_large_results_of_tools_are_left_out_of_a_full_storage(three_turns, aimlchat_emulator):
+    chat = three_turns
+    add_call(chat, 3_000_000)
+    assert not chat.find("#storage-notice").is_displayed()
+    aimlchat_emulator.reply("Four.")
+    chat.ask("Four?")
+    chat.wait_for_state("done")
+    add_call(chat, 3_000_000)
+
+    assert "large results of tools" in chat.find("#storage-notice").text
+    chat.open()
+    assert chat.texts(".answer") == ["One.", "Two.", "Three.", "Four."]
+    chat.run_script("for (const call of document.querySelectorAll('.call')) call.open = true")
+    assert ["a reload has lost it" in text for text in chat.texts(".call-output")] == [True, True]
+    assert not chat.find("#storage-notice").is_displayed()

@@ -1,11 +1,15 @@
 """Calls of tools on the page, and their results."""
 
+import base64
 import json
 import threading
 
 import pytest
 
-from aimlchat import Tool
+from aimlchat import Image, Tool
+
+# Of one pixel.
+PICTURE = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 
 
 def get_weather(city: str) -> dict:
@@ -17,6 +21,11 @@ def find_map(city: str) -> dict:
     """Find the map of a city."""
     msg = f"no map of {city}"
     raise LookupError(msg)
+
+
+def draw() -> Image:
+    """Draw a picture."""
+    return Image.from_bytes(PICTURE)
 
 
 gate = threading.Event()
@@ -31,7 +40,7 @@ def now() -> str:
 @pytest.fixture
 def chat(open_chat, serve_api, aimlchat_emulator):
     gate.clear()
-    tools = [Tool.from_function(function) for function in (get_weather, find_map, now)]
+    tools = [Tool.from_function(function) for function in (get_weather, find_map, draw, now)]
     return open_chat(serve_api(aimlchat_emulator.base_url, tools=tools))
 
 
@@ -66,6 +75,29 @@ def test_the_summary_counts_all_rounds(answered):
 def test_the_calls_are_there_after_a_reload(answered):
     answered.open()
     assert answered.texts(".call > summary") == ["get_weather is done", "find_map has failed"]
+
+
+def test_a_picture_in_a_result_is_shown(chat, aimlchat_emulator):
+    aimlchat_emulator.reply(reasoning="Hm.", tool_calls=[("draw", {})])
+    aimlchat_emulator.reply("Here it is.")
+    chat.ask("A picture?")
+    chat.wait_for_state("done")
+    chat.find(".call > summary").click()
+
+    picture = chat.find(".call-pictures img")
+    chat.wait_until(lambda: picture.get_property("naturalWidth") == 1)
+    assert picture.is_displayed()
+    assert picture.get_property("alt") == "Picture in the result of draw"
+    assert chat.console_messages() == []
+
+
+def test_a_summary_does_not_mention_that_there_was_no_reasoning(answered):
+    assert (
+        answered.run_script(
+            "return formatUsage({ outputTokens: 5, outputTokenDetails: { reasoningTokens: 0 } })"
+        )
+        == "5 out"
+    )
 
 
 @pytest.fixture

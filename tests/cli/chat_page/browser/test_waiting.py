@@ -93,6 +93,10 @@ def test_a_list_of_models_that_cannot_be_loaded_is_explained_and_loaded_again(ch
     chat.find("#models-problem button").click()
     chat.wait_until(lambda: "cannot be read" in chat.find("#models-problem").text)
 
+    chat.run_script('window.fetch = async () => new Response(\'{"error": "no page found."}\')')
+    chat.find("#models-problem button").click()
+    chat.wait_until(lambda: "missing. No page found." in chat.find("#models-problem").text)
+
     chat.run_script("window.fetch = window.realFetch")
     chat.wait_until(lambda: not chat.find("#models-problem").is_displayed())
     assert chat.console_messages() == []
