@@ -162,7 +162,10 @@ def compare_thinking(
     if dialects and row.thinking_dialect not in dialects:
         where = " and ".join(sorted(dialects))
         yield f"thinks in the {where} dialect, and the table has {row.thinking_dialect}"
-    modes = document.values_of("type", {"properties": {"thinking": properties["thinking"]}})
+    thinking = {"properties": {"thinking": properties["thinking"]}}
+    modes = document.values_of("type", thinking)
+    if not any("budget_tokens" in part.get("properties", {}) for part in document.walk(thinking)):
+        modes -= {"enabled"}  # a request always has a budget
     for mode in sorted(modes - {*row.thinking_modes}):
         yield f"takes {mode} thinking, which the table does not have"
     for mode in sorted({*row.thinking_modes} - modes if modes else ()):

@@ -45,7 +45,7 @@ NEWEST = {
     "system": {"type": "string"},
     "thinking": {
         "oneOf": [
-            {"properties": {"type": {"enum": ["enabled"]}}},
+            {"properties": {"type": {"enum": ["enabled"]}, "budget_tokens": ANY}},
             {"properties": {"type": {"enum": ["disabled", "adaptive"]}}},
         ]
     },
@@ -134,6 +134,18 @@ def test_what_disagrees_is_printed_and_is_status_1(check, problem, document):
 
     assert status == 1
     assert any(f"x.request.json: {model} {problem}" in line for line in lines), lines
+
+
+def test_thinking_without_a_budget_is_not_the_one_of_the_table(check):
+    modes = {"properties": {"type": {"enum": ["enabled", "disabled"]}}}
+
+    assert check(schema(OPENAI, "zhipu/glm-4.5", thinking=modes))[0] == 0
+
+    modes["properties"]["budget_tokens"] = ANY
+    status, lines = check(schema(OPENAI, "zhipu/glm-4.5", thinking=modes))
+
+    assert status == 1
+    assert "takes enabled thinking, which the table does not have" in lines[0]
 
 
 def test_an_openapi_document_is_read_through_its_references(check):

@@ -159,7 +159,8 @@ def adapt_turn(message: dict[str, Any], row: ModelRow) -> None:
     that stands for it in turns of other models.
     """
     message.pop(BLOCKS, None)
-    if not row.thinking_modes and isinstance(message.get("content"), list):
+    thinks_as_claude = row.is_claude and row.thinking_modes
+    if not thinks_as_claude and isinstance(message.get("content"), list):
         parts = [part for part in message["content"] if part["type"] not in THINKING_TYPES]
         message["content"] = parts or (None if message.get("tool_calls") else "")
     if row.signs_calls and message.get("tool_calls"):

@@ -92,10 +92,16 @@ def choose_dialect(
             "thinking",
         )
     if mode not in modes:
-        msg = f"{model} does not support {mode} thinking; give a budget, as in thinking=2048"
-        refuse(msg, "thinking")
-    if dialect == "openai" and thinking_dialect == "anthropic":
-        msg = f"{model} thinks in the anthropic dialect only; leave out dialect or thinking"
+        advice = "give a budget, as in thinking=2048"
+        if "enabled" not in modes:
+            advice = "give False, which turns its thinking off, or leave thinking out"
+        refuse(f"{model} does not support {mode} thinking; {advice}", "thinking")
+    if (dialect == "openai" and thinking_dialect == "anthropic") or (
+        dialect in ("openai", "anthropic") and thinking_dialect == "messages"
+    ):
+        msg = (
+            f"{model} thinks in the {thinking_dialect} dialect only; leave out dialect or thinking"
+        )
         refuse(msg, "thinking")
     return dialect or thinking_dialect or row.dialects[0], True
 
