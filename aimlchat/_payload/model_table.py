@@ -12,6 +12,7 @@ import msgspec
 __all__ = [
     "MODEL_TABLE",
     "TABLE_DATE",
+    "TEXT_ONLY_MODELS",
     "Dialect",
     "ModelRow",
     "OutputWay",
@@ -213,3 +214,17 @@ MODEL_TABLE = (
     # All other models
     ModelRow(pattern=r"", dialects=("openai",)),
 )
+
+TEXT_ONLY_MODELS = (
+    r"deepseek(?!.*(latest|llm-))|gpt-(oss-\d|3\.5|4o-(mini-)?audio)|(^|/)(gpt-4|o3-mini)$|qwq"
+    r"|qwen(-|2\.?5?-|3-(?!.*(vl|omni))|3\.5-plus|3\.6-(flash|max|plus)|3\.7-max|3\.8-2)"
+    r"|(zhipu|alibaba)/glm-\d([.-]\d)?($|-(air|fast))|moonshot/kimi-k2-(?!5)"
+    r"|minimax/(m1|m2$|m2-7-2|minimax-m3)|mimo-v2(-flash|\.5-pro)|ernie-(?!.*vl|5\.0$)|command-a"
+    r"|hy3|longcat|grok-(3|4-[56]|beta|code)|nemotron-(70|3-(nano-30|super|ultra)|3\.5|nano)"
+    r"|hermes-4-405|ling-3|lumimaid|magnum|leanstral|codestral-2501|mistral-(nemo|tiny)"
+    r"|(meta-|/)llama-3([.-]([23].*(3b|70b)|1-70b)|-8b|-70b-chat)|llama-?guard-(2|3-8b)"
+)
+"""A pattern, as in `MODEL_TABLE`, of the models that take tools, but no images, by their schemas.
+
+Those of Llama 3.1 8B differ from each other.
+"""
