@@ -658,7 +658,8 @@ class ChatSession:
                 ``on_tool`` included.
             retry: as for `complete`, for each round.
             headers: as for `complete`, for each round.
-            **options: as for `complete`, for each round.
+            **options: as for `complete`, for each round. A budget for thinking is left out of those
+                amid calls that were made without thinking, where Claude would refuse it.
 
         Raises:
             InvalidRequestError: the request, a tool or an argument of the run is invalid, or JSON

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aimlchat._payload.model_table import TABLE_DATE
-from aimlchat._payload.models import find_model_row
+from aimlchat._payload.models import find_model_row, takes_images
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,6 +140,12 @@ def compare(model: str, document: Document, properties: dict[str, Any]) -> Itera
             and row.is_claude
         ):
             yield f"takes no {field}, which the table does not refuse"
+    if "openai" in dialects and "tools" in properties:
+        has_images = "image_url" in document.values_of("type", properties["messages"])
+        if has_images and not takes_images(model):
+            yield "takes images, which the table denies"
+        elif takes_images(model) and not has_images:
+            yield "takes no images, which the table does not know"
     yield from compare_thinking(model, dialects, document, properties)
     response_format = properties.get("response_format")
     formats = document.values_of("type", response_format)
@@ -162,7 +168,10 @@ def compare_thinking(
     if dialects and row.thinking_dialect not in dialects:
         where = " and ".join(sorted(dialects))
         yield f"thinks in the {where} dialect, and the table has {row.thinking_dialect}"
-    modes = document.values_of("type", {"properties": {"thinking": properties["thinking"]}})
+    thinking = {"properties": {"thinking": properties["thinking"]}}
+    modes = document.values_of("type", thinking)
+    if not any("budget_tokens" in part.get("properties", {}) for part in document.walk(thinking)):
+        modes -= {"enabled"}  # a request always has a budget
     for mode in sorted(modes - {*row.thinking_modes}):
         yield f"takes {mode} thinking, which the table does not have"
     for mode in sorted({*row.thinking_modes} - modes if modes else ()):

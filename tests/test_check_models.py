@@ -15,12 +15,13 @@ check_models = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(check_models)
 
 ANY = {"type": "number"}
+IMAGE = {"items": {"properties": {"type": {"const": "image_url"}}}}
 OPENAI = {
     "messages": {
         "items": {
             "oneOf": [
                 {"properties": {"role": {"enum": ["system"]}, "content": {}}},
-                {"properties": {"role": {"const": "user"}, "content": {}}},
+                {"properties": {"role": {"const": "user"}, "content": IMAGE}},
             ]
         }
     },
@@ -45,7 +46,7 @@ NEWEST = {
     "system": {"type": "string"},
     "thinking": {
         "oneOf": [
-            {"properties": {"type": {"enum": ["enabled"]}}},
+            {"properties": {"type": {"enum": ["enabled"]}, "budget_tokens": ANY}},
             {"properties": {"type": {"enum": ["disabled", "adaptive"]}}},
         ]
     },
@@ -111,6 +112,10 @@ DISAGREEING = {
         OPENAI, "gpt-4o", response_format={"properties": {"type": {"enum": ["json_object"]}}}
     ),
     "takes no tools, by which": schema(OPENAI, "grok-beta", without=["tools"]),
+    "takes images, which the table denies": schema(OPENAI, "zhipu/glm-4.6"),
+    "takes no images, which the table does not know": schema(
+        OPENAI, "gpt-4o", messages={"items": {"properties": {"role": {"enum": ["system"]}}}}
+    ),
     "takes no thinking, and the table has it": schema(
         ANTHROPIC, "claude-opus-4.1", without=["thinking"]
     ),
@@ -134,6 +139,19 @@ def test_what_disagrees_is_printed_and_is_status_1(check, problem, document):
 
     assert status == 1
     assert any(f"x.request.json: {model} {problem}" in line for line in lines), lines
+
+
+def test_thinking_without_a_budget_is_not_the_one_of_the_table(check):
+    modes = {"properties": {"type": {"enum": ["enabled", "disabled"]}}}
+    texts = {"items": {"properties": {"role": {"enum": ["system", "user"]}}}}
+
+    assert check(schema(OPENAI, "zhipu/glm-4.5", thinking=modes, messages=texts))[0] == 0
+
+    modes["properties"]["budget_tokens"] = ANY
+    status, lines = check(schema(OPENAI, "zhipu/glm-4.5", thinking=modes, messages=texts))
+
+    assert status == 1
+    assert "takes enabled thinking, which the table does not have" in lines[0]
 
 
 def test_an_openapi_document_is_read_through_its_references(check):
@@ -169,8 +187,9 @@ def test_an_openapi_document_is_read_through_its_references(check):
 
 def test_a_schema_that_refers_to_itself_is_read(check):
     document = schema(OPENAI, "gpt-4o")
+    messages = [{"properties": {"role": {"const": "tool"}}}, {"properties": {"content": IMAGE}}]
     document["properties"]["messages"]["items"] = {
-        "anyOf": [{"$ref": "#"}, {"$ref": "#/nowhere"}, {"properties": {"role": {"const": "tool"}}}]
+        "anyOf": [{"$ref": "#"}, {"$ref": "#/nowhere"}, *messages]
     }
 
     assert check(document)[0] == 0

@@ -50,7 +50,7 @@ SCRIPTS = {
         replies=({"text": "It scatters.", "reasoning": "Think of light."},),
     ),
     "batches_from_python": Script(prints=("2 of 2 for ", "True {}")),
-    "batches_from_python_2": Script(prints=("0 of 2 for 0.0 dollars\nrun again:\n",)),
+    "batches_from_python_2": Script(prints=("0 of 2 for 0.0 dollars\n2 missing, by shard: {}\n",)),
     "batches_from_python_3": Script(
         prints=("0 The sky is blue", "3 0 0.00", " False\n['The sky is blue")
     ),

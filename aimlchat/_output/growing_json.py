@@ -28,6 +28,7 @@ __all__ = ["GrowingJson"]
 
 _EVERY_PIECE = 16_384  # characters; copying this much costs no more than handing out a draft
 _GROWTH = 5  # as a shift: a draft for each 1/32 of the excess
+_RUN = 16_384  # characters; the search that comes before each nested value must not go further
 
 # All quantifiers are possessive: nothing backtracks, so a match is linear in what it looks at.
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
@@ -240,7 +241,7 @@ class GrowingJson:
     def _read_scalars(self, text: str, position: int, *, is_dict: bool) -> int:
         """Read complete strings, numbers and literals of the innermost container."""
         if not is_dict:
-            position = self._read_numbers(text, position)
+            position = self._read_strings(text, self._read_numbers(text, position))
         end = (_MEMBERS if is_dict else _ITEMS).match(text, position).end()  # type: ignore[union-attr]
         if end > position:
             run = text[position : end - (text[end - 1] == ",")]
@@ -270,6 +271,24 @@ class GrowingJson:
         self._holders[-1].extend(values)
         self._is_new = True
         return comma + 1
+
+    def _read_strings(self, text: str, position: int) -> int:
+        """Read strings and other scalars of an array up to a comma behind a string.
+
+        Many are decoded in one go, which fails if that quote and comma are within a string. Then
+        the other search finds the scalars.
+        """
+        while True:
+            end = text.rfind('",', position, position + _RUN) + 1
+            if not end or text.find("[", position, end) >= 0 or text.find("{", position, end) >= 0:
+                return position
+            try:
+                values = self._decode(f"[{text[position:end]}]", position)
+            except _MalformedError:
+                return position
+            self._holders[-1].extend(values)
+            self._is_new = True
+            position = end + 1
 
     def _decode(self, text: str, position: int) -> Any:
         try:
@@ -315,10 +334,14 @@ class GrowingJson:
     def _read_string(self, text: str, position: int) -> int:
         """Read an open string up to its end, or up to where it is cut."""
         parts: Any = self._string
-        end = _CHARACTERS.match(text, position).end()  # type: ignore[union-attr]
+        quote = text.find('"', position)
+        end = len(text) if quote < 0 else quote
+        has_escapes = text.find("\\", position, end) >= 0
+        if has_escapes:  # only then the slower search is needed
+            end = _CHARACTERS.match(text, position).end()  # type: ignore[union-attr]
         if end > position:
             piece = text[position:end]
-            parts.append(scanstring(f'{piece}"', 0, False)[0] if "\\" in piece else piece)  # noqa: FBT003
+            parts.append(scanstring(f'{piece}"', 0, False)[0] if has_escapes else piece)  # noqa: FBT003
             self._is_new = True
         if end == len(text):
             return end

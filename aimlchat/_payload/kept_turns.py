@@ -13,7 +13,7 @@ from .call_names import build_call_id, build_call_name
 from .json_values import describe, is_mapping, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from .model_table import ModelRow
 
@@ -24,6 +24,7 @@ __all__ = [
     "adapt_turn",
     "check_blocks",
     "holds_thinking",
+    "is_amid_thoughtless_calls",
     "refuse_edited_turn",
     "select_blocks",
 ]
@@ -143,6 +144,32 @@ def _read_call(call: Any, field: str) -> tuple[Any, Any, Any]:
         return call.id, name, call.raw_arguments
 
 
+def is_amid_thoughtless_calls(messages: Sequence[Any]) -> bool:
+    """Return whether a turn that began with calls, and without Claude's thinking, goes on.
+
+    Another model has made it, or thinking was off. The user's text behind the results of calls
+    belongs to the turn as well, since it is sent with them.
+    """
+    first = None
+    for index in range(len(messages) - 1, -1, -1):
+        role = _get(messages[index], "role")
+        if role == "assistant":
+            first = messages[index]
+        elif role == "user" and (not index or _get(messages[index - 1], "role") != "tool"):
+            break
+    if first is None or not _get(first, "tool_calls"):
+        return False
+    turn: Any = first.turn if isinstance(first, Message) else first
+    blocks: Any = (turn or {}).get(BLOCKS)
+    return not (isinstance(blocks, (list, tuple)) and _is_signed(blocks[:1]))
+
+
+def _get(message: Any, name: str) -> Any:
+    if isinstance(message, Message):
+        return getattr(message, name)
+    return message.get(name) if is_mapping(message) else None
+
+
 def _refuse_edit(key: str, field: str) -> NoReturn:
     msg = (
         f"{key} and {BLOCKS} differ, and only {BLOCKS} is sent to Claude; change it in both, or"
@@ -159,7 +186,8 @@ def adapt_turn(message: dict[str, Any], row: ModelRow) -> None:
     that stands for it in turns of other models.
     """
     message.pop(BLOCKS, None)
-    if not row.thinking_modes and isinstance(message.get("content"), list):
+    thinks_as_claude = row.is_claude and row.thinking_modes
+    if not thinks_as_claude and isinstance(message.get("content"), list):
         parts = [part for part in message["content"] if part["type"] not in THINKING_TYPES]
         message["content"] = parts or (None if message.get("tool_calls") else "")
     if row.signs_calls and message.get("tool_calls"):

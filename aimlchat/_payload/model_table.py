@@ -12,6 +12,7 @@ import msgspec
 __all__ = [
     "MODEL_TABLE",
     "TABLE_DATE",
+    "TEXT_ONLY_MODELS",
     "Dialect",
     "ModelRow",
     "OutputWay",
@@ -33,7 +34,8 @@ class ModelRow(msgspec.Struct, frozen=True, kw_only=True):
 
     - ``dialects``: the dialects that the models take; requests without thinking use the first one.
     - ``thinking_dialect``: the dialect of requests with thinking, None if the models do not think.
-    - ``thinking_modes``: the values of ``thinking.type`` that the models take.
+    - ``thinking_modes``: the values of ``thinking.type`` that the models take; ``enabled`` only if
+      they take a budget.
     - ``refused_fields``: fields that the models do not take, though their dialects have them.
     - ``is_claude``: whether ``/v1/messages`` serves the models as well, and whether they take the
       breakpoints of the prompt cache.
@@ -94,12 +96,31 @@ MODEL_TABLE = (
         is_claude=True,
         output_way="tool",
     ),
+    # Claude Opus 4.7
+    ModelRow(
+        pattern=r"claude-(opus-4[.-]7|4[.-]7-opus)(?!\d)",
+        dialects=("anthropic",),
+        thinking_dialect="anthropic",
+        thinking_modes=("enabled",),
+        refused_fields=("temperature", "top_p", "top_k"),
+        is_claude=True,
+        output_way="tool",
+    ),
     # Claude 4 to 4.7, all others
     ModelRow(
         pattern=r"claude-(\w+-)?4([.-][0-7](?!\d)|(?!\d|[.-]\d{1,2}(?!\d)))",
         dialects=("anthropic",),
         thinking_dialect="anthropic",
         thinking_modes=("enabled",),
+        is_claude=True,
+        output_way="tool",
+    ),
+    # Claude Opus 4.8 in its fast form, which thinks on /v1/messages only
+    ModelRow(
+        pattern=r"claude-(opus-4[.-]8|4[.-]8-opus)-fast",
+        dialects=("openai",),
+        thinking_dialect="messages",
+        thinking_modes=("enabled", "disabled", "adaptive"),
         is_claude=True,
         output_way="tool",
     ),
@@ -139,6 +160,21 @@ MODEL_TABLE = (
         returns_reasoning="always",
         output_way="tool",
     ),
+    # GLM, those models whose thinking can be turned off, and has no budget
+    ModelRow(
+        pattern=r"(^|[/-])glm-(4[.-]5(-air)?|5[.-]3)$",
+        dialects=("openai",),
+        thinking_dialect="openai",
+        thinking_modes=("disabled",),
+        returns_reasoning="always",
+    ),
+    # LongCat, whose thinking can be turned off, and has no budget
+    ModelRow(
+        pattern=r"longcat-2",
+        dialects=("openai",),
+        thinking_dialect="openai",
+        thinking_modes=("disabled",),
+    ),
     # Kimi, MiniMax and GLM, which go on with the reasoning of every turn
     ModelRow(
         pattern=r"kimi|minimax|(^|[/-])glm-",
@@ -161,7 +197,7 @@ MODEL_TABLE = (
         pattern=(
             r"qwen.*thinking|qwq|qvq|qwen3[.-][78]-max|dola-seed-2-0-(code|pro)|ling-3[.-]0"
             r"|(^|/)o1-(mini|preview)|search-(preview|v1)|nemotron-nano-12b|inkling-small|hy-mt2"
-            r"|ox-alpha|llama-(guard|vision|3)|gemma-3|mythomax|(mistral|mixtral)-(7b|8x)|gemini-1\."
+            r"|ox-alpha|llama-?guard|llama-(vision|3)|gemma-3|mythomax|(mistral|mixtral)-(7b|8x)|gemini-1\."
         ),
         dialects=("openai",),
         output_way="words",
@@ -178,3 +214,17 @@ MODEL_TABLE = (
     # All other models
     ModelRow(pattern=r"", dialects=("openai",)),
 )
+
+TEXT_ONLY_MODELS = (
+    r"deepseek(?!.*(latest|llm-))|gpt-(oss-\d|3\.5|4o-(mini-)?audio)|(^|/)(gpt-4|o3-mini)$|qwq"
+    r"|qwen(-|2\.?5?-|3-(?!.*(vl|omni))|3\.5-plus|3\.6-(flash|max|plus)|3\.7-max|3\.8-2)"
+    r"|(zhipu|alibaba)/glm-\d([.-]\d)?($|-(air|fast))|moonshot/kimi-k2-(?!5)"
+    r"|minimax/(m1|m2$|m2-7-2|minimax-m3)|mimo-v2(-flash|\.5-pro)|ernie-(?!.*vl|5\.0$)|command-a"
+    r"|hy3|longcat|grok-(3|4-[56]|beta|code)|nemotron-(70|3-(nano-30|super|ultra)|3\.5|nano)"
+    r"|hermes-4-405|ling-3|lumimaid|magnum|leanstral|codestral-2501|mistral-(nemo|tiny)"
+    r"|(meta-|/)llama-3([.-]([23].*(3b|70b)|1-70b)|-8b|-70b-chat)|llama-?guard-(2|3-8b)"
+)
+"""A pattern, as in `MODEL_TABLE`, of the models that take tools, but no images, by their schemas.
+
+Those of Llama 3.1 8B differ from each other.
+"""

@@ -12,7 +12,14 @@ from aimlchat.errors import InvalidRequestError
 
 from .json_values import describe, refuse
 from .limits import build_integer_check, is_default
-from .model_table import MODEL_TABLE, TABLE_DATE, Dialect, ModelRow, ThinkingMode
+from .model_table import (
+    MODEL_TABLE,
+    TABLE_DATE,
+    TEXT_ONLY_MODELS,
+    Dialect,
+    ModelRow,
+    ThinkingMode,
+)
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -23,6 +30,7 @@ __all__ = [
     "parse_thinking",
     "resolve_max_tokens",
     "take_out_refused_fields",
+    "takes_images",
 ]
 
 DEFAULT_MODEL = "anthropic/claude-3.7-sonnet"
@@ -53,6 +61,11 @@ def default_model() -> str:
 def find_model_row(model: str) -> ModelRow:
     """Return the first row of the table that matches the model's name."""
     return next(row for row in MODEL_TABLE if re.search(row.pattern, model, re.IGNORECASE))
+
+
+def takes_images(model: str) -> bool:
+    """Return whether a model takes images, as far as the table knows: most models do."""
+    return re.search(TEXT_ONLY_MODELS, model, re.IGNORECASE) is None
 
 
 def choose_dialect(
@@ -92,10 +105,16 @@ def choose_dialect(
             "thinking",
         )
     if mode not in modes:
-        msg = f"{model} does not support {mode} thinking; give a budget, as in thinking=2048"
-        refuse(msg, "thinking")
-    if dialect == "openai" and thinking_dialect == "anthropic":
-        msg = f"{model} thinks in the anthropic dialect only; leave out dialect or thinking"
+        advice = "give a budget, as in thinking=2048"
+        if "enabled" not in modes:
+            advice = "give False, which turns its thinking off, or leave thinking out"
+        refuse(f"{model} does not support {mode} thinking; {advice}", "thinking")
+    if (dialect == "openai" and thinking_dialect == "anthropic") or (
+        dialect in ("openai", "anthropic") and thinking_dialect == "messages"
+    ):
+        msg = (
+            f"{model} thinks in the {thinking_dialect} dialect only; leave out dialect or thinking"
+        )
         refuse(msg, "thinking")
     return dialect or thinking_dialect or row.dialects[0], True
 

@@ -17,7 +17,7 @@ from .json_values import check_text, describe, refuse, to_json_value
 from .kept_turns import adapt_turn
 from .media import check_url, require_media_type
 from .message_dicts import BLANK_MESSAGE, EMPTY_CONVERSATION, copy_plain_text, parse_message
-from .models import find_model_row
+from .models import find_model_row, takes_images
 from .tools import TOOL_FIELDS, ToolChoice, ToolSpec, add_tools
 
 if TYPE_CHECKING:
@@ -130,9 +130,9 @@ def _build_message(
         built = parse_message(message, field)
         control = built.pop(CACHE_KEY, None)
     else:
-        built = _build_neutral_message(message, field)
+        built = _build_neutral_message(message, field, model)
         control = build_cache_control(message.cache_ttl)
-        if message.role == "tool" and (parts := _build_files(message, f"{field}.content")):
+        if message.role == "tool" and (parts := _build_files(message, f"{field}.content", model)):
             files[index], marked = parts, {"content": parts}
     row = find_model_row(model)
     if control is not None and row.is_claude:
@@ -142,14 +142,14 @@ def _build_message(
     return built
 
 
-def _build_neutral_message(message: Message, field: str) -> dict[str, Any]:
+def _build_neutral_message(message: Message, field: str, model: str) -> dict[str, Any]:
     match message.role:
         case "user":
             return {"role": "user", "content": _build_content(message.parts, f"{field}.content")}
         case "assistant":
             return _build_assistant(message, field)
         case "tool":
-            return _build_tool_result(message, field)
+            return _build_tool_result(message, field, model)
     msg = f"{describe(message.role)} is not a role; give one of user, assistant, tool"
     raise InvalidRequestError(msg, field=f"{field}.role")
 
@@ -258,8 +258,11 @@ def _build_tool_call(call: ToolCall, field: str) -> dict[str, Any]:
     return render_tool_call(checked)
 
 
-def _build_tool_result(message: Message, field: str) -> dict[str, Any]:
-    """Return a result, which is a text; where a file was, it says where to find the file."""
+def _build_tool_result(message: Message, field: str, model: str) -> dict[str, Any]:
+    """Return a result, which is a text; where a file was, it says where to find the file.
+
+    An image does not go to a model that takes none, and would refuse the whole request for it.
+    """
     call_id = limits.check_call_id(message.call_id, f"{field}.tool_call_id")
     texts, count = [], 0
     for index, part in enumerate(message.parts):
@@ -267,20 +270,29 @@ def _build_tool_result(message: Message, field: str) -> dict[str, Any]:
             texts.append(check_text(part.text, f"{field}.content[{index}]"))
         else:
             count += 1
-            texts.append(f"({_name_file(part, count)} is in the message behind the results.)")
+            where = "is in the message behind the results."
+            if _is_left_out(part, model):
+                where = "is left out, since this model takes no images."
+            texts.append(f"({_name_file(part, count)} {where})")
     content = "\n".join(texts)
     if message.is_error:  # this dialect has no mark for it
         content = f"Error: {content}"
     return {"role": "tool", "tool_call_id": call_id, "content": content}
 
 
-def _build_files(message: Message, field: str) -> list[dict[str, Any]]:
+def _is_left_out(part: Any, model: str) -> bool:
+    return isinstance(part, Image) and not takes_images(model)
+
+
+def _build_files(message: Message, field: str, model: str) -> list[dict[str, Any]]:
     """Return the parts of a result that are no text, each behind words that say what it is."""
     built: list[dict[str, Any]] = []
     count = 0
     for index, part in enumerate(message.parts):
-        if not isinstance(part, Text):
-            count += 1
+        if isinstance(part, Text):
+            continue
+        count += 1
+        if not _is_left_out(part, model):
             words = f"{_name_file(part, count)} of the result of the tool call {message.call_id}:"
             built += [{"type": "text", "text": words}, _build_part(part, f"{field}[{index}]")]
     return built

@@ -10,6 +10,8 @@ import attrs
 from aimlchat._client.prepare import RequestFields, resolve_request
 from aimlchat._client.spending import Spending
 from aimlchat._payload.json_values import describe, refuse
+from aimlchat._payload.kept_turns import is_amid_thoughtless_calls
+from aimlchat._payload.models import find_model_row, parse_thinking
 from aimlchat._payload.tools import parse_tool, relax_choice
 from aimlchat.errors import RequestTimeoutError
 from aimlchat.request import ChatRequest
@@ -64,12 +66,26 @@ class RunPlan:
         """Return the request of the next round, after so many rounds.
 
         A choice that forces a call holds for the first round only, or there would be no answer.
+        Claude refuses a budget for thinking amid calls that began without thinking, so it goes on
+        without until it has answered.
         """
+        if self._has_refused_budget(conversation):
+            conversation = conversation.options(thinking=False)
         if not rounds:
             return conversation
         if rounds >= self.max_rounds:
             return conversation.options(tool_choice="none")
         return conversation.options(tool_choice=relax_choice(conversation.tool_choice))
+
+    def _has_refused_budget(self, conversation: ChatRequest) -> bool:
+        if conversation.thinking is None or conversation.dialect not in (None, "messages"):
+            return False
+        models = self.models or (conversation.model,)
+        return (
+            parse_thinking(conversation.thinking)[1] is not None
+            and all(isinstance(model, str) and find_model_row(model).is_claude for model in models)
+            and is_amid_thoughtless_calls(conversation.messages)
+        )
 
     def split_calls(
         self, calls: Sequence[ToolCall]

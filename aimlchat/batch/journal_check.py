@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aimlchat._payload.json_values import describe
@@ -10,7 +11,7 @@ from .errors import InputError
 from .file_format import SAMPLE_SIZE, describe_format, strip_line
 from .journal_lines import DamagedLineError, parse_result
 from .known_ids import FAILED, IN_OUTPUT
-from .problems import LineProblems
+from .problems import FirstLines, LineProblems
 
 if TYPE_CHECKING:
     from .journal_lines import KnownResult
@@ -30,33 +31,36 @@ class JournalCheck:
         self._damaged = LineProblems(name)
         self._unchecked = LineProblems(name)
         self._has_checksum = False
-        self._is_first = True
+        self._first_lines = FirstLines(partial(describe_other_file, name))
 
     def add(self, number: int, line: bytes) -> None:
         """Add the result of a line; nothing if it is blank.
 
-        Raises `InputError` if its id is known already, and for a first line that is no result: the
-        file may be any file then.
+        Raises `InputError` if its id is known already, and if no line so far is a result: the file
+        may be any file then.
         """
         if not strip_line(line):
             return
         try:
             result = parse_result(line)
-        except DamagedLineError as error:
-            self._damaged.add(number, f"the line was changed after it was written ({error})")
         except ValueError as error:
-            if self._is_first:
-                raise describe_other_file(self._name, number, line, error) from error
-            self._damaged.add(number, f"the line is not a result of a batch ({error})")
+            self._first_lines.missed(number, line, error)
+            is_changed = isinstance(error, DamagedLineError)
+            what = (
+                "was changed after it was written" if is_changed else "is not a result of a batch"
+            )
+            self._damaged.add(number, f"the line {what} ({error})")
         else:
+            self._first_lines.found()
             self._add(number, result)
-        self._is_first = False
 
     def finish(self) -> bool:
         """Return whether the lines have checksums, or there are none.
 
-        Raises `InputError` if lines are damaged, or lack the checksum that others have.
+        Raises `InputError` if lines are damaged, or lack the checksum that others have, and for a
+        file of something else.
         """
+        self._first_lines.finish()
         problems = [self._damaged, self._unchecked] if self._has_checksum else [self._damaged]
         told = [line for found in problems for line in found.describe("are damaged")]
         if told:

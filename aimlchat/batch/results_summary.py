@@ -26,7 +26,7 @@ from .file_arguments import check_source
 from .input_file import InputFile
 from .journal_lines import decode_result
 from .known_ids import FAILED, IN_INPUT, IN_OUTPUT, KnownIds
-from .problems import LineProblems
+from .problems import FirstLines, LineProblems
 from .result_files import describe_foreign_file, find_error_code, read_lines
 from .shard import find_shard, read_shard
 
@@ -149,19 +149,19 @@ class _ResultsReader:
         if self._has_read(Path(path)):
             return
         problems = LineProblems(name)
-        is_first = True
+        first_lines = FirstLines(partial(describe_foreign_file, name))
         for number, line in read_lines(Path(path), name, partial(self._torn.append, name)):
             if number % LINES_PER_TURN == 0:
                 await asyncio.sleep(0)
             try:
                 known, fields = decode_result(line)
             except ValueError as error:
-                if is_first:
-                    raise describe_foreign_file(name, number, line, error) from error
+                first_lines.missed(number, line, error)
                 problems.add(number, f"the line is damaged ({error})")
             else:
+                first_lines.found()
                 self._add(known, fields)
-            is_first = False
+        first_lines.finish()
         self._damaged += problems.count
         self._problems += problems.describe("are damaged")
 

@@ -114,7 +114,7 @@ async def run(
         DiskSync(files.output, fsync) as disk_sync,
     ):
         writer = ResultWriter(files.output, own_shard)
-        progress = ProgressReporter(files.checked, on_progress)
+        progress = ProgressReporter(files.checked, writer, on_progress)
         # The type of `complete_many` does not include the raw bodies that it accepts.
         requests: Any = _PendingRequests(files, writer, disk_sync, is_typed=output is not None)
         outcomes = session.complete_many(
@@ -135,7 +135,11 @@ async def run(
             # the iteration is being raised already.
             with suppress(AIMLChatError):
                 await _write_results(outcomes, writer, disk_sync, progress)
-            writer.finish()
+            try:
+                writer.finish()
+            finally:
+                if writer.has_failed:  # the last results may have been written only now
+                    progress.report()
         if disk_sync.failure is not None:
             raise disk_sync.failure
         return progress.summarize(is_out_of_budget=outcomes.is_out_of_budget)
@@ -214,11 +218,12 @@ async def _write_results(
         try:
             await disk_sync.results_written()
         finally:  # also when cancelled: they are in the file, and closing it syncs them
-            for _, completion, error in ready:
+            for request, completion, error in ready:
                 failure: Any = error
                 received = failure.partial if completion is None else completion  # both were billed
                 usage, cost = received.usage, received.cost
                 progress.count(
+                    request.custom_id,
                     None if error is None else type(error).__name__,
                     (usage and usage.total_tokens) or count_tokens(usage) or 0,
                     0.0 if cost is None else cost.usd,

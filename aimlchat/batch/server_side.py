@@ -119,13 +119,14 @@ async def run_on_server(
         if files.output.path is None:
             msg = f"server-side batches need a file as their output, and {target} is not a file"
             raise ConfigurationError(msg)
-        progress = ProgressReporter(files.checked, on_progress)
+        writer = ResultWriter(files.output, own_shard)
+        progress = ProgressReporter(files.checked, writer, on_progress)
         server_run = _ServerRun(
             session,
             files,
             ServerBatches(files.output.path),
             progress,
-            ResultWriter(files.output, own_shard),
+            writer,
             is_cancelling=cancel,
         )
         if again:
@@ -327,7 +328,11 @@ class _ServerRun:
         if fetched is None:
             return False
         missing, others = self._write(batch, batch_id, fetched.results)
-        self._writer.finish()
+        try:
+            self._writer.finish()
+        finally:
+            if self._writer.has_failed:  # the last results may have been written only now
+                self._progress.report()
         self._files.output.sync()
         if missing and others and batch.is_id_given:
             reason = (
@@ -382,7 +387,7 @@ class _ServerRun:
             self._writer.write(custom_id, written.line)
             self._files.known_ids.add(key, IN_OUTPUT)
             if flags & IN_INPUT:
-                self._progress.add(written.error, written.usage, written.cost)
+                self._progress.add(custom_id, written.error, written.usage, written.cost)
         return sum(not get_flags(key) & IN_OUTPUT for key in missing), others
 
 

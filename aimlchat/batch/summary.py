@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aimlchat.completions import Cost, Usage
 
     from .input_check import CheckedInput
+    from .writer import ResultWriter
 
 __all__ = ["ProgressReporter", "Summary"]
 
@@ -30,11 +31,12 @@ class Summary:
         total: the requests of the input.
         before: those that already had a result in the output when this run began.
         failed_before: the failures among these, which this run does not send again.
-        done: the requests that ended in this run.
+        done: the requests whose results this run has written to the output.
         failed: the failures among these.
         errors: the number of these failures by the name of the error's class.
-        tokens: what this run used, as the server reported it.
-        usd: what this run cost, in US dollars, as the server reported it.
+        tokens: what this run used, as the server reported it, for results that could not be written
+            as well.
+        usd: what this run cost, in US dollars, as the server reported it; likewise.
         seconds: since the run began to send.
         is_out_of_budget: whether ``budget_usd`` stopped the run.
     """
@@ -52,7 +54,7 @@ class Summary:
 
     @property
     def left(self) -> int:
-        """How many requests have no result yet."""
+        """How many requests have no result in the output yet."""
         return self.total - self.before - self.done
 
     @property
@@ -77,28 +79,43 @@ class ProgressReporter:
     def __init__(
         self,
         checked: CheckedInput,
+        writer: ResultWriter,
         on_progress: Callable[[Summary], object] | None,
         time: Callable[[], float] = time.monotonic,
     ) -> None:
         self._checked = checked
+        self._writer = writer
         self._on_progress = on_progress
         self._time = time
         self._start = time()
         self._done = self._tokens = 0
         self._errors: Counter[str] = Counter()
+        self._unwritten: dict[str | int, str | None] = {}
+        """The results that were counted and not written then: by their ids, as ``error``."""
         self._usd = Decimal(0)  # sums of floats would drift
         self.report()
 
-    def add(self, error: str | None, usage: Usage | None = None, cost: Cost | None = None) -> None:
-        """Count a result, and report; ``error`` is the class of its error, None for a success."""
-        self.count(error, count_tokens(usage) or 0, 0.0 if cost is None else cost.usd)
+    def add(
+        self,
+        custom_id: str | int,
+        error: str | None,
+        usage: Usage | None = None,
+        cost: Cost | None = None,
+    ) -> None:
+        """Count a result, and report; ``error`` is the class of its error, None for a success.
 
-    def count(self, error: str | None, tokens: int, usd: float) -> None:
+        The result has been passed to the writer before. One that the writer keeps is done once it
+        is written.
+        """
+        self.count(custom_id, error, count_tokens(usage) or 0, 0.0 if cost is None else cost.usd)
+
+    def count(self, custom_id: str | int, error: str | None, tokens: int, usd: float) -> None:
         """Count a result as `add` does."""
-        self._done += 1
+        if self._writer.has_failed:
+            self._unwritten[custom_id] = error
+        else:
+            self._count_done(error)
         self._tokens += tokens
-        if error is not None:
-            self._errors[error] += 1
         if usd:
             self._usd += Decimal(repr(usd))
         if self._on_progress is not None:
@@ -111,6 +128,8 @@ class ProgressReporter:
 
     def summarize(self, *, is_out_of_budget: bool = False) -> Summary:
         """Return the totals so far."""
+        if self._unwritten:
+            self._count_written()
         return Summary(
             total=self._checked.total,
             before=self._checked.before,
@@ -123,3 +142,13 @@ class ProgressReporter:
             seconds=self._time() - self._start,
             is_out_of_budget=is_out_of_budget,
         )
+
+    def _count_done(self, error: str | None) -> None:
+        self._done += 1
+        if error is not None:
+            self._errors[error] += 1
+
+    def _count_written(self) -> None:
+        """Count the results that have been written since the output failed."""
+        for custom_id in self._unwritten.keys() - self._writer.unwritten_ids:
+            self._count_done(self._unwritten.pop(custom_id))

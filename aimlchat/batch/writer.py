@@ -42,6 +42,11 @@ class ResultWriter:
         """Whether the output has ever failed; then no further request should be sent."""
         return bool(self._reason)
 
+    @property
+    def unwritten_ids(self) -> set[str | int]:
+        """The ids of the results that are kept."""
+        return {custom_id for custom_id, _ in self._unwritten}
+
     def write(self, custom_id: str | int, line: bytes) -> None:
         """Write a result, as `write_all` does."""
         self.write_all([(custom_id, line)])

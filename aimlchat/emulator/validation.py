@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .context_length import check_context_length
 from .field_checks import MAX_TOOLS, check_boolean, check_number, check_object, reject, require
-from .models import family_of
+from .models import claude_version_of, family_of
 from .request import ParsedRequest, dialect_of, takes_both_dialects
 from .validation_anthropic import validate_anthropic
 from .validation_cache import validate_cache_control
@@ -25,7 +25,8 @@ __all__ = ["read_request"]
 _MIN_THINKING_BUDGET = 1024
 _DEFAULT_MAX_TOKENS = 32_000
 # The newest Claude models have none of these fields.
-_FIELDS_OF_OLDER_CLAUDE = ("temperature", "top_p", "top_k", "response_format", "stream_options")
+_SAMPLING_FIELDS = ("temperature", "top_p", "top_k")
+_FIELDS_OF_OLDER_CLAUDE = (*_SAMPLING_FIELDS, "response_format", "stream_options")
 
 
 def read_request(
@@ -63,15 +64,22 @@ def _validate(
     request: dict[str, Any], dialect: Dialect, sent_types: set[str], *, is_message: bool
 ) -> None:
     _validate_common_fields(request)
-    if takes_both_dialects(request["model"]):
-        for name in _FIELDS_OF_OLDER_CLAUDE:
-            require(request.get(name) is None, name, "Unrecognized key for this model")
+    for name in _find_unknown_fields(request["model"]):
+        require(request.get(name) is None, name, "Unrecognized key for this model")
     if dialect == "anthropic":
         validate_anthropic(request, is_message=is_message, sent_types=sent_types)
     else:
         validate_openai(request)
     if family_of(request["model"]) == "claude" and request.get("thinking") is not None:
         _validate_thinking(request["model"], request["thinking"], request.get("max_tokens"))
+
+
+def _find_unknown_fields(model: str) -> tuple[str, ...]:
+    """Return the fields that the model lacks, though its dialect has them."""
+    if takes_both_dialects(model):
+        return _FIELDS_OF_OLDER_CLAUDE
+    is_opus_4_7 = family_of(model) == "claude" and claude_version_of(model) == (4, 7)
+    return _SAMPLING_FIELDS if is_opus_4_7 else ()
 
 
 def _validate_common_fields(body: dict[str, Any]) -> None:

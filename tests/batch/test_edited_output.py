@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from aimlchat.batch import InputError, run
+from aimlchat.batch import InputError, run, summarize
 
 
 @pytest.fixture
@@ -104,3 +104,49 @@ async def test_an_error_status_is_found_in_a_deeply_nested_result(session, files
         "utf-8",
     )
     assert (await run(session, files.source, files.target)).failed_before == 1
+
+
+# --- a damaged first line ------------------------------------------------------------------------
+
+FIRST_LINES = {
+    "half a line": lambda line: line[: len(line) // 2] + b"\n",
+    "the rest of a line": lambda line: line[len(line) // 2 :],
+    "zeros": lambda line: bytes(len(line)) + b"\n",
+    "zeros before the rest of a line": lambda line: bytes(60) + line[60:],
+    "bytes that are no text": lambda line: b"\x1f\x8b\xff\xfe" + line[4:],
+    "many lines of other bytes": lambda _: b"\x80\n" * 900,
+    "another value": lambda line: line.replace(b'"status_code":200', b'"status_code":201'),
+}
+
+
+@pytest.mark.parametrize("damage", FIRST_LINES.values(), ids=FIRST_LINES)
+async def test_a_damaged_first_line_is_told_as_any_other(
+    session, emulator, files, finished, damage
+):
+    damaged = damage(finished[0])
+    content = damaged + finished[1] + finished[2]
+    files.target.write_bytes(content)
+    for options in ({}, {"retry_failed": True}):
+        with pytest.raises(InputError) as caught:
+            await run(session, files.source, files.target, **options)
+        first, *_, advice = str(caught.value).splitlines()
+        assert first.startswith(f"{files.target}, line 1: the line ")
+        assert "delete them to have their requests sent, and charged, again" in advice
+        assert files.target.read_bytes() == content
+    assert len(emulator.requests) == 3
+    summary = await summarize(files.source, [files.target])
+    assert (summary.answered, summary.missing) == (2, 1)
+    assert summary.damaged == damaged.count(b"\n")
+    assert not summary.is_success
+
+
+@pytest.mark.parametrize("first", [b"no JSON\n", b'{"id": 1, "prompt": "Hi"}\n'])
+async def test_a_file_is_refused_once_its_first_thousand_lines_are_no_results(
+    session, files, finished, first
+):
+    files.target.write_bytes(first * 1_000 + finished[0])
+    with pytest.raises(InputError, match="Give the output of the earlier run") as caught:
+        await run(session, files.source, files.target)
+    assert caught.value.line == 1
+    with pytest.raises(InputError, match="give files that a batch has written"):
+        await summarize(files.source, [files.target])

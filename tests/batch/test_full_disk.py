@@ -80,17 +80,47 @@ async def test_results_are_written_once_there_is_room_again_and_the_run_still_en
     session, emulator, files, disk
 ):
     files.write_prompts(100)
+    summaries = []
 
     def fill_and_empty(summary):
-        if summary.done == 10:
+        summaries.append(summary)
+        if len(summaries) == 11:  # the first is that of the start
             disk.room = 0
-        if summary.done == 11:
+        if len(summaries) == 12:
             disk.room = 1 << 40
 
     with pytest.raises(OutputFileError) as caught:
         await run(session, files.source, files.target, concurrency=1, on_progress=fill_and_empty)
     assert caught.value.unwritten == ()
     assert len(files.ids) == len(emulator.requests) < 100
+    assert [summary.done for summary in summaries[10:12]] == [10, 10]
+    assert summaries[-1].done == len(files.ids)
+
+
+@pytest.mark.parametrize("has_failed", [False, True])
+async def test_a_result_that_is_not_in_the_output_is_not_counted_as_done(
+    session, emulator, files, disk, has_failed
+):
+    files.write_prompts(3)
+    emulator.reply("One.")
+    if has_failed:
+        emulator.fail(status=400)
+    summaries = []
+
+    def fill(summary):
+        summaries.append(summary)
+        if summary.done == 1:
+            disk.room = 0
+
+    with pytest.raises(OutputFileError) as caught:
+        await run(session, files.source, files.target, concurrency=1, on_progress=fill)
+    assert len(caught.value.unwritten) == 1
+    last = summaries[-1]
+    assert (last.done, last.failed, last.errors, last.left) == (1, 0, {}, 2)
+    # It was charged in any case.
+    usages = [json.loads(line)["usage"] for _, line in caught.value.unwritten]
+    usages += [result["usage"] for result in files.results]
+    assert last.tokens == sum(usage["total_tokens"] for usage in usages if usage)
 
 
 async def test_a_line_that_does_not_fit_leaves_no_fragment(tmp_path, disk):
@@ -136,6 +166,8 @@ def test_the_command_keeps_every_result_when_its_output_cannot_grow(
     assert "Traceback" not in done.stderr
     (kept,) = tmp_path.glob("aimlchat-results-*.jsonl")
     assert str(kept) in done.stderr
+    assert f"{len(files.ids)} answered · 0 failed" in done.stderr
+    assert f"{100 - len(files.ids)} of 100 requests have no result yet." in done.stderr
     with files.target.open("ab") as file:
         file.write(kept.read_bytes())
     assert len(set(files.ids)) == len(files.ids) == aimlchat_emulator.billed < 100

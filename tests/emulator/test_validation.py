@@ -288,6 +288,13 @@ async def test_the_newest_claude_refuses_fields_of_the_older(client, model, fiel
     assert response.body["message"].startswith(f"Body validation error\n{next(iter(field))}: ")
 
 
+@pytest.mark.parametrize("field", ["temperature", "top_p", "top_k"])
+async def test_claude_opus_4_7_refuses_the_fields_of_sampling(client, field):
+    response = await client.ask(model="anthropic/claude-opus-4.7", **{field: 1})
+    assert response.status == 400
+    assert response.body["message"].startswith(f"Body validation error\n{field}: ")
+
+
 async def test_thinking_switches_the_dialect_of_claude_3_7(client):
     body = {"model": CLAUDE, "messages": SYSTEM}
     assert (await client.send(body)).status == 200

@@ -236,3 +236,53 @@ def test_no_text_breaks_the_parser_and_all_splits_agree(pieces):
 def test_an_array_of_numbers_is_read_up_to_a_comma_too_many():
     assert drafts_of(["[1, 2,, 3]"]) == [[1, 2]]
     assert drafts_of(["[1, 2, ", ", 3]"]) == [[1, 2]]
+
+
+STRINGS = ["a,b", ",", '",', '\\",', "]", '["x",', '{"', "\n", "ä", "", "\\", 1, None]
+
+
+@pytest.mark.parametrize("size", [7, 400, 10**6])
+@pytest.mark.parametrize("charset", ["ascii", "utf-8"])
+def test_arrays_of_strings_are_read_whatever_the_strings_hold(size, charset):
+    value = [text for count in range(len(STRINGS)) for text in [*STRINGS[count:], "y"] * 9]
+    text = json.dumps(value, ensure_ascii=charset == "ascii")
+
+    drafts = drafts_of([text[start : start + size] for start in range(0, len(text), size)])
+
+    assert drafts[-1] == value
+    assert all(map(extends, drafts[1:], drafts))
+
+
+def test_an_array_of_strings_is_read_up_to_a_comma_too_many():
+    assert drafts_of(['["a", "b",, "c"]']) == [["a", "b"]]
+
+
+def test_a_long_array_of_strings_and_objects_takes_linear_time():
+    def count_characters(items):
+        text = FoundText("[" + ", ".join(items * ['"a, b", {"a": 1}']) + "]")
+        growing = GrowingJson()
+        growing._holders, growing._keys = [[]], [None]
+        growing._read(text, 1)
+        return text.searched
+
+    assert count_characters(2_000) < 2.2 * count_characters(1_000)
+
+
+class FoundText(str):
+    """A text that counts over how many characters it is searched for others."""
+
+    __slots__ = ("searched",)
+
+    def __init__(self, _):
+        self.searched = 0
+
+    def find(self, part, start=0, end=None):
+        found = super().find(part, start, len(self) if end is None else end)
+        self.searched += (found if found >= 0 else len(self) if end is None else end) - start
+        return found
+
+    def rfind(self, part, start=0, end=None):
+        end = len(self) if end is None else end
+        found = super().rfind(part, start, end)
+        self.searched += end - max(found, start)
+        return found

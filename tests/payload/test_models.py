@@ -10,11 +10,15 @@ from aimlchat._payload.models import find_model_row
     ROW_3_7,
     ROW_BEFORE_3_7,
     ROW_4_0,
+    ROW_OPUS_4_7,
     ROW_4,
+    ROW_OF_FAST,
     ROW_SINCE_4_8,
     ROW_WITHOUT_VERSION,
     ROW_OF_DEEPSEEK,
     ROW_OF_MINIMAX_TOOLS,
+    ROW_OF_GLM,
+    ROW_OF_LONGCAT,
     ROW_THAT_RETURNS_REASONING,
     ROW_OF_TOOLS,
     ROW_OF_WORDS,
@@ -45,7 +49,7 @@ ROWS = {
     "claude-opus-4-1-20250805": ROW_4,
     "anthropic/claude-opus-4.1": ROW_4,
     "anthropic/claude-opus-4": ROW_4_0,
-    "anthropic/claude-4.7-opus": ROW_4,
+    "anthropic/claude-4.7-opus": ROW_OPUS_4_7,
     "claude-4-sonnet": ROW_4_0,
     "claude-4-sonnet-20250514": ROW_4_0,
     "claude-sonnet-4.0": ROW_4_0,
@@ -55,7 +59,10 @@ ROWS = {
     "claude-haiku-4": ROW_4,
     "claude-4-5-haiku": ROW_4,
     "claude-haiku-4-5": ROW_4,
-    "claude-opus-4-7": ROW_4,
+    "claude-opus-4-7": ROW_OPUS_4_7,
+    "claude-opus-4-7-20260416": ROW_OPUS_4_7,
+    "claude-sonnet-4-7": ROW_4,
+    "anthropic/claude-opus-4.8-fast": ROW_OF_FAST,
     "CLAUDE-OPUS-4-6": ROW_4,
     "claude-opus-4.8": ROW_SINCE_4_8,
     "claude-opus-4-8": ROW_SINCE_4_8,
@@ -85,6 +92,12 @@ ROWS = {
     "minimax/m2-5": ROW_THAT_RETURNS_REASONING,
     "zhipu/glm-4.6": ROW_THAT_RETURNS_REASONING,
     "glm-5": ROW_THAT_RETURNS_REASONING,
+    "z-ai/glm-4.5v": ROW_THAT_RETURNS_REASONING,
+    "zhipu/glm-4.5": ROW_OF_GLM,
+    "zhipu/glm-4.5-air": ROW_OF_GLM,
+    "zhipu/glm-5-3": ROW_OF_GLM,
+    "meituan/longcat-2.0": ROW_OF_LONGCAT,
+    "meta-llama/LlamaGuard-2-8b": ROW_OF_WORDS,
     "alibaba/qwen3.8-max": ROW_OF_WORDS,
     "qwen3-235b-a22b-thinking-2507": ROW_OF_WORDS,
     "alibaba/qwen3-max-preview": ROW_OF_OTHERS,
@@ -133,6 +146,8 @@ def test_a_request_without_thinking_uses_the_dialect_of_its_row(model, row):
         ("claude-3.5-sonnet", None, set()),
         ("claude-sonnet-4-5", "anthropic", {"enabled"}),
         ("claude-sonnet-4", "anthropic", {"enabled"}),
+        ("claude-opus-4.8-fast", "messages", {"enabled", "disabled", "adaptive"}),
+        ("zhipu/glm-4.5", "openai", {"disabled"}),
         ("claude-sonnet-5", "openai", {"enabled", "disabled", "adaptive"}),
         ("gpt-4o", None, set()),
     ],
@@ -196,6 +211,25 @@ def test_claude_5_takes_adaptive_thinking():
 def test_claude_5_takes_disabled_thinking():
     body = ChatRequest(CLAUDE_5, thinking=False).user("Hi").payload()
     assert body["thinking"] == {"type": "disabled"}
+
+
+@pytest.mark.parametrize("model", ["zhipu/glm-4.5", "zhipu/glm-5.3", "meituan/longcat-2.0"])
+def test_thinking_without_a_budget_can_only_be_turned_off(model, refusal):
+    request = ChatRequest(model).user("Hi")
+    assert request.options(thinking=False).payload()["thinking"] == {"type": "disabled"}
+    for thinking in (2048, "adaptive"):
+        error = refusal(request.options(thinking=thinking))
+        assert error.field == "thinking"
+        assert "give False, which turns its thinking off" in str(error)
+
+
+def test_the_fast_claude_opus_thinks_in_the_messages_dialect_only(refusal):
+    request = ChatRequest("anthropic/claude-opus-4.8-fast", system="S").user("Hi")
+    assert request.payload()["messages"][0]["role"] == "system"
+    assert request.options(thinking=2048).payload()["system"] == "S"
+    for dialect in ("openai", "anthropic"):
+        error = refusal(request.options(thinking=2048, dialect=dialect))
+        assert "thinks in the messages dialect only" in str(error)
 
 
 @pytest.mark.parametrize("model", [CLAUDE_3_7, CLAUDE_3_5, CLAUDE_4_5, GPT_4O])

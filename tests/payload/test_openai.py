@@ -205,6 +205,33 @@ def test_a_file_of_a_result_is_in_a_message_behind_the_results(png):
     assert [message["content"] for message in (thanks, bye)] == ["Thanks", "Bye"]
 
 
+@pytest.mark.parametrize(
+    "model", ["deepseek/deepseek-chat", "gpt-3.5-turbo", "zhipu/glm-4.6", "alibaba/qwen3-32b"]
+)
+def test_an_image_of_a_result_is_left_out_for_a_model_that_takes_none(model, png):
+    image, pdf = Image.from_bytes(png), Document.from_bytes(b"%PDF-1.7 ")
+    request = ChatRequest(model).user("Go").tool_result("c1", ["A map", image, pdf])
+
+    *_, result, files = request.payload()["messages"]
+
+    assert result["content"] == (
+        "A map\n(Image 1 is left out, since this model takes no images.)\n"
+        "(Document 2 is in the message behind the results.)"
+    )
+    assert [part["type"] for part in files["content"]] == ["text", "file"]
+    only = request.options(messages=()).user("Go").tool_result("c1", image).payload()["messages"]
+    assert [message["role"] for message in only] == ["user", "tool"]
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "zhipu/glm-4.5v", "alibaba/qwen3-vl-32b", "our-model"])
+def test_an_image_of_a_result_goes_to_models_that_may_take_it(model, png):
+    request = ChatRequest(model).user("Go").tool_result("c1", Image.from_bytes(png))
+
+    *_, files = request.payload()["messages"]
+
+    assert files["content"][1]["type"] == "image_url"
+
+
 def test_other_files_of_a_result_are_sent_as_those_of_a_user(refusal):
     pdf, audio = Document.from_bytes(b"%PDF-1.7 "), Audio.from_bytes(b"ID3 ", "audio/mpeg")
     result, files = _messages(ChatRequest().tool_result("c1", [pdf, audio]))

@@ -6,7 +6,12 @@ from aimlchat import ChatRequest
 from aimlchat._payload.model_table import TABLE_DATE
 
 NEWEST = ["anthropic/claude-sonnet-5", "claude-opus-4-8", "claude-haiku-latest"]
-OLDER = ["anthropic/claude-3.7-sonnet", "gpt-4o", "our-claude"]
+OLDER = [
+    "anthropic/claude-3.7-sonnet",
+    "anthropic/claude-opus-4.8-fast",
+    "gpt-4o",
+    "our-claude",
+]
 REFUSED = {
     "temperature": 0.5,
     "top_p": 0.9,
@@ -25,6 +30,13 @@ def test_the_newest_claude_refuses_a_field_by_its_name(model, field, value, dial
     assert model in str(error)
     assert TABLE_DATE in str(error)
     assert "leave it out" in str(error)
+
+
+@pytest.mark.parametrize("field", ["temperature", "top_p", "top_k"])
+def test_claude_opus_4_7_refuses_the_fields_of_sampling(field, refusal):
+    request = ChatRequest("anthropic/claude-opus-4.7", **{field: REFUSED[field]})
+
+    assert refusal(request.user("Hi")).field == field
 
 
 @pytest.mark.parametrize("value", [0, 1, 1.0])

@@ -43,7 +43,9 @@ def test_claude_without_thinking_gets_text_and_calls():
     assert payload["messages"][1].keys() == {"role", "content", "tool_calls"}
 
 
-@pytest.mark.parametrize("model", [GPT, GEMINI, "deepseek/deepseek-chat", "moonshot/kimi-k2-6"])
+@pytest.mark.parametrize(
+    "model", [GPT, GEMINI, "deepseek/deepseek-chat", "moonshot/kimi-k2-6", "zhipu/glm-4.5"]
+)
 def test_thinking_among_the_parts_of_a_message_goes_only_to_claude(model):
     turn = {"role": "assistant", "content": [SIGNED, REDACTED, TEXT]}
     assert send(model, turn)["content"] == [TEXT]

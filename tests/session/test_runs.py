@@ -104,6 +104,54 @@ async def test_claude_thinks_between_calls_and_its_signatures_go_back(session, e
     assert thinking["signature"]
 
 
+async def stop_with_results(session):
+    """Return the conversation of a run of another model that has results, and no answer."""
+    async with session.run(QUESTION, tools=[WEATHER], model=GPT) as run:
+        async for event in run:
+            if isinstance(event, RoundEnd):
+                break
+    return run.request
+
+
+@pytest.mark.parametrize("model", [CLAUDE, "anthropic/claude-opus-4-8"])
+@pytest.mark.parametrize("text", ["", "Go on."])
+async def test_claude_goes_on_without_its_budget_amid_the_calls_of_another_model(
+    session, emulator, model, text
+):
+    request = await stop_with_results(session)
+    emulator.reply(tool_calls=[("get_weather", {"city": "Bonn"})])
+    emulator.reply("It rains in both.")
+    if text:
+        request = request.user(text)
+
+    run = session.run(request, tools=[WEATHER], model=model, thinking=2048)
+
+    assert (await run.collect()).text == "It rains in both."
+    bodies = [record.body for record in emulator.requests[1:]]
+    assert [body.get("thinking", {"type": "disabled"}) for body in bodies] == [
+        {"type": "disabled"}
+    ] * 2
+    assert run.request.thinking == 2048
+    await session.run(run.request.user("Thanks."), tools=[WEATHER]).collect()
+    assert emulator.requests[-1].body["thinking"]["budget_tokens"] == 2048
+
+
+async def test_claude_that_has_called_without_thinking_goes_on_without(session, emulator):
+    emulator.reply(tool_calls=[("get_weather", {"city": "Ulm"})])
+
+    run = session.run(QUESTION, tools=[WEATHER], model=CLAUDE, thinking=2048)
+
+    assert (await run.collect()).text == ANSWER
+    assert ["thinking" in record.body for record in emulator.requests] == [True, False]
+
+
+async def test_a_budget_amid_calls_is_refused_of_a_model_that_cannot_think(session):
+    request = await stop_with_results(session)
+
+    with pytest.raises(InvalidRequestError, match="takes no thinking parameter"):
+        await session.run(request, tools=[WEATHER], thinking=2048).collect()
+
+
 async def test_the_next_model_is_asked_where_one_cannot_respond(session, emulator):
     emulator.fail(status=503)
 
