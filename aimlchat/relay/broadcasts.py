@@ -11,7 +11,9 @@ from weakref import WeakValueDictionary
 from .broadcast import Broadcast
 from .errors import BroadcastInterruptedError
 from .extra_frames import check_extra
+from .redis_scripts import EPOCH_SIZE
 from .redis_store import check_store
+from .store import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from aimlchat.stream import DeltaStream
 
     from .extra_frames import ExtraFrames
+    from .redis_answer import RedisAnswer
     from .redis_scripts import AnswerKeys
     from .redis_store import RedisStore
 
@@ -36,6 +39,7 @@ _LINGER_SECONDS = 5.0
 class _Answer(NamedTuple):
     broadcast: Broadcast
     keys: AnswerKeys | None  # None without Redis
+    epoch: int
 
 
 class Broadcasts:
@@ -58,6 +62,7 @@ class Broadcasts:
         self._followed: dict[AnswerKeys, Broadcast] = {}  # which other processes generate
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._reports: set[asyncio.Task[None]] = set()
+        self._last_forgotten_epoch = -1  # of the answers that are not kept any more, the highest
         self._is_closed = False
 
     async def __aenter__(self) -> Self:
@@ -100,10 +105,16 @@ class Broadcasts:
         lock = self._locks.setdefault(chat_id, asyncio.Lock())
         async with lock:
             self._check_not_closed()
-            frames = None
+            keys = None
+            frames: MemoryStore | RedisAnswer = MemoryStore()
             if self._store is not None:
                 frames = await self._store._begin_answer(chat_id)  # noqa: SLF001 - hidden from users
                 self._check_not_closed()  # for other processes this one then counts as dead
+                keys = frames.keys
+            earlier = self._answers.get(chat_id)
+            epoch = max(self._last_forgotten_epoch, earlier.epoch if earlier else -1) + 1
+            if isinstance(frames, MemoryStore):
+                frames.log.start_after(epoch * EPOCH_SIZE)
             answer = Broadcast(
                 stream,
                 grace=self._grace,
@@ -112,8 +123,7 @@ class Broadcasts:
                 message_id=message_id,
                 extra=extra,
             )
-            earlier = self._answers.get(chat_id)
-            self._answers[chat_id] = _Answer(answer, frames.keys if frames else None)
+            self._answers[chat_id] = _Answer(answer, keys, epoch)
             answer.start()
             if on_end is not None:
                 report = asyncio.create_task(_report_end(answer, on_end), name="aimlchat.relay end")
@@ -230,6 +240,7 @@ class Broadcasts:
         answer = self._answers.get(chat_id)
         if answer is not None and answer.broadcast is broadcast:
             del self._answers[chat_id]
+            self._last_forgotten_epoch = max(self._last_forgotten_epoch, answer.epoch)
 
     def _forget_other(self, keys: AnswerKeys, broadcast: Broadcast) -> None:
         if self._followed.get(keys) is broadcast:

@@ -39,6 +39,8 @@ class FrameLog:
 
     def __init__(self) -> None:
         self.has_ended = False
+        self.start = 0
+        """The number before that of the first frame."""
         self.error: Exception | None = None
         """What ended the answer instead of a last frame."""
         self.polled = PolledPages()
@@ -48,6 +50,10 @@ class FrameLog:
         self._unsent_after = 0  # the number of the frame before those
         self._is_scheduled = False
         self._pages: dict[FollowingPage, None] = {}  # a set that keeps the order
+
+    def start_after(self, number: int) -> None:
+        """Number the first frame ``number + 1``; called before it is added."""
+        self.start = self._history.last_number = number
 
     @property
     def last_number(self) -> int:
@@ -114,14 +120,14 @@ class LogCursor:
     """The frames of a log that one page has not been sent yet.
 
     ``position`` is the number of the last frame that the page has. A number that no frame of the
-    log has is that of another answer, and stands for 0.
+    log has is that of another answer, and stands for the beginning.
     """
 
     def __init__(self, log: FrameLog, position: int) -> None:
         self.polled = log.polled
         self._log = log
         self._read: list[Frame] = []  # in reverse order
-        self.position = position if 0 <= position <= log.last_number else 0
+        self.position = position if log.start <= position <= log.last_number else log.start
 
     @property
     def has_ended(self) -> bool:

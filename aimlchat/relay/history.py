@@ -35,7 +35,7 @@ class FrameHistory:
     def __init__(self) -> None:
         self._entries: list[_SingleFrame | _DeltaRun] = []
         self.last_number = 0
-        """The number of the last frame."""
+        """The number of the last frame; without any frame, the number before the first one."""
         self.size = 0
         """About how many bytes the frames take, if their text is ASCII."""
 

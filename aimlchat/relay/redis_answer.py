@@ -48,7 +48,7 @@ class RedisAnswer:
     def __init__(self, connection: RedisConnection, settings: RedisSettings, chat: str) -> None:
         self.memory = MemoryStore(max_size=sys.maxsize)
         """The frames that Redis has, for the pages of this process."""
-        self.keys = AnswerKeys(chat, uuid4().hex)
+        self.keys = AnswerKeys(chat, f"0-{uuid4().hex}")
         self._connection = connection
         self._settings = settings
         self._stop: Callable[[], Awaitable[None]] | None = None
@@ -56,7 +56,7 @@ class RedisAnswer:
         self._pending: deque[tuple[Frame, bytes]] = deque()
         self._pending_size = 0
         self._size = 0
-        self._count = 0  # of the frames that Redis has
+        self._count = 0  # the number of the last frame that Redis has
         self._is_ending = False
         self._failure: BroadcastInterruptedError | None = None
         self._is_replaced = False
@@ -71,18 +71,31 @@ class RedisAnswer:
 
     async def begin(self, *, retry_seconds: float | None = None) -> None:
         """Make this the current answer of its chat; an earlier one is closed."""
-        keys, settings = self.keys, self._settings
+        chat, settings = self.keys.chat, self._settings
         while not self._has_begun:
-            earlier_id = await self._connection.read_text(keys.chat, retry_seconds=retry_seconds)
-            earlier = AnswerKeys(keys.chat, earlier_id)
+            earlier_id = await self._connection.read_text(chat, retry_seconds=retry_seconds)
+            earlier = AnswerKeys(chat, earlier_id or "0-")
+            if earlier_id and earlier != self.keys:  # else it is the first, or its reply was lost
+                _, _, token = self.keys.answer_id.partition("-")
+                self.keys = AnswerKeys(chat, f"{earlier.epoch + 1}-{token}")
+            keys = self.keys
             self._has_begun = bool(
                 await self._connection.run(
                     BEGIN,
-                    [keys.chat, earlier.stream, keys.stream, keys.lease, earlier.stop],
-                    [earlier_id, keys.answer_id, settings.lease_ms, settings.ttl_ms, _ABORT],
+                    [chat, earlier.stream, keys.stream, keys.lease, earlier.stop],
+                    [
+                        earlier_id,
+                        keys.answer_id,
+                        settings.lease_ms,
+                        settings.ttl_ms,
+                        earlier.start,
+                        _ABORT,
+                    ],
                     retry_seconds=retry_seconds,
                 )
             )
+        self._count = self.keys.start
+        self.memory.log.start_after(self._count)
 
     async def is_followed(self) -> bool:
         """Return whether pages of other processes follow the answer."""
@@ -166,12 +179,13 @@ class RedisAnswer:
         is_end = self._is_ending and len(batch) == len(self._pending)
         status, is_stopped = await self._connection.run(
             APPEND,
-            [keys.chat, keys.stream, keys.lease, keys.stop],
+            [keys.chat, keys.stream, keys.lease, keys.stop, keys.doubt],
             [
                 keys.answer_id,
                 settings.lease_ms,
                 settings.ttl_ms,
-                self._count + 1,
+                keys.start,
+                self._count,
                 "last" if is_end else "frame",
                 *(encoded for _, encoded in batch),
             ],

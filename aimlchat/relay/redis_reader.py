@@ -54,17 +54,17 @@ class RedisReader:
     ) -> None:
         self.keys = keys
         self.memory = MemoryStore(max_size=sys.maxsize)
+        self.memory.log.start_after(keys.start)
         self.task: asyncio.Task[None] | None = None
         self.stream = RemoteStream()
         self._connection = connection
         self._settings = settings
-        self._count = 0
+        self._count = keys.start  # the number of the last frame
         self._has_ended = False
         self._has_left = False
         self._news: list[_News | None] = []  # None: something may have been missed
         self._changed = asyncio.Event()
         self._caught_up = asyncio.Event()
-        self._patience_until = 0.0
         self._error: BroadcastInterruptedError | None = None
 
     def start(self) -> asyncio.Task[None]:
@@ -149,23 +149,18 @@ class RedisReader:
 
     async def _read_stream(self) -> float:
         """Read what is missing; return after how many seconds to look again."""
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        settings = self._settings
-        top, has_ended, lease_ms = await self._connection.run(
+        settings, keys = self._settings, self.keys
+        top, has_ended, rest_ms = await self._connection.run(
             CHECK,
-            [self.keys.stream, self.keys.lease, self.keys.followed],
+            [keys.stream, keys.lease, keys.followed, keys.doubt],
             [
                 settings.followed_ms,
                 settings.ttl_ms,
-                int(loop.time() >= self._patience_until),
+                settings.doubt_ms,
+                keys.start,
                 *_CLOSING_FRAMES,
             ],
         )
-        if loop.time() - started > settings.renewal_seconds:
-            # Redis could not be reached. The process that generates the answer gets time to come
-            # back to it, too.
-            self._patience_until = loop.time() + 2 * settings.renewal_seconds
         if top < self._count:
             raise _lost()
         while self._count < top:  # more may have come since
@@ -178,7 +173,7 @@ class RedisReader:
             await self._add(frames, is_end=entries[-1][1])
         if has_ended and not self._has_ended:
             raise _lost()
-        return lease_ms / 1000 + 0.005 if lease_ms > 0 else settings.renewal_seconds
+        return rest_ms / 1000 + 0.005 if rest_ms > 0 else settings.renewal_seconds
 
     async def _add(self, frames: list[Frame], *, is_end: bool) -> None:
         if not frames:

@@ -37,11 +37,17 @@ class RedisSettings:
 
     @property
     def lease_ms(self) -> int:
-        """For how long the key of the lease lives, in milliseconds.
+        """For how long the key of the lease lives, in milliseconds."""
+        return max(1, round(self.lease * 500))
 
-        The rest of the lease is for those who follow to notice that the key is gone.
+    @property
+    def doubt_ms(self) -> int:
+        """How long the key of the lease has to be missing for its process to count as dead.
+
+        In milliseconds. Redis itself may have been away while the lease ended; this is the time
+        for the process to come back to it. The rest of the lease is for those who follow to notice.
         """
-        return max(1, round(self.lease * 600))
+        return max(1, round(self.lease * 300))
 
     @property
     def renewal_seconds(self) -> float:

@@ -80,8 +80,8 @@ class MemoryStore:
 
         Cancelling is safe.
         """
-        if after > self.log.last_number:
-            after = 0
+        if not self.log.start <= after <= self.log.last_number:
+            after = self.log.start
         while self.log.last_number <= after and not self.log.has_ended:
             if self._changed is None:
                 self._changed = asyncio.Event()
