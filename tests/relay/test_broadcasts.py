@@ -90,6 +90,28 @@ async def test_a_new_answer_of_a_chat_replaces_the_one_before(
     assert "".join(frame.get("delta", "") for frame in new_page.frames) == "Two"
 
 
+@pytest.mark.parametrize("is_forgotten", [False, True])
+async def test_a_page_of_an_earlier_answer_gets_all_of_the_new_one(
+    emulator, session, make_page, is_forgotten
+):
+    emulator.reply(chunks=["a"] * 5, pace=0.001)
+    emulator.reply(chunks=["b"] * 50, pace=0.001)
+    page, again, late = make_page(), make_page(), make_page()
+    async with Broadcasts() as broadcasts:
+        answer = await broadcasts.start("chat", session.stream("Go"))
+        await answer.relay(page)
+        if is_forgotten:
+            await answer.aclose()
+        after = page.frames[-1]["number"]
+        await broadcasts.start("chat", session.stream("Go"))
+        await (await broadcasts.follow("chat")).relay(again, after=after)  # while it is generated
+        await (await broadcasts.follow("chat")).relay(late, after=after)
+
+    for new_page in (again, late):
+        assert new_page.frames[0]["type"] == "start"
+        assert "".join(frame.get("delta", "") for frame in new_page.frames) == "b" * 50
+
+
 async def test_an_answer_that_no_page_follows_is_forgotten(emulator, session):
     async with Broadcasts(grace=0.01) as broadcasts:
         await broadcasts.start("chat", session.stream("Go"))

@@ -133,6 +133,29 @@ async def test_a_new_answer_elsewhere_closes_the_one_before_in_all_processes(
     assert text_of(new_page)
 
 
+async def test_a_page_of_an_earlier_answer_gets_all_of_the_new_one_from_any_process(
+    one, two, redis_client, emulator, session, make_page
+):
+    after = 0
+    for count, process in ((5, one), (60, two), (90, one)):
+        emulator.reply(chunks=["x"] * count, pace=0.001)
+        answer = await process.start("chat", session.stream("Go"))
+        pages = [make_page() for _ in range(3)]
+        relays = [answer.relay(pages[0])]
+        for page, follower in zip(pages[1:], (one, two), strict=True):
+            relays.append((await follower.follow("chat")).relay(page, after=after))
+        await asyncio.gather(*relays)
+        again = make_page()
+        await (await two.follow("chat")).relay(again, after=after)
+
+        for page in (*pages, again):
+            assert page.frames[0]["type"] == "start"
+            assert text_of(page) == "x" * count
+        after = pages[0].frames[-1]["number"]
+        last_id = await redis_client.xrevrange(answer._store.keys.stream, count=1)
+        assert last_id[0][0] == b"%d-0" % after
+
+
 async def test_an_answer_whose_process_died_before_its_first_frame_is_closed(
     redis_server, redis_client, make_page, event_timeout
 ):
@@ -148,25 +171,6 @@ async def test_an_answer_whose_process_died_before_its_first_frame_is_closed(
         assert page.frames[0]["data"] == {"code": "interrupted"}
         assert last_type(page) == "error"
         assert await two.follow("chat", only_live=True) is None
-
-
-async def test_a_process_that_was_taken_for_dead_ends_its_answer(
-    redis_client, one, two, stalling_session, make_page
-):
-    page, other_page = make_page(), make_page()
-    answer = await one.start("chat", stalling_session.stream("Go"))
-    following = asyncio.create_task(answer.relay(page))
-    await page.has_received("One")
-    connection = answer._store._connection
-    connection.run, go_on = wait_first(connection.run)  # the process is paused
-    await redis_client.delete(answer._store.keys.lease)
-    with pytest.raises(BroadcastInterruptedError):
-        await (await two.follow("chat")).relay(other_page)
-    go_on.set()
-    answer._store._changed.set()  # it writes, or renews its lease
-    await following
-
-    assert last_type(page) == last_type(other_page) == "error"
 
 
 async def test_what_failed_in_another_process_is_an_error_here(
