@@ -279,7 +279,11 @@ class Broadcast:
     async def _catch_up(self) -> None:
         """Read an answer of another process up to its last frame."""
         if isinstance(self._pump, RedisReader):
-            await self._pump.catch_up()
+            self._add_follower()  # the grace period may be shorter than Redis takes
+            try:
+                await self._pump.catch_up()
+            finally:
+                self._remove_follower()
 
     def _check_not_over(self) -> None:
         if self._is_over:

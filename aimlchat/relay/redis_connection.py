@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import contextlib
 import re
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,16 @@ from .errors import BroadcastInterruptedError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from redis.asyncio import Redis
+
     Listener = Callable[[str | bytes | None], None]
 
 __all__ = ["RedisConnection", "Subscriptions"]
 
 _COMMAND_SECONDS = 5.0  # after which a command counts as lost
+# How many commands run at a time, each on a connection of its own; one more is the subscriber's.
+# What waits meanwhile is written with one command.
+_MAX_COMMANDS = 64
 _FIRST_DELAY = 0.02  # seconds before a command is tried again, doubled each time
 _LONGEST_DELAY = 0.5
 _SILENCE_SECONDS = 5.0  # after which the connection of the subscriber is tested
@@ -28,7 +34,6 @@ _SILENCE_SECONDS = 5.0  # after which the connection of the subscriber is tested
 _REFUSED_FOR_NOW = re.compile(
     r"\b(READONLY|MASTERDOWN|LOADING|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|OOM|MISCONF|BUSY)\b"
 )
-_FRUGAL_POOL = {"socket_connect_timeout": _COMMAND_SECONDS, "socket_keepalive": True}
 
 
 class RedisConnection:
@@ -48,22 +53,17 @@ class RedisConnection:
             raise ConfigurationError(msg) from error
         self._owns_client = isinstance(url_or_client, str)
         if isinstance(url_or_client, str):
-            try:
-                url_or_client = redis.asyncio.from_url(url_or_client, **_FRUGAL_POOL)
-            except ValueError as error:  # without the URL, which may hold a password
-                msg = "give a URL as redis://host:6379/0, rediss://... or unix://..."
-                raise ConfigurationError(msg) from error
-        elif not isinstance(url_or_client, redis.asyncio.Redis):
-            kind = type(url_or_client)
-            msg = (
-                "give a URL or a client of the class redis.asyncio.Redis, not one of the class"
-                f" {kind.__module__}.{kind.__qualname__}"
-            )
-            raise TypeError(msg)
+            url_or_client = _open_url(url_or_client)
+        else:
+            _check_client(url_or_client)
         self._client = url_or_client
+        # A pool that is used up raises an error, or lets a command wait for too long.
+        max_commands = min(_MAX_COMMANDS, self._client.connection_pool.max_connections - 1)
+        self._free_connections = asyncio.Semaphore(max_commands)
         self._scripts: dict[str, Any] = {}
         self._retry_seconds = retry_seconds
         self._redis_error: type[Exception] = redis.RedisError
+        self._login_error: type[Exception] = redis.AuthenticationError
         self.outages = (redis.ConnectionError, redis.TimeoutError, OSError)
         # Those whose message lacks the code of the server.
         exceptions = redis.exceptions
@@ -124,14 +124,24 @@ class RedisConnection:
         loop = asyncio.get_running_loop()
         seconds = self._retry_seconds if seconds is None else min(seconds, self._retry_seconds)
         deadline = loop.time() + seconds
+        longest_wait = max(deadline, loop.time() + _COMMAND_SECONDS)
         delay = _FIRST_DELAY
         while True:
             try:
-                async with asyncio.timeout(_COMMAND_SECONDS):
-                    return await command()
+                async with asyncio.timeout_at(longest_wait):
+                    await self._free_connections.acquire()
+                try:
+                    async with asyncio.timeout(_COMMAND_SECONDS):
+                        return await command()
+                finally:
+                    self._free_connections.release()
+            except self._login_error as error:  # a subclass of what an outage raises
+                msg = f"Redis has refused to sign in: {error}"
+                raise BroadcastInterruptedError(msg) from error
             except self.outages as error:
                 if loop.time() + delay > deadline:
-                    msg = f"Redis could not be reached for {seconds:g} s: {type(error).__name__}"
+                    cause = f"{type(error).__name__} {error}".strip()
+                    msg = f"Redis could not be reached for {seconds:g} s: {cause}"
                     raise BroadcastInterruptedError(msg) from error
             except self._redis_error as error:
                 if loop.time() + delay > deadline or not self._may_be_allowed_later(error):
@@ -139,6 +149,61 @@ class RedisConnection:
                     raise BroadcastInterruptedError(msg) from error
             await asyncio.sleep(delay)
             delay = min(2 * delay, _LONGEST_DELAY)
+
+
+def _open_url(url: str) -> Redis:
+    """Return a client, whose connections are opened later."""
+    import redis.asyncio  # noqa: PLC0415 - an optional dependency, loaded on use
+
+    options: dict[str, Any] = {
+        "socket_connect_timeout": _COMMAND_SECONDS,
+        "max_connections": _MAX_COMMANDS + 1,
+    }
+    if not url.startswith("unix:"):
+        options["socket_keepalive"] = True
+    try:
+        client = redis.asyncio.from_url(url, **options)
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)  # raises what is wrong with the options
+    except (TypeError, ValueError) as error:  # without the URL, which may hold a password
+        msg = (
+            "give a URL as redis://host:6379/0, rediss://... or unix://..., whose options are those"
+            " of redis-py, as in ?ssl_ca_certs=ca.pem"
+        )
+        raise ConfigurationError(msg) from error
+    _check_pool(client)
+    return client
+
+
+def _check_client(client: Any) -> None:
+    """Raise if an object is no client on which every command here works."""
+    import redis.asyncio  # noqa: PLC0415 - an optional dependency, loaded on use
+
+    kind = type(client)
+    if not isinstance(client, redis.asyncio.Redis) or isinstance(
+        client, redis.asyncio.client.Pipeline
+    ):
+        msg = (
+            "give a URL or a client of the class redis.asyncio.Redis, which is also what a Sentinel"
+            " returns from master_for(), not one of the class"
+            f" {kind.__module__}.{kind.__qualname__}"
+        )
+        raise TypeError(msg)
+    _check_pool(client)
+
+
+def _check_pool(client: Redis) -> None:
+    pool = client.connection_pool
+    encoding = pool.connection_kwargs.get("encoding", "utf-8")
+    if codecs.lookup(encoding).name != "utf-8":
+        msg = f"the client of Redis has the encoding {encoding}; frames are in UTF-8"
+        raise ConfigurationError(msg)
+    if pool.max_connections < 2:  # noqa: PLR2004
+        msg = (
+            "the client of Redis may open one connection only; give it max_connections=2 or more,"
+            " since one is kept for what is published"
+        )
+        raise ConfigurationError(msg)
 
 
 class Subscriptions:
