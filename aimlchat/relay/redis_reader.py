@@ -199,10 +199,18 @@ def _read_news(message: str | bytes | None) -> _News | None:
 
 
 async def request_stop(
-    connection: RedisConnection, settings: RedisSettings, keys: AnswerKeys
+    connection: RedisConnection,
+    settings: RedisSettings,
+    keys: AnswerKeys,
+    *,
+    retry_seconds: float | None = None,
 ) -> bool:
-    """Ask the process that generates an answer to stop it; return whether it was live."""
-    return bool(await connection.run(STOP, [keys.stream, keys.stop, keys.lease], [settings.ttl_ms]))
+    """Ask the process that generates an answer to stop it; return whether it had not ended."""
+    keys_of_script = [keys.stream, keys.stop, keys.lease]
+    found = await connection.run(
+        STOP, keys_of_script, [settings.ttl_ms], retry_seconds=retry_seconds
+    )
+    return bool(found)
 
 
 def _lost() -> BroadcastInterruptedError:

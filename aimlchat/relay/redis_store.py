@@ -23,8 +23,8 @@ class RedisStore:
     """Keeps broadcasts in Redis, so that any process can follow, resume and stop them.
 
     Give it to `Broadcasts`, or to a `Broadcast`. It takes one connection for what is published, and
-    one more for each command that runs at the moment. Use it as ``async with``, or call `aclose`
-    after all broadcasts have been closed.
+    one more for each command that runs at the moment, at most 64. Use it as ``async with``, or call
+    `aclose` after all broadcasts have been closed.
 
     If the process that generates an answer dies, every page that follows it is sent ``error``
     within ``lease`` seconds. A connection to Redis that is lost is opened again; meanwhile pages
@@ -33,13 +33,14 @@ class RedisStore:
     ``error`` for all its pages.
 
     Args:
-        url_or_client: a URL, as ``redis://host:6379/0`` or ``rediss://...``, or a client of
-            ``redis.asyncio``, which is never closed here. Needs ``redis>=5.0.1``.
+        url_or_client: a URL, as ``redis://host:6379/0``, ``rediss://...`` or ``unix://...``, or a
+            client of ``redis.asyncio``, also one of a Sentinel, which is never closed here. Needs
+            ``redis>=5.0.1``.
         ttl: seconds for which Redis keeps an answer after the last change of it; ``lease`` if that
             is longer.
         lease: seconds within which the pages of an answer are told that its process has died. The
             process renews the lease five times as often; one whose event loop is blocked for longer
-            than ``lease`` may count as dead.
+            than half of ``lease`` may count as dead.
         retry_for: seconds for which a Redis that cannot be reached, or that takes nothing for the
             moment, as in a failover or without memory, is tried again.
         max_size: the most that is kept of one answer, in bytes. A larger answer is ended with a
@@ -47,8 +48,9 @@ class RedisStore:
         prefix: what the names of all keys and channels begin with.
 
     Raises:
-        ConfigurationError: the package ``redis`` is missing, the URL is none, or a number is not
-            above 0.
+        ConfigurationError: the package ``redis`` is missing, the URL is none or has an unknown
+            option, a number is not above 0, or the client has one connection only or an encoding
+            other than UTF-8.
         TypeError: ``url_or_client`` is neither.
     """
 
@@ -97,8 +99,10 @@ class RedisStore:
         return RedisReader(self._connection, self._settings, keys)
 
     async def _stop_answer(self, keys: AnswerKeys) -> bool:
-        """Ask the process that generates an answer to stop it; return whether it was live."""
-        return await request_stop(self._connection, self._settings, keys)
+        """Ask the process that generates an answer to stop it; return whether it had not ended."""
+        return await request_stop(
+            self._connection, self._settings, keys, retry_seconds=_REQUEST_RETRY_SECONDS
+        )
 
 
 def check_store(store: Any) -> RedisStore | None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import uuid4
 
 import attrs
 
 from aimlchat._payload.json_values import describe
+from aimlchat._protocol.surrogates import mend_surrogates
 from aimlchat.completions import Choice, Completion
 from aimlchat.content import Audio, Document, Image, Text, decode_data_uri
 from aimlchat.errors import InvalidRequestError, ProtocolError
@@ -43,11 +44,12 @@ def request_from_ui(
     """Return the request for the messages that `useChat` has posted.
 
     Text, files and tool calls with their results are taken over. Reasoning is left out, since a
-    model would take it for its own words; so are sources and data parts, calls without a result,
-    and messages without any content, as a turn that was stopped leaves them. But where the metadata
-    of a message has the turn as the model signed it (the relay sends that), and the page has not
-    changed the message, the turn goes back as it came. A ``system`` message is added behind the
-    system prompt of ``base``.
+    model would take it for its own words; so are sources and data parts, files of the assistant,
+    calls without a result, and messages without any content, as a turn that was stopped leaves
+    them. A steering message of the AI SDK 7 becomes one of the user where it was said. But where
+    the metadata of a message has the turn as the model signed it (the relay sends that), and the
+    page has not changed the message, the turn goes back as it came. A ``system`` message is added
+    behind the system prompt of ``base``.
 
     Nothing that a page posts can be trusted: it may have changed any message, those of the
     assistant included. Files in ``data:`` URLs are decoded here, at about 1 ms for a megabyte.
@@ -74,7 +76,7 @@ def request_from_ui(
         parts = _read_parts(message, field)
         match message.get("role"):
             case "system":
-                instructions += [part["text"] for _, part in parts if _has_text(part)]
+                instructions += [_read_text(part) for _, part in parts if _has_text(part)]
             case "user":
                 if content := list(_read_content(parts)):
                     request = request.user(*content)
@@ -150,10 +152,16 @@ def _has_text(part: Mapping[str, Any]) -> bool:
     return part["type"] == "text" and isinstance(text, str) and bool(text.strip())
 
 
+def _read_text(part: Mapping[str, Any]) -> str:
+    # A page that cuts a text by its length may cut an emoji in two. No model could be sent the
+    # half, and the chat would be refused from then on.
+    return mend_surrogates(part["text"])
+
+
 def _read_content(parts: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[_Part]:
     for field, part in parts:
         if _has_text(part):
-            yield Text(part["text"])
+            yield Text(_read_text(part))
         elif part["type"] == "file":
             yield _read_file(part, field)
 
@@ -168,11 +176,13 @@ def _read_file(part: Mapping[str, Any], field: str) -> _Part:
         if kind.startswith("image/"):
             return Image.from_url(url)
         if kind.startswith("audio/"):
-            return Audio.from_url(url)
+            audio = Audio.from_url(url)
+            return _refuse_remote("audio") if audio.url else audio
         if kind.startswith("text/"):
             return _read_text_file(part, url)
         if kind == "application/pdf":
-            return _name(Document.from_url(url), part)
+            document = _name(Document.from_url(url), part)
+            return _refuse_remote("a document") if document.url else document
     except InvalidRequestError as error:
         error.field = f"{field}.url"
         raise
@@ -182,23 +192,28 @@ def _read_file(part: Mapping[str, Any], field: str) -> _Part:
     raise InvalidRequestError(msg, field=f"{field}.mediaType")
 
 
+def _refuse_remote(name: str) -> NoReturn:
+    """Refuse a file that is posted by its URL; of all files, models download images only."""
+    msg = f"{name} has to be posted as a data: URL, since nothing is downloaded here"
+    raise InvalidRequestError(msg, field="url")
+
+
 def _read_text_file(part: Mapping[str, Any], url: str) -> Text:
-    decoded = decode_data_uri(url, "url")
-    if decoded is None:
-        msg = "a text has to be posted as a data: URL, since nothing is downloaded here"
-        raise InvalidRequestError(msg, field="url")
+    _, data = decode_data_uri(url, "url") or _refuse_remote("a text")
     try:
-        text = decoded[1].decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         msg = "the text is not UTF-8"
         raise InvalidRequestError(msg, field="url") from error
     name = part.get("filename")
-    return Text(f"{name}:\n\n{text}" if isinstance(name, str) and name else text)
+    return Text(f"{mend_surrogates(name)}:\n\n{text}" if isinstance(name, str) and name else text)
 
 
 def _name(document: Document, part: Mapping[str, Any]) -> Document:
     name = part.get("filename")
-    return attrs.evolve(document, filename=name) if isinstance(name, str) and name else document
+    if not isinstance(name, str) or not name:
+        return document
+    return attrs.evolve(document, filename=mend_surrogates(name))
 
 
 def _add_turn(
@@ -208,14 +223,19 @@ def _add_turn(
     used_ids: set[str],
 ) -> ChatRequest:
     """Add a turn of the assistant, whose steps each end with the results of their calls."""
-    steps: list[list[tuple[str, Mapping[str, Any]]]] = [[]]
-    for field, part in parts:
-        if part["type"] != "step-start":
-            steps[-1].append((field, part))
-        elif steps[-1]:
-            steps.append([])
-    for index, step in enumerate(steps):
-        request = _add_step(request, step, metadata, index, used_ids)
+    index = 0
+    step: list[tuple[str, Mapping[str, Any]]] = []
+    for field, part in [*parts, ("", {"type": "step-start"})]:
+        if part["type"] not in {"step-start", "steering-message"}:
+            step.append((field, part))
+            continue
+        if step:
+            request = _add_step(request, step, metadata, index, used_ids)
+            index, step = index + 1, []
+        # What the user has said while the turn ran (AI SDK 7).
+        is_said = part["type"] == "steering-message"
+        if is_said and (content := list(_read_content(_read_parts(part, field)))):
+            request = request.user(*content)
     return request
 
 
@@ -226,7 +246,7 @@ def _add_step(
     index: int,
     used_ids: set[str],
 ) -> ChatRequest:
-    text = "".join(part["text"] for _, part in parts if _has_text(part))
+    text = "".join(_read_text(part) for _, part in parts if _has_text(part))
     calls = [(field, part) for field, part in parts if _is_call(part) and _has_result(part)]
     if not text and not calls:
         return request
@@ -263,6 +283,7 @@ def _read_call(part: Mapping[str, Any], field: str, used_ids: set[str]) -> ToolC
     if not isinstance(call_id, str) or not call_id.strip():
         msg = f"{describe(call_id)} is not the id of a call"
         raise InvalidRequestError(msg, field=f"{field}.toolCallId")
+    call_id = mend_surrogates(call_id)
     # Servers that give no ids let the calls of each answer begin with the same one again, and a
     # conversation in which an id is not unique is refused by the API.
     while call_id in used_ids:
@@ -272,6 +293,7 @@ def _read_call(part: Mapping[str, Any], field: str, used_ids: set[str]) -> ToolC
     # Text is the input of a custom tool, as the frames have it. The AI SDK 7 keeps broken arguments
     # of a function there.
     if isinstance(value, str) and part.get("state") != "output-error":
+        value = mend_surrogates(value)
         return ToolCall(call_id, _read_name(part, field), value, type="custom")
     arguments = _write_json(value if isinstance(value, dict) else {}, f"{field}.input")
     return ToolCall(call_id, _read_name(part, field), arguments)
@@ -291,21 +313,27 @@ def _read_output(part: Mapping[str, Any], field: str) -> str | list[_Part]:
     if isinstance(output, list) and are_parts(output):
         with suppress(InvalidRequestError):  # else it is JSON of the tool that looks like files
             return [
-                Text(item["text"])
+                Text(_read_text(item))
                 if item["type"] == "text"
                 else _read_file(item, f"{field}[{index}]")
                 for index, item in enumerate(output)
             ]
-    return output if isinstance(output, str) else _write_json(output, field)
+    return mend_surrogates(output) if isinstance(output, str) else _write_json(output, field)
 
 
 def _read_error(part: Mapping[str, Any]) -> str:
-    return str(part.get("errorText") or "failed") if part["state"] == "output-error" else _DENIED
+    if part["state"] == "output-error":
+        return mend_surrogates(str(part.get("errorText") or "failed"))
+    approval = part.get("approval")
+    reason = approval.get("reason") if isinstance(approval, Mapping) else None
+    if not isinstance(reason, str) or not reason.strip():
+        return _DENIED
+    return f"{_DENIED} The reason: {mend_surrogates(reason)}"
 
 
 def _write_json(value: Any, field: str) -> str:
     try:
-        return json.dumps(value, ensure_ascii=False)
+        return mend_surrogates(json.dumps(value, ensure_ascii=False))
     except (ValueError, RecursionError) as error:  # a number, or a depth, that is beyond Python's
         msg = "it cannot be written as JSON: a number is too long, or it is nested too deeply"
         raise InvalidRequestError(msg, field=field) from error
