@@ -42,7 +42,7 @@ class RedisConnection:
     Every script here may run twice, so a command whose reply was lost is repeated too.
     """
 
-    def __init__(self, url_or_client: Any, retry_seconds: float) -> None:
+    def __init__(self, url_or_client: Any, retry_seconds: float, prefix: str) -> None:
         try:
             import redis.asyncio  # noqa: PLC0415 - an optional dependency, loaded on use
         except ImportError as error:
@@ -76,7 +76,9 @@ class RedisConnection:
         )
         # What the server refuses now, it may allow later. Until then, what is published is missed,
         # and found when the lease is looked at.
-        self.subscriptions = Subscriptions(self._client, (redis.RedisError, OSError))
+        self.subscriptions = Subscriptions(
+            self._client, (redis.RedisError, OSError), idle_channel=f"{prefix}:none"
+        )
 
     async def run(
         self,
@@ -213,8 +215,11 @@ class Subscriptions:
     missed: each time that the server has confirmed the subscription.
     """
 
-    def __init__(self, client: Any, outages: tuple[type[Exception], ...]) -> None:
+    def __init__(
+        self, client: Any, outages: tuple[type[Exception], ...], *, idle_channel: str
+    ) -> None:
         self._client = client
+        self._idle_channel = idle_channel
         self._outages = outages
         self._listeners: dict[str, list[Listener]] = {}
         self._pubsub: Any = None
@@ -274,7 +279,7 @@ class Subscriptions:
             try:
                 async with self._commands, asyncio.timeout(_COMMAND_SECONDS):
                     # Without any channel there would be nothing to read.
-                    await pubsub.subscribe("aimlchat:none", *self._listeners)
+                    await pubsub.subscribe(self._idle_channel, *self._listeners)
                     self._pubsub = pubsub
                 delay = _FIRST_DELAY
                 await self._read(pubsub)

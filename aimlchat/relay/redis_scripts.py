@@ -53,7 +53,8 @@ class AnswerKeys:
     @property
     def epoch(self) -> int:
         """How many answers of the chat were before, as far as Redis knew."""
-        return int(self.answer_id.partition("-")[0])
+        epoch = self.answer_id.partition("-")[0]
+        return int(epoch) if epoch.isdecimal() else 0
 
     @property
     def start(self) -> int:

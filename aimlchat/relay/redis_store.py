@@ -65,7 +65,7 @@ class RedisStore:
         prefix: str = "aimlchat",
     ) -> None:
         self._settings = RedisSettings(ttl=ttl, lease=lease, retry_for=retry_for, max_size=max_size)
-        self._connection = RedisConnection(url_or_client, retry_for)
+        self._connection = RedisConnection(url_or_client, retry_for, prefix)
         self._prefix = prefix
 
     async def __aenter__(self) -> Self:

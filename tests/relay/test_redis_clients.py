@@ -37,12 +37,14 @@ async def test_a_unix_socket_works(unix_url, emulator, session, make_page):
 
 
 async def test_a_user_with_a_password_works(redis_server, redis_client, session, make_page):
-    rules = (">p@ss", "~aimlchat:*", "&aimlchat:*", "+@all", "-@admin", "-@dangerous")
-    await redis_client.execute_command("ACL", "SETUSER", "app", "on", *rules)
+    groups = ("read", "write", "pubsub", "scripting", "connection")
+    rules = (">p@ss", "~mine:*", "&mine:*", "-@all", *(f"+@{name}" for name in groups))
+    await redis_client.execute_command("ACL", "SETUSER", "app", "on", "resetchannels", *rules)
     page = make_page()
     url = redis_server.url.replace("//", "//app:p%40ss@")
-    async with RedisStore(url) as store, Broadcasts(store=store) as broadcasts:
+    async with RedisStore(url, prefix="mine") as store, Broadcasts(store=store) as broadcasts:
         await (await broadcasts.start("chat", session.stream("Go"))).relay(page)
+        assert store._connection.subscriptions._pubsub is not None  # it may subscribe
 
     assert page.frames[-1]["type"] == "finish"
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from aimlchat.relay import BroadcastInterruptedError, Broadcasts, RedisStore
+from aimlchat.relay import BroadcastInterruptedError, Broadcasts, RedisStore, redis_store
 
 
 def text_of(page):
@@ -70,6 +70,38 @@ async def test_a_redis_that_refuses_to_write_for_too_long_ends_the_answer(
     ):
         with pytest.raises(BroadcastInterruptedError, match="refused"):
             await one.start("chat", stalling_session.stream("Go"))
+
+
+async def test_a_request_to_stop_does_not_wait_long_for_a_redis_that_refuses(
+    one, two, stalling_session, refuse, monkeypatch
+):
+    monkeypatch.setattr(redis_store, "_REQUEST_RETRY_SECONDS", 0.05)
+    await one.start("chat", stalling_session.stream("Go"))
+    await refuse(is_full=True)
+
+    with pytest.raises(BroadcastInterruptedError, match="refused"):
+        await asyncio.wait_for(two.stop("chat"), 5)
+
+
+async def test_a_slow_redis_does_not_make_an_answer_disappear(
+    one, redis_server, upstream, upstream_session, make_page
+):
+    upstream.opening = ("One ",)
+    page = make_page()
+    await one.start("chat", upstream_session.stream("Go"))
+    async with RedisStore(redis_server.url) as store, Broadcasts(store=store, grace=0.01) as two:
+        run = store._connection.run
+
+        async def run_slowly(*args, **options):
+            await asyncio.sleep(0.1)  # longer than the grace period
+            return await run(*args, **options)
+
+        store._connection.run = run_slowly
+        following = asyncio.create_task((await two.follow("chat")).relay(page))
+        await upstream.finish("two")
+        await following
+
+    assert text_of(page) == "One two"
 
 
 async def test_a_command_that_redis_never_takes_is_not_repeated(redis_server, redis_client):
