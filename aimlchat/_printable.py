@@ -1,4 +1,4 @@
-"""Text of a server made fit for messages, logs and terminals."""
+"""Makes text from a server safe for messages, logs and terminals."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = [
 ]
 
 CUT_MARK = "..."
-"""What follows a text that was cut. Redaction looks for the beginning of a secret before it."""
+"""Marks where a text was cut. Redaction looks for the beginning of a secret before it."""
 _MAX_EXCERPT = 120  # characters or bytes
-# What can drive a terminal, reorder or hide the text around it, begin a line in some viewers, or
-# not be encoded: the C0 controls other than tab and line feed, DEL and C1; the line and paragraph
-# separators; the embeddings, overrides and isolates of bidirectional text; lone surrogates;
-# interlinear annotations; and tags, which are invisible letters. The marks and joiners that
-# right-to-left text and emojis need are left alone.
+# Characters that can control a terminal, reorder or hide the text around them, begin a line in some
+# viewers, or cannot be encoded: the C0 controls other than tab and line feed, DEL and C1; the line
+# and paragraph separators; the embeddings, overrides and isolates of bidirectional text; lone
+# surrogates; interlinear annotations; and tags, which are invisible letters. The marks and joiners
+# that right-to-left text and emojis need are left alone.
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufff9-\ufffb"
     "\U000e0000-\U000e007f]"

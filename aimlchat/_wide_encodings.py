@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["find_wide_encoding"]
 
-# Longer marks come first: that of UTF-32 begins with that of UTF-16.
+# Longer marks come first: the mark of UTF-32 begins with that of UTF-16.
 _BYTE_ORDER_MARKS = (
     (b"\xff\xfe\0\0", "UTF-32"),
     (b"\0\0\xfe\xff", "UTF-32"),

@@ -15,8 +15,8 @@ from .tool_types import render_tool_call
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    # With a default, which TypeVar has since Python 3.13, a bare Completion stands for all of them,
-    # so that a function that takes any completion needs no type argument.
+    # With a default, which TypeVar supports since Python 3.13, a bare Completion means a Completion
+    # of any type, so that a function that takes any completion needs no type argument.
     from typing_extensions import TypeVar
 
     from .errors import Attempt
@@ -91,9 +91,9 @@ class RefusalDelta(msgspec.Struct, frozen=True, gc=False):
 class ToolCallDelta(msgspec.Struct, frozen=True, gc=False):
     """A piece of the arguments of a tool call.
 
-    The texts of a call add up to `ToolCall.raw_arguments`: arguments that are an empty object come
-    at the end of the stream, since some servers send that as a placeholder, and arguments that a
-    server repeats come once.
+    The texts of a call add up to `ToolCall.raw_arguments`. Arguments that are an empty object are
+    yielded at the end of the stream, since some servers send ``{}`` as a placeholder. Arguments
+    that a server repeats are yielded once.
 
     Attributes:
         text: a fragment of JSON, or of the input of a custom tool. The first fragment of a call may
@@ -122,8 +122,8 @@ Delta = ReasoningDelta | AnswerDelta | ToolCallDelta | RefusalDelta
 class Usage:
     """Token counts as the server reported them; each is None if it reported none.
 
-    Where no token was used, or where a server does not count, it reports zeros. A negative number
-    is not a count.
+    A count is 0 if no token was used, or if the server does not count them and reports zeros. A
+    negative number is not a count.
 
     Attributes:
         prompt_tokens: the input.
@@ -162,7 +162,7 @@ class Cost:
 
     It is never an estimate from a price list. 2,000,000 credits are one US dollar; if the server
     reported only one of the two amounts, the other one is converted from it. Both are finite and
-    not negative; anything else that a server reports counts as nothing.
+    not negative; any other value that a server reports is ignored.
 
     Attributes:
         usd: in US dollars.
@@ -190,7 +190,8 @@ class Choice:
         audio: the audio object (``data`` is base64), None if there is none.
         annotations: the annotations, such as citations, as the server sent them.
         images: the images that the model made, as the server sent them. They are not sent back.
-        turn: what else `Completion.as_message` sends back to the model, None if there is nothing.
+        turn: further keys of `Completion.as_message`, which are sent back to the model; None if
+            there are none.
     """
 
     index: int = 0
@@ -256,10 +257,10 @@ class Completion(Generic[T_co]):
         attempts: the attempts of the call, the successful one last.
         headers: the response headers; empty without a response.
         is_complete: whether this is all of the completion, whatever its finish reason: the body of
-            a whole response, or a stream that has met its end (``[DONE]``, or a finish reason for
+            a whole response, or a stream that reached its end (``[DONE]``, or a finish reason for
             every choice that began). False for a partial completion.
-        output: the answer as a value of ``output_type``, None if the call had none. It is that of
-            choice 0. Checkers see its type: a ``Completion[Invoice]`` has an ``Invoice`` here.
+        output: the answer of choice 0 as a value of ``output_type``, None if the call had none.
+            Type checkers know its type: it is an ``Invoice`` in a ``Completion[Invoice]``.
     """
 
     choices: tuple[Choice, ...] = ()
@@ -317,8 +318,9 @@ class Completion(Generic[T_co]):
     def finish_reason(self) -> str | None:
         """``stop``, ``length``, ``tool_calls``, ``content_filter``, or the server's own word.
 
-        None if no finish reason was received. Whether the completion is whole is `is_complete`: a
-        stream may be so without a finish reason, and have one without being so.
+        None if no finish reason was received. It does not say whether the completion is whole, as
+        `is_complete` does: a whole stream may lack a finish reason, and an incomplete one may have
+        it.
         """
         return self._first.finish_reason
 
@@ -331,9 +333,9 @@ class Completion(Generic[T_co]):
         """Return choice 0 as an assistant message in OpenAI's form, for the next request.
 
         It is JSON, so that a conversation can be stored. Each tool call keeps its id, which its
-        result has to name, and its `ToolCall.extra`. The reasoning is in it as well, and is sent
-        only to models that take it back. Where Claude has signed its thinking, all blocks of the
-        turn are in ``content_blocks`` as they came, for the messages dialect. Images are left out.
+        result has to name, and its `ToolCall.extra`. It also has the reasoning, which is sent only
+        to models that accept it back. If Claude has signed its thinking, ``content_blocks`` has all
+        blocks of the turn as they were received, for the messages dialect. Images are left out.
 
         Raises:
             ProtocolError: a tool call was cut off; the API would reject a conversation that
@@ -342,12 +344,12 @@ class Completion(Generic[T_co]):
         try:
             return self._first._as_message()  # noqa: SLF001 - a method of this module
         except ProtocolError as error:
-            error.partial = cast("Completion", self)  # what it is typed as has no part in it
+            error.partial = cast("Completion", self)  # the type of the output plays no role here
             raise
 
 
 def raw_body(completion: Completion[Any]) -> bytes | dict[str, Any]:
-    """Return `Completion.raw` without parsing it: as JSON text if the response was read as such."""
+    """Return `Completion.raw` without parsing it: JSON text if the response was kept as such."""
     return completion._raw  # noqa: SLF001 - a field of this module, hidden from users
 
 

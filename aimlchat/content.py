@@ -44,7 +44,7 @@ _SIGNATURES = (
 )
 _MPEG_FRAME = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb]")  # Layer III of MPEG 1, 2 and 2.5.
 _DATA_URI = re.compile(r"data:([^;,]*)(?:;[^;,]*)*?;base64,", re.IGNORECASE)  # RFC 2397
-# More than any vendor takes in a request: 32 MB (Anthropic) to 100 MB (Gemini).
+# More than any vendor accepts in a request: 32 MB (Anthropic) to 100 MB (Gemini).
 _MAX_FILE_BYTES = 128 * 1024 * 1024
 _SAMPLE_SIZE = 64 * 1024
 _MEDIA_TYPE_ALIASES = {"image/jpg": "image/jpeg", "audio/mp3": "audio/mpeg"}
@@ -60,7 +60,7 @@ def detect_media_type(data: bytes) -> str | None:
 
 
 def _read_file(path: Path, field: str) -> bytes:
-    """Return the bytes of a file; of one in no known format, perhaps only the first."""
+    """Return the bytes of a file; if its format is unknown, perhaps only the first ones."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         data = file.read(_SAMPLE_SIZE)
@@ -160,7 +160,7 @@ class _Media:
         Raises:
             OSError: if the file cannot be read.
             InvalidRequestError: if the file is empty, has more than 128 MiB, or is of a format that
-                the API does not accept; or if the path is not one.
+                the API does not accept; or if ``path`` is not a path.
         """
         try:
             path = Path(path)
@@ -178,7 +178,8 @@ class _Media:
 
         Raises:
             InvalidRequestError: if the data is empty, if its bytes indicate another media type than
-                the given one, or if the API does not accept the format; or for other types.
+                the given one, or if the API does not accept the format; or if an argument is of
+                another type.
         """
         if not isinstance(data, bytes | bytearray | memoryview):
             cls._refuse_type(data, "bytes; for a path use from_path(), for a URL from_url()")
@@ -291,7 +292,7 @@ class Thinking:
 
 @attrs.frozen
 class Message:
-    """A message that suits each dialect; ``turn`` has more keys of `Completion.as_message`."""
+    """A message for any dialect; ``turn`` has further keys of `Completion.as_message`."""
 
     role: str
     parts: tuple[Text | Image | Document | Audio, ...] = ()

@@ -58,7 +58,7 @@ class Attempt:
         cause: the text of the error that ended it, None if it succeeded. It is not the error
             itself, whose ``.attempts`` would refer back to this object.
         delay: the wait in seconds before the next attempt, 0 for the last one.
-        sent: whether the server may have received it, and may have billed it.
+        sent: whether the server may have received the request, and so may have billed it.
         model: the model of the request, in a call with ``models=``; None in any other.
     """
 
@@ -133,7 +133,7 @@ class InvalidRequestError(AIMLChatError, ValueError):
 
 
 class BudgetExceededError(AIMLChatError):
-    """The server has charged the whole ``budget_usd`` of a session or a run: nothing more is sent.
+    """The ``budget_usd`` of a session or a run has been spent: nothing more is sent.
 
     Attributes:
         budget_usd: that budget, in US dollars.
@@ -174,8 +174,8 @@ class RequestTimeoutError(TransportError, TimeoutError):
     """One of the `Timeouts` of a call expired.
 
     Attributes:
-        phase: its name: ``queue``, ``connect``, ``first_token``, ``next_token``, ``idle``,
-            ``whole`` or ``deadline``.
+        phase: the name of that timeout: ``queue``, ``connect``, ``first_token``, ``next_token``,
+            ``idle``, ``whole`` or ``deadline``.
     """
 
     def __init__(self, message: str = "", *, phase: str = "", **facts: Any) -> None:
@@ -187,14 +187,14 @@ class APIError(AIMLChatError):
     """The server returned an error.
 
     Attributes:
-        message: the innermost message of the body that helps.
+        message: the innermost message of the body that is informative.
         status: the HTTP status, or the one that an error event in a stream corresponds to.
         request_id: the vendor's id of the request, None if the body has none.
         inference_id: the header ``x-inference-id``, None if there was none.
         path: the path of the endpoint, None if the body has none.
         retry_after: the wait in seconds that the server requested, in its headers, in a field of
-            the body or in words; None if it requested none.
-        body: the body itself, decoded JSON or text, as far as it could be read.
+            the body or in its message; None if it requested none.
+        body: the body of the response, decoded JSON or text, as far as it could be read.
     """
 
     def __init__(
@@ -242,7 +242,7 @@ class InsufficientCreditsError(APIError):
 
 
 class PermissionDeniedError(APIError):
-    """403: the key may not do this; or a rate limit, and then ``retry_after`` is set."""
+    """403: the key may not do this; or a rate limit, in which case ``retry_after`` is set."""
 
 
 class NotFoundError(APIError):
@@ -266,14 +266,14 @@ class StreamInterruptedError(ProtocolError):
 
 
 class OutputError(AIMLChatError, ValueError):
-    """The answer is no value of the ``output_type`` of the call; the call was billed.
+    """The answer is not a value of the ``output_type`` of the call; the call was billed.
 
     Attributes:
-        reason: ``truncated``, the answer was cut, whatever there is of it; ``refused``, the model
-            or a filter refused to answer; ``not_json``, the answer has no JSON value, or a broken
-            one; ``invalid``, the value does not fit the type.
+        reason: ``truncated``, the answer was cut, however much of it arrived; ``refused``, the
+            model or a filter refused to answer; ``not_json``, the answer has no JSON value, or a
+            broken one; ``invalid``, the value does not fit the type.
         path: the path of the field that does not fit, such as ``items[2].price``; ``""`` for the
-            whole value and for all other reasons.
+            whole value and for every other reason.
     """
 
     def __init__(

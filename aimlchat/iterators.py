@@ -20,21 +20,21 @@ class CompletionIterator(ResultIterator[Outcome[T_co]], Generic[T_co]):
 
     Created by `ChatSession.complete_many`; nothing is sent before the first step. One request that
     fails does not stop the others. A request that is rejected because of a rate limit or an
-    overload is put back, and the run pauses. A failure that would hit all of them (an invalid key,
-    no credits, a closed session, a server that was never reached, or nothing that has gone through
-    for ``RetryPolicy.max_retry_after``) stops the run: calls in flight are cancelled, outcomes
-    that have arrived are yielded, and then the failure is raised. Leaving early (``break``, an
+    overload is put back, and the run pauses. A failure that would affect all of them (an invalid
+    key, no credits, a closed session, a server that was never reached, or no success for
+    ``RetryPolicy.max_retry_after``) stops the run: calls in flight are cancelled, outcomes that
+    have arrived are yielded, and then the failure is raised. Leaving early (``break``, an
     exception, cancelling, `aclose`, or dropping the iterator) cancels the calls in flight.
     """
 
     _producer: CompletionProducer
 
     def _convert(self, convert: Converter) -> None:
-        """Queue what ``convert`` makes of each call, instead of outcomes."""
+        """Queue the result of ``convert`` for each call, instead of its outcome."""
         self._producer.convert = convert
 
     def _take_ready(self) -> list[Any]:
-        """Return what has arrived and was not yielded yet."""
+        """Return the results that have arrived but were not yielded yet."""
         return self._producer.pop_all()
 
     async def gather(self) -> list[Outcome[T_co]]:
@@ -43,7 +43,7 @@ class CompletionIterator(ResultIterator[Outcome[T_co]], Generic[T_co]):
         Cancelling cancels the calls in flight, and the outcomes collected so far are lost.
 
         Raises:
-            AIMLChatError: the run was stopped, as in the iteration.
+            AIMLChatError: the run was stopped, as described for the class.
         """
         return [outcome async for outcome in self]
 
@@ -83,7 +83,7 @@ class StreamsIterator(ResultIterator[tuple[int, "Delta"]], Generic[T_co]):
 
     Created by `ChatSession.stream_many`; nothing is sent before the first step. A stream that fails
     does not stop the others: after all deltas have been yielded, the failure with the lowest index
-    is raised. A failure that would hit all of them stops them, as in `CompletionIterator`. The
+    is raised. A failure that would affect all of them stops them, as in `CompletionIterator`. The
     `OutputError` of an answer that is not of its type is only in `outcomes`. Leaving early, or
     cancelling a step, closes all streams.
     """

@@ -23,24 +23,24 @@ _KINDS: dict[str, type[Image | Document | Audio]] = {"image": Image, "audio": Au
 
 
 class ToolError(AIMLChatError):
-    """A tool says that it has failed, in the words of its server.
+    """A tool reported that it failed; the message is the server's.
 
-    `ChatSession.run` makes of it a result that is an error, which the model reads.
+    `ChatSession.run` turns it into an error result, which the model reads.
     """
 
 
 async def tools_of(client_session: Any) -> list[Tool]:
     """Return all tools of a server, each with a function that calls it.
 
-    Name, description and schema are those of the server; of a name that the API would refuse, other
-    characters become ``_``, and what is beyond 64 is cut. Texts, images, audio and PDFs of a result
-    become parts; a link, and a file of any other kind, becomes a text with its address. A result
-    without them is its structured content. The arguments are checked by the server. A call takes as
-    long as the session lets it, and can be cancelled.
+    Name, description and schema are those of the server. In a name that the API would refuse, other
+    characters become ``_``, and the name is cut after 64 characters. Texts, images, audio and PDFs
+    of a result become parts; a link, and a file of any other kind, becomes a text with its address.
+    If a result has no content, its structured content is used. The server checks the arguments. A
+    call may take as long as the session allows, and can be cancelled.
 
     Args:
         client_session: an initialized ``ClientSession`` or ``Client`` of the package ``mcp``,
-            version 1 or 2. It stays yours, and has to be open while the tools are called.
+            version 1 or 2. It is never closed here, and has to be open while the tools are called.
 
     Raises:
         ProtocolError: the server sends the same page of tools again.
@@ -77,7 +77,7 @@ async def _list_tools(client_session: Any) -> list[Any]:
 
 
 def _build_cursor(list_tools: Callable[..., Any], cursor: str) -> dict[str, Any]:
-    """Return the arguments that ask for a page; a session of version 2 takes it in an object."""
+    """Return the arguments that request a page; a session of version 2 takes them in an object."""
     if "cursor" in inspect.signature(list_tools).parameters:
         return {"cursor": cursor}
     kind = typing.get_args(typing.get_type_hints(list_tools)["params"])[0]
@@ -133,7 +133,7 @@ def _build_file(holder: Any, encoded: str) -> Image | Document | Audio | None:
         media_type = detect_media_type(data) or _read(holder, "mime_type", "mimeType") or ""
         kind = _KINDS.get(media_type.partition("/")[0], Document)
         return kind.from_bytes(data, media_type or None)
-    except InvalidRequestError:  # broken, empty, or in a format that no model takes
+    except InvalidRequestError:  # broken, empty, or in a format that no model accepts
         return None
 
 

@@ -13,7 +13,7 @@ __all__ = ["Model"]
 class Model:
     """One model of ``GET /v1/models``; a field that the vendor leaves out is empty or None.
 
-    Prices, modalities and capabilities come only where `ChatSession.models` asks for them.
+    Prices, modalities and capabilities are present only if `ChatSession.models` requested them.
 
     Attributes:
         id: the name that requests use.
@@ -25,12 +25,13 @@ class Model:
         context_length: the size of the context window, in tokens.
         max_output: the most tokens that the model generates for one request.
         tags: the vendor's tags, such as ``playground:chat``.
-        capabilities: what the model can do, in the vendor's words.
-        input_modalities: what the model takes, such as ``text`` and ``image``.
-        output_modalities: what the model gives.
+        capabilities: what the model can do, in the vendor's terms.
+        input_modalities: what the model accepts, such as ``text`` and ``image``.
+        output_modalities: what the model returns.
         input_price: US dollars for a million tokens of text in the prompt; None if the vendor
             quotes no such price.
-        output_price: US dollars for a million tokens of text in the answer; None likewise.
+        output_price: US dollars for a million tokens of text in the answer; None if the vendor
+            quotes no such price.
         raw: the whole entry as the server sent it.
     """
 

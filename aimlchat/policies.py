@@ -21,7 +21,7 @@ MAX_ANSWER_BYTES = 64 * 2**20
 def _number(
     *, minimum: float, whole: bool = False, optional: bool = False
 ) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
-    """Make a validator whose error names the class, the setting and the values that it takes."""
+    """Make a validator whose error names the class, the setting and the valid values."""
 
     def check(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         if value is None and optional:
@@ -47,8 +47,9 @@ _LIMIT = _number(minimum=0, whole=True, optional=True)
 class Timeouts:
     """How long each phase of a call may take, in seconds; None means no limit.
 
-    While the caller processes a delta, every timeout but the deadline pauses. The one that expires
-    is the ``phase`` of a `RequestTimeoutError`. The defaults let a model think for minutes.
+    While the caller processes a delta, every timeout but the deadline pauses. A timeout that
+    expires raises `RequestTimeoutError`, whose ``phase`` is its name. The defaults let a model
+    think for minutes.
 
     Attributes:
         queue: the wait until the session's own `Limits` admit the call; by default no limit.
@@ -56,10 +57,11 @@ class Timeouts:
         first_token: from the start of an attempt until the first delta (for ``complete``: until the
             response headers); by default 300.
         next_token: between two deltas; by default 300. Comments, pings and empty chunks do not
-            count, so a gateway that pings forever in front of a dead model is noticed.
+            count, so a gateway that pings forever in front of a dead model is detected.
         idle: between any two bytes of the body; by default 300.
         whole: from the start of an attempt until the last byte of a response that is not a stream
-            (``complete``, ``models``, batches), so that a body that trickles ends; by default 900.
+            (``complete``, ``models``, batches), so that a body that trickles in does not keep the
+            call waiting forever; by default 900.
         deadline: the whole call, including the queue and all retries; by default no limit.
 
     Raises:
@@ -80,13 +82,13 @@ class RetryPolicy:
     """How many attempts a call may make, and how long it waits between them, in seconds.
 
     Attributes:
-        attempts: how many in all, the first one included; at least 1, which disables retries. By
+        attempts: how many in total, the first one included; at least 1, which disables retries. By
             default 3.
         base_delay: the delay before the first retry is random, up to this bound, which doubles with
             each further retry. By default 0.5.
         max_delay: the bound doubles no further than this. By default 8.
         max_retry_after: if the server asks for a longer wait, the call fails instead. A run of many
-            calls stops when nothing has gone through for so long. By default 120.
+            calls stops when no call has succeeded for that long. By default 120.
 
     Raises:
         ConfigurationError: a value is out of range.
@@ -114,9 +116,9 @@ class RetryPolicy:
 
 @attrs.frozen
 class Limits:
-    """Limits that hold for a session, on every path; 0 and None mean no limit.
+    """Limits of a session, for calls of every kind; 0 and None mean no limit.
 
-    All but the last are for all calls together, and unlimited by default.
+    All but the last apply to all calls together, and are unlimited by default.
 
     Attributes:
         max_connections: the size of the connection pool.
@@ -124,10 +126,10 @@ class Limits:
         tokens_per_minute: how many tokens may be used in any sixty seconds. They are estimated when
             a call starts, and corrected once the server has reported them.
         concurrency: how many calls may be in flight.
-        max_answer_bytes: the size of one response. Of a body that is read whole, after
-            decompression; of a stream, the size of what is kept of it: text, arguments of tool
-            calls, media and log probabilities, but not the JSON around them. By default 64 MiB. A
-            larger response raises a `ProtocolError`, and is not requested again.
+        max_answer_bytes: the size of one response. A body that is read whole is measured after
+            decompression; of a stream, only what is kept counts: text, arguments of tool calls,
+            media and log probabilities, but not the JSON around them. By default 64 MiB. A larger
+            response raises a `ProtocolError`, and is not requested again.
 
     Raises:
         ConfigurationError: a value is negative or not a whole number.

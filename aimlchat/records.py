@@ -1,4 +1,4 @@
-"""What a session reports: calls and retries to its hooks; progress and outcomes of many calls."""
+"""The reports of a session: calls and retries, progress, and the outcomes of many calls."""
 
 from __future__ import annotations
 
@@ -29,9 +29,8 @@ class RetryRecord:
         delay: the seconds until the next attempt.
         error: what ended the attempt.
         is_put_back: whether a run of many calls has put the request back, after a rate limit, an
-            overload or a lost connection. Then the attempt does not count: the next one has the
-            same number, and starts after ``delay`` at the earliest, at the pace that the server
-            accepts.
+            overload or a lost connection. Such an attempt does not count: the next one has the same
+            number, and starts after ``delay`` at the earliest, at the pace that the server accepts.
     """
 
     model: str
@@ -49,7 +48,7 @@ class CallRecord:
     Attributes:
         outcome: ``complete``; ``error``; ``cancelled``: its task was cancelled; or ``abandoned``: a
             stream was left early.
-        model: the requested model; of several, that of the last attempt.
+        model: the requested model; of several, the model of the last attempt.
         client_request_id: the ``X-Client-Request-Id`` that was sent.
         inference_id: the vendor's id of the response, None if there was none.
         duration: from the start of the call to its end, including the queue and all retries.
@@ -59,10 +58,10 @@ class CallRecord:
             none, and for non-streaming calls.
         deltas: how many deltas arrived.
         usage: the tokens that the server reported, None if it reported none.
-        cost: what the server reported as charged, None if it reported nothing.
+        cost: the amount that the server reported as charged, None if it reported none.
         attempts: all attempts, the last one included.
-        error: what was raised, None if nothing was; of a stream also the `OutputError` that
-            `DeltaStream.output` raises.
+        error: the exception that was raised, None if none was; of a stream also the `OutputError`
+            that `DeltaStream.output` raises.
     """
 
     outcome: CallOutcome
@@ -115,14 +114,14 @@ class Outcome(Generic[T_co]):
 
 @attrs.frozen
 class Progress:
-    """The progress of many calls; passed to ``on_progress`` after each of them.
+    """The progress of many calls; passed to ``on_progress`` after each call.
 
     Attributes:
         done: how many calls have ended, the failed ones included.
         failed: how many of them have failed.
         in_flight: how many calls are running.
-        tokens: the total that the server reported.
-        usd: the total that the server reported as charged, in US dollars.
+        tokens: the total number of tokens that the server reported.
+        usd: the total amount that the server reported as charged, in US dollars.
         rate: calls per second.
         seconds_left: an estimate; None if the number of requests is unknown, or none has ended.
     """

@@ -76,8 +76,8 @@ class RequestOptions(TypedDict, total=False):
 
 
 _OPTION_NAMES = RequestOptions.__optional_keys__
-# Names from other SDKs, and names that belong elsewhere in this one, each with what to do instead.
-# All names that contain "timeout" share one entry.
+# Names from other SDKs, and names that belong elsewhere in this SDK, each with what to do instead.
+# # All names that contain "timeout" share one entry.
 _ADVICE = {
     "api_key": "give it to ChatSession(api_key=...)",
     "base_url": "give it to ChatSession(base_url=...)",
@@ -160,31 +160,31 @@ class ChatRequest:
 
     Each field is sent as the parameter of the same name, and each is an argument of the constructor
     and of `options`, and an option of a session's calls. A field that is None, or an empty list or
-    system prompt, is not sent, and then the default is the server's. Nor is a default sent that the
-    dialect lacks, such as ``n=1`` in the anthropic dialect.
+    system prompt, is not sent, so that the server's default applies. A parameter that the dialect
+    lacks is not sent either if it has its default value, such as ``n=1`` in the anthropic dialect.
 
     Args:
         model: the name of the model, which decides the dialect. By default the session's model;
-            without a session the environment variable ``AIMLAPI_MODEL`` names it, else it is
+            without a session, that of the environment variable ``AIMLAPI_MODEL``, else
             ``anthropic/claude-3.7-sonnet``.
-        messages: the conversation: what the methods added, and dicts in OpenAI's form, which are
-            translated for models of the anthropic dialect. Unknown keys and parts pass unchanged,
-            and keys without a value are left out. By default empty, which `payload` refuses.
+        messages: the conversation: what the methods added, and dicts in OpenAI's format, which are
+            translated for models of the anthropic dialect. Unknown keys and parts are sent
+            unchanged; keys without a value are left out. By default empty, which is refused.
         system: the system prompt, which precedes the system messages among ``messages``. Both
             dialects.
         max_tokens: the most tokens to generate, reasoning included; at least 1. With a budget for
             thinking it has to be above the budget, and is by default the budget plus 4096. Both
             dialects.
         temperature: how random the answer is, from 0 to 2, in the anthropic dialect to 1. Claude
-            from 4.8 on takes none.
+            from 4.8 on accepts none.
         top_p: the share of probability, from 0 to 1, of the tokens that the model chooses from.
-            Both dialects; Claude from 4.8 on takes none.
+            Both dialects; Claude from 4.8 on accepts none.
         top_k: the number of likeliest tokens that the model chooses from, at least 0. Anthropic
-            dialect only; Claude from 4.8 on takes none.
+            dialect only; Claude from 4.8 on accepts none.
         stop: a text that ends the generation and is not part of the answer, or a list of them: up
             to 4 in the openai dialect, any number in the anthropic dialect.
         n: the number of choices, at least 1; all of them are charged. OpenAI dialect only.
-        seed: a whole number of 64 bits; the same one makes the same answer more likely. OpenAI
+        seed: a whole number of 64 bits; the same seed makes the same answer more likely. OpenAI
             dialect only.
         logprobs: whether to return the log probabilities of the tokens. OpenAI dialect only.
         top_logprobs: for how many alternatives of each token, 0 to 20; only with
@@ -201,13 +201,13 @@ class ChatRequest:
             in either dialect's form. Not sent without tools.
         parallel_tool_calls: whether one completion may have several calls. OpenAI dialect only.
         response_format: a dict of type ``text``, ``json_object`` or ``json_schema``. OpenAI dialect
-            only; Claude from 4.8 on takes none.
+            only; Claude from 4.8 on accepts none.
         reasoning_effort: ``low``, ``medium``, ``high``, or a vendor's own value, for models that
             reason. OpenAI dialect only.
-        thinking: `Thinking`, or its budget as a number of tokens, at least 1024; ``"adaptive"`` for
-            as much as the model finds right (Claude from 4.8 on); False to disable it, which sends
-            nothing to models that do not think by default. For Claude from 3.7 on; up to 4.7 it
-            selects the anthropic dialect, and with tools the messages dialect.
+        thinking: `Thinking`, or its budget as a number of tokens, at least 1024; ``"adaptive"`` to
+            let the model decide how much it thinks (Claude from 4.8 on); False to disable it, which
+            sends nothing to models that do not think by default. For Claude from 3.7 on; up to 4.7
+            it selects the anthropic dialect, and with tools the messages dialect.
         metadata: a dict of str to str, such as ``{"user_id": "..."}``. Anthropic dialect only.
         prediction: a dict with text that much of the answer is expected to repeat, sent as it is.
             OpenAI dialect only.
@@ -311,9 +311,9 @@ class ChatRequest:
         """Return a copy with an assistant message added, to send the model's answer back.
 
         Args:
-            message: a text, a completion, or what `Completion.as_message` returned. It goes back
-                as it came, as far as the model takes that: text, refusal, tool calls with their
-                `ToolCall.extra`, reasoning, and the thinking that Claude has signed.
+            message: a text, a completion, or what `Completion.as_message` returned. It is sent back
+                as it was received, as far as the model accepts it: text, refusal, tool calls with
+                their `ToolCall.extra`, reasoning, and the thinking that Claude has signed.
 
         Raises:
             InvalidRequestError: for a completion with a tool call that was cut off, or with nothing
@@ -324,15 +324,15 @@ class ChatRequest:
         return self._add(freeze_turn(message, self._next_field))
 
     def cache(self, ttl: Literal["5m", "1h"] = "5m") -> Self:
-        """Return a copy with a breakpoint of the prompt cache behind what was added last.
+        """Return a copy with a breakpoint of the prompt cache after what was added last.
 
-        Claude keeps the prompt up to there, and reads it again in a later request that begins with
-        the same (`Usage.cached_tokens`, `Usage.cache_write_tokens`). Without messages the system
-        prompt is marked. Nothing is sent to other models, which decide by themselves.
+        Claude caches the prompt up to there, and reads it again for a later request that begins
+        with the same prompt (`Usage.cached_tokens`, `Usage.cache_write_tokens`). Without messages
+        the system prompt is marked. Other models get no breakpoints, since they cache on their own.
 
         Args:
-            ttl: how long the prompt is kept after it was last read, ``"5m"`` or ``"1h"``; a prompt
-                of an hour may not follow one of five minutes.
+            ttl: how long the prompt is cached after it was last read, ``"5m"`` or ``"1h"``; a
+                breakpoint of an hour may not follow one of five minutes.
 
         Raises:
             InvalidRequestError: for a fifth breakpoint, and if there is nothing to mark.
@@ -371,7 +371,7 @@ class ChatRequest:
         """Return the payload, the JSON body of the call, as a new dict.
 
         Args:
-            stream: whether it is that of a call that streams.
+            stream: whether the payload is for a call that streams.
 
         Raises:
             InvalidRequestError: the API would refuse a value or silently drop it. ``field`` is the

@@ -16,7 +16,7 @@ __all__ = ["RoundEnd", "ToolResult"]
 
 @attrs.frozen
 class CallsBegin:
-    """The calls of a round are whole and begin to run. Only the relay is told."""
+    """The calls of a round are whole and begin to run. Only the relay gets this event."""
 
     completion: Completion[Any]
 
@@ -26,9 +26,9 @@ class ToolResult:
     """The result of a tool call, as the model gets it.
 
     Attributes:
-        call: the call that ran. Its id is that of the model's call, also if ``on_tool`` has
+        call: the call that ran. Its id is that of the model's call, even if ``on_tool`` has
             replaced the call.
-        content: a text, which is JSON for anything but a str; or parts, if the tool returned such.
+        content: a text, which is JSON for anything but a str; or parts, if the tool returned parts.
         is_error: whether the call failed, was refused, or did not run at all; the content says why.
     """
 
@@ -41,12 +41,12 @@ class ToolResult:
 class RoundEnd:
     """The end of a round: the model has responded, and the calls of its turn have their results.
 
-    `ToolRun.request` has the round by then, so that the conversation can be stored.
+    `ToolRun.request` includes the round by then, so that the conversation can be stored.
 
     Attributes:
         completion: the completion of the round.
-        pending_calls: those of its calls that have no result, since their tools have no function.
-            If there are any, the run ends, and they wait for your results.
+        pending_calls: the calls of the round that have no result, since their tools have no
+            function. If there are any, the run ends, and they wait for your results.
     """
 
     completion: Completion[Any]

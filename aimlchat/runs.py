@@ -37,26 +37,26 @@ _LEFT = "the run was closed before its end"
 
 
 class ToolRun(Generic[T_co]):
-    """A conversation in which the model calls tools, which run here, until it has answered.
+    """A conversation in which the model calls tools, which run locally, until it gives an answer.
 
     Created by `ChatSession.run`, which sends nothing. Iterating yields the deltas of each round,
     then a `ToolResult` for each call of its turn, in the order of the calls, and then a `RoundEnd`.
     ``async with`` sends the first request and returns once its response headers have arrived; a
     bare ``async for`` does so at its first step.
 
-    Only a round that reached its end runs tools: never one that was cut, filtered or out of length;
-    such a round is the last one. The calls of a round run at once, except that no other call runs
-    beside one of a `Tool.sequential` tool. A call that raises, whose arguments are invalid, that
-    takes longer than `Tool.timeout` or whose tool does not exist gets an error as its result, and
-    the others go on. A coroutine function runs in a task of its own, any other function in a
-    thread; both see the context variables of the task that iterates. A call of a tool without a
-    function ends the run after its round; it is in `pending_calls`, and
-    ``run.request.tool_result(...)`` goes on.
+    Only a round that reached its end runs tools: never one that was cut, filtered or stopped at its
+    length limit; such a round is the last one. The calls of a round run at once, except that no
+    other call runs beside one of a `Tool.sequential` tool. A call that raises, whose arguments are
+    invalid, that takes longer than `Tool.timeout` or whose tool does not exist gets an error as its
+    result, and the other calls continue. A coroutine function runs in a task of its own, any other
+    function in a thread; both see the context variables of the task that iterates. A call of a tool
+    without a function ends the run after its round; it is in `pending_calls`, and
+    ``run.request.tool_result(...)`` continues the conversation.
 
     Leaving early, by an exception, cancellation, `aclose` or the end of ``async with``, closes the
     connection and cancels the running tools at once, and then waits until they have cleaned up, at
-    most five seconds; a tool that still runs then is left behind, as is one five seconds after its
-    timeout. A thread cannot be cancelled: its function runs on, and its result is dropped. A
+    most five seconds; a tool that still runs then is abandoned, as is a tool five seconds after its
+    timeout. A thread cannot be cancelled: its function continues, and its result is dropped. A
     failure of a round is raised as an `AIMLChatError`, as a stream raises it; `request` then still
     has the rounds before it. A run belongs to one task at a time.
     """
@@ -79,7 +79,7 @@ class ToolRun(Generic[T_co]):
         self._rounds = 0
         self._start = 0.0
         self._trace: RunTrace | None = None
-        self._stream: DeltaStream[Any] | None = None  # that of the current round
+        self._stream: DeltaStream[Any] | None = None  # the stream of the current round
         self._ids = CallIds(self._used_ids)
         self._completion: Completion[Any] = Completion()  # of the last round that reached its end
         self._output = plan.begin_output(context.spending)  # None in a run without output_type
@@ -152,8 +152,8 @@ class ToolRun(Generic[T_co]):
         It is None as well if the run ended with calls of tools that have no function.
 
         Raises:
-            OutputError: the answer is no such value; the iteration and `completion` do not raise.
-            AIMLChatError, RuntimeError: as `completion`.
+            OutputError: it is not such a value; neither iterating nor `completion` raises this.
+            AIMLChatError, RuntimeError: as for `completion`.
         """
         if self._output is not None:
             self._output.check()
@@ -186,18 +186,18 @@ class ToolRun(Generic[T_co]):
 
     @property
     def request(self) -> ChatRequest:
-        """The conversation up to the last `RoundEnd`, with the options of the run, to go on with.
+        """The conversation up to the last `RoundEnd`, with the options of the run, to be continued.
 
-        Only `pending_calls` have no result in it. A last turn that was cut off within its calls is
-        not in it.
+        All calls in it have results, except `pending_calls`. It does not include a last turn that
+        was cut off within its calls.
         """
         return self._request
 
     @property
     def pending_calls(self) -> tuple[ToolCall, ...]:
-        """The calls that ended the run, since their tools have no function; mostly empty.
+        """The calls that ended the run, since their tools have no function; usually empty.
 
-        They wait for your results: add a ``tool_result`` for each of them to `request` to go on.
+        They wait for your results: to continue, add a ``tool_result`` for each to `request`.
         """
         return self._pending if self._state is State.ENDED else ()
 
@@ -261,7 +261,7 @@ class ToolRun(Generic[T_co]):
             await self._stream.__aenter__()
 
     async def _step(self) -> Delta | CallsBegin | ToolResult | RoundEnd | None:
-        """Return the next event, None behind the last one."""
+        """Return the next event, None after the last one."""
         while True:
             match self._state:
                 case State.READY:
@@ -285,7 +285,7 @@ class ToolRun(Generic[T_co]):
                     return None
 
     def _begin_round(self) -> None:
-        """Ask the model, unless the budget is spent or the time is over."""
+        """Send the request of a round, unless the budget is spent or the deadline has passed."""
         if not self._rounds:
             self._start = self._clock.time()
             if self._context.tracing is not None:

@@ -61,7 +61,7 @@ class ChatSession:
         model: the model of requests that do not name one; by default the environment variable
             ``AIMLAPI_MODEL``, else ``anthropic/claude-3.7-sonnet``.
         budget_usd: once the server has charged this many US dollars for the calls of the session,
-            the next one raises `BudgetExceededError`; calls in flight go on. None for no limit.
+            the next one raises `BudgetExceededError`; calls in flight continue. None for no limit.
         timeouts: how long each phase of a call may take.
         retry: how many attempts a call may make, and the delays between them.
         limits: concurrency, rates and connections of all calls together, by default none; and the
@@ -75,11 +75,11 @@ class ChatSession:
         on_finish: called with a `CallRecord` once for each call, however it ends.
 
     Raises:
-        ConfigurationError: there is no key, or no header can carry it; or a setting is invalid, or
-            of another type: a key is a str, never an object that hides one.
+        ConfigurationError: there is no key, or no header can carry it; or a setting is invalid or
+            of the wrong type: a key is a str, never an object that wraps one.
     """
 
-    # Only tests replace it, in a subclass.
+    # Only tests override it, in a subclass.
     _clock = Clock()
 
     def __init__(
@@ -136,7 +136,7 @@ class ChatSession:
             msg = (
                 "a ChatSession that has made a call, or is closed, cannot be copied or pickled: its"
                 " connections belong to one event loop. Share the session between tasks, or make a"
-                " new one with the same arguments, also in each process"
+                " new one with the same arguments in each process"
             )
             raise TypeError(msg)
         built = ("_context", "_endpoints")
@@ -230,28 +230,28 @@ class ChatSession:
         Args:
             request: a text (one user message), a `ChatRequest`, or a list of message dicts in
                 OpenAI's form.
-            output_type: the type of the answer, which is `Completion.output` then: a builtin type,
-                a collection, a union, ``Literal``, an enum, a date, ``Decimal``, ``UUID``, a
+            output_type: the type of the answer, which is then in `Completion.output`: a builtin
+                type, a collection, a union, ``Literal``, an enum, a date, ``Decimal``, ``UUID``, a
                 dataclass, an attrs class, a msgspec struct, a ``TypedDict``, a ``NamedTuple`` or a
-                pydantic model, and any of these inside each other. How it is requested depends
+                pydantic model, and any of these nested in each other. How it is requested depends
                 on the model. None for a text.
-            output_retries: how often the model gets another request if its answer is not of the
-                type, and is told what is wrong with it. Each is an attempt, and all of them are in
-                the usage and the cost of the completion. An answer that was cut by its length or
-                refused is not requested again.
-            models: instead of ``model``, the models to ask in turn: the next one if the one before
-                cannot respond, only before the first delta, and within the same deadline.
-                `Attempt.model` says who did not respond.
+            output_retries: how many more requests the model gets if its answer is not of the type;
+                each of them says what is wrong with the answer. Each is an attempt, and all of them
+                are included in the usage and the cost of the completion. An answer that was
+                truncated or refused is not requested again.
+            models: instead of ``model``, the models that get the request in turn: the next one if
+                the previous one cannot respond, only before the first delta, and within the same
+                deadline. `Attempt.model` says which models did not respond.
             timeouts: replaces the session's for this call.
             retry: replaces the session's for this call.
-            headers: added to the session's; they override those of the same name.
+            headers: added to the session's headers; they override those of the same name.
             **options: fields of `ChatRequest`, which override the request's own.
 
         Raises:
             AIMLChatError: the call failed; its subclasses say how.
             OutputError: the answer is not of ``output_type``.
             InvalidRequestError: the API would refuse the request; or JSON schema cannot describe
-                ``output_type``, and ``field`` is the path of what is to blame.
+                ``output_type``, and ``field`` is the path of the part that it cannot describe.
             TypeError: an option is unknown.
 
         Cancelling closes the connection.
@@ -325,8 +325,9 @@ class ChatSession:
         """Return the stream of a completion; nothing is sent until it is entered or iterated.
 
         Takes the arguments of `complete` and copies them: later changes to the request have no
-        effect. With ``output_type`` the deltas are those of the JSON, `DeltaStream.drafts` shows
-        how its value grows, and `DeltaStream.output` is the answer. A stream cannot ask again.
+        effect. With ``output_type`` the deltas are pieces of the JSON, `DeltaStream.drafts` yields
+        its growing value, and `DeltaStream.output` is the answer. A stream never requests an answer
+        again.
 
         Raises:
             InvalidRequestError: the request is of the wrong type, or JSON schema cannot describe
@@ -452,7 +453,7 @@ class ChatSession:
 
         context = self._context
 
-        # No coroutine of its own, since each one costs time for each call.
+        # Not a coroutine of its own, since each coroutine costs time for each call.
         def complete_one(request: Request, observer: RunCall) -> Awaitable[Completion[Any]]:
             spec = CallSpec(request, options, call_timeouts, call_retry, headers, models=names)
             if is_typed:
@@ -534,7 +535,7 @@ class ChatSession:
 
         Takes the arguments of `complete_many`. At most ``concurrency`` streams are open at once.
         Each gets its turn, however fast the others are. With ``output_type`` the answers, and the
-        errors of those that are not of the type, are in `StreamsIterator.outcomes`.
+        errors of answers that are not of the type, are in `StreamsIterator.outcomes`.
 
         Raises:
             ConfigurationError: the concurrency is invalid.
@@ -632,30 +633,30 @@ class ChatSession:
         headers: Mapping[str, str] | None = None,
         **options: Unpack[RequestOptions],
     ) -> ToolRun[Any]:
-        """Return a run: the model calls tools, which run here, until it has answered.
+        """Return a run: the model calls tools, which run locally, until it gives an answer.
 
         Nothing is sent before the run is entered or iterated. Each round is a call of its own, with
-        its own attempts, limits and hooks; only the deadline is that of the whole run. A
-        ``tool_choice`` that forces a call holds for the first round only.
+        its own attempts, limits and hooks; only the deadline applies to the whole run. A
+        ``tool_choice`` that forces a call applies to the first round only.
 
         Args:
             request: as for `complete`.
             tools: the tools, as for `ChatRequest`; None for those of the request. `Tool.function`
                 is called; a tool without one ends the run.
             max_rounds: how many rounds may call tools. After them the model gets one more request,
-                with the same tools and ``tool_choice`` none, so that it answers.
+                with the same tools and ``tool_choice`` none, so that it gives an answer.
             on_tool: called with each call before it runs, one call after the other; a plain
-                function, which must not block, or a coroutine function. If it returns None the call
-                runs, a `ToolCall` runs instead, and anything else is its result. If it raises,
-                the call does not run, and its result is the error.
+                function, which must not block, or a coroutine function. If it returns None, the
+                call runs; if it returns a `ToolCall`, that one runs instead; anything else becomes
+                the call's result. If it raises, the call does not run, and its result is the error.
             budget_usd: once the server has charged this many US dollars for the run, the next round
                 raises `BudgetExceededError`. None for no limit.
-            output_type: as for `complete`, of the answer of the last round; rounds that call tools
-                are not judged. The answer is `ToolRun.output`.
+            output_type: as for `complete`, but of the answer of the last round; rounds that call
+                tools are not checked. The answer is in `ToolRun.output`.
             output_retries: as for `complete`. Each is a round of its own.
             models: as for `complete`, for each round.
-            timeouts: as for `complete`, for each round; the deadline is that of the run, tools and
-                ``on_tool`` included.
+            timeouts: as for `complete`, for each round; the deadline applies to the whole run,
+                including tools and ``on_tool``.
             retry: as for `complete`, for each round.
             headers: as for `complete`, for each round.
             **options: as for `complete`, for each round. A budget for thinking is left out of those
@@ -694,7 +695,7 @@ class ChatSession:
         return ToolRun(plan, ask, self._context)
 
     async def balance(self) -> Balance:
-        """Return what is left on the account, as far as the vendor says it.
+        """Return the balance of the account, as far as the vendor reports it.
 
         Cancelling closes the connection.
 
@@ -704,7 +705,7 @@ class ChatSession:
         return await self._endpoints.balance()
 
     async def models(self, **filters: Unpack[ModelFilters]) -> list[Model]:
-        """Return the models that the API offers. The endpoint takes no key, so none is sent.
+        """Return the models that the API offers. The endpoint needs no key, so none is sent.
 
         Args:
             **filters: which models: ``id``, ``type``, ``tags``, ``modalities``,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TOOL_NAME", "Tool", "ToolCall", "render_tool_call"]
 
-# The names that the API takes, as a regular expression. Not compiled, since `re` makes an import
+# The names that the API accepts, as a regular expression. Not compiled, since `re` makes an import
 # slower.
 TOOL_NAME = "[A-Za-z0-9_-]{1,64}"
 _MAX_QUOTED = 60
@@ -43,10 +43,11 @@ class Tool:
         description: what the function does and when to call it, for the model.
         parameters: the JSON schema of the arguments, of type ``object``; None for a function
             without arguments.
-        strict: whether the model must follow the schema; True in the openai dialect only. None
-            sends the schema of a `from_function` in its strict form there, if it has one.
-        function: what `ChatSession.run` calls, a plain function or a coroutine function; None for
-            a tool that your own code, or a page, runs. It is never sent.
+        strict: whether the model must follow the schema; True only in the openai dialect. With
+            None, the schema that `from_function` made is sent in its strict form there, if it has
+            one.
+        function: what `ChatSession.run` calls, a plain function or a coroutine function; None for a
+            tool that your own code, or a page, executes. It is never sent.
         timeout: the seconds that one call of the function may take in a run; None for no limit.
         sequential: whether, in a run, no other call may run beside a call of this tool.
     """
@@ -61,7 +62,7 @@ class Tool:
 
     @classmethod
     def from_function(cls, function: Callable[..., Any], **changes: Unpack[_ToolChanges]) -> Self:
-        """Return the tool that a function is, with its name, its docstring and its parameters.
+        """Return a function as a tool, with its name, its docstring and its parameters.
 
         The parameters are annotated with builtin types, ``Literal``, ``Enum``, dates, ``Decimal``,
         ``UUID``, dataclasses, attrs classes, msgspec structs, ``TypedDict``, ``NamedTuple`` or
@@ -109,18 +110,18 @@ class Tool:
         return cls(function=function, **changes)
 
     def bind(self, call: ToolCall) -> Callable[[], Any]:
-        """Return the call of the function with the arguments that a model gave.
+        """Return the function with the arguments of a call bound to it, to be called without any.
 
-        They are checked, and decoded by the types of the function's parameters. That is needed even
-        where those are types of JSON: in the strict form of a schema, a null stands for an argument
+        The arguments are checked, and decoded by the types of the function's parameters. That is
+        needed even for types of JSON: in the strict form of a schema, a null stands for an argument
         that is left out. `ChatSession.run` does the same.
 
         Args:
             call: a call of this tool, from a completion.
 
         Raises:
-            ProtocolError: the arguments are no JSON object, or do not fit the parameters; the
-                message says all that is wrong, and is meant for the model.
+            ProtocolError: the arguments are not a JSON object, or do not fit the parameters; the
+                message lists every problem, and is meant for the model.
             ConfigurationError: the tool has no function.
         """
         from ._schema.errors import DecodeError  # noqa: PLC0415 - as above
@@ -200,7 +201,7 @@ class ToolCall:
 
 
 def render_tool_call(call: ToolCall) -> dict[str, Any]:
-    """Return a tool call in OpenAI's form, as an assistant message has it."""
+    """Return a tool call in OpenAI's format, as an assistant message has it."""
     if call.type == "custom":
         key, inner = "custom", {"name": call.name, "input": call.raw_arguments}
     else:

@@ -44,7 +44,7 @@ def _find_fault(base_url: str) -> str:
     try:
         url = _parse(base_url)
     except ValueError as error:
-        # The reason may quote the whole authority, and is worth that only without a password.
+        # The reason may quote the whole authority, so it is shown only if there is no password.
         reason = "" if "***" in shown else f": {error}"
         return f"{shown} is not a URL{reason}"
     if url.scheme not in ("http", "https") or not url.host:

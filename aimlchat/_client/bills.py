@@ -1,4 +1,4 @@
-"""What the answers of one call have cost that were rejected here, and requested again."""
+"""The cost of the answers of one call that were rejected locally and requested again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Bills:
         self._costs: list[Cost] = []
 
     def add(self, completion: Completion[Any]) -> None:
-        """Note what an answer has used that is requested again."""
+        """Add the usage and the cost of an answer that is requested again."""
         if completion.usage is not None:
             self._usages.append(completion.usage)
         if completion.cost is not None:
@@ -48,7 +48,7 @@ class Bills:
 
 
 def _sum_usages(usages: Sequence[Usage]) -> Usage:
-    """Return the sums of all counts that are known; what is ``raw`` is that of the last answer."""
+    """Return the sums of all counts that are known; ``raw`` is that of the last answer."""
     sums: dict[str, Any] = dict.fromkeys(usages[-1].as_dict())
     for usage in usages:
         for name, count in usage.as_dict().items():

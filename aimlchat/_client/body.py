@@ -59,8 +59,8 @@ class _HasPayload(Protocol):
 def encode_request(request: _HasPayload, *, stream: bool) -> tuple[dict[str, Any], Body]:
     """Return the payload of a request, and its body.
 
-    In the payload a marker stands for each large file: encoding megabytes as base64, and that as
-    JSON, would block the event loop. Raises `InvalidRequestError`.
+    In the payload a marker stands for each large file: encoding megabytes as base64, and the base64
+    as JSON, would block the event loop. Raises `InvalidRequestError`.
     """
     files: dict[bytes, bytes] = {}
     light = _with_markers(request, files) if isinstance(request, ChatRequest) else request

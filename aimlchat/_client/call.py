@@ -80,7 +80,7 @@ class Call:
         self._retry = spec.retry
         self._observer = observer
         self.bills: Bills | None = None
-        """What the answers have cost that were requested again."""
+        """What the answers that were requested again have cost."""
         self._retries: Retries | None = None
         self._log = AttemptLog()
         self.timers: CallTimers
@@ -152,7 +152,8 @@ class Call:
                 try:
                     self.timers.start_whole_body()
                     read = self.timers.start_whole_read
-                    # The body may quote the key, so it is no local, which a traceback may show.
+                    # The body may quote the key, so it is not kept in a local, which a traceback
+                    # may show.
                     result = parse(await opened.response.read_whole(read), opened)
                 except AIMLChatError as error:
                     failure = detach(error)
@@ -223,7 +224,7 @@ class Call:
         self.request.body = self.request.fallback = None  # not sent again, and streams last long
 
     def ask_again(self, error: OutputError, request: PreparedRequest, bills: Bills) -> None:
-        """Make the next attempt one that corrects an answer, whose bill has been added."""
+        """Make the next attempt a correction of an answer, whose bill has been added."""
         self.bills = bills
         self._settle(error.partial)
         if self._observer is not None:
@@ -232,12 +233,12 @@ class Call:
         self.request, self._retries = request, None
 
     def read_headers(self, error: AIMLChatError, opened: OpenResponse) -> None:
-        """Add what the headers of a response say to an error that was in its body."""
+        """Add facts from the headers of a response to an error that was in its body."""
         if isinstance(error, APIError):
             opened.add_headers_to(error, self._context.scheduler.clock.wall_time())
 
     def fail_attempt(self, error: AIMLChatError) -> None:
-        """Record an error that came after the first delta, or a bad answer."""
+        """Record an error that came after the first delta, or an invalid answer."""
         self.redact(error)
         self._log.record(error)
 
@@ -288,7 +289,7 @@ class Call:
         self._retries = None  # each model gets the attempts of the policy
 
     async def _name_living_models(self, error: AIMLChatError) -> None:
-        """Name the nearest living models in a final error which says that there is no such model.
+        """Name similar available models in a final error that says that there is no such model.
 
         Cancelling closes the connection.
         """
@@ -318,7 +319,7 @@ class Call:
     def _count(
         self, completion: Callable[[], Completion[Any]] | None, error: AIMLChatError | None
     ) -> Callable[[], Completion[Any]]:
-        """Count what was received; return it, with the bills of the answers before it."""
+        """Count what was received; return it, with the bills of earlier answers added."""
         partial: Completion[Any] = Completion() if error is None else error.partial
         received = partial if completion is None else completion()
         self._settle(received)

@@ -38,8 +38,8 @@ def report_call(
 ) -> None:
     """Report how a call ended.
 
-    An attempt in progress ended with the call, unless that is complete. ``received`` is None if
-    nothing was received but what the error has.
+    An attempt in progress ended with the call, unless the call is complete. ``received`` is None if
+    nothing was received besides the partial completion of the error.
     """
     if error is not None:
         attempts = error.attempts

@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 __all__ = ["ACCEPTED_CODINGS", "MAX_READ_BYTES", "BodyDecoder", "find_decoder"]
 
 ACCEPTED_CODINGS = "gzip, deflate"
-"""The codings that requests ask for: those that every Python can decode."""
+"""The codings that requests accept: those that every Python can decode."""
 
 _GZIP = ("gzip", "x-gzip")
 _GZIP_MAGIC = b"\x1f"
 _CODINGS = frozenset((*_GZIP, "deflate", "br", "zstd", "compress", "x-compress"))
 MAX_READ_BYTES = 64 * 1024
-"""How much of a body is read or decoded at once, so that the event loop goes on."""
+"""How much of a body is read or decoded at once, so that the event loop is not blocked."""
 
-_MAX_INPUT_BYTES = 16 * 1024  # what zlib does not take of it is copied
+_MAX_INPUT_BYTES = 16 * 1024  # zlib copies the input that it does not consume
 _MAX_STEPS = 100  # members of gzip may be empty, and each costs time
 _PADDING = re.compile(rb"\0*")
 _GZIP_BITS = zlib.MAX_WBITS | 16
@@ -44,8 +44,8 @@ def find_decoder(headers: Mapping[str, str]) -> BodyDecoder | None:
 class BodyDecoder:
     """Decodes a body that has a content coding, in pieces of at most 64 KiB.
 
-    aiohttp would do this, but it takes a coding that it cannot decode for an error in the response
-    headers, and the status is lost; and a few bytes can become gigabytes.
+    aiohttp would do this, but it treats a coding that it cannot decode as an error in the response
+    headers, so that the status is lost; and a few bytes can become gigabytes.
     """
 
     def __init__(self, coding: str) -> None:
@@ -65,7 +65,7 @@ class BodyDecoder:
     def has_more(self) -> bool:
         """Whether `take` may return more without further bytes.
 
-        A caller lets others have their turn before each piece.
+        A caller yields to the event loop before each piece.
         """
         return self.fault is None and bool(self._pending or self._is_cut)
 

@@ -37,7 +37,7 @@ class CallContext(msgspec.Struct, eq=False):
     api_key: MaskedStr
     defaults: RequestDefaults
     keyless_headers: Mapping[str, str]
-    """The headers of requests to endpoints that take no key."""
+    """The headers of requests to endpoints that need no key."""
     on_retry: Callable[[RetryRecord], object] | None = None
     on_finish: Callable[[CallRecord], object] | None = None
     retry_budget: RetryBudget = msgspec.field(default_factory=RetryBudget)

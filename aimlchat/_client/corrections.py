@@ -1,4 +1,4 @@
-"""Asks again for an answer that is not of the type, and tells the model what is wrong with it."""
+"""Requests an answer that is not of the type again, and tells the model what is wrong with it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["Corrections"]
 
 
 class Corrections:
-    """Asks for the answer of one call, which is not a stream, and again if it is not of the type.
+    """Requests the typed answer of one call that does not stream, again if it is invalid.
 
     Args:
         spec: the call as specified by its caller.
@@ -59,7 +59,7 @@ class Corrections:
     def _build_next(self, request: PreparedRequest, error: OutputError) -> PreparedRequest | None:
         """Return the request that tells the model what is wrong with its answer to ``request``.
 
-        None if there is none to send; a note of the error says why, if that is not obvious.
+        None if there is no such request; a note of the error says why, if that is not obvious.
         """
         if not self._retries or not is_correctable(error):
             return None
@@ -86,7 +86,7 @@ class Corrections:
         return request if isinstance(request, ChatRequest) else request.to_request()
 
     def _prepare(self, conversation: ChatRequest, request: PreparedRequest) -> PreparedRequest:
-        """Prepare the next request, to the model of the last one and those behind it."""
+        """Prepare the next request, to the model of the last one and the models after it."""
         spec, model = self._spec, request.model
         names = spec.models
         following = CallSpec(
@@ -99,7 +99,7 @@ class Corrections:
         ).prepare(self._context.defaults)
         one: PreparedRequest | None = following
         while one is not None:
-            one.headers = request.headers  # those of a tracer are among them
+            one.headers = request.headers  # including those of a tracer
             one = one.fallback
         return following
 

@@ -52,7 +52,7 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token, RFC 9110 s
 
 
 def _describe_type(kind: type) -> str:
-    """Say that a secret is of a type other than str, and how to get its text."""
+    """Describe a secret that is not a str, and how to get its text."""
     if hasattr(kind, "get_secret_value"):
         advice = "its .get_secret_value()"
     else:
@@ -106,8 +106,8 @@ def require_api_key(api_key: Any) -> MaskedStr:
 def mask_headers(headers: Any) -> Any:
     """Mask the values of a caller's headers, each of which may be a secret; None for no headers.
 
-    What cannot be a name may be a whole header by mistake, and is masked, too. Of an object that is
-    not a mapping only its type remains, as with `mask`.
+    An invalid name may be a whole header by mistake, so it is masked, too. Of an object that is not
+    a mapping only its type remains, as with `mask`.
     """
     if not headers:
         return None
@@ -130,7 +130,7 @@ def check_headers(headers: Any) -> Mapping[str, str]:
         raise ConfigurationError(msg)
     for name, value in (headers or {}).items():
         if not _is_header_name(name):
-            # The rest may be a value that was put into the name.
+            # The rest may be a value that was put into the name by mistake.
             found = _HEADER_NAME.match(name) if isinstance(name, str) else None
             shown = f"what begins with {found[0]!r}" if found else _describe_name(name)
             msg = f"{shown} cannot be the name of a header"
@@ -160,6 +160,6 @@ def _describe_name(name: Any) -> str:
 
 
 def override_headers(headers: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers with a caller's own put over those of the same name, in any case."""
+    """Return the headers, overridden by a caller's headers of the same name, in any case."""
     names = {name.lower() for name in own}
     return {name: value for name, value in headers.items() if name.lower() not in names} | dict(own)

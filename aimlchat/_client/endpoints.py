@@ -40,8 +40,8 @@ class ModelFilters(TypedDict, total=False):
     - ``id``: an id or an alias.
     - ``type``: an endpoint, such as ``openai/chat-completions``.
     - ``tags``: a tag, such as ``playground:chat``.
-    - ``modalities``: what the model takes or gives, such as ``image``; ``input_modalities``,
-      ``output_modalities``: what it takes, what it gives.
+    - ``modalities``: what the model accepts or returns, such as ``image``; ``input_modalities``,
+      ``output_modalities``: only what it accepts, or only what it returns.
     - ``capabilities``: what the model can do, such as ``tools``.
     - ``include``: the sections to add: ``pricing``, ``modalities``, ``capabilities``, or ``all``.
     """
@@ -76,14 +76,14 @@ class Endpoints:
         self._last_models: _ModelList | None = None
 
     def check_budget(self) -> None:
-        """Raise `BudgetExceededError` if nothing is left of the session's budget."""
+        """Raise `BudgetExceededError` if the session's budget is spent."""
         if self._context.spending is not None:
             self._context.spending.check()
 
     async def models(self, filters: ModelFilters) -> list[Model]:
-        """Return the models that the API offers. The endpoint takes no key, so none is sent.
+        """Return the models that the API offers. The endpoint needs no key, so none is sent.
 
-        The last list is kept, and returned again while the server says that it is still the same.
+        The last list is kept, and returned again while the server says that it has not changed.
 
         Raises an `AIMLChatError`. Cancelling closes the connection.
         """
@@ -102,7 +102,7 @@ class Endpoints:
         return list(models)
 
     async def balance(self) -> Balance:
-        """Return the balance of the account, from the newer endpoint that the server has.
+        """Return the balance of the account, from the newest endpoint that the server has.
 
         Raises an `AIMLChatError`. Cancelling closes the connection.
         """

@@ -1,4 +1,4 @@
-"""Calls with ``models=``: the next model gets the request if the one before cannot respond."""
+"""Calls with ``models=``: if a model cannot respond, the next one gets the request."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _ABOUT_MODEL = re.compile(
     r"\bmodels?\b|context.?(?:length|window)|too (?:long|many tokens|large)|maximum.{1,40}tokens",
     re.IGNORECASE,
 )
-# Not allowed, not there (404, 410), too large (413), the server's own timeout, or a conflict.
+# Not allowed, not found (404, 410), too large (413), the server's own timeout, or a conflict.
 _CURABLE_STATUSES = (403, 404, 408, 409, 410, 413, 425)
 
 
@@ -64,7 +64,8 @@ def is_curable(error: AIMLChatError, *, is_stream: bool) -> bool:  # noqa: PLR09
     """Return whether another model may respond where one has failed.
 
     ``is_stream`` is whether the error ended a stream before its first delta. A whole response that
-    was cut off, or that came too late, was generated and charged: then no other model gets it.
+    was cut off, or that came too late, was generated and charged, so no other model gets the
+    request.
     """
     match error:
         case AuthenticationError() | InsufficientCreditsError():

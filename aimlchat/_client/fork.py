@@ -1,6 +1,6 @@
 """What a forked process must not share with its parent: request ids, pools and sockets.
 
-Preloading web servers and `multiprocessing` fork a process that may hold sessions, also used ones.
+Preloading web servers and `multiprocessing` fork a process that may hold sessions, even used ones.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def renew_in_child(owner: _T, renew: Callable[[_T], None]) -> None:
 
 
 def keep_from_children(sock: socket.socket) -> None:
-    """Disconnect a socket in each forked process, without a byte to the server.
+    """Disconnect a socket in each forked process, without sending a byte to the server.
 
     The parent's connection stays as it is. In the child the file descriptor refers to a connection
     whose other end is closed. So nothing there can write to the parent's connection, not even the

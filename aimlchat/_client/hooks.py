@@ -18,13 +18,13 @@ _logger = logging.getLogger("aimlchat")
 
 
 def call_hook(hook: Callable[..., object] | None, *args: object) -> None:
-    """Call a hook, if there is one. An exception that it raises is logged and goes no further."""
+    """Call a hook, if there is one. An exception that it raises is only logged."""
     if hook is None:
         return
     try:
         hook(*args)
     except Exception:
-        # Not its repr, which may show what the caller has bound to it.
+        # Not its repr, which may show arguments that the caller has bound to it.
         name = getattr(hook, "__qualname__", type(hook).__qualname__)
         _logger.exception("the hook %s failed", name)
 

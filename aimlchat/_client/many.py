@@ -35,7 +35,7 @@ _T_co = TypeVar("_T_co", covariant=True)
 
 
 class Producer(Protocol[_T_co]):
-    """What produces the results of a `ResultIterator`.
+    """Produces the results of a `ResultIterator`.
 
     It does not refer to the iterator, so that dropping the iterator ends the calls.
     """
@@ -49,7 +49,7 @@ class Producer(Protocol[_T_co]):
         """Return the next result, None if none is ready."""
 
     def raise_late_failure(self) -> None:
-        """Raise what has to be raised after the last result."""
+        """Raise the error that has to be raised after the last result, if any."""
 
 
 class ResultIterator(Generic[_T_co]):
@@ -94,7 +94,7 @@ class ResultIterator(Generic[_T_co]):
             try:
                 await pool.wait_for_change()
             except asyncio.CancelledError:
-                # A caller that goes on after a timeout must not mistake this for a complete run.
+                # A caller that continues after a timeout must not mistake this for a complete run.
                 msg = "the iteration was cancelled before all results had arrived"
                 pool.stop(AIMLChatError(msg))
                 raise
@@ -111,7 +111,7 @@ class ResultIterator(Generic[_T_co]):
             await pool.wait_for_change()
 
     def __del__(self) -> None:
-        """Cancel the calls in flight, which would go on without the iterator."""
+        """Cancel the calls in flight, which would continue without the iterator."""
         pool = self._producer.pool
         if pool.has_begun and not pool.is_over:
             pool.stop()
@@ -148,9 +148,10 @@ class CompletionProducer:
         self._in_order: list[tuple[int, Any]] = []  # a heap; the numbers are unique
         self._as_they_end: deque[Any] = deque()
         self.convert: Converter | None = None
-        """Makes what is queued of the request and its completion or error, instead of an outcome.
+        """Converts the request and its completion or error to the item to queue instead of an
+        outcome.
 
-        It is called when the call ends, and what it does not keep is freed then.
+        It is called when the call ends; what it does not keep is then freed.
         """
 
     def start(self) -> None:
@@ -169,7 +170,7 @@ class CompletionProducer:
             index, outcome = heapq.heappop(self._in_order)
             self._next = index + 1
         self.pool.mark_consumed()
-        return cast("Outcome[Any]", outcome)  # or what the converter has made of it
+        return cast("Outcome[Any]", outcome)  # or the result of the converter
 
     def pop_all(self) -> list[Any]:
         """Return all outcomes that are ready."""
@@ -193,7 +194,7 @@ class CompletionProducer:
         except BudgetExceededError as error:
             self._late_failure = detach(error)
             observer.close()  # so that this task is not cancelled itself
-            self._run.end_early()  # the calls in flight are paid for, and go on
+            self._run.end_early()  # the calls in flight are paid for, and continue
             return
         except AIMLChatError as error:
             if self._run.must_stop(error):
@@ -218,10 +219,10 @@ class CompletionProducer:
             heapq.heappush(self._in_order, (index, outcome))
         else:
             self._as_they_end.append(outcome)
-        received = completion if error is None else error.partial  # it may be billed, too
+        received = completion if error is None else error.partial  # it may have been billed, too
         self.tally.add(
             error=type(error).__name__ if error is not None else None,
-            # Who converts outcomes counts tokens as well.
+            # A converter of outcomes also counts the tokens.
             usage=received.usage if received is not None and self.convert is None else None,
             cost=received.cost if received is not None else None,
         )
@@ -309,7 +310,7 @@ class DeltaProducer:
         try:
             async with self._stream(request, observer) as stream:
                 async for delta in stream:
-                    # First come, first served, so that a fast stream does not starve a slow one.
+                    # In order of arrival, so that a fast stream does not starve a slow one.
                     while len(self._deltas) >= _MAX_WAITING_DELTAS:
                         waiter = asyncio.get_running_loop().create_future()
                         self._waiting.append(waiter)

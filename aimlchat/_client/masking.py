@@ -10,7 +10,7 @@ __all__ = ["MASK", "MaskedStr", "MaskedURL", "hide_credentials", "mask", "mask_u
 MASK = "***"
 # A typo may be anywhere, so everything before the last "@" counts as user name and password.
 _USER_INFO = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*:/+)?.*(?:@|%40)", re.DOTALL)
-# What is no port may be a password whose host is missing.
+# Text that is not a port may be a password whose host is missing.
 _PORT = re.compile(r"(//[^/:\[\]]*:)(?![0-9]*(?:/|$))[^/]*")
 _QUERY = re.compile(r"[?#].*", re.DOTALL)
 
@@ -18,8 +18,8 @@ _QUERY = re.compile(r"[?#].*", re.DOTALL)
 class MaskedStr(str):
     """A string whose ``repr`` hides it, since tracebacks with locals print the ``repr``.
 
-    So does the ``repr`` of its slices and of texts that it is joined to: tools that show locals
-    shorten long strings first.
+    The ``repr`` of its slices, and of texts that it is joined to, hides it as well: tools that show
+    locals shorten long strings first.
     """
 
     __slots__ = ()
@@ -51,7 +51,7 @@ def mask(secret: Any) -> Any:
 
     A text is masked. Of any other object only its type remains, since its ``str`` and its ``repr``
     may be the secret itself, as those of bytes are, or a placeholder, as those of pydantic's
-    ``SecretStr`` are. Whatever takes the secret refuses a type.
+    ``SecretStr`` are. The code that later uses the secret refuses such a type.
     """
     return _mask(secret, MaskedStr)
 

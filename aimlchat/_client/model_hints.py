@@ -1,4 +1,4 @@
-"""The nearest living models, named in an error which says that there is no such model."""
+"""Similar available models, named in an error that says that there is no such model."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ _MAX_NAME_LENGTH = 100
 
 
 class ModelHints:
-    """Adds the nearest living models to errors; it keeps the list of models for a while.
+    """Adds similar available models to errors; it keeps the list of models for a while.
 
-    ``headers`` are those of the request for the list, which takes no key.
+    ``headers`` are those of the request for the list, which needs no key.
     """
 
     def __init__(self, scheduler: TimeoutScheduler, headers: Mapping[str, str]) -> None:
@@ -60,9 +60,9 @@ class ModelHints:
         make_call: Callable[[EndpointSpec], Any],
         seconds_left: float,
     ) -> None:
-        """Add a sentence to the message of an error which says that there is no such model.
+        """Add a sentence to the message of an error that says that there is no such model.
 
-        Any other error stays as it is, and so does this one if the list of models cannot be
+        Any other error is left as it is, and so is such an error if the list of models cannot be
         fetched. Waits for at most five seconds. Cancelling closes the connection; another error
         that waits for the list then fetches it.
 
@@ -87,7 +87,7 @@ class ModelHints:
             error.args = (error.message, *error.args[1:])
 
     async def _refresh(self, make_call: Callable[[EndpointSpec], Any], seconds: float) -> None:
-        """Fetch the list, unless it is known; if another error fetches it already, wait for that.
+        """Fetch the list, unless it is known; if it is already being fetched, wait for that.
 
         Raises an `AIMLChatError` if that takes longer than ``seconds``, or fails.
         """
@@ -150,8 +150,8 @@ def _write_hint(model: str, near: list[str]) -> str:
             " session.models(), lists all."
         )
     return (
-        f"Living models near {name}: {', '.join(near)}. Choose one with model=, --model or the"
-        " environment variable AIMLAPI_MODEL."
+        f"Available models similar to {name}: {', '.join(near)}. Choose one with model=, --model or"
+        " the environment variable AIMLAPI_MODEL."
     )
 
 

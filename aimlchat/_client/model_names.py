@@ -1,4 +1,4 @@
-"""Which of the models that exist are nearest to a name that does not."""
+"""Which existing models have names similar to one that does not exist."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DATE = re.compile(r"(?<!\d)20\d\d-\d\d-\d\d(?!\d)|\d{4,}")
 # What Bedrock and gateways put around a name: us.anthropic.claude-3-haiku-v1:0, llama-3:free.
 _PREFIX = re.compile(r"^(?:[a-z][a-z-]*\.)+(?=[a-z])")
 _SUFFIX = re.compile(r"(?:-v\d+)?:[^:]*$")
-# The size of a model or of its context, such as 8x7b, a22b and 32k: a word, no version.
+# The size of a model or of its context, such as 8x7b, a22b and 32k: a word, not a version.
 _TOKEN = re.compile(r"(?:\d+x)?\d+(?:\.\d+)?[bk](?![^\W_])|[^\W\d_]+|\d+")
 # These words do not tell one line of models from another.
 _MINOR_WORDS = frozenset(("latest", "preview", "exp", "v"))
@@ -37,11 +37,11 @@ class _Name(NamedTuple):
 
 
 def rank_models(model: str, ids: Iterable[str]) -> list[str]:
-    """Return the ids that are near a model's name, the nearest first; none of them is the name.
+    """Return the ids that are similar to a model's name, the most similar first, without the name.
 
     The order is: the same name in another notation; a name with misspelled words; a name of the
-    same family, those that share most words first, and of these the newest version; a name that is
-    spelled alike, or of the same vendor. An id that is nothing of these is left out.
+    same family, those that share most words first, and of these the newest version; a name with a
+    similar spelling, or of the same vendor. Any other id is left out.
     """
     if len(model) > _MAX_LENGTH:
         return []
@@ -68,7 +68,7 @@ def _parse(model: str) -> _Name:
 
 
 def _rank(wanted: _Name, other: _Name) -> tuple[float, ...] | None:
-    """Return a key that is the lower the nearer the other name is, None if it is not near."""
+    """Return a sort key, lower for a more similar name; None if the name is not similar."""
     padding = (0,) * (_VERSION_PARTS - len(other.version))
     newest = tuple(-part for part in (*other.version, *padding))
     same_version = wanted.version == other.version
@@ -89,7 +89,7 @@ def _rank(wanted: _Name, other: _Name) -> tuple[float, ...] | None:
 
 
 def _are_misspelled(ours: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
-    """Return whether two names have as many words, and those that differ are alike."""
+    """Return whether two names have as many words, and words that differ are similar."""
     if len(ours) != len(theirs):
         return False
     left = sorted((Counter(ours) - Counter(theirs)).elements())
@@ -104,20 +104,20 @@ def _share_family(ours: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
     first, other = ours[0], theirs[0]
     if _is_same(first, other):
         return True
-    # Some vendors put a word before it: Meta-Llama and Llama are one family. A letter is none: the
-    # "o" of o3 is not that of gpt-4o.
+    # Some vendors put a word before it: Meta-Llama and Llama are one family. A single letter is not
+    # # a family: the "o" of o3 is not that of gpt-4o.
     return (first in theirs and len(first) > 1) or (other in ours and len(other) > 1)
 
 
 def _is_same(ours: str, theirs: str) -> bool:
-    """Return whether two words are the same, but perhaps for a misspelling."""
+    """Return whether two words are the same, except perhaps for a misspelling."""
     if min(len(ours), len(theirs)) < _MIN_WORD_LENGTH:
         return ours == theirs
     return ours == theirs or _compare(ours, theirs, _WORD_RATIO) > 0
 
 
 def _compare(ours: str, theirs: str, least: float) -> float:
-    """Return how alike two texts are, from 0 to 1; 0 if less than ``least``."""
+    """Return how similar two texts are, from 0 to 1; 0 if less than ``least``."""
     matcher = SequenceMatcher(None, ours, theirs, autojunk=False)
     if matcher.real_quick_ratio() < least or matcher.quick_ratio() < least:
         return 0.0

@@ -18,7 +18,7 @@ _FIELD = "output_type"
 
 
 def check_output(output_type: Any, output_retries: Any) -> OutputType | None:
-    """Return what is needed for answers of a type; None for answers that are texts.
+    """Return what is needed for typed answers; None for answers that are texts.
 
     Raises `InvalidRequestError`, with the path of the field that JSON schema cannot describe.
     """
@@ -28,7 +28,7 @@ def check_output(output_type: Any, output_retries: Any) -> OutputType | None:
         refuse(msg, "output_retries")
     if output_type is None:
         if output_retries:
-            refuse("an answer without output_type is not judged; leave it out", "output_retries")
+            refuse("it requires an output_type; leave it out", "output_retries")
         return None
     try:
         return read_output_type(output_type)
@@ -38,9 +38,9 @@ def check_output(output_type: Any, output_retries: Any) -> OutputType | None:
 
 
 def refuse_retries(method: str) -> NoReturn:
-    """Raise the `TypeError` for a stream that is told to ask again."""
+    """Raise the `TypeError` for a stream with ``output_retries``."""
     msg = (
-        f"{method}() cannot ask again, since the deltas of the answer have been handed out by then;"
-        " leave output_retries out, or use complete()"
+        f"{method}() cannot request an answer again, since its deltas have been yielded by then;"
+        " leave out output_retries, or use complete()"
     )
     raise TypeError(msg)

@@ -1,6 +1,6 @@
-"""The pace of the runs of many calls: how many attempts a server accepts in which time.
+"""The pace of runs of many calls: how many attempts a server accepts in which time.
 
-Most servers count requests in windows: so many in each second or minute. A `Pacer` learns both
+Most servers count requests in windows: a number in each second or minute. A `Pacer` learns both
 numbers from the rejections of one model, and then starts as many attempts as the server accepts,
 without a setting and whether or not the server sends ``Retry-After``. It does nothing before the
 first rejection.
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 __all__ = ["Pacer", "Window"]
 
-# A window that nothing limits begins anew after this time, a little more than the longest usual
-# window (a minute), so that what was accepted long ago does not count.
+# A window without a known limit ends after this time, a little more than the longest usual window #
+# (a minute), so that attempts that were accepted long ago do not count.
 _LONGEST_WINDOW = 75.0
 _MIN_PROBE_DELAY = 0.1
 _MAX_PROBE_DELAY = 10.0
 _PROBE_BACKOFF = 0.2  # of the time since the server began to reject
-# After a trial has failed, a probe tries whether the next window opens earlier than expected.
+# After a trial has failed, a probe tests whether the next window opens earlier than expected.
 _EARLY = 0.9
 # A window in which everything was rejected began too early.
 _TOO_SHORT = 1.5
 # Timers and networks are not exact, and an attempt that is a little early is rejected.
 _MARGIN = 1.02
-# After a window that was too large, this many windows pass before one is tried with more attempts
-# than are known to fit.
+# After a window that was too large, this many windows pass before one has more attempts than are #
+# known to fit.
 _TRIAL_INTERVAL = 4
 # A server that rejects does so quickly. A probe that is still running after twice the time that a
 # rejection took was accepted.
@@ -60,7 +60,7 @@ class Window:
         self.budget = budget
         """How many attempts may start in it."""
         self.is_probe = is_probe
-        """Whether its only attempt finds out whether the server accepts requests again."""
+        """Whether its only attempt is a probe, to find out if the server accepts requests again."""
         self.length = 0.0
         """The seconds since the last good window."""
         self.gap = 0.0
@@ -80,7 +80,7 @@ class Pacer:
     with the window that it returned; an attempt that ends in another way needs neither.
 
     After a rejection no attempt starts until the next window opens: after ``Retry-After`` if the
-    server sends it; at the time that an earlier window took; else once a probe, a single attempt
+    server sends it; else after the known length of a window; else once a probe, a single attempt
     that is repeated after growing delays, is accepted.
     """
 
@@ -174,7 +174,7 @@ class Pacer:
         self._schedule(now)
 
     def hold(self, seconds: float) -> None:
-        """Start nothing for so many seconds: the server has made another call wait."""
+        """Start nothing for this many seconds: the server has made another call wait."""
         self._floor = max(self._floor, self._clock.time() + seconds)
 
     # --- windows ------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ class Pacer:
         return probe.start + max(_SILENCE * self._rejection_seconds, _MIN_SILENCE)
 
     def _regular_at(self, probe: Window) -> float:
-        """Return when the next window opens whatever becomes of an early probe."""
+        """Return when the next window opens, regardless of the result of an early probe."""
         expected = self._last_good.start + self._length
         return expected if probe.start < expected else math.inf
 
@@ -258,7 +258,7 @@ class Pacer:
         self._opens_at, self._opens_with_probe = now + delay, True
 
     def _learn(self, length: float, size: int) -> None:
-        """Keep from now on to windows of this length."""
+        """Use windows of this length from now on."""
         self._length = max(length, _MIN_PROBE_DELAY)
         if not self.is_learned:
             self._size = size  # `_conclude` corrects it
@@ -267,7 +267,7 @@ class Pacer:
         """Open a window after a probe was accepted."""
         probe, good = self._window, self._last_good
         closed_at = good.start if good.closed_at is None else good.closed_at
-        # A server that rejects for a shorter time than it accepts needs no more than such pauses.
+        # For a server that rejects for a shorter time than it accepts, such pauses are enough.
         if good.sent > good.rejected and closed_at - good.start <= probe.start - closed_at:
             self._learn(probe.length, good.sent - good.rejected)
         self._open(self._clock.time())

@@ -81,7 +81,7 @@ class TaskPool:
             self._feeder.add_done_callback(self._feeder_done)
 
     def mark_consumed(self, count: int = 1) -> None:
-        """Note that the caller has taken results: there is room for as many items."""
+        """Note that the caller has taken results, so that as many further items may start."""
         self._consumed += count
         self._notify_feeder()
 
@@ -94,7 +94,7 @@ class TaskPool:
             task.cancel()
 
     def close_intake(self) -> None:
-        """Take no more items; running tasks go on."""
+        """Take no more items; running tasks continue."""
         self._is_stopped = True
         if self._feeder is not None:
             self._feeder.cancel()

@@ -62,8 +62,8 @@ _USUAL_ANSWER_TOKENS = 1024
 class RequestFields(msgspec.Struct, eq=False, frozen=True):
     """The fields of a request that is sent at once, so that nothing has to be copied.
 
-    Its payload is that of a `ChatRequest` with these fields, but without the constructor, which
-    takes a fifth of what a whole completion costs on our side.
+    Its payload is that of a `ChatRequest` with these fields, but it skips the constructor, which
+    takes a fifth of the CPU time of a whole completion.
     """
 
     fields: dict[str, Any]
@@ -110,7 +110,7 @@ class RawRequest(msgspec.Struct, frozen=True):
         return copy(self.body) if isinstance(self.body, dict) else dict(self.body)
 
     def to_request(self) -> ChatRequest:
-        """Return a request with the same content, to which more can be added."""
+        """Return a request with the same content, which can be extended."""
         refuse("a body that is sent unchanged cannot ask for a type", "output_type")
 
 
@@ -131,9 +131,9 @@ class PreparedRequest(msgspec.Struct, eq=False):
     is_repeatable: bool = True
     """Whether it may be sent again on a new connection if it met a stale one."""
     output: OutputPlan | None = None
-    """How it asks for an answer of a type, None if it does not."""
+    """How it requests a typed answer, None if it does not."""
     fallback: PreparedRequest | None = None
-    """The same request to the next model of ``models=``, for when this one cannot respond."""
+    """The same request to the next model of ``models=``, in case this one cannot respond."""
 
     def estimate_tokens(self) -> int:
         """Estimate the tokens of prompt and completion, for the limit per minute.
@@ -156,12 +156,12 @@ class RequestDefaults(msgspec.Struct, eq=False, weakref=True):
     model: str
     """The model of requests that do not name one."""
     headers: Mapping[str, str]
-    """The headers of every request that takes the key; a call's own replace them."""
+    """The headers of every request with the key; a call's own headers replace them."""
     _session_id: str = msgspec.field(default_factory=lambda: os.urandom(8).hex())
     _counter: Iterator[int] = msgspec.field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
-        """Draw a new id in each forked process, which would go on with the ids of its parent."""
+        """Draw a new id in each forked process, which would otherwise continue its parent's ids."""
         renew_in_child(self, RequestDefaults._renew)
 
     def _renew(self) -> None:
@@ -185,7 +185,7 @@ class CallSpec(msgspec.Struct, eq=False):
     headers: Mapping[str, str] | None = None
     is_stream: bool = False
     models: tuple[str, ...] = ()
-    """The models to ask one after the other; empty for that of the request."""
+    """The models that get the request in turn; empty for the model of the request."""
     output_type: OutputType | None = None
     """The type of the answer, None for a text."""
     output_retries: int = 0
@@ -228,7 +228,7 @@ class CallSpec(msgspec.Struct, eq=False):
             headers[_ACCEPT_ENCODING] = "identity"
         n, max_tokens = payload.get("n"), payload.get("max_tokens")
         return PreparedRequest(
-            getattr(payload, "path", "chat/completions"),  # that of a `MessagesPayload`
+            getattr(payload, "path", "chat/completions"),  # the path of a `MessagesPayload`
             headers,
             body,
             str(payload.get("model", "")),
@@ -294,7 +294,7 @@ class EndpointSpec(msgspec.Struct, eq=False):
 def ask_for_type(
     request: ChatRequest | RequestFields | RawRequest, output_type: OutputType
 ) -> tuple[ChatRequest, OutputPlan]:
-    """Return the request that asks for an answer of a type, and how the answer is read.
+    """Return the request with the fields that request the type, and how the answer is read.
 
     Raises `InvalidRequestError`.
     """

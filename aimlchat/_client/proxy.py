@@ -31,7 +31,7 @@ class Proxy(msgspec.Struct, frozen=True, eq=False):
     url: str
     headers: Mapping[str, MaskedStr]
     secrets: tuple[MaskedStr, ...]
-    """What an error must not show: the password, and the form of the credentials in the header."""
+    """What an error must not show: the password, and the credentials as they are in the header."""
 
 
 def parse_proxy(proxy: str) -> Proxy:
@@ -63,7 +63,7 @@ def _parse(proxy: str) -> URL:
 
 
 def _find_fault(proxy: str) -> str:
-    """Return how to name a proxy that cannot be used, ``""`` for one that can."""
+    """Return how to describe a proxy that cannot be used, ``""`` for one that can."""
     shown = repr(hide_credentials(proxy))
     try:
         url = _parse(proxy)

@@ -20,7 +20,7 @@ _MINUTE = 60.0
 
 
 class Cooldown:
-    """A pause of one model, and the ramp over which its calls start again."""
+    """A pause of the calls to one model, and the ramp over which they start again."""
 
     __slots__ = ("ramp", "until")
 
@@ -44,7 +44,7 @@ class Reservation:
 class _MinuteWindow:
     """A limit per minute, as a sliding window over the last sixty seconds.
 
-    A token bucket would let twice the limit through in its first minute.
+    A token bucket would admit twice the limit in its first minute.
     """
 
     def __init__(self, limit: int) -> None:
@@ -186,7 +186,7 @@ class RateLimiter:
         return self._cooldown_left(model, 0.0) if self._cooldowns else 0.0
 
     def cool_down(self, model: str, seconds: float) -> None:
-        """Start no attempt of this model for so many seconds, and then spread them over a ramp.
+        """Start no attempt of this model for this many seconds, then spread them over a ramp.
 
         The ramp is as long as the cooldown, but at most a second, or a tenth of a longer cooldown,
         and never more than ten seconds.

@@ -41,9 +41,9 @@ _MAX_ATTRIBUTE_DEPTH = 6  # of what an error of another library refers to
 
 
 class RedactedError(Exception):
-    """Stands for an error of another library that contained a secret or characters unfit to print.
+    """Replaces an error of another library that contained a secret or unprintable characters.
 
-    Its text is the type of that error, and what may be shown of its text.
+    Its text is the type of that error, and the part of its text that may be shown.
     """
 
 
@@ -87,7 +87,7 @@ class _Cleaner:
         self._forms = _list_forms(secrets)
 
     def clean(self, value: Any, depth: int = 0) -> Any:
-        """Return a copy of a value without secrets, also in the names of its fields."""
+        """Return a copy of a value without secrets, including in the names of its fields."""
         if isinstance(value, str):
             return self._clean_text(value)
         if depth > _MAX_DEPTH:
@@ -176,7 +176,7 @@ def _take_cause(error: BaseException) -> BaseException | None:
 
 
 def _clean_cause(error: BaseException, cleaner: _Cleaner) -> BaseException:
-    """Return an error of another library, or what stands for it if it is not fit to be shown."""
+    """Return an error of another library, or its replacement if it must not be shown."""
     # aiohttp quotes what it could not parse in a paragraph of its own. It begins and ends where a
     # read from the socket did, which may be in the middle of a secret.
     text = str(error)

@@ -50,7 +50,7 @@ class WrittenNext(threading.local):
                     transport.write(data)
                     use.written_at = now
         finally:
-            if requests:  # a transport has raised, which does not concern the others
+            if requests:  # a transport has raised, which does not affect the other ones
                 loop.call_soon(self._write_all, loop, requests)
 
 

@@ -1,4 +1,4 @@
-"""What follows the failed attempts of one call: another attempt, and after which delay."""
+"""Decides what follows the failed attempts of one call: another attempt, and after which delay."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ __all__ = ["Retries"]
 class Retries:
     """Decides after each failed attempt of one call whether another one follows, and when.
 
-    Created by the first failure, since most calls have none. ``observer`` is that of the run which
-    the call belongs to, if it belongs to one.
+    Created by the first failure, since most calls have none. ``observer`` is that of the run to
+    which the call belongs, if any.
     """
 
     __slots__ = ("_context", "_delays", "_log", "_observer", "_policy")

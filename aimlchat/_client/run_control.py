@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "RunCall"]
 
-# These would hit every other request, too.
+# These would affect every other request, too.
 _FATAL_ERRORS = (AuthenticationError, InsufficientCreditsError, ConfigurationError)
 _CONGESTION_STATUSES = (503, 529)
 _OVERLOAD_STATUSES = (429, 529)
@@ -67,7 +67,7 @@ def is_unreachable(error: AIMLChatError) -> bool:
 
 
 def is_own_limit(error: AIMLChatError) -> bool:
-    """Return whether a limit of the caller ended the call, which says nothing of the server."""
+    """Return whether a limit of the caller ended the call, which says nothing about the server."""
     if isinstance(error, BudgetExceededError):
         return True
     return isinstance(error, RequestTimeoutError) and error.phase in ("queue", "deadline")
@@ -77,8 +77,8 @@ class Run:
     """What the calls of one run share.
 
     A request is put back, and the run waits, if the server rejects it because of a rate limit or an
-    overload, or if a server that has responded before can no longer be reached. That ends when
-    nothing at all has gone through for ``max_retry_after``: then the run stops.
+    overload, or if a server that has responded before can no longer be reached. The run stops when
+    no request at all has succeeded for ``max_retry_after``.
     """
 
     def __init__(self, pool: TaskPool, clock: Clock, concurrency: Concurrency) -> None:
@@ -93,14 +93,14 @@ class Run:
         self._pool = pool
         self._is_ending = False
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._paused = 0  # calls that were put back and have not gone through since
+        self._paused = 0  # calls that were put back and have not succeeded since
         self._progress_at = 0.0
         self._max_pause = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._last_error: AIMLChatError | None = None
 
     def must_stop(self, error: AIMLChatError) -> bool:
-        """Return whether the final error of a call would hit every other call, too."""
+        """Return whether the final error of a call would affect every other call, too."""
         if isinstance(error, _FATAL_ERRORS):
             return True
         if isinstance(error, RateLimitError):
@@ -146,13 +146,13 @@ class Run:
                 return
 
     def note_progress(self) -> None:
-        """Note that a request has gone through."""
+        """Note that a request has succeeded."""
         self.is_reached = True
         if self._timer is not None:
             self._progress_at = self.clock.time()
 
     def pause(self, error: AIMLChatError, max_pause: float, *, is_new: bool) -> None:
-        """Note that a call was put back; ``is_new`` is whether it went through before."""
+        """Note that a call was put back; ``is_new`` is whether it was not put back already."""
         self._last_error = detach(error)
         self._max_pause = max_pause
         self._paused += is_new
@@ -161,14 +161,14 @@ class Run:
             self._timer = self.clock.call_later(max_pause, self._check)
 
     def resume(self) -> None:
-        """Note that a call that was put back has gone through, or is over."""
+        """Note that a call that was put back has succeeded, or is over."""
         self._paused -= 1
         if not self._paused and self._timer is not None:
             self._timer.cancel()
             self._timer = self._last_error = None
 
     def _check(self) -> None:
-        """Stop the run if nothing has gone through for too long."""
+        """Stop the run if no request has succeeded for too long."""
         left = self._progress_at + self._max_pause - self.clock.time()
         if self.in_flight:  # a model may take minutes for a response
             left = max(left, _RECHECK_SECONDS)
@@ -178,7 +178,7 @@ class Run:
         error, self._timer = self._last_error, None
         if error is not None:
             error.add_note(
-                f"the run was stopped: no request has gone through for {self._max_pause:g} s"
+                f"the run was stopped: no request has succeeded for {self._max_pause:g} s"
             )
         self._pool.stop(error)
 

@@ -34,8 +34,8 @@ _POLICIES: dict[type, tuple[str, str]] = {
 class SessionSettings(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """What the constructor of `aimlchat.ChatSession` takes, with its defaults filled in.
 
-    The key, the values of the headers and the URLs are masked. Copies of a session share its
-    settings, also deep ones: a hook or a borrowed session is the caller's own object.
+    The key, the values of the headers and the URLs are masked. Copies of a session, even deep ones,
+    share its settings: a hook or a borrowed session is the caller's own object.
     """
 
     api_key: MaskedStr
@@ -56,7 +56,7 @@ class SessionSettings(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     def __post_init__(self) -> None:
         """Raise `ConfigurationError` for a setting of another type.
 
-        Those that only aiohttp knows are checked by the transport.
+        The transport checks those whose types are aiohttp's.
         """
         proxy = "" if self.proxy is None else self.proxy
         texts = {"base_url": self.base_url, "model": self.model, "proxy": proxy}

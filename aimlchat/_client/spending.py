@@ -1,4 +1,4 @@
-"""A budget in US dollars: what the server has charged, and whether that is all of it."""
+"""A budget in US dollars: what the server has charged, and whether the budget is spent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ADVICE = {
 class Spending:
     """The budget of a session or of a run, and what the server has charged for its calls.
 
-    Raises `ConfigurationError` for a budget that is no amount of dollars.
+    Raises `ConfigurationError` for a budget that is not an amount of dollars.
     """
 
     def __init__(self, budget_usd: float, owner: Literal["session", "run"] = "session") -> None:
@@ -44,7 +44,7 @@ class Spending:
             self._spent += Decimal(repr(cost.usd))
 
     def has_left_after(self, cost: Cost | None) -> bool:
-        """Return whether something is left once the server has charged this as well."""
+        """Return whether anything is left once the server has charged this amount as well."""
         charged = self._spent if cost is None else self._spent + Decimal(repr(cost.usd))
         return charged < self._limit
 
@@ -53,7 +53,7 @@ class Spending:
         if self._spent >= self._limit:
             msg = (
                 f"not sent: the server has charged ${self.spent_usd:.12g}, and this {self._owner}'s"
-                f" budget_usd is {self._budget:.12g}; {_ADVICE[self._owner]} to go on"
+                f" budget_usd is {self._budget:.12g}; {_ADVICE[self._owner]} to continue"
             )
             raise BudgetExceededError(msg, budget_usd=self._budget, spent_usd=self.spent_usd)
 

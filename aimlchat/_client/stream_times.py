@@ -1,4 +1,4 @@
-"""The times of a stream: of its first deltas, and of the wait behind its last one."""
+"""The times of a stream: of its first deltas, and of the wait after its last one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class StreamTimes(msgspec.Struct, eq=False):
 
 
 class StreamTail(msgspec.Struct, eq=False):
-    """Waits five seconds, anew after each delta, for usage, cost and ``[DONE]``."""
+    """Waits five seconds, restarted by each delta, for usage, cost and ``[DONE]``."""
 
     until: float | None = None
     """When the wait ends, in seconds after the start of the call; None before the tail."""

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["CallTimers", "Clock", "TimeoutScheduler"]
 
 _NEVER = math.inf
-# How many passes of the event loop a due timeout still waits for what the socket holds: one reads
-# the socket, and the task that waits runs in the next one; uvloop runs timers before it polls.
+# How many passes of the event loop a due timeout still waits for data that is in the socket: one #
+# reads the socket, and the task that waits runs in the next one; uvloop runs timers before it
+# polls.
 _PASSES = 3
 # A timer this late, in seconds, means that the loop was blocked or the process was stopped. Each
 # pass reads 64 KiB, and the socket may hold megabytes by then.
@@ -61,11 +62,11 @@ class Clock:
         return random.random()  # noqa: S311 - jitter, not a secret
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
-        """Schedule a callback after so many seconds, in the running loop."""
+        """Schedule a callback after this many seconds, in the running loop."""
         return asyncio.get_running_loop().call_later(seconds, callback)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for so many seconds; cancelling is safe."""
+        """Wait for this many seconds; cancelling is safe."""
         await asyncio.sleep(seconds)
 
 
@@ -123,8 +124,8 @@ class TimeoutScheduler:
     def _check(self, passes: int | None = None, began: float | None = None) -> None:
         """End the waits that are due, after as many passes of the loop as they still have.
 
-        A response that arrived while the loop was blocked, or while the process was stopped, lies
-        in the socket and has to be read before a timeout is believed.
+        A response that arrived while the loop was blocked, or while the process was stopped, is
+        still in the socket, and has to be read before a timeout may count.
         """
         now = self.clock.time()
         due = min((timers.due for timers in self._running), default=_NEVER)
@@ -244,7 +245,7 @@ class CallTimers:
         self._run(due)
 
     def can_wait(self, seconds: float) -> bool:
-        """Return whether a wait of so many seconds ends before the deadline."""
+        """Return whether a wait of this many seconds ends before the deadline."""
         return self._time() + seconds < self._deadline
 
     # --- after the response headers -----------------------------------------------------------
@@ -255,7 +256,7 @@ class CallTimers:
         self.pause()
 
     def start_whole_body(self, *, is_error: bool = False) -> None:
-        """Stop the token timeouts: tokens cannot be seen in a response that is not a stream.
+        """Stop the token timeouts: a response that is not a stream does not show its tokens.
 
         The body of an error has to end within five seconds.
         """
@@ -293,7 +294,7 @@ class CallTimers:
         self.due = self._deadline
 
     def note_hidden_token(self) -> None:
-        """Note that a token has arrived that the caller does not get: its timeout starts anew."""
+        """Note that a token has arrived that the caller does not get: its timeout is restarted."""
         self._phase = "next_token"
         self._token_due = self._time() + self._next_token
 

@@ -28,7 +28,7 @@ _MODALITIES = {
 def describe_input(payload: bytes) -> dict[str, str]:
     """Return the attributes of the conversation that a request's JSON contains.
 
-    What has another form, as the caller's ``extra`` may have, is left out.
+    Content in another form, which the caller's ``extra`` may have, is left out.
     """
     body = msgspec.json.decode(payload)
     instructions = list(_describe_parts(body.get("system")))
@@ -102,7 +102,7 @@ def _describe_choice(choice: Choice) -> dict[str, Any]:
 
 def _describe_call(call_id: Any, name: Any, arguments: Any) -> dict[str, Any]:
     if isinstance(arguments, str):
-        # Cut off, broken or nested too deep by the model: as it wrote them.
+        # Arguments that are cut off, broken or nested too deep are shown as the model wrote them.
         with suppress(msgspec.DecodeError, RecursionError):
             arguments = msgspec.json.decode(arguments)
     return {"type": "tool_call", "id": call_id, "name": name, "arguments": arguments}

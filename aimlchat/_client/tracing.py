@@ -20,7 +20,7 @@ class CallTrace(Protocol):
     """The trace of one call. No method raises, and none is called after `end`."""
 
     def retry(self, record: RetryRecord) -> None:
-        """Note an attempt that has failed and that another one follows."""
+        """Note an attempt that has failed and is followed by another one."""
 
     def first_delta(self, seconds: float) -> None:
         """Note the first delta of a stream, this long after the start of the call."""

@@ -61,7 +61,7 @@ _CONNECTION_ERRORS = (aiohttp.ClientError, OSError, RuntimeError)
 class Transport:
     """A pool of connections to one API, opened in the event loop that first uses it.
 
-    ``http`` is a session of the caller to use instead, which is never closed here.
+    ``http`` is the caller's own aiohttp session to use instead, which is never closed here.
     """
 
     def __init__(
@@ -276,7 +276,7 @@ class Transport:
         if isinstance(error, aiohttp.ClientResponseError):
             return ProtocolError(f"{where} sent an invalid HTTP response: {_reason(error)}")
         sent = not isinstance(error, aiohttp.ClientConnectorError)
-        # The error of a rejected certificate is a ValueError, too, but the connection's fault.
+        # The error for a rejected certificate is a ValueError, too, but the connection failed.
         if sent and isinstance(error, aiohttp.InvalidURL | ValueError):
             return ConfigurationError(f"the request cannot be sent: {error}")
         what = "the connection broke before a response" if sent else "no connection"
@@ -321,7 +321,7 @@ def _is_stale(error: Exception, use: ConnectionUse) -> bool:
         if elapsed > _STALE_SECONDS:
             return False
     if isinstance(error, aiohttp.ServerDisconnectedError):
-        # If part of the headers had arrived, the message is what was parsed of them.
+        # If part of the headers had arrived, the message is the part of them that was parsed.
         return isinstance(error.message, str)
     return isinstance(error, aiohttp.ClientOSError | aiohttp.ClientConnectionResetError)
 
@@ -370,11 +370,11 @@ def _reason(error: BaseException) -> str:
 def _as_cause(error: Exception, outer: BaseException | None) -> Exception:
     """Return an aiohttp error without its frames, which hold the request's headers.
 
-    It becomes the cause of ours. ``outer`` is what the caller was already handling; its frames are
-    the caller's own and stay.
+    It becomes the cause of ours. ``outer`` is the exception that the caller was already handling;
+    its frames are the caller's own and stay.
     """
     if isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str):
-        # The message is what was parsed of the headers, whose last value may have been cut.
+        # The message is the parsed part of the headers, whose last value may have been cut.
         return aiohttp.ServerDisconnectedError("the server disconnected within its headers")
     if type(error) is aiohttp.ClientConnectionError:
         # aiohttp raises one shared object for "Connection closed", which must not become a chain.

@@ -1,4 +1,4 @@
-"""Answers of a type, read from a response and judged."""
+"""Typed answers, read from a response and checked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TypedAnswer", "add_correction", "fail_answer", "is_correctable"]
 
-# With these the model was stopped, whatever it has called.
+# With these reasons the model was stopped, whatever tool it has called.
 _STOPPED = ("length", "content_filter")
 # A cut answer would be cut again, and a refused one refused again.
 _CORRECTABLE = ("not_json", "invalid")
@@ -32,17 +32,16 @@ _CORRECTION = (
 
 
 class TypedAnswer:
-    """The answer of a type in one response.
+    """The typed answer in one response.
 
-    Attributes:
-        error: what is wrong with the answer, once it has been judged; None if nothing is.
+    Attributes: error: what is wrong with the answer, once it has been checked; None if nothing is.
     """
 
     __slots__ = ("_answers", "_output", "_plan", "error")
 
     def __init__(self, plan: OutputPlan) -> None:
         self._plan = plan
-        self._answers = 1  # how many different ones the completion had that was read last
+        self._answers = 1  # how many different answers the completion that was read last had
         self._output: Any = None
         self.error: OutputError | None = None
 
@@ -59,7 +58,7 @@ class TypedAnswer:
     def read(self, completion: Completion[Any]) -> Completion[Any]:
         """Return a completion, or a part of one, with the answer as its text.
 
-        Once the answer has been judged, it is the output, too.
+        Once the answer has been checked, its value is the output.
         """
         name = self._plan.tool_name
         if name is not None:
@@ -69,7 +68,7 @@ class TypedAnswer:
         return completion if self._output is None else attrs.evolve(completion, output=self._output)
 
     def judge(self, completion: Completion[Any], *, is_last: bool = False) -> OutputError | None:
-        """Make the output of a whole completion that `read` has returned; return what is wrong.
+        """Decode the output of a whole completion that `read` has returned; return what is wrong.
 
         A completion with calls that wait for their results has no output, and nothing is wrong with
         it. ``is_last`` is whether there will be no results.
@@ -85,7 +84,7 @@ class TypedAnswer:
     def end(
         self, completion: Completion[Any], fail_attempt: Callable[[OutputError], None]
     ) -> OutputError | None:
-        """Judge the answer of a response that is complete; return what is wrong with it.
+        """Check the answer of a response that is complete; return what is wrong with it.
 
         ``fail_attempt`` records the error as that of the attempt.
         """
@@ -95,7 +94,7 @@ class TypedAnswer:
         return error
 
     def check(self) -> None:
-        """Raise what is wrong with the answer, if it has been judged."""
+        """Raise what is wrong with the answer, if it has been checked."""
         if self.error is not None:
             raise detach(self.error)
 

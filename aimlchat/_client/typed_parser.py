@@ -24,7 +24,7 @@ class TypedParser:
     Args:
         parser: parses the stream.
         answer: the answer of the stream.
-        note_hidden_token: called when deltas have arrived, and none is to be handed out.
+        note_hidden_token: called when deltas have arrived, but none is to be yielded.
     """
 
     __slots__ = ("_answer", "_note_hidden_token", "_parser", "_translator")
@@ -54,7 +54,7 @@ class TypedParser:
         return self._parser.fault
 
     def feed(self, data: bytes) -> list[Delta]:
-        """Parse bytes; return the deltas to hand out."""
+        """Parse bytes; return the deltas to yield."""
         return self._translate(self._parser.feed(data))
 
     def end(self, *, cut: bool = False) -> list[Delta]:

@@ -4,7 +4,7 @@ import json
 
 RETIRED = "This model has been retired."
 # The emulator lists Claude 3.7 Sonnet, which is not named as its own alternative.
-HINT = "Living models near anthropic/claude-3.7-sonnet: anthropic/claude-sonnet-latest, "
+HINT = "Available models similar to anthropic/claude-3.7-sonnet: anthropic/claude-sonnet-latest, "
 
 
 async def test_ask_names_the_nearest_models_in_one_line(ask, emulator):

@@ -1,4 +1,4 @@
-"""The nearest living models in an error which says that there is no such model."""
+"""The similar available models in an error that says that there is no such model."""
 
 import pickle
 
@@ -39,7 +39,7 @@ async def test_the_message_names_the_nearest_models_and_what_to_do(session):
     error = await failure_of(session)
 
     assert error.message == (
-        "The model has been retired. Living models near anthropic/claude-3.7-sonnet:"
+        "The model has been retired. Available models similar to anthropic/claude-3.7-sonnet:"
         f" {SONNETS}. Choose one with model=, --model or the environment variable AIMLAPI_MODEL."
     )
     assert str(error) == f"{error.message} (status 404)"
@@ -54,7 +54,7 @@ async def test_it_survives_a_pickle_and_is_in_the_repr(session):
 
 
 async def test_a_stream_has_it_as_well(session):
-    with pytest.raises(NotFoundError, match="Living models near openai/gpt-4: openai/gpt-4o"):
+    with pytest.raises(NotFoundError, match="similar to openai/gpt-4: openai/gpt-4o"):
         await session.stream("Hi", model="openai/gpt-4").collect()
 
 
@@ -63,7 +63,7 @@ async def test_the_hook_gets_the_error_with_it(api):
     async with ChatSession("k", base_url=api.raw.base_url, on_finish=records.append) as session:
         await failure_of(session)
 
-    assert "Living models" in records[0].error.message
+    assert "Available models" in records[0].error.message
     assert [attempt.number for attempt in records[0].attempts] == [1]
 
 
@@ -72,13 +72,13 @@ async def test_a_400_that_says_no_such_model_has_it(api, session):
 
     error = await failure_of(session, BadRequestError, model="openai/gpt-4")
 
-    assert "Living models near openai/gpt-4: openai/gpt-4o." in error.message
+    assert "Available models similar to openai/gpt-4: openai/gpt-4o." in error.message
 
 
 async def test_a_403_with_that_code_has_it(api, session):
     api.refusal = http(403, {"error": {"message": "No access", "code": "model_not_found"}})
 
-    assert "Living models" in (await failure_of(session, PermissionDeniedError)).message
+    assert "Available models" in (await failure_of(session, PermissionDeniedError)).message
 
 
 async def test_a_bare_404_has_it_if_the_model_is_not_listed(api, session):
@@ -100,7 +100,7 @@ async def test_a_listed_model_that_is_refused_is_not_named(api, session):
 
     message = (await failure_of(session, model="anthropic/claude-sonnet-5")).message
 
-    assert message.startswith("This model has been retired. Living models")
+    assert message.startswith("This model has been retired. Available models")
     assert "claude-sonnet-5: anthropic/claude-sonnet-4.5, anthropic/claude-opus-4.8." in message
 
 
@@ -127,7 +127,9 @@ async def test_models_of_other_endpoints_and_names_that_cannot_be_shown_are_not_
         },
     )
 
-    assert "near gpt-3: x/gpt-5, x/gpt-4. " in (await failure_of(session, model="gpt-3")).message
+    assert (
+        "similar to gpt-3: x/gpt-5, x/gpt-4. " in (await failure_of(session, model="gpt-3")).message
+    )
 
 
 async def test_a_key_that_the_list_echoes_is_masked(api, session):
@@ -135,7 +137,7 @@ async def test_a_key_that_the_list_echoes_is_masked(api, session):
 
     message = (await failure_of(session)).message
 
-    assert "Living models" in message
+    assert "Available models" in message
     assert "the-key-of-the-user" not in message
 
 
@@ -165,7 +167,7 @@ async def test_other_errors_do_not_fetch_the_list(api, status, message):
 async def test_of_several_models_only_the_last_one_fetches_it(api, session):
     error = await failure_of(session, models=["anthropic/claude-3.7-sonnet", "openai/gpt-4"])
 
-    assert "Living models near openai/gpt-4: openai/gpt-4o." in error.message
+    assert "Available models similar to openai/gpt-4: openai/gpt-4o." in error.message
     assert [request.split(b" ")[0] for request in api.raw.requests] == [b"POST", b"POST", b"GET"]
 
 
@@ -184,7 +186,7 @@ async def test_other_endpoints_do_not_fetch_it(api, session):
 async def test_an_error_event_before_the_first_delta_has_it_and_one_after_it_has_not(api, session):
     event = b'data: {"error": {"message": "Retired", "code": "model_not_found"}}\n\n'
     api.refusal = CHUNKED + http_chunk(event) + b"0\r\n\r\n"
-    with pytest.raises(NotFoundError, match=r"Retired\. Living models"):
+    with pytest.raises(NotFoundError, match=r"Retired\. Available models"):
         await session.stream("Hi").collect()
     assert api.lists == 1
 

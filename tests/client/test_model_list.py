@@ -40,7 +40,7 @@ async def test_a_failed_call_holds_no_slot_while_it_fetches_the_list(api, limits
     event = b'data: {"error": {"message": "Retired", "code": "model_not_found"}}\n\n'
     api.refusal = CHUNKED + http_chunk(event) + b"0\r\n\r\n"
     async with ChatSession("k", base_url=api.raw.base_url, limits=limits) as session:
-        with pytest.raises(NotFoundError, match="Living models"):
+        with pytest.raises(NotFoundError, match="Available models"):
             await session.stream("Hi").collect()
 
 

@@ -52,7 +52,7 @@ async def test_a_call_raises_once_the_server_has_charged_the_budget(emulator, ma
     assert (caught.value.budget_usd, caught.value.spent_usd) == (0.3, 0.3)
     assert str(caught.value) == (
         "not sent: the server has charged $0.3, and this session's budget_usd is 0.3; create a"
-        " session with another budget to go on"
+        " session with another budget to continue"
     )
     assert len(emulator.requests) == 3
     assert caught.value.attempts == ()
