@@ -33,7 +33,7 @@ class FetchedResults:
     ``unreadable`` is the number of results that are not JSON, or have no ``custom_id``.
     """
 
-    # Not in the ``repr``, which the traceback of an error may show: the server may echo the key.
+    # Not in the ``repr``, which a traceback may show: the server may have echoed the key.
     results: list[dict[str, Any]] = attrs.field(repr=False)
     unreadable: int = 0
 

@@ -1,4 +1,4 @@
-"""Writing to the disk, and what the system says when it fails."""
+"""Writing to the disk, and the system's messages about failures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def sync_file(file: int) -> None:
     try:
         os.fsync(file)
     except OSError as error:
-        # Samba and some FUSE file systems cannot do it; what they were given is written as usual.
+        # Samba and some FUSE file systems cannot do this; they write the data at their own pace.
         if error.errno not in _CANNOT_SYNC:
             raise
 
@@ -44,8 +44,8 @@ def sync_folder(folder: Path) -> None:
 def create_beside(path: Path) -> tuple[IO[bytes], Path]:
     """Create a file in the folder of another one, which it may replace; return it and its path.
 
-    Its name is new, so that it is nobody else's file or link, and only the user can read it.
-    Raises `OSError`.
+    Its name is new, so that it cannot be somebody else's file or link, and only the user can read
+    it. Raises `OSError`.
     """
     file, name = tempfile.mkstemp(prefix=".aimlchat-", suffix=".new", dir=path.parent)
     return os.fdopen(file, "wb"), Path(name)

@@ -17,8 +17,8 @@ __all__ = ["DiskSync", "Fsync", "check_fsync"]
 
 Fsync = Literal["second", "each"]
 
-# The sync begins so long after the first result that is not on the disk; the rest of the second is
-# for the disk.
+# The sync begins this many seconds after the first result that is not on the disk; the rest of the
+# # second is for the disk.
 _DELAY = 0.5
 
 
@@ -64,7 +64,7 @@ class DiskSync:
     async def results_written(self) -> None:
         """Note that results were written; with "each", return once they are on the disk.
 
-        Cancelling is safe: the sync goes on.
+        Cancelling is safe: the sync continues.
         """
         if self._output.path is None or self.failure is not None:
             return

@@ -111,7 +111,8 @@ async def _open(open_file: Callable[[], _File], *, may_block: bool) -> AsyncIter
     try:
         yield file
     except AIMLChatError as error:
-        # It may have results that could not be written: an error of closing must not replace it.
+        # This error may carry results that could not be written: an error of closing must not
+        # replace it.
         try:
             file.close()
         except OutputFileError as close_error:
@@ -129,11 +130,11 @@ def _close_result(opening: asyncio.Future[_File]) -> None:
 
 
 def _are_same_file(source: int | None, target: int | None) -> bool:
-    """Return whether two descriptors are of one regular file, by whatever names."""
+    """Return whether two descriptors refer to one regular file, by whatever names."""
     if source is None or target is None:
         return False
     status = os.fstat(source)
-    # A terminal or a socket may well be both.
+    # A terminal or a socket may be both.
     return stat.S_ISREG(status.st_mode) and os.path.samestat(status, os.fstat(target))
 
 

@@ -118,7 +118,7 @@ class InputCheck:
             self._advice = f"it looks like {kind}; give one JSON object per line"
 
     def add_object_on_lines(self, number: int, last: int) -> None:
-        """Add an object that goes on over several lines."""
+        """Add an object that continues over several lines."""
         problem = (
             f"the object goes on to line {last}, as in pretty-printed JSON; put each object on one"
             " line, as `jq -c .` does"
@@ -128,8 +128,8 @@ class InputCheck:
     def add_repeated(
         self, number: int, custom_id: str | int, find_line: Callable[[str | int], int]
     ) -> None:
-        """Add a line whose id an earlier line has; ``find_line`` returns the number of that one."""
-        # Finding it takes another reading of the file.
+        """Add a line whose id an earlier line has; ``find_line`` returns that line's number."""
+        # Finding it requires reading the file again.
         first = 0 if self._problems.is_full else find_line(custom_id)
         problem = (
             f"line {first} already has the id {describe(custom_id)}; give each request its own id"
@@ -139,7 +139,7 @@ class InputCheck:
     def finish(self) -> CheckedInput:
         """Return the result. Raises `InputError` if any line cannot be sent."""
         if self._with_other_model and not self._is_default_model_known:
-            # Else it was a run with `retry_failed` that has used another model for some.
+            # Otherwise an earlier run with `retry_failed` used another model for some of them.
             self._add_changed(*self._with_other_model)
         if self._problems.count:
             lines = self._problems.describe("cannot be sent")

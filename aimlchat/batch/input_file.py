@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 __all__ = ["InputFile", "make_seekable"]
 
-# More than any vendor takes as the body of one request: 32 MB (Anthropic) to 100 MB (Gemini). A
+# More than any vendor accepts as the body of one request: 32 MB (Anthropic) to 100 MB (Gemini). A
 # file without line feeds must not be read into memory as one line.
 _MAX_LINE_BYTES = 128 * 1024 * 1024
-# An object that goes on after its line is looked for in so many lines and bytes.
+# The end of an object that continues after its line is searched in this many lines and bytes.
 _MAX_OBJECT_LINES = 2_000
 _MAX_OBJECT_BYTES = 1024 * 1024
 _MAX_OBJECT_ENDS = 50
-# The last two are of streams that decompress what they read.
+# The last two are raised by streams that decompress what they read.
 _READ_ERRORS = (OSError, EOFError, zlib.error)
 _COPIED_BYTES = 1024 * 1024
 _STDIN, _STREAM = _UNNAMED = ("standard input", "the input")
@@ -183,7 +183,7 @@ class InputFile:
         return found
 
     def _find_end_of_object(self, number: int, text: bytes) -> int:
-        """Return the last line of an object that goes on after its line; 0 if it does not end."""
+        """Return the last line of an object that continues after its line; 0 if it does not end."""
         position = self._file.tell()
         last, ends, lines = 0, 0, [text]
         size = len(text)
@@ -204,7 +204,7 @@ class InputFile:
 
 
 def _open(path: Path, name: str) -> IO[bytes]:
-    """Open a path; what cannot be read twice is copied."""
+    """Open a path; a file that cannot be read twice is copied."""
     with _catch_read_errors(name):
         if path.is_file():
             return path.open("rb")

@@ -53,7 +53,7 @@ class BatchRequest(RawRequest, frozen=True, gc=False):
 
 
 class TypedBatchRequest(BatchRequest, frozen=True, kw_only=True):
-    """A request for an answer of a type, with the fields that the type adds to."""
+    """A request for a typed answer, with the fields to which the type adds others."""
 
     request: ChatRequest
 
@@ -63,7 +63,7 @@ class TypedBatchRequest(BatchRequest, frozen=True, kw_only=True):
 
 
 class _BodyLine(msgspec.Struct, forbid_unknown_fields=True):
-    """A line in the format of OpenAI's Batch API as almost all are, which is decoded faster."""
+    """A line in the usual form of OpenAI's Batch API, which is decoded faster."""
 
     custom_id: str
     body: dict[str, Any]
@@ -104,7 +104,7 @@ class InputRequest(msgspec.Struct, frozen=True, gc=False):
             raise ValueError(msg) from error
 
     def restore_digest(self, content_digest: int) -> bytes:
-        """Return what `compute_digest` returned, from what `get_content_digest` kept of it."""
+        """Return the whole digest from the half that `get_content_digest` returned."""
         model = _digest_model(self.content.get("model"))
         return content_digest.to_bytes(DIGEST_SIZE // 2, "big") + model
 
@@ -127,9 +127,9 @@ class InputRequest(msgspec.Struct, frozen=True, gc=False):
         return self.content
 
     def build_request(self) -> ChatRequest:
-        """Return the request with its options, for an answer of a type.
+        """Return the request with its options, for a typed answer.
 
-        What a body has besides the options of `ChatRequest` goes into ``extra``. Raises
+        Fields of a body that are not options of `ChatRequest` go into ``extra``. Raises
         `ValueError`, or its subclass `InvalidRequestError`, if it cannot be sent.
         """
         if self.is_prompt:
@@ -146,7 +146,7 @@ class InputRequest(msgspec.Struct, frozen=True, gc=False):
         return ChatRequest(**known, extra=rest or None)
 
     def build_params(self) -> dict[str, Any]:
-        """Return the body for the vendor's batch endpoint, which takes Anthropic's format only.
+        """Return the body for the vendor's batch endpoint, which accepts Anthropic's format only.
 
         Raises `ValueError` if the request cannot be sent there.
         """

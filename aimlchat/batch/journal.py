@@ -128,7 +128,7 @@ class Journal:
             self._is_name_synced = True
 
     def keep(self) -> None:
-        """Let a new file stay, though it may have no line: there was nothing to answer."""
+        """Keep a new file even if it has no line: there was nothing to answer."""
         self._is_new = False
 
     def close(self) -> None:

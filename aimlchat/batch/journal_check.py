@@ -36,8 +36,8 @@ class JournalCheck:
     def add(self, number: int, line: bytes) -> None:
         """Add the result of a line; nothing if it is blank.
 
-        Raises `InputError` if its id is known already, and if no line so far is a result: the file
-        may be any file then.
+        Raises `InputError` if its id is known already, and if no line so far is a result, since
+        the file may then be any file.
         """
         if not strip_line(line):
             return

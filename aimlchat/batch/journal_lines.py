@@ -31,7 +31,7 @@ __all__ = [
 
 _MIN_ERROR_STATUS = 400
 _REQUEST_KEYS = ("body", "prompt", "messages", "params")
-# How a line begins that a run has written: the id, and behind it the key of the response.
+# How a line that a run has written begins: with the id, followed by the key of the response.
 _WHOLE_ID = re.compile(rb'\{"custom_id":(?:"(?:[^"\\]|\\.)*+"|-?\d++)', re.DOTALL)
 _CUT_ID = re.compile(rb'\{"custom_id":(?:"(?:[^"\\]|\\.)*+\\?|-)?', re.DOTALL)
 _ID_KEY = b'{"custom_id":'
@@ -39,11 +39,11 @@ _BEHIND_ID = b',"response":'
 
 
 class DamagedLineError(ValueError):
-    """A line is not what was written: its checksum does not match."""
+    """A line differs from what was written: its checksum does not match."""
 
 
 class KnownResult(msgspec.Struct, frozen=True):
-    """What the next run needs of a result.
+    """The part of a result that the next run needs.
 
     ``key`` is the hash of the id; ``digest`` is that of the request, empty if it is unknown;
     ``has_checksum`` is whether the line has one, which then matches; ``shard`` is the shard of the
@@ -59,12 +59,12 @@ class KnownResult(msgspec.Struct, frozen=True):
 
 
 def parse_result(line: bytes) -> KnownResult:
-    """Return what the next run needs of a line, as `decode_result` does."""
+    """Return what the next run needs from a line, as `decode_result` does."""
     return decode_result(line)[0]
 
 
 def decode_result(line: bytes) -> tuple[KnownResult, dict[str, Any]]:
-    """Return what the next run needs of a line of the output, and all its fields.
+    """Return what the next run needs from a line of the output, and all its fields.
 
     Lines that other tools have written count as well, if they have the keys of an output line.
     Raises `ValueError` for a line that is not a result, and `DamagedLineError` for a result that
@@ -97,7 +97,7 @@ def decode_result(line: bytes) -> tuple[KnownResult, dict[str, Any]]:
 
 
 def is_torn(line: bytes) -> bool:
-    """Return whether a last line without a line feed is the beginning of one that a run wrote."""
+    """Return whether a last line without a line feed is the beginning of a line of a run."""
     # A file system may leave zeros after a power failure, and so may a run killed in its probe.
     text = strip_line(line.rstrip(b"\0"))
     if _ID_KEY.startswith(text):
@@ -130,7 +130,7 @@ def has_failed(fields: dict[str, Any]) -> bool:
     """Return whether the result of these fields is a failure."""
     response = fields.get("response")
     if fields.get("error") is not None or response is None:
-        return True  # neither a response nor an error is no answer
+        return True  # without a response and an error there is no answer
     # Other tools write a refusal as a response, not as an error.
     status: Any = response.get("status_code") if isinstance(response, dict) else None
     try:

@@ -1,4 +1,4 @@
-"""What is known of each custom id, in a few bytes per id."""
+"""What is known about each custom id, in a few bytes per id."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class KnownIds:
         return self._values[self._find_slot(key)] & _FLAGS
 
     def has_changed(self, key: int, digest: bytes) -> bool:
-        """Return whether the digest of an id is known and differs, not only in the model."""
+        """Return whether the digest of an id is known and differs in more than the model."""
         known = self._values[self._find_slot(key)] & ~_FLAGS
         return known != 0 and (known ^ _truncate(digest)) & _CONTENT != 0
 
@@ -166,6 +166,6 @@ class KnownIds:
 
 
 def _truncate(digest: bytes) -> int:
-    """Return the bits of a digest that fit beside the flags."""
+    """Return the bits of a digest that fit next to the flags."""
     content = int.from_bytes(digest[:_SLOT_BYTES], "big") & _CONTENT
     return content | (int.from_bytes(digest[_SLOT_BYTES:], "big") << _FLAG_BITS) & _MODEL

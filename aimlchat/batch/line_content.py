@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 CHECKSUM = "checksum"
-"""The key of the checksum, which is of all other fields of its line."""
+"""The key of the checksum, which covers all other fields of its line."""
 SHARD = "shard"
 """The key of the shard of the run, in a line of a run that has one."""
 
@@ -40,9 +40,9 @@ _JSON_STRUCTURE = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTAL
 
 
 def decode_content(text: bytes) -> Any:
-    """Decode a line, also one that is nested too deeply, or has numbers that msgspec refuses.
+    """Decode a line, even if it is nested too deeply, or has numbers that msgspec refuses.
 
-    A whole number is an integer, also where it is written as 3042.0: JavaScript writes 3042 for it.
+    A whole number is an integer, even if it is written as 3042.0: JavaScript writes 3042 for it.
     Raises `ValueError`.
     """
     try:
@@ -111,7 +111,7 @@ def is_nested_deeply(text: bytes) -> bool:
 
 
 def find_end_of_value(text: bytes) -> int:
-    """Return the position behind the object or array at the start of a text; -1 if it is cut."""
+    """Return the position after the object or array at the start of a text; -1 if it is cut."""
     depth = 0
     for match in _JSON_STRUCTURE.finditer(text):
         if match[0] in b"[{":

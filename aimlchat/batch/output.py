@@ -100,7 +100,7 @@ def is_stream(target: str | Path) -> bool:
 
 
 def _resolve(path: Path) -> Path:
-    """Follow the links of a path; one in a loop stays, and opening it reports that."""
+    """Follow the links of a path; a link in a loop stays, and opening it reports the loop."""
     return Path(os.path.realpath(path))  # `Path.resolve` raises RuntimeError before Python 3.13
 
 
@@ -111,5 +111,5 @@ def _is_stream(path: Path, resolved: Path) -> bool:
         return False  # the path does not exist, or a journal cannot be opened there either
     if stat.S_ISDIR(status.st_mode):
         return False
-    # A descriptor may be that of a file without a name, which can be written to but not resumed.
+    # A descriptor may refer to a file without a name, which can be written to but not resumed.
     return not (stat.S_ISREG(status.st_mode) and resolved.exists() and resolved.samefile(path))

@@ -1,4 +1,4 @@
-"""Results as a Parquet file, which cannot be appended to: it is made anew from the journal."""
+"""Results as a Parquet file, which cannot be appended to: it is rebuilt from the journal."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def require_pyarrow() -> tuple[Any, Any]:
 
 
 def check_parquet_target(path: Path) -> None:
-    """Raise `OutputFileError` if a path is that of something else than a Parquet file.
+    """Raise `OutputFileError` if a path is that of a file of any kind other than Parquet.
 
     It would be replaced, and may be a file of results that were paid for.
     """
@@ -137,7 +137,7 @@ async def write_parquet(results: str | Path, target: str | Path) -> int:
 
 
 def _resolve_target(target: str | Path, results: Path) -> Path:
-    """Return the path of the Parquet file, without links: they stay, as those of a journal do."""
+    """Return the path of the Parquet file with its links resolved: they stay, as for a journal."""
     path = Path(os.path.realpath(target))
     if path.exists() and results.exists() and path.samefile(results):
         msg = f"{path} is the file of results: give the Parquet file another name"
@@ -156,7 +156,7 @@ async def _write_groups(pa: Any, pq: Any, results: Path, file: Any) -> int:
 
 
 def _write_group(pa: Any, writer: Any, rows: _Rows, schema: Any) -> int:
-    """Write the next rows, and return how many they are."""
+    """Write the next rows, and return their number."""
     if group := _take_group(rows):
         writer.write_table(pa.Table.from_pylist(group, schema=schema))
     return len(group)
@@ -168,7 +168,7 @@ def _copy_permissions(source: Path, target: int) -> None:
 
 
 def _take_group(rows: _Rows) -> list[dict[str, Any]]:
-    """Return the next rows, so few that their group fits in memory."""
+    """Return the next rows, only so many that their group fits in memory."""
     group: list[dict[str, Any]] = []
     size = 0
     for row, length in islice(rows, _ROWS_PER_GROUP):
@@ -218,7 +218,7 @@ def _build_row(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_answer(body: dict[str, Any]) -> dict[str, Any]:
-    """Return what the model has answered, in OpenAI's form or as an Anthropic message."""
+    """Return the model's answer, from OpenAI's format or from an Anthropic message."""
     if isinstance(blocks := body.get("content"), list):
         return {
             "answer": _join(blocks, "text"),

@@ -1,4 +1,4 @@
-"""The problems of the lines of a file: all are counted, and the first ten are told."""
+"""The problems of the lines of a file: all are counted, and the first ten are reported."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAX_FIRST_LINES = 1_000
 
 
 class LineProblems:
-    """Collects the problems of lines, each to be told in a line of its own.
+    """Collects the problems of lines, each to be reported in a line of its own.
 
     ``count`` is how many there are, and ``first_line`` the number of the first line at fault.
     """
@@ -41,13 +41,13 @@ class LineProblems:
         self.count += 1
         self.first_line = self.first_line or number
         if not self.is_full:
-            # A value of the user's may contain line breaks, and be of any length.
+            # A value from the file may contain line breaks, and be of any length.
             text = " ".join(problem[:_MAX_LENGTH].split())
             more = "..." if len(problem) > _MAX_LENGTH else ""
             self._told.append(f"{self._name}, line {number}: {text}{more}")
 
     def describe(self, rest: str) -> list[str]:
-        """Return what to tell, line by line; ``rest`` says what else is wrong with the others."""
+        """Return the report, line by line; ``rest`` says what is wrong with the further lines."""
         more = self.count - len(self._told)
         return [*self._told, f"{self._name}: {more:,} more lines {rest}"] if more else self._told
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["describe_foreign_file", "find_error_code", "read_lines"]
 
-# As for a `Journal`, which writes the lines.
+# The same limit as for a `Journal`, which writes the lines.
 _MAX_LINE_BYTES = 512 * 1024 * 1024
 
 
@@ -48,7 +48,7 @@ def read_lines(
 
 
 def describe_foreign_file(name: str, number: int, line: bytes, reason: object) -> InputError:
-    """Return the error for a file to read that holds no results."""
+    """Return the error for a file that should hold results and does not."""
     if line.startswith(b"PAR1"):  # written by a run, but without what later runs need
         msg = f"{name} is a Parquet file; give its journal, which is {name}.jsonl"
         return InputError(msg, line=number)

@@ -36,7 +36,7 @@ _OK = 200
 _NO_FACTS: dict[str, Any] = {}
 _encode = msgspec.json.Encoder().encode
 _MISSING_ANSWER = "MissingAnswer"
-"""The code of a result on the server that holds neither a message nor an error."""
+"""The code of a result on the server that has neither a message nor an error."""
 _MAX_DEPTH = 64
 # 640 digits, the lowest limit that Python's conversion of integers to text can be set to.
 _MAX_INTEGER_BITS = 2126
@@ -85,7 +85,7 @@ def _encode_billed(
     facts: dict[str, Any],
     error: dict[str, Any] | None = None,
 ) -> bytes:
-    """Return the line of a call with a completion, whether or not it is what was requested."""
+    """Return the line of a call with a completion, whether or not it is of the requested type."""
     usage, cost, inference_id = completion.usage, completion.cost, completion.inference_id
     # Written out instead of calling `_encode_line`, since it runs for each answer.
     return _encode_result(
@@ -113,7 +113,7 @@ def encode_server_result(
 ) -> ServerResult:
     """Return the line of a request in a batch on the server, whatever its result contains.
 
-    The body of a success is Anthropic's message as received. Anything else instead of the message
+    The body of a success is Anthropic's message as received. Anything else in place of the message
     may have been paid for as well: the line of that failure keeps it as its body.
     """
     if not isinstance(result, dict):
@@ -177,8 +177,8 @@ def _encode_result(result: dict[str, Any]) -> bytes:
     try:
         line = _encode(result)
     except (ValueError, OverflowError, RecursionError):
-        # A lone surrogate, an integer of too many digits, or a body that is nested too deeply. The
-        # result has been paid for, so write as much of it as JSON can hold.
+        # A lone surrogate, an integer with too many digits, or a body that is nested too deeply.
+        # The # result has been paid for, so write as much of it as JSON can hold.
         line = _encode_leniently(result)
     return (_encode_leniently(result) if is_nested_deeply(line) else line) + b"\n"
 
@@ -197,8 +197,8 @@ def _encode_leniently(result: Any) -> bytes:
 
 
 def _get_body(completion: Completion[Any]) -> msgspec.Raw | dict[str, Any]:
-    """Return the body, as the received bytes if they can be part of a line: parsing costs more."""
-    raw = raw_body(completion)  # bytes only of a whole completion, known to be JSON
+    """Return the body, as received if its bytes can be part of a line, since parsing costs more."""
+    raw = raw_body(completion)  # bytes only for a whole completion; they are known to be JSON
     if isinstance(raw, bytes) and raw.isascii() and b"\n" not in raw and b"\r" not in raw:
         return msgspec.Raw(raw)
     return completion.raw

@@ -1,4 +1,4 @@
-"""What several files of results, such as those of shards, hold of the requests of one file."""
+"""Which requests of a file have results in several files, such as those of shards."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ _FLAGS_OF_REQUEST = IN_INPUT | IN_OUTPUT
 
 @attrs.frozen
 class ResultsSummary:
-    """What files of results hold of the requests of a file.
+    """Which requests of a file have results in files of results.
 
     Attributes:
-        requests: the requests of the input.
-        answered: those that have an answer.
-        failed: those whose results are failures.
-        missing: those without a result.
+        requests: the number of requests of the input.
+        answered: how many of them have an answer.
+        failed: how many of them have only failures as results.
+        missing: how many of them have no result.
         missing_by_shard: how many are missing in each shard, such as ``{"3/16": 120}``; empty if
-            the results are not those of shards, or not all of the same number of shards.
+            the results are not those of shards, or the number of shards differs.
         errors: the number of failed results by their ``code``, the class of the error.
         tokens: what all results used, as the server reported it.
         usd: what all results cost, in US dollars, as the server reported it.
@@ -93,16 +93,16 @@ async def summarize(
     *,
     model: str | None = None,
 ) -> ResultsSummary:
-    """Read files of results together, and return what they hold of the requests.
+    """Read files of results together, and return which requests have results in them.
 
     Nothing is sent and nothing is written. The files may be those of runs that have not ended.
-    Memory is needed for the ids alone: up to 46 bytes for each.
+    Memory is needed only for the ids: up to 46 bytes for each.
 
     Args:
         source: the requests, as for `run`.
         results: the paths of the results, such as those of all shards. A file that is given twice,
             perhaps by another name, is read once.
-        model: the model of requests that name none; it changes no figure.
+        model: the model of requests that do not name one; it changes no figure.
 
     Raises:
         InputError: the requests cannot be sent, or a file cannot be read or holds no results.
@@ -110,7 +110,7 @@ async def summarize(
     Cancelling is safe.
     """
     check_source(source)
-    if isinstance(results, str | bytes | os.PathLike):  # whose characters would be paths
+    if isinstance(results, str | bytes | os.PathLike):  # its characters would count as paths
         msg = f"results is {describe(results)}; give a list of paths"
         raise TypeError(msg)
     known_ids = KnownIds()
@@ -192,10 +192,10 @@ class _ResultsReader:
         )
 
     def _has_read(self, path: Path) -> bool:
-        """Return whether a file was read already, perhaps by another name; note it if not."""
+        """Return whether a file was read already, perhaps by another name; remember it if not."""
         try:
             status = path.stat()
-        except OSError:  # reading it tells
+        except OSError:  # reading it reports the error
             return False
         if not stat.S_ISREG(status.st_mode):  # a pipe may have other results each time
             return False
@@ -237,6 +237,6 @@ class _ResultsReader:
 
 
 def _parse_cost(fields: dict[str, Any]) -> Cost | None:
-    """Return the cost of a line; None if it has none, or something else instead."""
+    """Return the cost of a line; None if it has none, or one of another form."""
     usd = read_amount(read_dict(fields.get("cost")).get("usd"))
     return None if usd is None else Cost(usd=usd, credits=0.0)

@@ -62,8 +62,8 @@ async def run(
 
     Args:
         session: sends the requests.
-        source: the input: a path, or a stream of bytes. What cannot be read twice, such as a pipe,
-            is first copied to a temporary file, in a thread.
+        source: the input: a path, or a stream of bytes. An input that cannot be read twice, such as
+            a pipe, is first copied to a temporary file, in a thread.
         target: the output: a path, or a stream of bytes. A later run can resume from a file only,
             not from a stream, a pipe or a device.
         concurrency: how many requests are in flight at once; ``"auto"`` adapts to the server.
@@ -71,29 +71,29 @@ async def run(
             run.
         retry_failed: send again the requests that failed in earlier runs. With another ``model``,
             the answers of the earlier one are kept.
-        model: the model of requests that name none; by default the session's.
+        model: the model of requests that do not name one; by default the session's.
         timeouts: the timeouts of each call; by default the session's.
         shard: answer only this shard of the requests, such as ``"3/16"``, the third of sixteen. The
             id of a request decides to which shard it belongs. Each shard has an output of its own.
-        fsync: when the system has to write results to the disk, so that they outlast a crash of the
+        fsync: when the system has to write results to the disk, so that they survive a crash of the
             machine: ``"second"``, within a second of their arrival, or ``"each"``, before they
             count as done. A crash or a kill of the process loses none in either case.
         output_type: the type of the answers, as for `ChatSession.complete`: each result then has an
             ``output``, the JSON value. An answer that is not of the type is a failure, and keeps
-            its response. A body is sent with what asks for the type added.
+            its response. The fields that request the type are added to each body.
         output_retries: as for `ChatSession.complete`.
         on_progress: called with a `Summary` at the start and after each result.
 
     Raises:
-        ConfigurationError: there is no such shard, or ``fsync`` is another word.
+        ConfigurationError: there is no such shard, or ``fsync`` has another value.
         InvalidRequestError: JSON schema cannot describe ``output_type``.
         InputError: the input, or the output of an earlier run, cannot be read.
         BusyError: another run is writing to this output.
         OutputFileError: the output cannot be written.
         BrokenPipeError: the output is a pipe, and its reader has closed it.
-        AIMLChatError: what concerns every request: a rejected key, no credits left, a server that
-            cannot be reached, or nothing that has gone through for
-            ``RetryPolicy.max_retry_after``. All results that had arrived are written first.
+        AIMLChatError: a failure that affects every request: a rejected key, no credits left, a
+            server that cannot be reached, or no success for ``RetryPolicy.max_retry_after``. All
+            results that had arrived are written first.
 
     Cancelling is safe: it writes what has arrived, and abandons the requests in flight.
     """
@@ -172,7 +172,7 @@ class _PendingRequests:
         return request
 
     def take_ready(self) -> BatchRequest | None:
-        """Return the next request; None at the end, or behind many lines with nothing to send."""
+        """Return the next request; None at the end, or after many lines with nothing to send."""
         has_failed = self._writer.has_failed or self._disk_sync.failure is not None
         found = _END if has_failed else next(self._pending, _END)
         if found is None:
@@ -199,7 +199,7 @@ class _PendingRequests:
 
 
 def _check_typed(output_type: OutputType, request: InputRequest) -> None:
-    """Raise `ValueError` for a request that cannot ask for an answer of a type."""
+    """Raise `ValueError` for a request that cannot request a typed answer."""
     typed, _ = ask_for_type(request.build_request(), output_type)
     typed.payload()
 
@@ -210,7 +210,7 @@ async def _write_results(
     disk_sync: DiskSync,
     progress: ProgressReporter,
 ) -> None:
-    """Write the results as they arrive, those that have arrived together by one system call."""
+    """Write the results as they arrive; results that arrive together are written together."""
     results: Any = outcomes  # pairs, see `_keep`
     async for first in results:
         ready: list[_Ended] = [first, *outcomes._take_ready()]  # noqa: SLF001 - of this package
@@ -236,7 +236,7 @@ _Ended = tuple["BatchRequest", "Completion | None", "AIMLChatError | None"]
 def _keep(
     request: BatchRequest, completion: Completion | None, error: AIMLChatError | None
 ) -> _Ended:
-    """Return what is queued of a call that has ended, which costs less than an outcome."""
+    """Return what is queued for a call that has ended; it costs less than an outcome."""
     return request, completion, error
 
 

@@ -23,7 +23,7 @@ class ServerBatch(msgspec.Struct, frozen=True, omit_defaults=True):
     - ``id``: None if the batch is unconfirmed: no response to its creation has arrived, so the
       server may or may not have it.
     - ``members``: its requests: pairs of a custom id and the digest of the request.
-    - ``submitted``: the time in UTC, for people.
+    - ``submitted``: the time in UTC, to be shown to people.
     - ``is_id_given``: whether the user has given the id, which may be that of another batch.
     """
 
@@ -40,7 +40,7 @@ class ServerBatches:
     """The batches of an output that are on the server, each in a line of ``OUTPUT.batches``.
 
     The file exists only while there are any. Each change replaces it atomically, and is on the disk
-    at the return, so that it survives a crash of the machine.
+    when the method returns, so that it survives a crash of the machine.
     """
 
     def __init__(self, output: Path) -> None:
@@ -122,7 +122,7 @@ class ServerBatches:
         self._rewrite([*others, new] if new else others)
 
     def _rewrite(self, batches: list[ServerBatch]) -> None:
-        """Replace the file by a new one. Raises `OSError`."""
+        """Replace the file with a new one. Raises `OSError`."""
         if not batches:
             self.path.unlink(missing_ok=True)
             return
@@ -142,7 +142,7 @@ class ServerBatches:
 def build_server_id(key: int, digest: bytes) -> str:
     """Return the id of a request in its batch; the vendor's rule for ids is narrower than ours.
 
-    It has the digest, so that the results of a batch show whether they are those of the requests.
+    It contains the digest, so that results show whether they belong to the requests.
     """
     return f"{key:016x}-{digest.hex()}"
 

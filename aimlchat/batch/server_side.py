@@ -67,9 +67,8 @@ async def run_on_server(
 
     The endpoint only has Claude. The files are those of `run`; the body of a result is an Anthropic
     message. First the batches are created, and each is recorded beside the output in
-    ``TARGET.batches``, where the next run finds it. Then they are polled, at first often and in the
-    end every 30 seconds. A request that a batch leaves without a result is sent again by the next
-    run.
+    ``TARGET.batches``, where the next run finds it. Then they are polled, at first often and later
+    every 30 seconds. A request that a batch leaves without a result is sent again by the next run.
 
     A batch is recorded before the request that creates it is sent, and there is one attempt only.
     If no response confirms it (a broken connection, a timeout, a 5xx, a killed process), the server
@@ -83,7 +82,8 @@ async def run_on_server(
         retry_failed: as for `run`.
         model: as for `run`.
         batch_size: the maximum number of requests in a batch; its maximum size is 32 MiB.
-        cancel: create no batch, but cancel those on the server, and write what they had finished.
+        cancel: create no batch, but cancel those on the server, and write the results that they had
+            finished.
         batch_id: the id of the unconfirmed batch. An id that the server does not know, or whose
             batch turns out to hold other requests, raises `UnconfirmedBatchError`; no batch is
             forgotten then.
@@ -93,10 +93,10 @@ async def run_on_server(
         on_progress: called with a `Summary` at the start, after each result and after each poll.
 
     Raises:
-        InputError: as for `run`, and so are `BusyError`, `OutputFileError` and all that is final.
+        InputError: as for `run`, as are `BusyError`, `OutputFileError` and errors of every request.
         UnconfirmedBatchError: the server may have created a batch that it has not confirmed.
-        APIError: a batch has no results, which is raised once all others are written.
-        ProtocolError: likewise.
+        APIError: a batch has no results; raised once the results of all others are written.
+        ProtocolError: the results of a batch cannot be read; raised likewise.
         ConfigurationError: arguments exclude each other.
 
     Cancelling is safe: the batches continue on the server. A run that is cancelled while it creates
@@ -146,7 +146,7 @@ async def run_on_server(
 
 
 def _check_batch_id(batch_id: Any) -> str:
-    """Return an id without blanks around it. Raises `TypeError` or `ConfigurationError`."""
+    """Return an id without surrounding white space. Raises `TypeError` or `ConfigurationError`."""
     if not isinstance(batch_id, str):
         msg = f"batch_id is {describe(batch_id)}; give the id of the batch as a str"
         raise TypeError(msg)
@@ -178,7 +178,7 @@ class _ServerRun:
         self._has_begun = False
         """Whether this run has created or cancelled a batch."""
         self.late_failure: BudgetExceededError | None = None
-        """That the budget of the session is spent, if it is."""
+        """The error for a spent budget of the session, if it is spent."""
         self._unreadable: dict[str, AIMLChatError] = {}
         """By the id of a batch, the error that kept its results from being read."""
 
@@ -197,8 +197,8 @@ class _ServerRun:
     async def adopt(self, batch_id: str) -> None:
         """Record the id of the unconfirmed batch, and write its results if it has ended.
 
-        Raises `InputError` if there is no such batch, and `UnconfirmedBatchError` if the id is
-        certainly another one's.
+        Raises `InputError` if there is no such batch, and `UnconfirmedBatchError` if the id
+        certainly belongs to another batch.
         """
         batches = self._batches.read()
         if any(batch.id == batch_id for batch in batches):
@@ -227,7 +227,7 @@ class _ServerRun:
             try:
                 endpoints_of(self._session).check_budget()
             except BudgetExceededError as error:
-                self.late_failure = detach(error)  # what was created before is paid for
+                self.late_failure = detach(error)  # earlier batches are paid for
                 return
             _, request, digest = found
             server_id = build_server_id(hash_id(request.custom_id), digest)
@@ -252,7 +252,7 @@ class _ServerRun:
             try:
                 await cancel_batch(self._session, batch.id)
             except (BadRequestError, NotFoundError):
-                continue  # it has ended, and its results are fetched next; or that reports it
+                continue  # it has ended, or fetching its results reports the error
 
     async def collect_results(self) -> None:
         """Poll the batches until all have ended, and write their results."""
@@ -356,7 +356,7 @@ class _ServerRun:
         return True
 
     def _reject_id(self, batch: ServerBatch, reason: str) -> UnconfirmedBatchError:
-        """Make a batch unconfirmed again, because its id is that of another one."""
+        """Make a batch unconfirmed again, because its id belongs to another batch."""
         unconfirmed = msgspec.structs.replace(batch, id=None, is_id_given=False)
         self._batches.replace(batch, unconfirmed)
         return build_unconfirmed_error(unconfirmed, reason=reason, begun=self._has_begun)

@@ -31,10 +31,10 @@ class Shard(msgspec.Struct, frozen=True):
 
 
 def find_shard(key: int, count: int) -> int:
-    """Return the number of the shard, of ``count`` ones, to which the request with a key belongs.
+    """Return which of ``count`` shards the request with this key belongs to.
 
-    It depends on nothing but the id, so further rows move none. These are the upper 32 bits of the
-    key; the position of the key in a hash table depends on the lower ones.
+    It depends only on the id, so further rows move none. It uses the upper 32 bits of the key; the
+    position of the key in a hash table depends on the lower ones.
     """
     return (key >> 32) % count + 1
 
@@ -58,7 +58,7 @@ def parse_shard(value: Any) -> Shard:
 
 @lru_cache(maxsize=64)
 def read_shard(text: str) -> Shard | None:
-    """Return the shard of a line of results; None for one that is empty or no shard."""
+    """Return the shard of a line of results; None for a value that is empty or not a shard."""
     try:
         return parse_shard(text)
     except ConfigurationError:

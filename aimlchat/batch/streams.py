@@ -39,7 +39,7 @@ def open_stream(path: Path, mode: Literal["rb", "wb"]) -> IO[bytes]:
 
 
 def is_pipe(file: str | Path | IO[bytes]) -> bool:
-    """Return whether to open or copy a file may block: it is a pipe, a terminal or a device."""
+    """Return whether opening or copying a file may block: a pipe, a terminal or a device."""
     if isinstance(file, str | Path):
         try:
             mode = Path(file).stat().st_mode
@@ -60,7 +60,7 @@ def get_descriptor(stream: IO[bytes]) -> int | None:
 def read_block(stream: IO[bytes], size: int) -> bytes:
     """Read up to ``size`` bytes; ``b""`` is the end. Blocks. Raises `OSError`."""
     read: Callable[[int], bytes | None] = stream.read
-    # None is no end: another process that shares the pipe, such as Node, has set O_NONBLOCK.
+    # None is not the end: another process that shares the pipe, such as Node, has set O_NONBLOCK.
     while (data := read(size)) is None:
         select.select([stream], [], [])
     return data

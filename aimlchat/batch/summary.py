@@ -25,18 +25,19 @@ __all__ = ["ProgressReporter", "Summary"]
 
 @attrs.frozen
 class Summary:
-    """What became of the requests of the input, so far or in the end.
+    """The state of the requests of the input, during the run or at its end.
 
     Attributes:
-        total: the requests of the input.
-        before: those that already had a result in the output when this run began.
-        failed_before: the failures among these, which this run does not send again.
-        done: the requests whose results this run has written to the output.
-        failed: the failures among these.
+        total: the number of requests of the input.
+        before: how many already had a result in the output when this run began.
+        failed_before: how many of these results are failures, which this run does not send again.
+        done: how many requests have a result that this run has written to the output.
+        failed: how many of these results are failures.
         errors: the number of these failures by the name of the error's class.
-        tokens: what this run used, as the server reported it, for results that could not be written
-            as well.
-        usd: what this run cost, in US dollars, as the server reported it; likewise.
+        tokens: what this run used, as the server reported it, including results that could not be
+            written.
+        usd: what this run cost, in US dollars, as the server reported it, including the same
+            results.
         seconds: since the run began to send.
         is_out_of_budget: whether ``budget_usd`` stopped the run.
     """

@@ -1,4 +1,4 @@
-"""A batch that the server may have created or not: what is known of it, and what to do."""
+"""A batch that the server may or may not have created: what is known about it, and what to do."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["build_unconfirmed_error", "describe_lost_response", "is_surely_not_created"]
 
 _REFUSALS = range(400, 500)
-# Gateways send these when they stop waiting for the server behind them, which may go on: 408 by
-# several, 499 by nginx and what derives from it.
+# Gateways send these when they stop waiting for the server behind them, which may continue: 408 by
+# # several, 499 by nginx and its derivatives.
 _GATEWAY_TIMEOUTS = (408, 499)
 _ADVICE = """\
 The API cannot list its batches. Look in your account at https://aimlapi.com/app for usage or \
@@ -38,8 +38,8 @@ with --server-side --again (again=True) to submit them again."""
 def is_surely_not_created(error: AIMLChatError) -> bool:
     """Return whether the error of a request to create a batch means that there is no batch.
 
-    Every response but a clear refusal leaves it open: a gateway's 502 says nothing about the server
-    behind it, and a 200 without an id may still stand for a batch.
+    Every response except a clear refusal leaves that open: a gateway's 502 says nothing about the
+    server behind it, and a 200 without an id may still stand for a batch.
     """
     match error:
         case APIError():
@@ -52,7 +52,7 @@ def is_surely_not_created(error: AIMLChatError) -> bool:
 
 
 def describe_lost_response(batch: ServerBatch) -> str:
-    """Return what to tell the user when no response to the creation of a batch has arrived."""
+    """Return the note for an error after which it is not known whether a batch was created."""
     return (
         f"It is not known whether the server has created the batch of {_describe(batch)}; it may be"
         " charged. The next run does not submit its requests again by itself.\n"
@@ -82,7 +82,7 @@ def build_unconfirmed_error(
 
 
 def _describe(batch: ServerBatch) -> str:
-    """Return size, first id and time of a batch, by which the user may recognize it."""
+    """Return the size, first id and time of a batch, by which the user may recognize it."""
     count = len(batch.members)
     text = f"{count:,} requests" if count != 1 else "1 request"
     if batch.members:

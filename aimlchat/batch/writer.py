@@ -101,7 +101,7 @@ class ResultWriter:
     def _take_lines(self) -> tuple[bytes, int]:
         """Return the next lines to write at once, and their number."""
         first = self._unwritten[0][1]
-        # A stream goes on with the line that it has written in part.
+        # A stream continues with the line that it has written in part.
         if self._reason or self._output.path is None or len(self._unwritten) == 1:
             return first, 1
         size = count = 0

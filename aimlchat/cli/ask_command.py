@@ -46,13 +46,13 @@ class TimedCompletion:
     metavar="FILE|URL",
     multiple=True,
     shell_complete=complete_file,
-    help="An image, a PDF, a sound or a text to send with the prompt; repeatable.",
+    help="An image, a PDF, audio or text to send with the prompt; can be repeated.",
 )
 @click.option(
     "--schema",
     metavar="FILE",
     shell_complete=complete_file,
-    help="Ask for an answer in JSON that fits the JSON schema in this file.",
+    help="Request an answer in JSON that fits the JSON schema in this file.",
 )
 @click.option("--no-reasoning", is_flag=True, help="Hide the reasoning; this does not disable it.")
 @click.option("--raw", is_flag=True, help="Neither render nor wrap the answer on a terminal.")

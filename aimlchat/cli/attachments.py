@@ -20,7 +20,7 @@ _PDF = "application/pdf"
 
 
 def load_attachment(path_or_url: str) -> Image | Document | Audio | Text:
-    """Return the content of a file, which its bytes tell apart, or of a URL.
+    """Return the content of a file, whose bytes determine its kind, or of a URL.
 
     A text is preceded by its name. Raises `CommandInputError`.
     """
@@ -48,7 +48,8 @@ def build_attachment(name: str, data: bytes) -> Image | Document | Audio | Text:
 
 def _load_url(url: str) -> Image | Document:
     is_pdf = url[:5].lower() == "data:" and url[5 : 5 + len(_PDF)].lower() == _PDF
-    # Not by `urlsplit`, which raises for a broken host: whoever fetches the URL will tell.
+    # Not by `urlsplit`, which raises for a broken host: the server that fetches the URL reports
+    # that.
     path = re.split("[?#]", url, maxsplit=1)[0]
     if is_pdf or path.lower().endswith(".pdf"):
         return Document.from_url(url)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _STANDARD_STREAM = "-"
-# The others concern the requests that are sent; those of the upstream do no harm.
+# All other options concern the requests that are sent; those of the upstream do no harm.
 _SUMMARY_PARAMETERS = {"source", "results", "is_summary", "model", "quiet", "base_url", "emulator"}
 # All results of a batch are one response: 10,000 of them, which were paid for.
 _SERVER_SIDE_LIMITS = Limits(max_answer_bytes=512 * 2**20)
@@ -80,7 +80,7 @@ def _check_shard(value: str) -> str:
     "--summary",
     "is_summary",
     is_flag=True,
-    help="Send nothing; tell what the files of results that follow hold of REQUESTS.",
+    help="Send nothing; report which of REQUESTS have results in the files that follow.",
 )
 @click.option(
     "--concurrency",
@@ -91,7 +91,7 @@ def _check_shard(value: str) -> str:
 @click.option(
     "--model",
     metavar="ID",
-    help=f"The model of requests that name none. [default: AIMLAPI_MODEL, else {DEFAULT_MODEL}]",
+    help=f"The model of requests without one. [default: AIMLAPI_MODEL, else {DEFAULT_MODEL}]",
 )
 @click.option(
     "--budget-usd",
@@ -122,7 +122,7 @@ def _check_shard(value: str) -> str:
 @click.option(
     "--fsync",
     type=click.Choice(["second", "each"]),
-    help="Have results on the disk within a second, or before each counts. [default: second]",
+    help="Write results to the disk within a second, or before each counts. [default: second]",
 )
 @click.option(
     "--output-type",
@@ -137,7 +137,7 @@ def _check_shard(value: str) -> str:
     shell_complete=complete_file,
     help="A JSON schema of the answers, instead of --output-type.",
 )
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@click.option("--quiet", is_flag=True, help="Print only errors.")
 @upstream_options
 def command(
     *,
@@ -228,7 +228,7 @@ def command(
 def _summarize(
     requests: str | IO[bytes], results: tuple[str, ...], model: str | None, *, quiet: bool
 ) -> None:
-    """Print what files of results hold of the requests."""
+    """Print which requests have results in the files."""
     context = click.get_current_context()
     for parameter in context.command.params:
         given = context.get_parameter_source(parameter.name or "")
@@ -257,7 +257,7 @@ def _to_command_error(error: InputError) -> CommandError:
 
 
 def _find_parquet(target: str, output_format: Literal["jsonl", "parquet"] | None) -> str | None:
-    """Return the Parquet file that is wanted, None if there is none."""
+    """Return the requested Parquet file, None if there is none."""
     if output_format == "jsonl" or not (output_format or target.lower().endswith(".parquet")):
         return None
     if target == _STANDARD_STREAM or is_stream(target):
@@ -305,7 +305,7 @@ def _print_outcome(
     lines = describe_outcome(summary, emulator=upstream.emulator, width=width)
     if summary.is_out_of_budget:
         lines.append(
-            f"The budget of ${job.budget_usd:g} is used up. To go on, run the same command."
+            f"The budget of ${job.budget_usd:g} is used up. To continue, run the same command."
         )
     _print_lines([to_one_line(line) for line in lines])
 
@@ -322,7 +322,7 @@ def _describe_how_to_resume(job: BatchJob) -> str:
             " again; to end them, add --cancel."
         )
     if job.is_resumable:
-        return "All results so far are written. To go on, run the same command again."
+        return "All results so far are written. To continue, run the same command again."
     return (
         "All results so far are written. A run that writes to a pipe or to standard output cannot"
         " be resumed: give a file with -o."

@@ -82,7 +82,7 @@ class BatchJob:
         return isinstance(self.target, str) and not is_stream(self.target)
 
     async def run(self, session: ChatSession, progress: ProgressDisplay) -> Summary:
-        """Run the batch from here or on the server, as the options say."""
+        """Run the batch from this machine or on the server, as the options say."""
         if self.parquet is not None:
             require_pyarrow()
             check_parquet_target(Path(self.parquet))

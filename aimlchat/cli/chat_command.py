@@ -1,4 +1,4 @@
-"""``aimlchat chat``: holds a conversation, one question after the other."""
+"""``aimlchat chat``: holds a conversation, one question after another."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _COMMANDS_OF_A_PIPE = {"/new": "new", "/clear": "clear", "/quit": "quit"}
     "--no-history",
     is_flag=True,
     envvar="AIMLCHAT_NO_HISTORY",
-    help="Keep no questions for the next time. [env: AIMLCHAT_NO_HISTORY]",
+    help="Do not save questions for the next time. [env: AIMLCHAT_NO_HISTORY]",
 )
 @upstream_options
 def command(
@@ -54,12 +54,12 @@ def command(
 ) -> None:
     r"""Hold a conversation with a model.
 
-    Each question is sent together with the earlier turns. Enter sends it; Alt-Enter, or Enter
-    behind a \, begins a new line in it, and a paste may have several lines. /help lists the
-    commands, such as /model, /system and /save.
+    Each question is sent together with the earlier turns. Enter sends it; Alt-Enter, or Enter after
+    a \, begins a new line in it, and pasted text may have several lines. /help lists the commands,
+    such as /model, /system and /save.
 
-    Ctrl-C stops an answer and keeps the text that has arrived. At the prompt, Ctrl-C drops what is
-    typed; at an empty prompt, Ctrl-C, Ctrl-D and /quit end the command.
+    Ctrl-C stops an answer and keeps the text that has arrived. At the prompt, Ctrl-C discards what
+    is typed; at an empty prompt, Ctrl-C, Ctrl-D and /quit end the command.
 
     If the questions come from a pipe, each line is one, and the first failure ends the command.
     """

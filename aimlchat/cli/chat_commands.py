@@ -85,8 +85,8 @@ def _show_help(_: str, __: Conversation) -> None:
     ]
     keys = [
         ("//...", "A question that begins with a slash."),
-        ("Alt-Enter", "A new line in a question; so does a \\ before Enter, or a paste."),
-        ("Ctrl-C", "Stop the answer; drop what is typed; at an empty prompt, end."),
+        ("Alt-Enter", "A new line in a question; so does a \\ before Enter, or pasted text."),
+        ("Ctrl-C", "Stop the answer; discard what is typed; at an empty prompt, exit."),
         ("Ctrl-D", "End, at an empty prompt."),
     ]
     formatter = click.HelpFormatter(width=min(terminal_size(sys.stderr).columns - 1, 100))
@@ -99,7 +99,7 @@ def _set_model(argument: str, conversation: Conversation) -> None:
         request = conversation.request.options(model=argument)
         try:
             request.user("a question").payload()
-        except InvalidRequestError as error:  # an option that this model does not take
+        except InvalidRequestError as error:  # an option that this model does not accept
             raise CommandInputError(str(error)) from error
         conversation.request = request
     print_notice(f"The model is {conversation.request.model}.")
@@ -142,7 +142,7 @@ def _save(argument: str, conversation: Conversation) -> None:
         raise CommandInputError(msg)
     text = write(conversation)
     try:
-        # A lone surrogate, which UTF-8 cannot express, becomes an escape that JSON knows.
+        # A lone surrogate, which UTF-8 cannot express, becomes an escape that JSON supports.
         with path.open(
             "w" if overwrites else "x", encoding="utf-8", errors="backslashreplace"
         ) as f:
@@ -173,10 +173,10 @@ def _to_json(conversation: Conversation) -> str:
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
-# What runs it, its argument, and its help.
+# The function, the argument and the help of each command.
 _COMMANDS: dict[str, tuple[Callable[[str, Conversation], None], str, str]] = {
     "help": (_show_help, "", "List the commands and keys."),
-    "model": (_set_model, "[ID]", "Show the model, or ask another one from now on."),
+    "model": (_set_model, "[ID]", "Show the model, or switch to another one."),
     "system": (_set_system, "[TEXT]", "Show or set the system prompt; - removes it."),
     "save": (_save, "FILE", "Save the conversation as Markdown (.md) or JSON (.json)."),
     "clear": (_clear, "", "Start a new conversation."),

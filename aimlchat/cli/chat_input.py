@@ -23,7 +23,7 @@ __all__ = ["QuestionReader"]
 class QuestionReader:
     """Reads the questions: with a line editor on a terminal, else line by line.
 
-    ``is_terminal`` says whether somebody types them.
+    ``is_terminal`` is whether somebody types them.
     """
 
     def __init__(self, *, has_history: bool) -> None:
@@ -39,7 +39,7 @@ class QuestionReader:
         """Return the next question that is not blank; None at the end of the input.
 
         Raises `CommandError` for a line from a pipe that cannot be sent. ``has_sent`` is whether
-        earlier ones were: the exit status says so.
+        earlier lines were sent, on which the exit status depends.
         """
         while True:
             if self._editor is not None:

@@ -1,4 +1,4 @@
-"""Shell completion: files, and the model ids that `aimlchat models` has fetched last."""
+"""Shell completion: files, and the model ids that `aimlchat models` fetched the last time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def complete_model(_: click.Context, __: click.Parameter, incomplete: str) -> li
     """Return the known ids that start with what was typed so far; it never uses the network.
 
     If there is none, the vendor may be left out. A text inside the id is not enough: shells replace
-    what was typed by what all found ids have in common, and `sonnet` would become `anthropic/`.
+    the typed text with what all found ids have in common, and `sonnet` would become `anthropic/`.
     """
     try:
         known = _path().read_text(encoding="utf-8").split()
@@ -42,7 +42,7 @@ def complete_model(_: click.Context, __: click.Parameter, incomplete: str) -> li
 
 
 def remember_models(ids: Iterable[str]) -> None:
-    """Keep the ids for the completion; without it there is one id less to type, and no error."""
+    """Keep the ids for the completion; a failure is not an error, since nothing depends on it."""
     path = _path()
     with suppress(OSError):  # no home, or one that cannot be written
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ def command(context: click.Context, *, shell: str) -> None:
     zsh:   echo 'eval "$(aimlchat completion zsh)"' >> ~/.zshrc
     fish:  aimlchat completion fish > ~/.config/fish/completions/aimlchat.fish
 
-    Model ids are those that `aimlchat models` has listed last.
+    Model ids are those that `aimlchat models` listed the last time.
     """
     completion = get_completion_class(shell)
     if completion is None:  # click supports all three

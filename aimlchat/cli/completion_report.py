@@ -42,7 +42,7 @@ def build_document(completion: Completion, *, reasoning: bool) -> dict[str, Any]
 
 
 def list_notices(completion: Completion) -> list[str]:
-    """List what the printed text does not show: a cut, a refusal, tool calls, or no text at all."""
+    """List what the printed text does not show: a cut, a refusal, tool calls, no text at all."""
     notices: list[str] = []
     match completion.finish_reason:
         case "length":

@@ -37,7 +37,7 @@ __all__ = ["command"]
     type=click.Choice(["flat", "enveloped"]),
     default="flat",
     show_default=True,
-    help="The shape of Claude's streams: flat as today, enveloped as before February 2026.",
+    help="The format of Claude's streams: flat as today, enveloped as before February 2026.",
 )
 @click.option(
     "--chaos",
@@ -63,7 +63,7 @@ __all__ = ["command"]
 @click.option(
     "--record-from",
     metavar="URL",
-    help="Pass requests that the cassette lacks on to the API at this base URL, and record them.",
+    help="Forward requests that the cassette lacks to the API at this base URL, and record them.",
 )
 @click.option(
     "--model",

@@ -29,8 +29,8 @@ def run_interruptible(main: Coroutine[Any, Any, T], printer: DeltaPrinter | None
     """Run a coroutine and return its result.
 
     Ctrl-C cancels the coroutine, then ends the command with status 130. A second Ctrl-C cancels it
-    once more, and a third one does not wait for its end. ``printer`` is what the coroutine prints
-    its answer with, if it prints one.
+    once more, and a third one does not wait for its end. ``printer`` prints the coroutine's answer,
+    if it has one.
     """
     tasks: list[asyncio.Task[Any]] = []
 
@@ -44,7 +44,7 @@ def run_interruptible(main: Coroutine[Any, Any, T], printer: DeltaPrinter | None
         except KeyboardInterrupt:
             with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
                 for task in tasks:
-                    if not task.done():  # its files are written to, and its summary not printed
+                    if not task.done():  # it has yet to write its files and print its summary
                         task.cancel()
                         runner.get_loop().run_until_complete(task)
             # A printer that has printed something ended its line when it was closed.

@@ -28,10 +28,10 @@ class PromptInterruptedError(Exception):
 
 
 class LineEditor:
-    """Reads questions from the terminal; what is shown goes to standard error.
+    """Reads questions from the terminal; its display goes to standard error.
 
-    Enter sends the question. Alt-Enter, or Enter behind a backslash, begins a new line in it, and
-    a paste may have several lines. Ctrl-C drops what was typed.
+    Enter sends the question. Alt-Enter, or Enter after a backslash, begins a new line in it, and
+    pasted text may have several lines. Ctrl-C discards what was typed.
 
     Args:
         has_history: Whether earlier questions are kept in a file that only the user can read.
@@ -110,7 +110,7 @@ def _open_history() -> History:
 
 
 class _PrivateHistory(FileHistory):
-    """A history that goes on without its file if that cannot be written."""
+    """A history that works without its file if the file cannot be written."""
 
     def __init__(self, filename: str) -> None:
         super().__init__(filename)

@@ -26,7 +26,7 @@ _MAX_LINE = 2_000
 
 
 class LiveRegion:
-    """Writes text that stays, and behind it text that the next write may replace.
+    """Writes text that stays, followed by text that the next write may replace.
 
     Only the lines from the one on which the text that stays has ended are ever written again, so
     what has scrolled off the screen is never touched, and text that only grows is only appended.
@@ -44,7 +44,7 @@ class LiveRegion:
         self._live: Characters = []
 
     def write(self, settled: Iterable[Run], live: Iterable[Run] = ()) -> None:
-        """Write text that stays, and replace the text behind it that may change."""
+        """Write text that stays, and replace the text after it that may change."""
         fixed = _to_characters(settled)
         if self._line is None:
             self._line = [] if any(character == "\n" for character, _ in fixed) else None
@@ -70,7 +70,7 @@ class LiveRegion:
             self._line = None
 
     def _can_show(self, characters: Characters) -> bool:
-        """Return whether text that may change can be shown, behind text that stays.
+        """Return whether text that may change can be shown after text that stays.
 
         It has to be erased later, so its line has to be kept, and it has to stay on the screen.
         """
@@ -88,11 +88,11 @@ class LiveRegion:
         """
         columns = self._size().columns
         shown = (self._line or []) + self._live
-        # Behind a line that fills the last column, the cursor waits on its row. If the line came to
-        # fill it by a change of the width, the cursor is on the next row.
+        # After a line that fills the last column, the cursor stays on its row. If the line came to
+        # # fill it by a change of the width, the cursor is on the next row.
         rows = _count_rows(shown, columns, has_room=columns == self._columns)
-        # Row by row, since tmux takes the erasing of all that is below the top left corner for the
-        # erasing of the screen, and moves it to the scrollback.
+        # Row by row, since tmux mistakes erasing everything below the top left corner for # erasing
+        # the screen, and moves it to the scrollback.
         return "\r\x1b[K" + "\x1b[A\x1b[K" * (rows - 1)
 
     def _send(self, text: str) -> None:

@@ -25,7 +25,7 @@ BOLD, DIM, ITALIC, UNDERLINED, STRUCK = "1", "2", "3", "4", "9"
 CODE = "36"  # cyan
 _STYLES = {"strong": BOLD, "em": ITALIC, "s": STRUCK, "link": UNDERLINED}
 
-# Characters after which an opened emphasis or link is taken for plain text. This bounds what may
+# Characters after which an opened emphasis or link counts as plain text. This bounds what may
 # still change on the screen: three lines of 80 columns.
 _MAX_OPEN = 200
 _TOKEN = re.compile(
@@ -138,7 +138,7 @@ def split_atoms(text: str) -> tuple[list[str], str, str]:
 
 
 def render_inline(text: str, style: str = "") -> list[Run]:
-    """Render the emphasis, code and links of a text, all of it in one more style."""
+    """Render the emphasis, code and links of a text, with one more style for all of it."""
     if not _MARKUP.search(text):
         return [_make_run(text, [style])]
     body = text.lstrip(" \t")

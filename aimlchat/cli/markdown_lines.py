@@ -25,7 +25,7 @@ __all__ = ["MarkdownLines"]
 _CONTAINER = re.compile(
     r"(?P<indent>[ \t]*)(?:(?P<quote>>)[ \t]?|(?P<item>[-*+]|\d{1,9}[.)])(?P<gap>[ \t]+)(?=[^ \t]))"
 )
-# What may still become one of the blocks that the beginning of a line decides.
+# The beginning of a line that may still become one of the blocks that it decides.
 _UNDECIDED = re.compile(
     r"[ \t]*(?:#{1,6}|(?P<mark>[-*_])(?:[ \t]*(?P=mark))*[ \t]*|[-+*][ \t]*|\d{1,9}(?:[.)][ \t]*)?"
     r"|>|`{1,2}|~{1,2})?"
@@ -52,7 +52,7 @@ class _Fence:
 class MarkdownLines:
     """Renders Markdown for a terminal.
 
-    ``feed`` and ``close`` return what is final, ``live`` what is shown behind it and may change.
+    ``feed`` and ``close`` return the final text, ``live`` the text after it that may change.
     """
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class MarkdownLines:
         self._set_prefix([], [])
 
     def resize(self, width: int, preview_rows: int) -> None:
-        """Lay out for another width from now on, with so many rows of an unfinished table."""
+        """Lay out for another width from now on, and for that many rows of an unfinished table."""
         is_same = (self._wrapper.width, self._preview_rows) == (width, preview_rows)
         self._wrapper.width = width
         self._preview_rows = preview_rows
@@ -97,7 +97,7 @@ class MarkdownLines:
         return runs + self._end_table()
 
     def live(self) -> list[Run]:
-        """Return what is shown behind the final text, and may change."""
+        """Return the text that is shown after the final text, and may change."""
         if self._kind == "text":
             _, rest, closers = split_atoms(self._line)
             # The emphasis that is not closed yet is shown at once. White space cannot precede

@@ -30,7 +30,7 @@ __all__ = ["command"]
     "--family",
     default="",
     metavar="NAME",
-    help="Keep the models with this word in their id or an alias, as in claude, sonnet or gpt.",
+    help="List only models with this word in their id or an alias, such as claude, sonnet or gpt.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the entries as the API sent them.")
 @click.option("--all", "all_types", is_flag=True, help="List models of every type, not only chat.")
@@ -46,9 +46,10 @@ def command(
 ) -> None:
     """List the models that the API offers; no key is needed.
 
-    FILTER keeps the models with this text in their id, alias, name or developer; case does not
-    matter. A terminal gets a table with the size of the context and the prices in US dollars for a
-    million tokens, a pipe or a file one id per line. If no model matches, the exit status is 1.
+    With FILTER, only models with this text in their id, alias, name or developer are listed; case
+    does not matter. A terminal gets a table with the size of the context and the prices in US
+    dollars for a million tokens, a pipe or a file one id per line. If no model matches, the exit
+    status is 1.
     """
     listed = run_interruptible(_fetch_models(Upstream(base_url, emulator)))
     if not emulator:

@@ -82,7 +82,7 @@ def _list_references(schema: Any) -> Iterator[Any]:
 
 
 def _has(schema: Any, reference: str) -> bool:
-    """Return whether a schema has what a JSON pointer refers to (RFC 6901, section 6)."""
+    """Return whether a schema contains the target of a JSON pointer (RFC 6901, section 6)."""
     root, *keys = reference.split("/")
     for key in keys:
         name = unquote(key).replace("~1", "/").replace("~0", "~")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PlainLines"]
 
-# Indentation, and the marker of a list or a quote. What a line is broken into is aligned behind it.
+# Indentation, and the marker of a list or a quote, to which the parts of a broken line are aligned.
 _PREFIX = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+|(?:>[ \t]?){1,8})?")
 # The beginning of a line that is such a prefix, or a part of one.
 _UNDECIDED = re.compile(r"[ \t>]*(?:[-*+][ \t]*|\d{1,9}(?:[.)][ \t]*)?|`{1,2}|~{1,2})?")

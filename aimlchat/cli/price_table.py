@@ -23,8 +23,8 @@ _LEAST_NEEDED = ("endpoint", "developer", "context")
 def format_table(models: Sequence[Model], width: int, *, with_type: bool) -> Iterator[str]:
     """Yield the lines of a table that fits into ``width`` columns.
 
-    A narrow terminal gets fewer columns, and a very narrow one the facts below each id. An id is
-    never cut, since it is there to be copied.
+    A narrow terminal gets fewer columns, and a very narrow one gets the facts below each id. An id
+    is never cut, so that it can be copied.
     """
     if not models:
         return

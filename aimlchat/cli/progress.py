@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["ProgressDisplay"]
 
 _SECONDS_BETWEEN_REDRAWS = 0.1
-# The first line tells that the run has begun; the log of a long one must remain readable.
+# The first line shows that the run has begun; the log of a long run must remain readable.
 _SECONDS_TO_FIRST_LINE = 5.0
 _SECONDS_BETWEEN_LINES = 60.0
 _BAR_WIDTH = 30
-# A terminal echoes Ctrl-C, perhaps twice, behind the last line. That must not break the line, or
+# A terminal echoes Ctrl-C, perhaps twice, after the last line. That must not break the line, or
 # the bar could not be removed. The last column stays free for terminals that break there.
 _FREE_COLUMNS = len("^C^C") + 1
 
@@ -34,7 +34,7 @@ _FREE_COLUMNS = len("^C^C") + 1
 class ProgressDisplay:
     """A bar with figures on a terminal with escape codes, a plain line each minute elsewhere.
 
-    ``quiet`` switches both off; ``latest`` is the last summary in any case, as it was reported.
+    ``quiet`` turns both off; ``latest`` is always the last summary, as it was reported.
     """
 
     def __init__(self, *, quiet: bool) -> None:

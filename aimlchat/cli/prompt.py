@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_line", "read_prompt"]
 
-# The largest context windows have 10 million tokens, which are some 40 MB of English text.
+# The largest context windows have 10 million tokens, which are about 40 MB of English text.
 _MAX_PROMPT_BYTES = 64 * 1024 * 1024
 _BLOCK_SIZE = 64 * 1024
 _STDIN = "standard input"
@@ -60,7 +60,7 @@ def read_prompt(arguments: tuple[str, ...]) -> str:
 def read_line() -> str:
     """Return a line of standard input with its line feed; ``""`` at the end.
 
-    Raises `CommandInputError` for a line that is not text, or longer than any model takes.
+    Raises `CommandInputError` for a line that is not text, or longer than any model accepts.
     """
     if sys.stdin is None:
         return ""
@@ -95,7 +95,7 @@ def _blocking_stdin() -> IO[bytes]:
 def _read_up_to_limit(read: Callable[[int], bytes], is_last: Callable[[bytes], bool]) -> bytes:
     """Read standard input until a block is the last one.
 
-    What no model takes is refused while it is read, before it fills the memory.
+    Input that no model accepts is refused while it is read, before it fills the memory.
     """
     blocks: list[bytes] = []
     size = 0

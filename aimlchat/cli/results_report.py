@@ -1,4 +1,4 @@
-"""``aimlchat batch --summary``: what files of results hold of the requests, in words."""
+"""``aimlchat batch --summary``: which requests have results in files of results, in words."""
 
 from __future__ import annotations
 

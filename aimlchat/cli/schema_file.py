@@ -15,17 +15,17 @@ _MAX_NAME = 64
 # The keywords whose values are schemas, one or a list or a mapping of them.
 _MAPPINGS = ("properties", "$defs", "definitions")
 _SUBSCHEMAS = (*_MAPPINGS, "items", "anyOf", "prefixItems")
-# Strict answers need one of the former in every schema, and take none of the latter.
+# Strict answers need one of the former in every schema, and accept none of the latter.
 _KINDS = {"type", "enum", "const", "anyOf", "$ref"}
 _NOT_STRICT = {"oneOf", "allOf", "not", "if", "dependentRequired", "dependentSchemas"}
 
 
 def load_response_format(path: str) -> dict[str, Any]:
-    """Return the ``response_format`` that asks for an answer that fits the schema in a file.
+    """Return the ``response_format`` that requests an answer that fits the schema in a file.
 
-    It is strict where the schema has the form that strict answers need: an object, which is closed
-    like all in it, and all of whose properties are required. Raises `CommandInputError` for a file
-    that holds no schema.
+    It is strict if the schema has the form that strict answers need: it is an object, all of its
+    objects are closed, and all properties are required. Raises `CommandInputError` for a file that
+    contains no schema.
     """
     name, schema = read_schema(path)
     named: dict[str, Any] = {"name": name, "schema": schema}

@@ -95,7 +95,7 @@ def _import_tool(name: str) -> Tool:
 
 async def _serve(upstream: Upstream, port: int, tools: list[Tool]) -> None:
     stopped = listen_for_sigterm()
-    # Its warnings are about answers that failed, which `on_error` prints in detail.
+    # The library's warnings are about answers that failed, which `on_error` prints in detail.
     logging.getLogger("aimlchat").setLevel(logging.ERROR)
 
     def report_retry(record: RetryRecord) -> None:

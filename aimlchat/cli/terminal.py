@@ -45,10 +45,10 @@ def style(line: str, *, bold: bool | None = None, dim: bool | None = None) -> st
 
 
 def terminal_size(stream: IO[str]) -> os.terminal_size:
-    """Return the present size of a terminal, or a usual one if it does not tell its size."""
+    """Return the present size of a terminal, or a usual one if its size is unknown."""
     try:
         size = os.get_terminal_size(stream.fileno())
-    except (OSError, ValueError):  # no file, as in a test, or no terminal
+    except (OSError, ValueError):  # not a file, as in a test, or not a terminal
         return shutil.get_terminal_size()
     return size if size.columns and size.lines else shutil.get_terminal_size()
 

@@ -19,8 +19,8 @@ _LOCAL_FLAGS = 3  # in what tcgetattr returns
 class HiddenKeys:
     """Keeps the terminal from showing typed keys in the middle of an answer.
 
-    They would move the cursor, whose position has to be known for redrawing. They are kept, and
-    whoever reads standard input next gets them. Ctrl-C works as ever.
+    They would move the cursor, whose position has to be known for redrawing. They are kept, and the
+    next read of standard input gets them. Ctrl-C works as usual.
     """
 
     def __init__(self) -> None:

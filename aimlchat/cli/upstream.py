@@ -26,7 +26,7 @@ C = TypeVar("C", bound="Callable[..., Any]")
 
 # Seconds between two events: slow enough to see the answer grow, fast enough not to delay it.
 _EMULATOR_PACE = 0.02
-# The emulator takes any key, so the user's own is not sent to it.
+# The emulator accepts any key, so the user's own is not sent to it.
 _EMULATOR_KEY = "emulator"
 # A session cannot be made without a key. The list of models needs none, and gets none.
 _PLACEHOLDER_KEY = "none-needed"

@@ -46,7 +46,7 @@ class WordWrapper:
         self.begin_line([], [])
 
     def copy(self) -> WordWrapper:
-        """Return an object that goes on from here and leaves this one as it is."""
+        """Return an object that continues from here and leaves this one as it is."""
         wrapper = copy.copy(self)
         wrapper._spaces = list(self._spaces)  # noqa: SLF001 - it is of the same class
         return wrapper

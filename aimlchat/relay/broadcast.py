@@ -57,7 +57,7 @@ class Broadcast:
         store: where the frames are kept; by default the memory of this process. With a `RedisStore`
             other processes follow it through `Broadcasts`.
         on_over: called once when the broadcast is over, for example to drop it from a registry.
-            What it raises is logged.
+            An exception in it is logged.
         message_id: as for `aimlchat.relay.relay`.
         extra: as for `aimlchat.relay.relay`; it is read once, for all pages.
     """
@@ -83,7 +83,7 @@ class Broadcast:
     def _of_reader(
         cls, reader: RedisReader, *, grace: float, on_over: Callable[[], object]
     ) -> Broadcast:
-        """Return a broadcast of what another process generates."""
+        """Return a broadcast of an answer that another process generates."""
         broadcast = cls.__new__(cls)
         broadcast._set_up(reader.memory, reader, grace, on_over)  # noqa: SLF001 - its own
         return broadcast
@@ -142,7 +142,7 @@ class Broadcast:
         heartbeat: float | None = 15.0,
         patience: float | None = 60.0,
     ) -> Completion:
-        """Send the broadcast into a web socket until its end, as `aimlchat.relay.relay` does.
+        """Send the broadcast over a web socket until its end, as `aimlchat.relay.relay` does.
 
         Cancelling ends the delivery to this page, not the call.
 
@@ -154,8 +154,8 @@ class Broadcast:
             patience: seconds that the page may take to accept one frame; None for no limit.
 
         Returns:
-            The whole completion. If the page disconnected or the answer was stopped: what had been
-            received, with False as its ``is_complete``.
+            The whole completion. If the page disconnected or the answer was stopped, the part that
+            had been received; its ``is_complete`` is False.
 
         Raises:
             AIMLChatError: the stream failed; the page has been sent an ``error`` frame.
@@ -209,11 +209,11 @@ class Broadcast:
             RuntimeError: the broadcast is over.
         """
         if after is None:
-            # Anything but a number is treated as a new page, and so is one beyond any frame's.
+            # Anything but a number means a new page, and so does a number beyond that of any frame.
             last_id = request.headers.get("Last-Event-ID", "")
             after = int(last_id) if re.fullmatch("[0-9]{1,15}", last_id) else 0
         follower = self._build_follower(after)
-        if request.method == "HEAD":  # which gets no frame, and begins nothing
+        if request.method == "HEAD":  # it gets no frame, and begins no call
             self._check_not_over()
         else:
             follower.start()
@@ -244,7 +244,7 @@ class Broadcast:
         return SSEEvents(follower, follower, heartbeat, feed=follower.feed)
 
     async def wait(self) -> None:
-        """Wait until the answer has ended, whichever way. Cancelling is safe.
+        """Wait until the answer has ended, in whatever way. Cancelling is safe.
 
         Raises:
             RuntimeError: the broadcast has not been started.
@@ -264,7 +264,7 @@ class Broadcast:
     async def aclose(self) -> None:
         """Stop the answer and end the broadcast at once, without a grace period.
 
-        Safe to repeat, and to cancel: both happen all the same.
+        Safe to repeat, and to cancel: the answer and the broadcast end all the same.
         """
         try:
             await self._pump.stop()
@@ -326,7 +326,7 @@ class Broadcast:
         if is_followed or self._follower_count:  # a page of this process may have joined meanwhile
             self._restart_grace_timer()
         else:
-            # Pages of other processes may still come, and have to be told of the end.
+            # Pages of other processes may still join, and have to learn that the answer has ended.
             await self._pump.stop()
 
     def _end(self) -> None:
@@ -341,7 +341,7 @@ class Broadcast:
 
 
 def _open_log(store: Store) -> tuple[FrameLog, StoreReader | None]:
-    """Return the log that the pages of this process follow, and what fills it besides the pump."""
+    """Return the log that the pages of this process follow, and its reader, if it has one."""
     if isinstance(store, RedisAnswer):
         store = store.memory
     if isinstance(store, MemoryStore):

@@ -1,4 +1,4 @@
-"""The answers of many chats, each of which pages can resume and stop by the id of its chat."""
+"""The answers of many chats; pages can resume and stop each one by the id of its chat."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class _Answer(NamedTuple):
 class Broadcasts:
     """The answers that are being generated, one for each chat, by the id of the chat.
 
-    An answer goes on when its page is closed or reloaded; the page finds it again with `follow`,
-    and ends it with `stop`. Use it as ``async with``, or call `aclose` at the end.
+    An answer continues when its page is closed or reloaded; the page finds it again with `follow`,
+    and ends it with `stop`. Use this object with ``async with``, or call `aclose` at the end.
 
     Args:
         store: a `RedisStore`, with which all processes that use the same Redis share the answers;
@@ -90,14 +90,14 @@ class Broadcasts:
             stream: what `ChatSession.stream` or `ChatSession.run` returns, not entered yet.
             message_id: as for `aimlchat.relay.relay`.
             extra: as for `aimlchat.relay.relay`.
-            on_end: called once when the answer has ended, whichever way, with what was received,
+            on_end: called once when the answer has ended, in whatever way, with what was received,
                 for example to store it; ``is_complete`` is False if the answer failed or was
-                stopped. A plain callable or a coroutine function; what it raises is logged.
+                stopped. A plain callable or a coroutine function; an exception in it is logged.
 
         Raises:
             BroadcastInterruptedError: Redis cannot be reached.
             RuntimeError: this object is closed.
-            TypeError: ``chat_id`` is not a str, or ``extra`` is no async iterator.
+            TypeError: ``chat_id`` is not a str, or ``extra`` is not an async iterator.
         """
         _check_chat_id(chat_id)
         check_extra(extra)  # before an earlier answer is stopped
@@ -136,14 +136,14 @@ class Broadcasts:
     async def follow(self, chat_id: str, *, only_live: bool = False) -> Broadcast | None:
         """Return the answer of a chat, to send it to a page; None if there is none to resume.
 
-        Cancelling is safe. Of an answer that another process generates, ``relay`` and ``partial``
+        Cancelling is safe. For an answer that another process generates, ``relay`` and ``partial``
         give text, reasoning, tool calls and finish reason, and a failure is a
         `BroadcastInterruptedError`.
 
         Args:
             chat_id: the id of the chat. Check that it belongs to the user who sends it.
-            only_live: whether to return None also for an answer that has ended and is still kept,
-                as for a page that has loaded all ended answers from elsewhere.
+            only_live: whether to return None for an answer that has ended but is still kept, for a
+                page that has loaded all ended answers from elsewhere.
 
         Raises:
             BroadcastInterruptedError: Redis cannot be reached, and this process generates no answer
@@ -196,7 +196,7 @@ class Broadcasts:
             await asyncio.wait(tasks)
 
     async def _find(self, chat_id: str) -> tuple[_Answer | None, AnswerKeys | None]:
-        """Return the answer of a chat if this process generates it, else the keys of it."""
+        """Return the answer of a chat if this process generates it, else its keys in Redis."""
         _check_chat_id(chat_id)
         own = self._answers.get(chat_id)
         if self._store is None:
@@ -207,7 +207,7 @@ class Broadcasts:
             own = self._answers.get(chat_id)
             if own is None or not own.broadcast.is_live:
                 raise
-            return own, None  # it goes on if Redis comes back in time
+            return own, None  # it continues if Redis comes back in time
         own = self._answers.get(chat_id)
         if own is not None and keys in (own.keys, None):
             return own, None
@@ -217,7 +217,7 @@ class Broadcasts:
         """Return an answer that another process generates, read up to its last frame."""
         broadcast = self._followed.get(keys)
         if broadcast is not None and broadcast._has_lost_its_answer:  # noqa: SLF001 - hidden
-            broadcast = None  # what failed for the pages before may work now
+            broadcast = None  # reading, which failed for earlier pages, may work now
         if broadcast is None and self._store is not None and not self._is_closed:
             reader = self._store._make_reader(keys)  # noqa: SLF001 - hidden from users
             broadcast = Broadcast._of_reader(  # noqa: SLF001 - hidden from users

@@ -91,14 +91,14 @@ class BufferedPage(Protocol):
     """The page of a buffer."""
 
     def write_now(self, frames: Sequence[Frame]) -> bool:
-        """Take frames, and return True; or return False, to let them wait."""
+        """Take frames and return True, or return False to let them wait."""
 
     def wake(self) -> None:
-        """Take what the buffer holds, as far as the page takes it."""
+        """Take the frames in the buffer, as many as the page accepts."""
 
 
 class PageBuffer:
-    """The bounded buffer between a stream and one page, which is told of new frames.
+    """The bounded buffer between a stream and one page, which is woken for new frames.
 
     Args:
         limit: how much may wait, counted as `FrameQueue.size`.
@@ -134,7 +134,7 @@ class PageBuffer:
         for frame in frames:
             self._queue.add(frame)
         if self._queue.size > self._limit:
-            self._wake()  # a page that reads may not have been told of a sudden flood yet
+            self._wake()  # a page that reads may not have been woken yet for a sudden flood
         if self._queue.size > self._limit:
             self._queue.clear()
             msg = (

@@ -42,12 +42,12 @@ async def deliver(
     Cancelling is safe; no task is left behind.
 
     Args:
-        page: what writes the frames; it has been woken.
+        page: writes the frames; it has been woken.
         connection: the page's connection.
         stop: called when the page sends ``{"type": "stop"}``.
-        on_message: called with every other message of the page; what it raises is logged.
-        pump: what fills the buffer of this page alone; it is started here, and ends the delivery if
-            the buffer overflows.
+        on_message: called with every other message of the page; an exception in it is logged.
+        pump: fills the buffer, if this page has one of its own; it is started here, and ends the
+            delivery if the buffer overflows.
 
     Raises:
         PageGoneError: the page closed its connection.
@@ -102,9 +102,9 @@ def _is_stop_message(message: str | bytes) -> bool:
 
 
 async def _send_error(connection: Connection, error: PageTooSlowError) -> None:
-    """Write the error behind the data that the connection has not sent yet, without waiting.
+    """Write the error after the data that the connection has not sent yet, without waiting.
 
-    A page that starts to read again finds it there.
+    A page that starts reading again finds it there.
     """
     for frame in error_frames(error):
         with contextlib.suppress(TimeoutError, PageGoneError):

@@ -18,10 +18,10 @@ _MAX_BYTES = 16 * 1024
 
 
 def write_directly(transport: asyncio.WriteTransport, data: bytes) -> bool:
-    """Write data, if the page has taken all that was written before; return whether it was written.
+    """Write data if the transport has sent all earlier data; return whether it was written.
 
-    Anything else is left to the server's own writer: waiting for a page that reads slowly, and the
-    error of one that has gone.
+    The server's own writer handles all other cases: it waits for a page that reads slowly, and
+    raises the error of a page that has gone.
     """
     if transport.get_write_buffer_size() or transport.is_closing() or len(data) > _MAX_BYTES:
         return False

@@ -60,7 +60,7 @@ class BroadcastTooLargeError(AIMLChatError):
 
 
 class BroadcastInterruptedError(AIMLChatError):
-    """The answer cannot go on, or cannot be followed any more.
+    """The answer cannot continue, or can no longer be followed.
 
     The process that generated it has died, the answer has failed in another process, or Redis
     cannot be reached or has lost the answer. ``partial`` is the completion as far as it is known
@@ -73,7 +73,7 @@ class PageGoneError(Exception):
 
 
 def attach_partial(error: AIMLChatError, stream: DeltaStream[Any] | ToolRun[Any]) -> None:
-    """Give an error what a stream has received, without the secrets that the server has echoed."""
+    """Add to an error what a stream has received, without secrets that the server has echoed."""
     error.partial = stream.partial
     call = stream._call  # noqa: SLF001 - hidden from users, like all that redaction needs
     if call is not None:
@@ -82,7 +82,7 @@ def attach_partial(error: AIMLChatError, stream: DeltaStream[Any] | ToolRun[Any]
 
 @attrs.frozen
 class ErrorDescription:
-    """What a page is shown of an error: a code for programs and a sentence for people.
+    """The description of an error for a page: a code for programs and a sentence for people.
 
     ``retry_after`` is the wait in seconds that the server requested, None if it named none.
     """

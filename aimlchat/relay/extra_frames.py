@@ -29,7 +29,7 @@ ExtraFrames = AsyncIterable[Mapping[str, Any]]
 _logger = logging.getLogger("aimlchat")
 
 # For each type of frame that is complete in itself: its required fields, and the optional ones. All
-# other types begin, continue or end something, which is up to the relay, or are not in every
+# # other types begin, continue or end something, which only the relay may do, or are not in every #
 # version of the AI SDK.
 _Fields = Mapping[str, type]
 _DATA_FIELDS: tuple[_Fields, _Fields] = ({"data": object}, {"id": str, "transient": bool})
@@ -75,8 +75,8 @@ async def send_with_extra(
 ) -> None:
     """Write the frames of a stream, and those of ``extra`` as they come, until the stream ends.
 
-    What ``extra`` can yield by then without waiting is still written; then it is closed. If it
-    raises, or yields a frame that the AI SDK would fail on, that is logged, and the answer
+    Frames that ``extra`` can yield by then without waiting are still written; then it is closed. If
+    it raises, or yields a frame that the AI SDK would fail on, that is logged, and the answer
     continues without it. Cancelling closes both.
     """
     queue: _Queue = asyncio.Queue(maxsize=1)

@@ -1,6 +1,6 @@
-"""Run a coroutine up to where it has to wait, without a task.
+"""Run a coroutine up to the point where it has to wait, without a task.
 
-A write of aiohttp waits only if the page has stopped to read. A task for each write, or one that is
+A write of aiohttp waits only if the page has stopped reading. A task for each write, or one that is
 woken for it, would cost a third of the write itself.
 """
 
@@ -17,7 +17,7 @@ __all__ = ["resume", "run_first_step"]
 
 
 def run_first_step(coroutine: Coroutine[Any, Any, None]) -> Callable[[], Awaitable[None]] | None:
-    """Run a coroutine until it waits or ends; raise what it raises by then.
+    """Run a coroutine until it waits or ends; raise what it raises until then.
 
     Returns None if it has ended, otherwise a function that returns an awaitable for the rest. The
     coroutine must not depend on the task that runs it.
@@ -31,7 +31,7 @@ def run_first_step(coroutine: Coroutine[Any, Any, None]) -> Callable[[], Awaitab
 
 @types.coroutine
 def resume(coroutine: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any, None]:
-    """Run the rest of a coroutine that is suspended and has handed out what it waits for."""
+    """Run the rest of a suspended coroutine, which has yielded the future that it waits for."""
     while True:
         try:
             value = yield awaited

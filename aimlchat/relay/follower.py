@@ -15,7 +15,7 @@ __all__ = ["Follower"]
 
 
 class Follower(LogCursor):
-    """The frames that one page lacks, and its membership among the followers of a broadcast."""
+    """The frames that one page has yet to be sent, and its place among a broadcast's followers."""
 
     def __init__(
         self, log: FrameLog, after: int, join: Callable[[], None], leave: Callable[[], None]

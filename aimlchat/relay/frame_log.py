@@ -20,21 +20,21 @@ __all__ = ["FrameLog", "LogCursor"]
 
 
 class FollowingPage(Protocol):
-    """A page that is told of new frames."""
+    """A page that gets new frames."""
 
     def offer(self, batches: Sequence[EncodedFrames], after: int, now: float) -> None:
         """Take frames, if it waits for frames and has every frame up to the number ``after``."""
 
     def wake(self) -> None:
-        """Take what its source holds, if it waits for frames; end if the source has ended."""
+        """Take the frames of its source, if it waits for frames; end if the source has ended."""
 
 
 class FrameLog:
     """Keeps the frames of an answer, and passes each new one to every page that follows.
 
-    What is added in one pass of the event loop is joined and encoded once for all pages that have
-    everything before it. Any other page reads the history at its own pace, so a page that takes
-    nothing holds nothing but the number of its last frame.
+    Frames that are added in one pass of the event loop are joined and encoded once for all pages
+    that have all earlier frames. Any other page reads the history at its own pace, so a page that
+    reads nothing keeps only the number of its last frame.
     """
 
     def __init__(self) -> None:
@@ -42,9 +42,9 @@ class FrameLog:
         self.start = 0
         """The number before that of the first frame."""
         self.error: Exception | None = None
-        """What ended the answer instead of a last frame."""
+        """The error that ended the answer in place of a last frame."""
         self.polled = PolledPages()
-        """Those of the pages that have to be polled and take their frames at once."""
+        """The pages that have to be polled and take their frames at once."""
         self._history = FrameHistory()
         self._unsent = FrameQueue()
         self._unsent_after = 0  # the number of the frame before those
@@ -68,7 +68,7 @@ class FrameLog:
     def add(self, frames: Iterable[Frame]) -> None:
         """Keep frames, and pass them to the pages."""
         if not self._pages:
-            self._unsent.clear()  # what the last page left behind: a gap would follow
+            self._unsent.clear()  # left by the last page; new frames would follow a gap
         if not self._unsent:
             self._unsent_after = self._history.last_number
         for frame in frames:
@@ -137,7 +137,7 @@ class LogCursor:
     def take(self) -> Frame | None:
         """Return the next frame, with neighboring deltas joined; None if there is none yet.
 
-        Behind the last frame of a log that has failed, raises its error.
+        After the last frame of a log that has failed, it raises the error of the log.
         """
         if not self._read:
             self._read = self._log.read(self.position)[::-1]

@@ -93,7 +93,7 @@ class _AnnouncedCall:
     """A tool call as the page knows it, by the id with which it was announced."""
 
     id: str = ""  # empty until it is announced
-    whole: ToolCall | None = None  # what the page has been sent of it at once
+    whole: ToolCall | None = None  # the whole call, once the page has been sent it
     pending_arguments: TextPieces = attrs.Factory(TextPieces)  # what arrived before the name
     unjoined_count: int = 0  # how many of these pieces have not been joined yet
 
@@ -133,8 +133,8 @@ class Framer:
         start: Frame = {"type": "start"}
         if self._message_id is not None:
             start["messageId"] = self._message_id
-        # `useChat` looks for unanswered calls behind the last `start-step`. Without the steps it
-        # takes the calls of an earlier answer for new ones, and posts again for ever.
+        # `useChat` looks for unanswered calls after the last `start-step`. Without the steps it #
+        # mistakes the calls of an earlier answer for new ones, and posts again forever.
         return [start, {"type": "start-step"}]
 
     def feed(self, event: Delta | CallsBegin | ToolResult | RoundEnd) -> list[Frame]:
@@ -158,7 +158,7 @@ class Framer:
     ) -> list[Frame]:
         """Return the end of a whole answer: its tool calls, then usage, cost and other metadata.
 
-        ``usage`` and ``cost`` are those of all rounds of a run, where there are several.
+        ``usage`` and ``cost`` are the sums over all rounds of a run, where there are several.
         """
         frames = [] if self._has_round_ended else self._end_round(completion)
         if self._result_count and self._result_count == len(completion.tool_calls):
@@ -229,7 +229,7 @@ class Framer:
             return self._end_round(event.completion)
         frames = self._complete_tool_calls(event.completion)
         if turn := self._keep_turn(event.completion):
-            # If the answer is stopped or fails behind the calls, there is no other frame with it.
+            # If the answer is stopped or fails after the calls, no later frame has it.
             metadata = {TURNS: [*self._turns, turn]}
             frames.append({"type": "message-metadata", "messageMetadata": metadata})
         return frames
@@ -332,7 +332,7 @@ def _build_arguments_frame(call_id: str, text: str) -> Frame:
 
 
 def build_metadata(completion: Completion) -> dict[str, Any]:
-    """Return what a page is told about an answer besides its content."""
+    """Return the metadata of an answer for the page."""
     usage, cost = completion.usage, completion.cost
     return _without_none(
         {

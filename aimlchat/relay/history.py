@@ -18,8 +18,8 @@ __all__ = ["FrameHistory"]
 
 # How many deltas are joined at a time: a string of its own costs about 50 bytes.
 _BLOCK_LENGTH = 512
-# What is counted for a frame that is kept by itself, and for a delta besides its text: about the
-# bytes that they take.
+# The size that counts for a frame that is kept by itself, and for a delta besides its text: about #
+# the bytes that they take.
 _FRAME_SIZE = 400
 _DELTA_SIZE = 12
 
@@ -29,7 +29,7 @@ class FrameHistory:
 
     A frame that has a number keeps it: a store may have joined the deltas before it. Neighboring
     deltas of one part are kept as one text, with the number and the end of each delta, so that a
-    reader can continue behind any frame.
+    reader can continue after any frame.
     """
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class _SingleFrame:
         self.first_number: int = frame["number"]
 
     def read(self, after: int) -> Iterator[tuple[Frame, int]]:
-        """Yield the frame if its number is above ``after``, and what to count for it."""
+        """Yield the frame if its number is above ``after``, and the size that counts for it."""
         if self.first_number > after:
             yield self._frame, _FRAME_SIZE
 

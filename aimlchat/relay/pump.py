@@ -37,7 +37,7 @@ class FrameSink(Protocol):
     """Where a pump writes frames: the buffer of one page, or the store of a broadcast."""
 
     def append(self, frames: Sequence[Frame]) -> Awaitable[None] | None:
-        """Add frames; return what to await until that is done, None if it is.
+        """Add frames; return an awaitable that ends when they are added, None if they are.
 
         A buffer never waits, and a coroutine for each delta would not be free.
         """
@@ -53,8 +53,8 @@ class Pump:
     `start`. The task raises only what the sink raises; `result` returns or raises the outcome of
     the stream.
 
-    With ``logs_failures`` a failure of the stream is logged in one line, which holds nothing of the
-    conversation: for wherever it is not raised to the caller.
+    With ``logs_failures`` a failure of the stream is logged in one line, without any of the
+    conversation; for uses in which it is not raised to the caller.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Pump:
         return self._error if isinstance(self._error, PageTooSlowError) else None
 
     def result(self) -> Completion:
-        """Return the completion, or what a stream that was stopped had received.
+        """Return the completion, or the part that a stopped stream had received.
 
         Raises the error that ended the stream. Call it after the task has ended.
         """

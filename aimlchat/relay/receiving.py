@@ -1,4 +1,4 @@
-"""Receive the messages of a page, without a task until there is one."""
+"""Receive the messages of a page, without a task until there is a message."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["Receiving"]
 class Receiving:
     """Runs a coroutine that receives messages, from now until `cancel`.
 
-    Most pages send nothing while an answer comes. Making and cancelling a task for each page costs
-    as much as a few frames.
+    Most pages send nothing while an answer arrives. Creating and cancelling a task for each page
+    costs as much as a few frames.
 
     Args:
         coroutine: receives the messages.
-        needs_task: whether it depends on the task that runs it from the start. Otherwise it waits
-            for a future first, and what it does then, until it awaits something else, needs none.
+        needs_task: whether it depends from the start on the task that runs it. Otherwise it first
+            waits for a future, and needs no task until it awaits something else.
     """
 
     def __init__(self, coroutine: Coroutine[Any, Any, None], *, needs_task: bool) -> None:
@@ -54,8 +54,8 @@ class Receiving:
         if self._awaited is None:  # it was cancelled in the same pass of the event loop
             return
         self._awaited = None
-        # At once, as a task would go on. With a browser that crashes, the end of the connection
-        # follows the close frame, and a pass of the loop later aiohttp would give code 1006.
+        # At once, as a task would continue. When a browser crashes, the connection ends right #
+        # after the close frame, and a pass of the loop later aiohttp would report code 1006.
         with contextlib.suppress(StopIteration):
             awaited = self._coroutine.send(None)
             self._task = asyncio.create_task(_run(self._coroutine, awaited))

@@ -27,11 +27,11 @@ __all__ = ["RedisAnswer"]
 _logger = logging.getLogger("aimlchat")
 
 _FRAME_SIZE = 100  # counted for each frame besides its JSON: about what an entry takes
-# What is written at a time, and what may wait to be written, in bytes; each frame counts as above.
+# How much is written at a time, and how much may wait to be written, in bytes, counted as above.
 _BATCH_SIZE = 256 * 1024
 _MAX_PENDING_SIZE = 1024 * 1024
 _REASONS = {
-    AppendStatus.CLOSED: "this process was taken for dead, since it did not renew its lease",
+    AppendStatus.CLOSED: "this process was considered dead, since it did not renew its lease",
     AppendStatus.REPLACED: "another answer of the chat has begun",
     AppendStatus.LOST: "Redis has lost its data",
 }
@@ -42,7 +42,7 @@ class RedisAnswer:
     """A `Store` that writes frames to Redis, and shows a frame to no page before Redis has it.
 
     One task writes: all frames that wait go into one command, so that a slow Redis slows down
-    neither the stream nor other answers. The task also renews the lease, and notices a stop.
+    neither the stream nor other answers. The task also renews the lease, and detects a stop.
     """
 
     def __init__(self, connection: RedisConnection, settings: RedisSettings, chat: str) -> None:
@@ -115,7 +115,7 @@ class RedisAnswer:
         while self._pending_size > _MAX_PENDING_SIZE and self._failure is None:
             self._drained.clear()
             await self._drained.wait()
-        # One that was replaced is stopped in a moment, and ends with `abort` as in Redis.
+        # An answer that was replaced is about to be stopped, and ends with `abort` as in Redis.
         if self._failure is not None and not self._is_replaced:
             raise self._failure
         self._queue(frames)

@@ -1,4 +1,4 @@
-"""The connection to Redis: commands that outlast a short outage, and one subscriber a process."""
+"""The connection to Redis: commands that survive a short outage, and one subscriber per process."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ _COMMAND_SECONDS = 5.0  # after which a command counts as lost
 _MAX_COMMANDS = 64
 _FIRST_DELAY = 0.02  # seconds before a command is tried again, doubled each time
 _LONGEST_DELAY = 0.5
-_SILENCE_SECONDS = 5.0  # after which the connection of the subscriber is tested
-# What a server refuses for now: in a failover (READONLY, MASTERDOWN, LOADING, CLUSTERDOWN,
-# TRYAGAIN, NOREPLICAS), while its memory or its disk is full (OOM, MISCONF), or while a script runs
-# (BUSY).
+_SILENCE_SECONDS = 5.0  # seconds after which the connection of the subscriber is tested
+# The errors of a server that refuses commands for now: in a failover (READONLY, MASTERDOWN,
+# LOADING, CLUSTERDOWN, TRYAGAIN, NOREPLICAS), while its memory or its disk is full (OOM, MISCONF),
+# or while a script runs (BUSY).
 _REFUSED_FOR_NOW = re.compile(
     r"\b(READONLY|MASTERDOWN|LOADING|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|OOM|MISCONF|BUSY)\b"
 )
 
 
 class RedisConnection:
-    """Runs scripts and commands on a client of redis-py, and tries them again while it has to.
+    """Runs scripts and commands on a client of redis-py, and repeats them while Redis is away.
 
     Every script here may run twice, so a command whose reply was lost is repeated too.
     """
@@ -65,7 +65,7 @@ class RedisConnection:
         self._redis_error: type[Exception] = redis.RedisError
         self._login_error: type[Exception] = redis.AuthenticationError
         self.outages = (redis.ConnectionError, redis.TimeoutError, OSError)
-        # Those whose message lacks the code of the server.
+        # The errors whose message lacks the code of the server.
         exceptions = redis.exceptions
         self._refused_for_now = (
             exceptions.ReadOnlyError,
@@ -236,7 +236,7 @@ class Subscriptions:
             await self._send("subscribe", channel)
 
     def remove(self, channel: str, listener: Listener) -> None:
-        """Stop to listen; safe to repeat."""
+        """Stop listening; safe to repeat."""
         listeners = self._listeners.get(channel, [])
         if listener not in listeners:
             return
@@ -268,7 +268,7 @@ class Subscriptions:
     async def _send_now(self, command: str, channel: str) -> None:
         if self._pubsub is None:
             return  # it subscribes to all channels once it is connected
-        # If the connection is lost, whoever reads from it notices and opens a new one.
+        # If the connection is lost, the reading task notices and opens a new one.
         with contextlib.suppress(*self._outages):
             await getattr(self._pubsub, command)(channel)
 

@@ -34,7 +34,7 @@ _PAGE_COUNT = 500  # entries read at a time
 
 
 class _News(msgspec.Struct):
-    """What is published when frames were added."""
+    """The message that is published when frames were added."""
 
     after: int
     is_end: bool
@@ -44,9 +44,9 @@ class _News(msgspec.Struct):
 class RedisReader:
     """Copies the frames of an answer into the memory of this process, however many pages follow.
 
-    To a `Broadcast` it is what a `Pump` is for an answer of this process. New frames come by the
-    subscription; whatever that misses is read from the stream. A timer that ends with the lease of
-    the process that generates the answer notices when that process has died.
+    A `Broadcast` uses it in place of the `Pump` of an answer of this process. New frames arrive by
+    the subscription; frames that the subscription misses are read from the stream. A timer that
+    ends with the lease of the process that generates the answer detects that the process has died.
     """
 
     def __init__(
@@ -85,18 +85,18 @@ class RedisReader:
             await asyncio.wait({task})
 
     async def stop(self) -> None:
-        """Ask the process that generates the answer to stop it."""
+        """Have the process that generates the answer stop it."""
         await request_stop(self._connection, self._settings, self.keys)
 
     def cancel(self) -> None:
-        """Stop to read; safe to repeat."""
+        """Stop reading; safe to repeat."""
         self._has_left = True  # redis-py loses a cancellation that comes while it connects
         if self.task is not None:
             self.task.cancel()
 
     @property
     def has_failed(self) -> bool:
-        """Whether the frames could not be read; the answer itself may go on."""
+        """Whether the frames could not be read; the answer itself may continue."""
         return self._error is not None and not self._has_ended
 
     def result(self) -> Completion:
@@ -218,7 +218,7 @@ def _lost() -> BroadcastInterruptedError:
 
 
 class RemoteStream:
-    """What is known here of a stream that another process reads."""
+    """What this process knows about a stream that another process reads."""
 
     def __init__(self) -> None:
         self.error_text = ""
@@ -228,7 +228,7 @@ class RemoteStream:
 
     @property
     def partial(self) -> Completion:
-        """The completion, as far as its frames tell."""
+        """The completion, as far as its frames contain it."""
         choice = Choice(
             text="".join(self._texts["text"]),
             reasoning="".join(self._texts["reasoning"]),
@@ -239,7 +239,7 @@ class RemoteStream:
         return Completion((choice,), is_complete=self._finish_reason is not None)
 
     def add(self, frames: list[Frame]) -> None:
-        """Take over what frames tell."""
+        """Update the state from frames."""
         for frame in frames:
             match frame["type"]:
                 case "text-delta" | "reasoning-delta":

@@ -73,7 +73,7 @@ class AnswerKeys:
 
     @property
     def stop(self) -> str:
-        """The key that exists once the answer is to be stopped, and the channel that tells so."""
+        """The key that exists once the answer is to be stopped, and the channel for that news."""
         return f"{self.stream}:stop"
 
     @property
@@ -88,10 +88,10 @@ class AnswerKeys:
 
 
 class AppendStatus:
-    """What the script `APPEND` returns first."""
+    """The first value that the script `APPEND` returns."""
 
     STORED = 0
-    CLOSED = 1  # another process has taken this one for dead
+    CLOSED = 1  # another process considered this one dead
     REPLACED = 2  # another answer of the chat has begun
     LOST = 3  # Redis has lost the answer, or a part of it
 

@@ -56,5 +56,5 @@ class RedisSettings:
 
     @property
     def followed_ms(self) -> int:
-        """For how long an answer counts as followed after its followers looked at it."""
+        """For how long an answer counts as followed after its followers checked it."""
         return max(1, round(self.lease * 2000))

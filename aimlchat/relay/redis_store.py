@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RedisStore", "check_store"]
 
-# How long a request waits for a Redis that cannot be reached: a page waits for it.
+# How long a request waits for a Redis that cannot be reached; a page waits for the request.
 _REQUEST_RETRY_SECONDS = 2.0
 
 
@@ -28,9 +28,9 @@ class RedisStore:
 
     If the process that generates an answer dies, every page that follows it is sent ``error``
     within ``lease`` seconds. A connection to Redis that is lost is opened again; meanwhile pages
-    wait. What Redis has not confirmed is shown to no page, so none loses or repeats a character. An
-    answer that Redis has lost, or that could not be written for ``retry_for`` seconds, ends with
-    ``error`` for all its pages.
+    wait. No page is sent a frame that Redis has not confirmed, so none loses or repeats a
+    character. An answer that Redis has lost, or that could not be written for ``retry_for``
+    seconds, ends with ``error`` for all its pages.
 
     Args:
         url_or_client: a URL, as ``redis://host:6379/0``, ``rediss://...`` or ``unix://...``, or a
@@ -79,7 +79,7 @@ class RedisStore:
         await self._connection.aclose()
 
     def _make_answer(self, chat_id: str) -> RedisAnswer:
-        """Return a store for a new answer of a chat; it replaces the one before when it begins."""
+        """Return a store for a new answer of a chat, which replaces the previous one."""
         return RedisAnswer(self._connection, self._settings, chat_key(self._prefix, chat_id))
 
     async def _begin_answer(self, chat_id: str) -> RedisAnswer:
@@ -95,7 +95,7 @@ class RedisStore:
         return AnswerKeys(chat, answer_id) if answer_id else None
 
     def _make_reader(self, keys: AnswerKeys) -> RedisReader:
-        """Return what reads an answer of another process."""
+        """Return a reader of an answer of another process."""
         return RedisReader(self._connection, self._settings, keys)
 
     async def _stop_answer(self, keys: AnswerKeys) -> bool:

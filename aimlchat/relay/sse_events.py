@@ -29,7 +29,7 @@ DONE_EVENT = b"data: [DONE]\n\n"
 
 
 class FrameProducer(Protocol):
-    """What makes the frames of a source available."""
+    """Produces the frames of a source."""
 
     def start(self) -> object:
         """Begin to produce frames, unless it has begun."""
@@ -98,10 +98,10 @@ class SSEEvents:
 
 
 class _Reader:
-    """Hands the frames of a source to one task that asks for them.
+    """Passes the frames of a source to one task that reads them.
 
-    A frame that comes while the task waits is passed to it; else the task takes it from the source.
-    Nothing here refers to the iterator, so that a dropped iterator can be freed.
+    A frame that arrives while the task waits is passed to it; otherwise the task takes it from the
+    source. Nothing here refers to the iterator, so that a dropped iterator can be freed.
     """
 
     def __init__(self, source: FrameSource, heartbeat: float | None) -> None:
@@ -150,7 +150,7 @@ class _Reader:
         return True
 
     def wake(self) -> None:
-        """Let the task look at the source, if it waits."""
+        """Let the task check the source, if it waits."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(True)
 
@@ -164,7 +164,7 @@ class _Reader:
         return self._waits_since + self._heartbeat
 
     def close(self) -> None:
-        """Stop to watch the task."""
+        """Stop watching the task."""
         self._monitor.remove(self)
 
 
@@ -178,8 +178,8 @@ def sse_events(
 ) -> SSEEvents:
     """Turn a stream into the body of a response, as for Starlette's ``StreamingResponse``.
 
-    Send the response with `SSE_HEADERS`. Afterwards the stream holds the result:
-    ``stream.completion`` is the whole completion or raises what failed, ``stream.partial`` is what
+    Send the response with `SSE_HEADERS`. Afterwards the stream has the result:
+    ``stream.completion`` is the whole completion or raises the failure, ``stream.partial`` is what
     had been received.
 
     Args:

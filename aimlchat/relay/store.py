@@ -25,7 +25,7 @@ class Store(Protocol):
     """
 
     async def append(self, frames: Sequence[Frame]) -> None:
-        """Append ``frames``. What it raises ends the broadcast. Cancelling must be safe."""
+        """Append ``frames``. An exception ends the broadcast. Cancelling must be safe."""
 
     async def end(self, frames: Sequence[Frame]) -> None:
         """Append the last ``frames``; no more will come. Cancelling must be safe."""
@@ -36,7 +36,7 @@ class Store(Protocol):
         Each has its number in the field ``number``. A store may join neighboring deltas of one
         part; such a frame has the number of the last one in it. Waits while there is no frame.
         Returns an empty sequence once the broadcast has ended and ``after`` is its last frame. A
-        number that no frame has yet is that of another answer, and stands for 0. Cancelling must be
+        number that no frame has yet belongs to another answer, and counts as 0. Cancelling must be
         safe.
         """
 
@@ -53,7 +53,7 @@ class MemoryStore:
         self._max_size = max_size
         self._changed: asyncio.Event | None = None  # of the readers that wait
         self.log = FrameLog()
-        """The frames; the pages of this process are told of each new one."""
+        """The frames; the pages of this process get each new one."""
 
     async def append(self, frames: Sequence[Frame]) -> None:
         """Append ``frames``; never waits, so it cannot be cancelled.

@@ -26,7 +26,7 @@ class StoreReader:
             self._task = asyncio.create_task(self._run(), name="aimlchat.relay store reader")
 
     def cancel(self) -> None:
-        """Stop to read; safe to repeat."""
+        """Stop reading; safe to repeat."""
         if self._task is not None:
             self._task.cancel()
 

@@ -64,7 +64,7 @@ def _render_part(part: Text | Image | Document | Audio) -> dict[str, Any]:
         return {"type": "text", "text": part.text}
     rendered = {
         "type": "file",
-        "mediaType": part.media_type or "image/*",  # of remote data, which only images are
+        "mediaType": part.media_type or "image/*",  # of remote data, which only images can be
         "url": part.url or part.data_uri(),
     }
     return rendered | ({"filename": part.filename} if part.filename else {})

@@ -28,10 +28,10 @@ _KEYS = {
 
 
 def keep_turn(completion: Completion[Any], page_ids: Mapping[str, str]) -> dict[str, Any] | None:
-    """Return a turn, if the parts of a message cannot hold all that has to go back to the model.
+    """Return a turn if the parts of a message cannot hold all that the model needs back.
 
-    ``page_ids`` are the ids that the page has for calls, by our own. A turn with another id of a
-    call is not kept, since what is signed names the call.
+    ``page_ids`` has the ids of calls that the page uses, by those of the completion. If the id of a
+    call differs, the turn is not kept, since the signed content names the call.
     """
     choice = completion.choices[0] if completion.choices else None
     if choice is None or any(page_ids.get(call.id) != call.id for call in choice.tool_calls):
@@ -47,7 +47,7 @@ def keep_turn(completion: Completion[Any], page_ids: Mapping[str, str]) -> dict[
 def find_turn(metadata: Any, step: int, text: str, call_ids: Sequence[Any]) -> Any:
     """Return the kept turn of a step, None if there is none, or if the page has changed the step.
 
-    It comes from the page, so it may be anything that JSON can hold.
+    The turn comes from the page, so it may be anything that JSON can hold.
     """
     turns = metadata.get(TURNS) if isinstance(metadata, Mapping) else None
     turn = turns[step] if isinstance(turns, list) and step < len(turns) else None

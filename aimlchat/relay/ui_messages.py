@@ -32,8 +32,8 @@ __all__ = ["add_assistant_message", "request_from_ui", "ui_message"]
 
 _Part = Text | Image | Document | Audio
 _DENIED = "The user has denied this call."
-# The states of a call that has a result. All others are of a turn that was stopped, or of a call
-# that waits: a conversation with a call that has no result is refused by the API.
+# The states of a call that has a result. All others belong to a turn that was stopped, or to a call
+# # that waits: the API refuses a conversation with a call that has no result.
 _ENDED = ("output-available", "output-error", "output-denied")
 _NO_BASE = ChatRequest()
 
@@ -51,17 +51,17 @@ def request_from_ui(
     page has not changed the message, the turn goes back as it came. A ``system`` message is added
     behind the system prompt of ``base``.
 
-    Nothing that a page posts can be trusted: it may have changed any message, those of the
-    assistant included. Files in ``data:`` URLs are decoded here, at about 1 ms for a megabyte.
+    Nothing that a page posts can be trusted: it may have changed any message, including those of
+    the assistant. Files in ``data:`` URLs are decoded here, at about 1 ms for a megabyte.
 
     Args:
         messages: the field ``messages`` of the body.
-        base: the model, the system prompt, the tools and all else that the page does not decide;
-            the messages are added behind its own.
+        base: the model, the system prompt, the tools and everything else that the page must not
+            decide; the messages are added after its own.
 
     Raises:
-        InvalidRequestError: a message has not the form of the AI SDK, or holds a file that no model
-            takes; its field names the message and the part.
+        InvalidRequestError: a message is not in the form of the AI SDK, or contains a file that no
+            model accepts; its field names the message and the part.
     """
     if isinstance(messages, str | bytes | Mapping) or not isinstance(messages, list | tuple):
         msg = f"give the list of messages, not an object of type {type(messages).__name__}"
@@ -91,9 +91,9 @@ def request_from_ui(
 def add_assistant_message(
     request: ChatRequest, message: Mapping[str, Any], used_ids: set[str], *, field: str
 ) -> ChatRequest:
-    """Return a request with a message of the assistant, as `request_from_ui` takes it over.
+    """Return a request with a message of the assistant added, as `request_from_ui` does.
 
-    It is the same request if there is nothing in the message that a model takes.
+    It is the same request if the message contains nothing that a model accepts.
 
     Args:
         request: the conversation before it.
@@ -102,16 +102,16 @@ def add_assistant_message(
         field: the name of the message in errors.
 
     Raises:
-        InvalidRequestError: the message has not the form of the AI SDK.
+        InvalidRequestError: the message is not in the form of the AI SDK.
     """
     return _add_turn(request, _read_parts(message, field), message.get("metadata"), used_ids)
 
 
 def ui_message(completion: Completion[Any], *, message_id: str | None = None) -> dict[str, Any]:
-    """Return a completion as the message that `useChat` would build of its stream, to store it.
+    """Return a completion as the message that `useChat` would build from its stream, to store it.
 
     Args:
-        completion: the completion; one that is not complete becomes a message all the same.
+        completion: the completion, which may be partial.
         message_id: the id of the message; by default that of the completion.
     """
     parts: list[dict[str, Any]] = [{"type": "step-start"}]
@@ -311,7 +311,7 @@ def _read_name(part: Mapping[str, Any], field: str) -> str:
 def _read_output(part: Mapping[str, Any], field: str) -> str | list[_Part]:
     output = part.get("output")
     if isinstance(output, list) and are_parts(output):
-        with suppress(InvalidRequestError):  # else it is JSON of the tool that looks like files
+        with suppress(InvalidRequestError):  # else it is JSON of a tool that looks like files
             return [
                 Text(_read_text(item))
                 if item["type"] == "text"

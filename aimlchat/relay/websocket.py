@@ -1,4 +1,4 @@
-"""Relay one stream into one web socket."""
+"""Relay one stream over one web socket."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def relay(
     message_id: str | None = None,
     extra: ExtraFrames | None = None,
 ) -> Completion:
-    """Send a stream into a web socket, frame by frame, until the stream ends.
+    """Send a stream over a web socket, frame by frame, until the stream ends.
 
     The frames are those of the AI SDK's UI message stream, one JSON object per message. While the
     relay runs, only the relay may receive from the web socket. When the page sends
@@ -51,27 +51,29 @@ async def relay(
             sends a ``str``. The relay receives nothing from a callable, and treats the page as
             disconnected when the callable raises a `ConnectionError`.
         on_message: called with every other message of the page. It is a plain callable, not a
-            coroutine function; what it raises is logged.
+            coroutine function; an exception in it is logged.
         heartbeat: seconds without a frame after which a heartbeat is sent; None for never.
         max_buffer: how much may wait for a page that reads slowly, in characters of text plus 64
             for each frame. Waiting deltas of one part are joined into one frame.
         patience: seconds that the page may take to accept one frame; None for no limit.
-        message_id: the id that the page's message gets; by default the page chooses one. Where the
-            page has posted an assistant's message last, as after a tool call of its own, give
-            that message's id or none: with another one `useChat` would show the turn twice.
+        message_id: the id that the page's message gets; by default the page chooses one. If the
+            last message that the page posted is the assistant's, as after a tool call that the page
+            executed, pass that message's id or none: with another id `useChat` would show the turn
+            twice.
         extra: an async iterator of frames of your own, such as a `DataPart`, to send while the
             answer runs, as they come. It is closed when the answer ends. If it raises, or yields a
-            frame that the AI SDK would fail on, that is logged, and the answer goes on without it.
+            frame that the AI SDK would fail on, that is logged, and the answer continues without
+            it.
 
     Returns:
-        The whole completion. If the page stopped the stream or disconnected: what had been
-        received, with False as its ``is_complete``.
+        The whole completion. If the page stopped the stream or disconnected, the part that had been
+        received; its ``is_complete`` is False.
 
     Raises:
         AIMLChatError: the stream failed; the page has been sent an ``error`` frame.
         PageTooSlowError: more than ``max_buffer`` was waiting, or the page did not accept a frame
             within ``patience``.
-        TypeError: ``websocket`` is none of the above, or ``extra`` is no async iterator.
+        TypeError: ``websocket`` is none of the above, or ``extra`` is not an async iterator.
     """
     connection = adapt_websocket(websocket)
     buffer = PageBuffer(max_buffer)

@@ -312,7 +312,7 @@ async def test_ctrl_c_keeps_the_results_and_says_how_to_resume(start_batch, emul
     status, out, err = await process.wait()
     assert (status, out) == (130, "")
     assert "2 answered" in err
-    assert "To go on, run the same command again." in err
+    assert "To continue, run the same command again." in err
     assert "Traceback" not in err
     assert len(ids_in(target.read_text(encoding="utf-8"))) == 2
     process = await start_batch("--quiet")
@@ -331,7 +331,7 @@ async def test_a_terminal_shows_a_bar_that_is_removed_at_the_end(start_batch, em
     plain = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", out)
     for part in ("/s ", "0 failed", "tokens", "$0.50", "left"):
         assert part in plain
-    assert "To go on, run the same command again." in plain
+    assert "To continue, run the same command again." in plain
     # The line of the bar is erased before the report.
     assert out.rpartition("━")[2].partition("2 answered")[0].endswith("\r\x1b[K")
 

@@ -285,4 +285,4 @@ async def test_ctrl_c_twice_writes_and_counts_all_results_as_once(
     written = len(target.read_bytes().splitlines())
     assert 0 < written < 12
     assert f"{written} answered · 0 failed" in err
-    assert "To go on, run the same command again." in err
+    assert "To continue, run the same command again." in err

@@ -78,11 +78,11 @@ class AnswerRegistry:
         self._answers[answer_id] = _RegisteredAnswer(broadcast, request_id, notice)
 
     def was_abandoned(self, answer_id: str) -> bool:
-        """Return whether an answer was ended because its last page had been left."""
+        """Return whether an answer was stopped because its last page had been left."""
         return answer_id in self._abandoned
 
     def report_wait(self, request_id: str, notice: WaitNotice) -> None:
-        """Tell the pages of an answer why it has not begun yet; those that join later, too.
+        """Tell the pages of an answer, even those that join later, why it has not begun yet.
 
         Does nothing if the request belongs to no answer.
         """
@@ -129,7 +129,7 @@ class AnswerRegistry:
                 after=after,
                 on_message=on_message,
                 heartbeat=_HEARTBEAT,
-                # No limit: a page stopped in a debugger takes no frames but is still there. A dead
+                # No limit: a page stopped in a debugger reads no frames but is still there. A dead
                 # connection is noticed by the pings of its web socket.
                 patience=None,
             )

@@ -1,4 +1,4 @@
-"""What the page shows of an error: the words of the server, as only its owner sees the page.
+"""What the page shows of an error: the server's own message, since only its owner sees the page.
 
 The relay describes an error in general terms, because its pages may be anybody's. The chat page is
 seen by the person whose key it uses. The library has removed the secrets from an error by then.
@@ -67,7 +67,7 @@ def describe_error(error: AIMLChatError) -> dict[str, Any]:
         if error.inference_id:
             facts.append(f"inference {error.inference_id}")
     elif isinstance(error, TransportError | ProtocolError):
-        # No server said anything, and the library's own words are for programmers.
+        # No server sent a message, and the library's own message is meant for programmers.
         message = general_description(error).sentence
         if advice:
             message = message.removesuffix(" Try again.")

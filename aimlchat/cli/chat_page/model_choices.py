@@ -1,4 +1,4 @@
-"""The models that the chat page offers, and what each of them takes."""
+"""The models that the chat page offers, and what each of them accepts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SAMPLE_FILES: dict[str, Image | Document | Audio] = {
     "pdf": Document.from_bytes(b"%PDF-"),
     "audio": Audio.from_bytes(b"ID3"),
 }
-"""A file of each kind that not every model takes."""
+"""A file of each kind that not every model accepts."""
 
 
 def list_model_choices(models: Iterable[Model]) -> list[dict[str, Any]]:
@@ -41,12 +41,12 @@ def list_model_choices(models: Iterable[Model]) -> list[dict[str, Any]]:
 
 
 def describe_model(model: Model) -> dict[str, Any]:
-    """Return what the page shows of a model, and which options and files it takes.
+    """Return what the page shows of a model, and which options and files it accepts.
 
-    - ``thinking``: the values of the field ``thinking`` that it takes: ``budget`` (a number of
+    - ``thinking``: the values of the field ``thinking`` that it accepts: ``budget`` (a number of
       tokens), ``adaptive``, ``off``.
     - ``efforts``: the values of ``reasoning_effort``; none if the model is known not to reason.
-    - ``max_temperature``: None if it takes no temperature.
+    - ``max_temperature``: None if it accepts no temperature.
     - ``files``: the kinds of files besides text: ``image``, ``pdf``, ``audio``.
     """
     options = _find_options(model.id)
@@ -70,7 +70,7 @@ def _has_vision(model: Model) -> bool:
 
 
 def _takes_modality(model: Model, kind: str) -> bool:
-    """Return whether the list of models says that a model takes images, or audio.
+    """Return whether the list of models says that a model accepts images, or audio.
 
     A server that lists no modalities says nothing, and then the model may be tried. A PDF is not a
     modality: the API turns it into text and images.

@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 
 __all__ = ["PageConnection"]
 
-# A page says that it is left before its browser requests the page again, but on another connection,
-# and a busy server may read that one first. Seconds.
+# Seconds. A page says that it is being left before its browser requests the page again, but on #
+# another connection, and a busy server may read that one first.
 _READING_DELAY = 0.01
 
-# What may wait while an answer is being sent. Our script sends one question at most.
+# How many messages may wait while an answer is sent. Our script sends one question at most.
 _MAX_UNREAD_MESSAGES = 4
 _MAX_UNREAD_SIZE = 64 * 1024 * 1024
 
@@ -119,7 +119,7 @@ class PageConnection:
     async def _receive(self) -> str | bytes | None:
         """Return the next message, or None once the page has disconnected."""
         if self._websocket.close_code is not None:
-            return None  # it wants no answer to what it sent before
+            return None  # it wants no answer to its earlier messages
         if self._unread:
             return self._unread.popleft()
         message = await self._websocket.receive()
@@ -129,7 +129,7 @@ class PageConnection:
         return None
 
     def _note(self, message: PageMessage) -> bool:
-        """Handle a message that needs no response; return whether it was one."""
+        """Handle a message that needs no response; return whether it was such a message."""
         if isinstance(message, HelloMessage):
             self._page_id = message.page_id
             self._answer_id = message.answer_id or self._answer_id
@@ -196,7 +196,7 @@ class PageConnection:
         return self._session.stream(request)
 
     def _find_cooldown(self, model: str | None) -> WaitNotice | None:
-        """Return a notice if other questions to this model wait, as the server wants."""
+        """Return a notice if the server makes other questions to this model wait."""
         limiter = self._session._context.limiter  # noqa: SLF001 - hidden from users
         seconds = limiter.cooldown_left(model or self._session.model)
         return WaitNotice.of_queue(seconds) if seconds else None

@@ -1,4 +1,4 @@
-"""Which loads of the page are reloads: tells a tab that was closed from one that was reloaded."""
+"""Which loads of the page are reloads, to tell a closed tab from a reloaded one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PageLoads:
 
     A reload and a closed tab end the web socket in the same way, and no request tells from which
     tab it comes. But a browser requests the new page of a reload before it closes the socket of the
-    old one, and the new page says hello with the answer that it goes on to show.
+    old one, and the new page says hello with the answer that it continues to show.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class PageLoads:
             self._report_change()
 
     def clear(self) -> None:
-        """Forget all loads, and expect no hello of any of them."""
+        """Forget all loads, and expect no hello from any of them."""
         for load in self._loads.values():
             load.has_said_hello = True
         self._loads.clear()
@@ -59,7 +59,7 @@ class PageLoads:
     async def include_reload(
         self, page_id: str, answer_id: str, *, since: float, until: float
     ) -> bool:
-        """Return whether another page, loaded between two times, goes on to show an answer.
+        """Return whether another page, loaded between two times, continues to show an answer.
 
         Waits until each of them has said hello, but no longer than a load takes. Cancelling is
         safe.

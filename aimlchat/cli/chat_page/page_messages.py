@@ -32,7 +32,7 @@ __all__ = [
 # Chosen by the page at random, so that no two pages choose the same.
 _AnswerId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
-# An assistant message at the end, for the model to go on with, would join without a seam. But most
+# An assistant message at the end, for the model to continue, would join without a seam. But most #
 # models answer it with a new message, and the others refuse it: Claude since 4.6, any Claude that
 # thinks, the newest Gemini. Each model understands a request; the page removes the repeated words.
 _CONTINUE = (
@@ -67,7 +67,7 @@ class Turn(msgspec.Struct, frozen=True):
 
 
 class CutAnswer(msgspec.Struct, frozen=True):
-    """An answer to go on with: what there is of it, as in `Turn`, and its last words."""
+    """An answer to be continued: its text so far, as in `Turn`, and its last words."""
 
     answer: str
     last_words: str
@@ -95,11 +95,11 @@ class _RequestOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AskMessage(_RequestOptions, frozen=True, kw_only=True, tag_field="type", tag="ask"):
-    """Start an answer, or follow it from its start if its id is known already.
+    """Start an answer, or follow it from its start if its id is already known.
 
     The second meaning lets a page that lost its connection before the first frame simply send its
-    message again. ``turns`` is the conversation so far, oldest first. ``cut`` is the
-    answer to this question whose rest is wanted, None for an answer from the start.
+    message again. ``turns`` is the conversation so far, oldest first. ``cut`` is the answer to this
+    question that is to be continued, None for an answer from the start.
     """
 
     answer_id: _AnswerId
@@ -119,8 +119,8 @@ class AskMessage(_RequestOptions, frozen=True, kw_only=True, tag_field="type", t
                 calls without them, so the calls are left out if there are none.
 
         Raises:
-            InvalidRequestError: a file has a format that no model accepts, or an answer has not the
-                form of a message.
+            InvalidRequestError: a file has a format that no model accepts, or an answer is not in
+                the form of a message.
         """
         request = self.start_request()
         call_ids: set[str] = set()
@@ -153,15 +153,15 @@ def _add_question(request: ChatRequest, turn: AskMessage | Turn) -> ChatRequest:
 
 
 class CheckMessage(_RequestOptions, frozen=True, kw_only=True):
-    """Ask whether a model takes these options and these kinds of files, without sending anything.
+    """Ask whether a model accepts these options and kinds of files, without sending anything.
 
-    The kinds are those of `SAMPLE_FILES`; text is sent as text, which every model takes.
+    The kinds are those of `SAMPLE_FILES`; text is sent as text, which every model accepts.
     """
 
     files: tuple[Literal["image", "pdf", "audio"], ...] = ()
 
     def to_request(self) -> ChatRequest:
-        """Return a request that is accepted exactly if that of the question would be."""
+        """Return a request that is accepted if and only if that of the question would be."""
         parts = [SAMPLE_FILES[kind] for kind in self.files]
         return self.start_request().user(*parts, "?")
 
@@ -192,14 +192,14 @@ class HelloMessage(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
 
 
 class LeavingMessage(msgspec.Struct, frozen=True, tag_field="type", tag="leaving"):
-    """The browser is about to load another page in this tab, maybe this one anew, or to close it.
+    """The browser is about to load a page in this tab, perhaps this one again, or to close it.
 
     A browser sends no request for the new page before this message.
     """
 
 
 class LeftMessage(msgspec.Struct, frozen=True, tag_field="type", tag="left"):
-    """The page has been left: a browser that loads it anew has requested it before this message.
+    """The page has been left: a browser that loads it again has requested it before this message.
 
     Without an earlier `LeavingMessage`, the tab is being closed.
     """
@@ -224,5 +224,5 @@ def decode_check(data: bytes) -> CheckMessage:
 def _decode(decoder: msgspec.json.Decoder[_Message], data: str | bytes) -> _Message:
     try:
         return decoder.decode(data)
-    except (UnicodeError, RecursionError) as error:  # no text in UTF-8, or nested too deeply
+    except (UnicodeError, RecursionError) as error:  # not text in UTF-8, or nested too deeply
         raise msgspec.DecodeError(str(error)) from error

@@ -52,7 +52,8 @@ class PageServer:
         emulator: whether the page says that its answers are made up.
         grace: seconds for which an answer continues, or is kept, without a connected page.
         on_error: called with each error of the API; the page shows it, too.
-        tools: what the model may call, as for `ChatSession.run`; each runs in this process.
+        tools: the tools that the model may call, as for `ChatSession.run`; each runs in this
+            process.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class PageServer:
         await self.close()
 
     async def start(self) -> None:
-        """Start to listen. Raises `OSError` if the port is not available."""
+        """Start listening. Raises `OSError` if the port is not available."""
         app = web.Application(middlewares=[reject_other_sites], client_max_size=_MAX_MESSAGE_BYTES)
         app.on_response_prepare.append(add_security_headers)
         app.add_routes(
@@ -130,7 +131,7 @@ class PageServer:
             await asyncio.sleep(0)
 
     def report_retry(self, record: RetryRecord) -> None:
-        """Tell the page whose question it is that another attempt follows.
+        """Tell the page that asked the question that another attempt follows.
 
         For the ``on_retry`` of the session.
         """
@@ -167,7 +168,7 @@ class PageServer:
                 )
                 self._model_choices = list_model_choices(models)
             except AIMLChatError as error:
-                if str(error) != self._models_error:  # the page asks again and again
+                if str(error) != self._models_error:  # the page requests the list again and again
                     self._on_error(error)
                 self._models_error = str(error)
                 detail = describe_error(error)

@@ -1,4 +1,4 @@
-"""What the page is told while it waits for an answer: a retry, or a question held back."""
+"""Notices for a page that waits for an answer: a retry, or a question held back."""
 
 from __future__ import annotations
 
