@@ -1,1 +1,1 @@
-"""Answers of a type: JSON read from a text, while it grows and at its end, and judged."""
+"""Typed answers: JSON read from a text, while it grows and at its end, and checked."""

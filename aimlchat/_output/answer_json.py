@@ -1,4 +1,4 @@
-"""The JSON value in a text that a model wrote, read leniently where nothing is lost by that."""
+"""The JSON value in a text that a model wrote, read leniently where that loses nothing."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+'
 _STRINGS = re.compile(_STRING, re.DOTALL)
 _NO_BRACKETS = re.compile(r"[^\[\]{}]++")
 _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
-# A comma behind the last item, or what only looks like one: in a string, or without an item.
+# A comma after the last item, or text that only looks like one: in a string, or without an item.
 _COMMAS = re.compile(rf"({_STRING}|[\[{{,]\s*+,)|,(?=\s*+[\]}}])", re.DOTALL)
-_CANDIDATE = re.compile(r'\{(?=\s*+["}])|\[')  # the text "{name}" is no object
+_CANDIDATE = re.compile(r'\{(?=\s*+["}])|\[')  # the text "{name}" is not an object
 _FLAT_BRACKETS = re.compile(r"\[[^\[\]{}]*+\]")
 _FENCE = re.compile(r"`{3,}+[ \t]*+\w*+[ \t]*+\r?\n(.*?)\s*+(?:`{3,}+)?\Z", re.DOTALL)
 _BLANKS = " \t\r\n\ufeff"
@@ -33,7 +33,7 @@ _decoder: Any = json.JSONDecoder(strict=False)  # control characters are allowed
 scan_json: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once
 """Decode the JSON value at a position: the C code behind `json.loads`.
 
-Returns the value and the position behind it. Raises ValueError, RecursionError, or StopIteration if
+Returns the value and the position after it. Raises ValueError, RecursionError, or StopIteration if
 no value begins there.
 """
 
@@ -58,13 +58,13 @@ def read_json(text: str) -> Any:
     """Return the one JSON value in a text.
 
     Text around it, a fence and a byte order mark are skipped; control characters in strings and a
-    comma behind the last item are allowed. Nothing else is repaired: a value that was cut, or that
-    has comments, single quotes or missing commas, is refused, because what was meant could only be
-    guessed. A scalar counts only if it is the whole text, or all that is in a fence. Beside an
-    object, arrays in the text around it do not count, because texts cite as in "[1]".
+    comma after the last item are allowed. Nothing else is repaired: a value that was cut, or that
+    has comments, single quotes or missing commas, is refused, because its meaning could only be
+    guessed. A scalar counts only if it is the whole text, or the whole content of a fence. If there
+    is an object, arrays in the text around it do not count, because texts cite as in "[1]".
 
-    ``NaN`` and ``Infinity`` are read as floats, and of a key that is repeated the last value
-    counts, both as in `json`. A string that holds JSON is a string: it is not decoded twice.
+    ``NaN`` and ``Infinity`` are read as floats, and if a key is repeated its last value counts,
+    both as in `json`. A string that contains JSON is a string: it is not decoded twice.
 
     Raises:
         NotJsonError: there is no value, or a broken one, or there are several that differ; or it is
@@ -92,7 +92,7 @@ def is_too_deep(text: str, depth: int) -> bool:
 
 
 def _find_value(text: str, missing: str) -> Any:
-    """Find the one object in a text, else the one array; ``missing`` says that there is none."""
+    """Find the one object in a text, else the one array; ``missing`` is the error for neither."""
     found: dict[type, list[Any]] = {dict: [], list: []}
     position, is_repaired = 0, False
     while (candidate := _CANDIDATE.search(text, position)) is not None:
@@ -127,7 +127,7 @@ def _are_same(one: Any, other: Any) -> bool:
 
 
 def _decode(text: str, start: int) -> tuple[Any, int]:
-    """Decode the value at a position; return it and the position behind it."""
+    """Decode the value at a position; return it and the position after it."""
     try:
         value, end = scan_json(text, start)
     except StopIteration as error:
@@ -159,9 +159,10 @@ def _drop_commas(text: str, start: int, position: int) -> str | None:
 
 
 def _skip_brackets(text: str, start: int, fault: str) -> int:
-    """Return the position behind brackets that belong to other text, such as a citation.
+    """Return the position after brackets that belong to other text, such as a citation.
 
-    What begins like JSON and is none ends the search: a part must not be taken for the whole.
+    Text that begins like JSON but is not ends the search: a part must not be mistaken for the
+    whole.
     """
     flat = _FLAT_BRACKETS.match(text, start)
     if flat is None:

@@ -23,14 +23,15 @@ _NO_DRAFT = object()
 class DraftView:
     """An async iterator over the drafts of the answer of choice 0: plain dicts, lists and scalars.
 
-    `GrowingJson` says how they grow. What the stream raises is raised here, behind the drafts of
-    all text before it; what has come without being shown is shown first only at a regular end.
+    `GrowingJson` describes how they grow. An error of the stream is raised here, after the drafts
+    of all text before it; text that has not been shown yet is shown first only at a regular end.
 
     Args:
         stream: the stream, or any other iterator over its deltas.
         find_schema: returns the schema that was sent, which may have been rewritten; None if the
-            answer was not requested by one. Called once, after the first delta has arrived. What
-            was rewritten is undone in the drafts; one that then equals the last one is left out.
+            answer was not requested by one. Called once, after the first delta has arrived. The
+            drafts are restored to the original schema; a draft that then equals the last one is
+            left out.
     """
 
     def __init__(

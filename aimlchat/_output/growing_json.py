@@ -1,11 +1,11 @@
 """A JSON value that is read while its text arrives, in time linear in the text.
 
-**What grows.** Of two drafts the later one extends the earlier one: an object keeps its keys in
-their order, and gets new ones behind them; an array keeps its items, and gets new ones behind them;
-only the last key and the last item of what is still open may grow, by the same rule; a string gets
-characters at its end. Numbers, literals and keys are shown once they are whole, because a part of
-them means something else. An escape or a surrogate pair that is cut is not shown. The one exception
-is an object that repeats a key: the later value replaces the earlier one, as in every decoder.
+**What grows.** A later draft extends an earlier one: an object keeps its keys in their order, and
+gets new ones after them; an array keeps its items, and gets new ones after them; only the last key
+and the last item of an open container may grow, by the same rule; a string gets characters at its
+end. Numbers, literals and keys are shown once they are whole, because a part of them means
+something else. An escape or a surrogate pair that is cut is not shown. The one exception is an
+object that repeats a key: the later value replaces the earlier one, as in every decoder.
 
 **Drafts are values, not a view.** A draft that was handed out never changes again, so that it can
 be kept, compared, or sent from another task. For this the open containers are copied for each
@@ -26,7 +26,7 @@ from .answer_json import MAX_DEPTH, is_too_deep, read_json, scan_json
 
 __all__ = ["GrowingJson"]
 
-_EVERY_PIECE = 16_384  # characters; copying this much costs no more than handing out a draft
+_EVERY_PIECE = 16_384  # characters; copying this much costs no more than yielding a draft
 _GROWTH = 5  # as a shift: a draft for each 1/32 of the excess
 _RUN = 16_384  # characters; the search that comes before each nested value must not go further
 
@@ -49,7 +49,7 @@ _CUT_MEMBER = re.compile(
 )
 _HEX = "[0-9a-fA-F]"
 _HIGH, _LOW = rf"u[dD][89abAB]{_HEX}{{2}}", rf"\\u[dD][c-fC-F]{_HEX}{{2}}"
-# A high surrogate is read together with the low one behind it, or once none can follow.
+# A high surrogate is read together with the low one after it, or once none can follow.
 _ESCAPE = (
     rf'\\(?:["\\/bfnrt]|{_HIGH}(?:{_LOW}|(?!\\?\Z|\\u{_HEX}{{0,3}}\Z))'
     rf"|u(?![dD][89abAB]){_HEX}{{4}})"
@@ -65,15 +65,15 @@ _NOTHING = object()
 
 
 class _MalformedError(Exception):
-    """What came is not JSON."""
+    """The text is not JSON."""
 
 
 class GrowingJson:
     """Reads the one JSON object or array in a text that arrives in pieces.
 
-    Text before it, a fence and a byte order mark are skipped, and text behind it is ignored. From
-    where the text is broken on, or nested deeper than 64, nothing grows any more. An empty object
-    or array is shown only once it is closed, since a text may contain brackets of its own.
+    Text before it, a fence and a byte order mark are skipped, and text after it is ignored. Once
+    the text is broken, or nested deeper than 64 levels, nothing grows any more. An empty object or
+    array is shown only once it is closed, since a text may contain brackets of its own.
 
     Args:
         wrapper: the key of the object around the value, if the value was requested in one. If the
@@ -171,7 +171,7 @@ class GrowingJson:
         return self._is_new
 
     def _find_root(self, text: str, position: int) -> int:
-        """Open the first object or array; return the position behind its bracket, or before it."""
+        """Open the first object or array; return the position after its bracket, or before it."""
         lead = _LEAD.match(text).end()  # type: ignore[union-attr] # it matches the empty text
         found = _ROOT.search(text, max(position, self._searched))
         while found is not None and found[0] == "[" and found.start() != lead:
@@ -185,7 +185,7 @@ class GrowingJson:
         return found.end()
 
     def _give_up(self) -> None:
-        """Stop for good; behind an array of which nothing was shown, a root may still follow."""
+        """Stop for good; after an array of which nothing was shown, a root may still follow."""
         self._is_over = self._is_shown or self._is_new or type(self._holders[0]) is dict
         if not self._is_over:
             self._holders, self._keys, self._string = [], [], None
@@ -205,7 +205,7 @@ class GrowingJson:
         return position
 
     def _read_separator(self, text: str, position: int) -> tuple[int, bool]:
-        """Read what follows a value; return the position, and False if more text is needed."""
+        """Read what separates values; return the position, and False if more text is needed."""
         separator = _SEPARATOR.match(text, position)
         if separator is None:
             if not _BLANK.match(text, position):
@@ -218,7 +218,7 @@ class GrowingJson:
         return separator.end(), True
 
     def _read_next(self, text: str, position: int) -> tuple[int, bool]:
-        """Read scalars up to what is nested, growing or closing; return as `_read_separator`."""
+        """Read scalars up to a nested, growing or closing part; return as `_read_separator`."""
         is_dict = type(self._holders[-1]) is dict
         position = self._read_scalars(text, position, is_dict=is_dict)
         found = (_NEXT_MEMBER if is_dict else _NEXT_ITEM).match(text, position)
@@ -303,7 +303,7 @@ class GrowingJson:
         """Read an object or array, and those that follow it directly if they are complete."""
         holder, room = self._holders[-1], MAX_DEPTH - len(self._holders)
         is_list, mark = type(holder) is list, text[start]
-        last = text.rfind("}" if mark == "{" else "]")  # what begins behind it is not complete
+        last = text.rfind("}" if mark == "{" else "]")  # a later value is not complete
         comma, length = f", {mark}", 2  # the same in a text, and faster than a search
         while start < last:
             try:

@@ -1,4 +1,4 @@
-"""Whether a completion has an answer of the requested type, and what is wrong if not."""
+"""Whether a completion has an answer of the requested type, and if not, what is wrong."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["judge_output"]
 
 
-_MAX_OTHERS = 9  # of what is wrong besides the first fault
+_MAX_OTHERS = 9  # of the faults after the first one
 
 
 class _Decodes(Protocol):
@@ -29,14 +29,14 @@ class _Decodes(Protocol):
 def judge_output(completion: Completion[Any], plan: _Decodes, answers: int = 1) -> Any:
     """Return the answer of a completion as a value of a type.
 
-    What was cut is never read, even if it happens to be JSON: the rest of it may have been more
-    items. What was refused is not read either: a text beside the refusal is what came before it.
+    An answer that was cut is never read, even if it happens to be JSON: there may have been more
+    items. A refused answer is not read either: its text is what came before the refusal.
 
     Args:
-        completion: the completion, whose ``text`` is the answer, whichever way it was requested.
+        completion: the completion, whose ``text`` is the answer, however it was requested.
         plan: how it was requested, which says how a JSON value is decoded.
-        answers: how many different answers the model has given, by calls of a tool. Of several none
-            is chosen: only the model knows which one it meant.
+        answers: how many different answers the model has given, by calls of a tool. If there are
+            several, none is chosen: only the model knows which one it meant.
 
     Raises:
         OutputError: there is no such value.
@@ -50,7 +50,7 @@ def judge_output(completion: Completion[Any], plan: _Decodes, answers: int = 1) 
         value, wrong = read_json(text), None
     except NotJsonError as error:
         wrong = str(error)
-    # Errors are made here and not in the except clauses, so that what raised them is not kept.
+    # Errors are made here and not in the except clauses, so that their causes are not kept.
     if wrong is not None:
         quoted = f": {excerpt(text)}" if text else ""
         msg = f"the answer is not one JSON value: {wrong}{quoted}"
@@ -66,7 +66,7 @@ def judge_output(completion: Completion[Any], plan: _Decodes, answers: int = 1) 
 
 
 def _check_end(completion: Completion[Any]) -> None:
-    """Refuse what was cut, and then what was refused, whatever the text is."""
+    """Refuse an answer that was cut, and then one that was refused, whatever the text is."""
     text, refusal = completion.text, completion.refusal
     if not completion.is_complete:
         msg = "the answer ended before it was whole"

@@ -1,4 +1,4 @@
-"""What the methods of `ChatRequest` add to a conversation: turns of the model, and breakpoints."""
+"""Additions to a conversation by methods of `ChatRequest`: turns of the model, and breakpoints."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def _build_turn(completion: Completion, field: str) -> Message:
 
 
 def mark_last(messages: Any, system: str | None, ttl: Any) -> dict[str, Any]:
-    """Return the fields of a request that change with a breakpoint behind what was added last.
+    """Return the fields of a request that change with a breakpoint after what was added last.
 
-    Without messages it is the system prompt. Raises `InvalidRequestError` for a fifth breakpoint,
-    and if there is nothing to mark.
+    Without messages, the breakpoint is after the system prompt. Raises `InvalidRequestError` for a
+    fifth breakpoint, and if there is nothing to mark.
     """
     check_ttl(ttl, "cache")
     if not messages:

@@ -34,7 +34,7 @@ _PARAMETER_CHECKS: dict[str, limits.Check] = {
     "metadata": limits.check_metadata,
     "thinking": limits.check_dict,
 }
-# Values of fields that this dialect lacks, which ask for what happens anyway.
+# Values of fields that this dialect lacks, which are the default anyway.
 _DEFAULTS: dict[str, Any] = {
     "n": 1,
     "logprobs": False,
@@ -71,7 +71,7 @@ def build_anthropic_payload(
         model: the model's name, already checked.
         messages: the conversation; system messages in it go into the system prompt.
         system: a system prompt to put before those; None for none.
-        parameters: the other fields of the request that are set, by their own names.
+        parameters: the other fields of the request that are set, by name.
         stream: whether the payload requests a stream.
         dialect: ``anthropic`` or ``messages``, which differs in that it takes back the blocks of
             the model's turns.

@@ -35,9 +35,9 @@ def build_messages(
 ) -> tuple[list[_Dict], list[_Dict]]:
     """Return the messages, and the system prompts that were among them as parts, both in order.
 
-    ``keeps_turns`` is whether the format is Claude's own: there a turn of the model goes back with
-    the blocks that it came with, and a system prompt may have a breakpoint of the prompt cache.
-    Raises `InvalidRequestError` for what cannot be expressed in this dialect.
+    ``keeps_turns`` is whether the format is Claude's own: there a turn of the model is sent back
+    with the blocks that were received, and a system prompt may have a breakpoint of the prompt
+    cache. Raises `InvalidRequestError` for what cannot be expressed in this dialect.
     """
     built: list[_Dict] = []
     prompts: list[_Dict] = []
@@ -84,8 +84,8 @@ def build_messages(
 def _drop_blank_texts(message: _Dict) -> None:
     """Remove blank texts, which the API refuses.
 
-    It sends them itself, before tool calls; a tool may return nothing; and applications send an
-    empty text with an image. A user's message that has nothing else is refused later.
+    The API itself sends blank texts before tool calls; a tool may return nothing; and applications
+    send an empty text with an image. A user's message that has nothing else is refused later.
     """
     if isinstance(message.get("content"), list):
         content = [
@@ -98,7 +98,7 @@ def _drop_blank_texts(message: _Dict) -> None:
 
 
 def _check_last_turn(content: str | list[_Dict], field: str) -> None:
-    """Refuse an assistant turn at the end, which the model goes on with, if it ends in a space."""
+    """Refuse an assistant turn at the end, which the model continues, if it ends in a space."""
     if isinstance(content, list):
         field = f"{field}[{len(content) - 1}]"
         last = content[-1]
@@ -210,7 +210,7 @@ def _build_result(message: Message, field: str) -> _Dict:
 def _read_prompts(message: _Dict, field: str, control: Any, *, takes_marks: bool) -> list[_Dict]:
     """Return the texts of a system message that are not blank, as parts.
 
-    ``control`` marks a breakpoint of the prompt cache behind the message.
+    ``control`` marks a breakpoint of the prompt cache after the message.
     """
     _refuse_other_keys(message, field, ("role", "content"))
     content = message["content"]

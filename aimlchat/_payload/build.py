@@ -43,7 +43,7 @@ _DIALECTS = tuple(_BUILDERS)  # A tuple, since `in` on a dict raises TypeError f
 _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _SIGNED_MODES = ("enabled", "adaptive")
 _MODEL_AND_MESSAGES = 2
-# The choices that say nothing without tools, in either dialect.
+# The choices that have no effect without tools, in either dialect.
 _NO_CHOICE: tuple[Any, ...] = ("auto", "none", {"type": "auto"}, {"type": "none"})
 _NOT_PARAMETERS = frozenset(
     ("model", "messages", "_system", "thinking", "dialect", "client_request_id", "extra")
@@ -75,7 +75,7 @@ def build_payload(fields: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
         and type(messages[0]) is dict
         and type(messages[0].get("content")) is str
     ):
-        # Nearly all requests: a text, in which nothing has to be looked for.
+        # Nearly all requests: a text, in which nothing has to be searched.
         payload = _BUILDERS[row.dialects[0]](model, messages, None, {}, stream=stream)
         if row.refused_fields:
             _remove_stream_options(payload, row)
@@ -114,7 +114,7 @@ def build_payload(fields: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
 
 
 def _remove_stream_options(payload: dict[str, Any], row: ModelRow) -> None:
-    """Ask a model for no usage that does not take the question; it sends the usage by itself."""
+    """Do not request usage from a model that refuses the field; it sends the usage anyway."""
     if "stream_options" in row.refused_fields:
         payload.pop("stream_options", None)
 

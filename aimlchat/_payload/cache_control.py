@@ -1,4 +1,4 @@
-"""Breakpoints of the prompt cache: Claude keeps what is before one, and reads it the next time.
+"""Breakpoints of the prompt cache: Claude caches the prompt before one, and reads it next time.
 
 https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching
 """
@@ -35,7 +35,7 @@ TOO_MANY = (
 
 
 class MarkedPrompt(str):
-    """A system prompt with a breakpoint of the prompt cache behind it."""
+    """A system prompt with a breakpoint of the prompt cache after it."""
 
     __slots__ = ("ttl",)
 
@@ -48,11 +48,11 @@ class MarkedPrompt(str):
         return prompt
 
     def __reduce__(self) -> tuple[type[MarkedPrompt], tuple[str, str]]:
-        """Return how a copy is made."""
+        """Return the arguments with which a copy is made."""
         return MarkedPrompt, (str.__str__(self), self.ttl)
 
     def __eq__(self, other: object) -> bool:
-        """Compare the time as well: a prompt without a breakpoint is another one."""
+        """Compare the time as well: a prompt without a breakpoint is not equal."""
         return isinstance(other, MarkedPrompt) and self.__reduce__() == other.__reduce__()
 
     __hash__ = str.__hash__
@@ -82,7 +82,7 @@ def mark_message(message: dict[str, Any], control: Any) -> None:
 
 
 def check_breakpoints(payload: dict[str, Any]) -> None:
-    """Refuse a fifth breakpoint, and one of an hour behind one of five minutes, as the API does."""
+    """Refuse a fifth breakpoint, and one of an hour after one of five minutes, as the API does."""
     count, last = 0, "1h"
     for path, block in _list_blocks(payload):
         control = block.get(CACHE_KEY)
@@ -93,7 +93,7 @@ def check_breakpoints(payload: dict[str, Any]) -> None:
             refuse(TOO_MANY, f"{path}.{CACHE_KEY}")
         ttl = control.get("ttl") or "5m"
         if (last, ttl) == ("5m", "1h"):
-            msg = "a breakpoint of 1h is behind one of 5m, which the API refuses; mark the longer"
+            msg = "a breakpoint of 1h is after one of 5m, which the API refuses; mark the longer"
             refuse(f"{msg} one first", f"{path}.{CACHE_KEY}")
         last = ttl
 

@@ -1,4 +1,4 @@
-"""The names and ids of tool calls that are sent back, in the characters that the API takes.
+"""The names and ids of tool calls that are sent back, in characters that the API accepts.
 
 A model may write any name, such as ``functions.search``, and other vendors have other ids, such as
 ``functions.search:0``. The API refuses the whole conversation for one of them.
@@ -31,9 +31,9 @@ def build_call_name(value: Any, field: str) -> str:
 
 
 def build_call_id(value: Any, field: str) -> str:
-    """Return the id of a call, or of its result, as Claude takes it.
+    """Return the id of a call, or of its result, in a form that Claude accepts.
 
-    A checksum keeps ids apart that differ only in characters that Claude refuses.
+    A checksum distinguishes ids that differ only in characters that Claude refuses.
     """
     call_id = check_call_id(value, field)
     if _ID.fullmatch(call_id):

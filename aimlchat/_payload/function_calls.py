@@ -12,7 +12,7 @@ __all__ = ["replace_function_call"]
 def replace_function_call(
     message: dict[str, Any], index: int, field: str, ids: dict[str, str]
 ) -> str:
-    """Replace both in a parsed message, and return the role that it has then.
+    """Replace both in a parsed message, and return the new role of the message.
 
     The deprecated form has no ids, so one is made from the index of the message, in a form that no
     other call has; ``ids`` holds those of the calls without a result, by the name of the function.

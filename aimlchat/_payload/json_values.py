@@ -45,7 +45,7 @@ MAX_DEPTH = 100
 # The integers that JSON encoders such as msgspec accept: from the lowest int64 to the highest
 # uint64.
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**64 - 1
-# How objects become JSON, by an attribute of their classes: first those that become a dict.
+# How objects become JSON, by an attribute of their classes: first objects that become a dict.
 _DICT_CONVERSIONS = {
     "model_dump": "give its .model_dump(mode='json')",  # pydantic
     "as_message": "give its .as_message()",  # a Completion
@@ -91,7 +91,7 @@ def describe(value: Any) -> str:
 
 
 def suggest_dict(value: Any, otherwise: str) -> str:
-    """Return how an object becomes a dict, or ``otherwise`` if its class has no way to one."""
+    """Return how an object becomes a dict, or ``otherwise`` if its class offers no way."""
     return _suggest(value, _DICT_CONVERSIONS, otherwise)
 
 

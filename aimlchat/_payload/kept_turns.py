@@ -1,4 +1,4 @@
-"""Turns of the assistant that go back as they came, with what the model thought in them."""
+"""Turns of the assistant that are sent back as they were received, including their thinking."""
 
 from __future__ import annotations
 
@@ -79,11 +79,11 @@ def check_blocks(message: dict[str, Any], field: str) -> None:
 
 
 def select_blocks(blocks: list[dict[str, Any]], field: str) -> list[dict[str, Any]]:
-    """Return the blocks of a turn that the API takes back, each of them as it came.
+    """Return the blocks of a turn that the API accepts back, each as it was received.
 
-    It sends blank texts, and thinking at the end of a turn, but refuses both; and thinking that it
-    has not signed is not its own. Raises `InvalidRequestError` for a call whose arguments are not
-    an object.
+    The API sends blank texts, and thinking at the end of a turn, but does not accept either; and
+    thinking that it has not signed is not its own. Raises `InvalidRequestError` for a call whose
+    arguments are not an object.
     """
     selected = []
     for index, block in enumerate(blocks):
@@ -111,12 +111,12 @@ def _build_call_block(block: dict[str, Any], field: str) -> dict[str, Any]:
 
 
 def refuse_edited_turn(blocks: list[dict[str, Any]], calls: Any, content: Any, field: str) -> None:
-    """Refuse a turn whose text or calls were changed beside its blocks, which alone are sent.
+    """Refuse a turn whose text or calls differ from its blocks, since only the blocks are sent.
 
     Args:
         blocks: the blocks.
         calls: the calls of the message, as `ToolCall` or as dicts in OpenAI's form.
-        content: the content of the message. What is None or empty is not compared.
+        content: the content of the message. None and empty content are not compared.
         field: the path of the message.
     """
     texts = "".join(str(block.get("text", "")) for block in blocks if block["type"] == "text")
@@ -179,11 +179,11 @@ def _refuse_edit(key: str, field: str) -> NoReturn:
 
 
 def adapt_turn(message: dict[str, Any], row: ModelRow) -> None:
-    """Make a turn in OpenAI's form, perhaps of another model, one that this model takes.
+    """Convert a turn in OpenAI's format, perhaps of another model, to one that this model accepts.
 
-    Claude's thinking goes only to Claude, and reasoning only to models that take it back. Gemini
-    from 3 on demands its signature with the first call of a turn; Google's documents name a text
-    that stands for it in turns of other models.
+    Claude's thinking goes only to Claude, and reasoning only to models that accept it back. Gemini
+    from 3 on requires its signature with the first call of a turn; Google's documents specify a
+    placeholder for turns of other models.
     """
     message.pop(BLOCKS, None)
     thinks_as_claude = row.is_claude and row.thinking_modes

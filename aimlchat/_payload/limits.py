@@ -153,9 +153,9 @@ def check_dict(value: Any, field: str) -> dict[str, Any]:
 
 
 def is_default(value: Any, default: Any) -> bool:
-    """Return whether a value is this default, so that it asks for nothing; False for no default.
+    """Return whether a value is this default, so that it requests nothing; False for no default.
 
-    Frameworks send every option, also those that are at their defaults.
+    Frameworks send every option, even options at their defaults.
     """
     if is_mapping(value) and isinstance(default, dict):
         return {key: item for key, item in value.items() if item is not None} == default
@@ -193,7 +193,7 @@ def check_metadata(value: Any, field: str) -> dict[str, str]:
 def check_response_format(value: Any, field: str) -> dict[str, Any]:
     """Check the type of a response format, and for ``json_schema`` the schema's name and form.
 
-    The name may be missing, and the schema may stand beside the type: some servers take that.
+    The name may be missing, and the schema may be next to the type: some servers accept that.
     """
     response_format = check_dict(value, field)
     kind = response_format.get("type")

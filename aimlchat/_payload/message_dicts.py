@@ -49,7 +49,7 @@ def parse_message(message: Any, field: str) -> dict[str, Any]:
     """Check a message dict, and return a copy of it in plain types.
 
     Roles, contents, parts and tool calls of known form are checked. White space is removed from
-    base64, since the API rejects it, and arguments that only a lenient parser reads are mended.
+    base64, since the API rejects it, and arguments that only a lenient parser reads are repaired.
     Keys without a value are removed: SDKs and servers write a message with all its keys, and
     servers refuse most of the nulls and empty lists.
 
@@ -190,7 +190,7 @@ def is_url(text: str) -> bool:
 
 
 def _check_image_url(part: dict[str, Any], field: str) -> None:
-    if isinstance(part.get("image_url"), str):  # some servers take the URL itself
+    if isinstance(part.get("image_url"), str):  # some servers accept the URL itself
         _clean_data_uri(part, "image_url", f"{field}.image_url")
         return
     image = _require_dict(part, "image_url", field)
@@ -214,7 +214,7 @@ def _check_file(part: dict[str, Any], field: str) -> None:
 
 
 def _clean_remote_or_data(holder: dict[str, Any], key: str, field: str) -> None:
-    """Check a URL, a ``data:`` URI or base64; each is taken by some servers."""
+    """Check a URL, a ``data:`` URI or base64; some servers accept each of them."""
     value = holder.get(key)
     if isinstance(value, str) and (is_url(value) or _clean_data_uri(holder, key, field)):
         return

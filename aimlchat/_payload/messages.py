@@ -1,6 +1,6 @@
 """The messages dialect: Claude's own message format, on an endpoint of its own.
 
-It differs from the anthropic dialect in that the model signs what it thinks, and takes it back.
+It differs from the anthropic dialect in that the model signs its thinking, and accepts it back.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MessagesPayload", "build_messages_payload"]
 
-# The endpoint demands max_tokens. The first number is what every model can write, the second one
-# has room for as much thinking as the model finds right.
+# The endpoint requires max_tokens. Every model can write the first number of tokens; the second #
+# one leaves room for adaptive thinking.
 _MAX_TOKENS, _MAX_TOKENS_ADAPTIVE = 4096, 16_384
 # Fields of the anthropic dialect that the vendor's schema of the endpoint does not have.
 _MISSING_FIELDS = {"temperature": 1, "top_p": 1, "top_k": None}
@@ -74,10 +74,10 @@ def build_messages_payload(
 
 
 def _refuse_turn_without_thinking(messages: list[dict[str, Any]]) -> None:
-    """Refuse a budget for thinking in the midst of calls that began without thinking.
+    """Refuse a budget for thinking in the middle of tool calls that began without thinking.
 
-    That is so if another model made them, or if thinking was off. In the adaptive mode Claude may
-    make calls without thinking, and goes on.
+    Another model may have made the calls, or thinking was off. In the adaptive mode Claude may make
+    calls without thinking, and then continue.
     """
     first = None
     for message in reversed(messages):

@@ -1,4 +1,4 @@
-"""The table of models: what the vendor's documents say that each model takes.
+"""The table of models: what each model accepts according to the vendor's documents.
 
 `docs/check_models.py` compares it with a folder of the vendor's schemas.
 """
@@ -30,23 +30,23 @@ TABLE_DATE = "2026-08-21"
 
 
 class ModelRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What all models take whose name contains a match of ``pattern``, ignoring case.
+    """What the models accept whose names contain a match of ``pattern``, ignoring case.
 
     - ``dialects``: the dialects that the models take; requests without thinking use the first one.
     - ``thinking_dialect``: the dialect of requests with thinking, None if the models do not think.
     - ``thinking_modes``: the values of ``thinking.type`` that the models take; ``enabled`` only if
       they take a budget.
     - ``refused_fields``: fields that the models do not take, though their dialects have them.
-    - ``is_claude``: whether ``/v1/messages`` serves the models as well, and whether they take the
+    - ``is_claude``: whether ``/v1/messages`` serves the models as well, and whether they accept the
       breakpoints of the prompt cache.
-    - ``returns_reasoning``: which turns take back the reasoning that came with them, in the openai
-      dialect. Some models go on with it, and others refuse a request that contains it.
-    - ``output_way``: how an answer of a type is requested: by a response format with a strict
-      schema; by a tool that has to be called, for models without one; or in words, for models that
-      lack both.
+    - ``returns_reasoning``: which turns are sent back with their reasoning, in the openai
+      dialect. Some models continue from it, and others refuse a request that contains it.
+    - ``output_way``: how a typed answer is requested: by a response format with a strict
+      schema; by a tool that has to be called, for models without one; or by the prompt, for models
+      that lack both.
     - ``is_gemini``: whether the schemas have to be in Gemini's subset, and whether the models
       refuse a response format beside tools.
-    - ``signs_calls``: whether the first call of a turn has to come back with a signature.
+    - ``signs_calls``: whether the first call of a turn has to be sent back with a signature.
     """
 
     # Not compiled: `re` does that on first use, which makes `import aimlchat` faster.

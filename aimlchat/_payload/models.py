@@ -42,7 +42,7 @@ _ANSWER_TOKENS = 4096
 _BUDGET_FIELD = "thinking.budget_tokens"
 _check_budget = build_integer_check(_MIN_BUDGET)
 _check_max_tokens = build_integer_check(1)
-# The response format that asks for what happens anyway.
+# The response format that requests the default.
 PLAIN_TEXT = {"type": "text"}
 _ALTERNATIVES = {
     "response_format": "give a tool whose parameters are the schema and name it in tool_choice, ",
@@ -50,9 +50,9 @@ _ALTERNATIVES = {
 
 
 def default_model() -> str:
-    """Return the model of requests that name none.
+    """Return the model of requests that do not name one.
 
-    It is the one that the environment variable ``AIMLAPI_MODEL`` names, unless that is blank.
+    The environment variable ``AIMLAPI_MODEL`` names it, unless it is blank.
     """
     return os.environ.get(_VARIABLE, "").strip() or DEFAULT_MODEL
 
@@ -82,8 +82,8 @@ def choose_dialect(
         dialect: the caller's choice, which overrides the table; None for no choice.
         mode: the mode of thinking; None if the request has none. ``disabled`` is not sent to a
             model that does not accept it, since such a model does not think by default.
-        needs_signatures: whether Claude's thinking has to be signed, so that it can go back; only
-            the messages dialect signs it.
+        needs_signatures: whether Claude's thinking has to be signed, so that it can be sent back;
+            only the messages dialect signs it.
 
     Raises:
         InvalidRequestError: with the field ``thinking``, for a mode that the model or the dialect
@@ -92,7 +92,7 @@ def choose_dialect(
     row = find_model_row(model)
     modes, thinking_dialect = row.thinking_modes, row.thinking_dialect
     if dialect in ("anthropic", "messages") and row is MODEL_TABLE[-1]:
-        # The table does not know the name, perhaps an alias; by its dialect it is a Claude model.
+        # The table does not have the name, perhaps an alias; its dialect shows that it is Claude.
         modes, thinking_dialect = ("enabled",), "anthropic"
     if needs_signatures and row.is_claude and modes:  # Claude before 3.7 has no thinking
         dialect = dialect or "messages"
@@ -120,9 +120,9 @@ def choose_dialect(
 
 
 def take_out_refused_fields(model: str, parameters: dict[str, Any]) -> None:
-    """Refuse the parameters that the model does not take, though its dialect has them.
+    """Refuse the parameters that the model does not accept, though its dialect has them.
 
-    A plain text as response format asks for what happens anyway, so it is only taken out. Raises
+    A response format of plain text is the default, so it is only removed. Raises
     `InvalidRequestError`, with the name of the field.
     """
     for name in find_model_row(model).refused_fields:
@@ -164,7 +164,7 @@ def resolve_max_tokens(budget: int, max_tokens: Any) -> int:
     """Return the ``max_tokens`` to send with a thinking budget; both are in tokens.
 
     The default is the budget plus 4096. Raises `InvalidRequestError` unless the budget is below
-    ``max_tokens``, as the API demands.
+    ``max_tokens``, as the API requires.
     """
     if max_tokens is None:
         return budget + _ANSWER_TOKENS

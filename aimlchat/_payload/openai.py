@@ -56,7 +56,7 @@ _PARAMETER_CHECKS: dict[str, limits.Check] = {
     "web_search_options": limits.check_dict,
     "thinking": limits.check_dict,
 }
-# Values of fields that this dialect lacks, which ask for nothing.
+# Values of fields that this dialect lacks, which request nothing.
 _DEFAULTS: dict[str, Any] = {"metadata": {}}
 
 
@@ -74,7 +74,7 @@ def build_openai_payload(
         model: the model's name, already checked.
         messages: the conversation.
         system: a system prompt to put before the messages; None for none.
-        parameters: the other fields of the request that are set, by their own names.
+        parameters: the other fields of the request that are set, by name.
         stream: whether the payload requests a stream, with the usage at its end.
 
     Raises:
@@ -124,7 +124,7 @@ def _add_parameters(payload: dict[str, Any], model: str, parameters: Mapping[str
 def _build_message(
     message: Message | Mapping[str, Any], index: int, model: str, files: _Files
 ) -> dict[str, Any]:
-    """Return a message; what the result of a tool cannot hold is added to the files."""
+    """Return a message; files of a tool's result, which it cannot hold, are added to ``files``."""
     field, marked = f"messages[{index}]", None
     if not isinstance(message, Message):
         built = parse_message(message, field)
@@ -259,9 +259,9 @@ def _build_tool_call(call: ToolCall, field: str) -> dict[str, Any]:
 
 
 def _build_tool_result(message: Message, field: str, model: str) -> dict[str, Any]:
-    """Return a result, which is a text; where a file was, it says where to find the file.
+    """Return a result, which is a text; in place of a file, it says where the file is.
 
-    An image does not go to a model that takes none, and would refuse the whole request for it.
+    An image is not sent to a model that accepts none, and would refuse the whole request.
     """
     call_id = limits.check_call_id(message.call_id, f"{field}.tool_call_id")
     texts, count = [], 0
@@ -270,7 +270,7 @@ def _build_tool_result(message: Message, field: str, model: str) -> dict[str, An
             texts.append(check_text(part.text, f"{field}.content[{index}]"))
         else:
             count += 1
-            where = "is in the message behind the results."
+            where = "is in the message after the results."
             if _is_left_out(part, model):
                 where = "is left out, since this model takes no images."
             texts.append(f"({_name_file(part, count)} {where})")
@@ -285,7 +285,7 @@ def _is_left_out(part: Any, model: str) -> bool:
 
 
 def _build_files(message: Message, field: str, model: str) -> list[dict[str, Any]]:
-    """Return the parts of a result that are no text, each behind words that say what it is."""
+    """Return the parts of a result that are not text, each preceded by a description."""
     built: list[dict[str, Any]] = []
     count = 0
     for index, part in enumerate(message.parts):
@@ -305,8 +305,8 @@ def _name_file(part: Any, number: int) -> str:
 def _add_files(built: list[dict[str, Any]], files: _Files) -> list[dict[str, Any]]:
     """Return messages in which the files of results are in messages of the user.
 
-    A result is text in this dialect, and nothing may stand between the results of a turn, so the
-    files of all of them follow the last one.
+    A result is text in this dialect, and nothing may come between the results of a turn, so the
+    files of all results follow the last one.
     """
     messages: list[dict[str, Any]] = []
     parts: list[dict[str, Any]] = []
@@ -337,7 +337,7 @@ def _build_tool(row: ModelRow, spec: ToolSpec, _: str) -> dict[str, Any]:
 
 
 def _find_strict_schema(tool: Tool, row: ModelRow) -> dict[str, Any] | None:
-    """Return the schema of a function in the form that the model has to keep to.
+    """Return the schema of a function in its strict form, which the model has to follow.
 
     None for other tools, and for models that enforce no schema: they do better with a plain one.
     """

@@ -1,4 +1,4 @@
-"""How a request asks for an answer of a type: the fields that it needs, and the plan to read it."""
+"""How a typed answer is requested: the fields of the request, and the plan to read the answer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["OutputPlan", "Way", "plan_output"]
 
 Way = Literal["response_format", "tool", "offered_tool", "words"]
-"""The ways of the table of models, and a tool that is offered and requested in words."""
+"""The ways of the table of models, and a tool that is offered and requested by the prompt."""
 
 _CALL_IT = (
     "Give your final answer by calling the tool {name!r} once, with the whole answer as its"
@@ -42,14 +42,14 @@ _DESCRIPTION = "Gives the final answer; call it once, with the whole answer."
 
 @attrs.frozen
 class OutputPlan:
-    """How one request asks for an answer of a type, which says how the answer is read.
+    """How one request asks for a typed answer, which determines how the answer is read.
 
     Attributes:
         output_type: the type.
         way: how it is requested.
         schema: the schema as it was sent, and the way back from it.
-        tool_name: the name of the tool whose arguments are the answer; None without one. A model
-            that may do so can still answer in text.
+        tool_name: the name of the tool whose arguments are the answer; None without one. Unless it
+            is forced, the model can still answer in text.
     """
 
     output_type: OutputType
@@ -60,7 +60,7 @@ class OutputPlan:
     def decode(self, value: Any) -> Any:
         """Return the value of the type for a JSON value as the model wrote it.
 
-        Raises `DecodeError`, whose path is that in the type.
+        Raises `DecodeError`, whose path refers to the type.
         """
         try:
             restored = self.schema.restore(value)
@@ -73,15 +73,15 @@ class OutputPlan:
 def plan_output(
     fields: Mapping[str, Any], output_type: OutputType
 ) -> tuple[dict[str, Any], OutputPlan]:
-    """Return the fields of a request that asks for an answer of a type, and how to read it.
+    """Return the fields of a request for a typed answer, and how to read the answer.
 
     Args:
         fields: the fields of a request, as `build_payload` takes them; they are not changed.
         output_type: the type.
 
     Raises:
-        InvalidRequestError: the request has a response format of its own, or replaces by ``extra``
-            what asks for the type.
+        InvalidRequestError: the request has a response format of its own, or its ``extra`` replaces
+            a field that requests the type.
     """
     model = default_model() if fields.get("model") is None else check_model(fields["model"])
     row = find_model_row(model)
@@ -94,7 +94,7 @@ def plan_output(
     kind = None if choice is None else parse_choice(choice).kind
     way = _choose_way(model, row, fields)
     if way == "offered_tool" and kind == "none":
-        way = "words"  # a choice that lets the model call this tool would let it call the others
+        way = "words"  # allowing this tool would allow the other tools, too
     if way == "words":
         schema = output_type.rewrite(None)
         text = json.dumps(schema.schema, ensure_ascii=False)
@@ -154,7 +154,7 @@ def _thinks(fields: Mapping[str, Any], mode: str | None) -> bool:
 
 
 def _add_words(planned: dict[str, Any], words: str) -> None:
-    """Add a sentence behind the system prompt; what is before it stays in the prompt cache."""
+    """Append a sentence to the system prompt; the text before it stays in the prompt cache."""
     system = planned.get("_system")
     has_system = isinstance(system, str) and system.strip()
     text = f"{system}\n\n{words}" if has_system else words

@@ -210,7 +210,7 @@ def parse_choice(choice: Any) -> ToolChoice:
 
 
 def relax_choice(choice: Any) -> Any:
-    """Return the tool choice of the rounds behind the first one, which forces no further call."""
+    """Return the tool choice of the rounds after the first one, which forces no further call."""
     if choice is None:
         return None
     parsed = parse_choice(choice)

@@ -1,1 +1,1 @@
-"""Tools that run: what a round of a `aimlchat.runs.ToolRun` consists of besides its stream."""
+"""Tools that run: the parts of a round of an `aimlchat.runs.ToolRun` other than its stream."""

@@ -89,7 +89,7 @@ class CallIds:
 
 
 def _rename_choice(choice: Choice, names: Mapping[str, str]) -> Choice:
-    """Return a choice with other ids of calls, also in what goes back to the model beside them."""
+    """Return a choice with other ids of calls, including in the turn that is sent back."""
     calls = tuple(attrs.evolve(call, id=names[call.id]) for call in choice.tool_calls)
     turn = choice.turn and {key: _rename_items(value, names) for key, value in choice.turn.items()}
     return attrs.evolve(choice, tool_calls=calls, turn=turn)

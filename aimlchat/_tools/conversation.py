@@ -1,4 +1,4 @@
-"""The conversation of a run: what a round adds to it, in a form that every model takes back."""
+"""The conversation of a run: what a round adds to it, in a form that every model accepts back."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_result", "add_turn", "check_replacement", "find_argument_problem", "fit_content"]
 
-# Every API takes only an object as arguments. Anthropic documents this key for others:
+# Every API accepts only an object as arguments. Anthropic documents this key for other values:
 # https://docs.claude.com/en/docs/agents-and-tools/tool-use/fine-grained-tool-streaming
 _BROKEN_KEY = "INVALID_JSON"
 
@@ -41,7 +41,7 @@ def find_argument_problem(call: ToolCall) -> str | None:
 
 
 def check_replacement(call: ToolCall) -> None:
-    """Raise `TypeError` for a call that ``on_tool`` has made of other things than texts."""
+    """Raise `TypeError` for a call of ``on_tool`` whose fields are not texts."""
     values: dict[str, Any] = {"name": call.name, "raw_arguments": call.raw_arguments}
     for name, value in values.items():
         if not isinstance(value, str):
@@ -52,8 +52,8 @@ def check_replacement(call: ToolCall) -> None:
 def add_turn(request: ChatRequest, completion: Completion[Any]) -> ChatRequest:
     """Return a request with the turn of the model added.
 
-    A turn without anything that can be sent back is left out. Arguments that are no JSON object are
-    wrapped into one, since no API takes them back as they are.
+    A turn without anything that can be sent back is left out. Arguments that are not a JSON object
+    are wrapped into one, since no API accepts them back as they are.
     """
     broken = {
         call.id: {_BROKEN_KEY: call.raw_arguments.encode(errors="backslashreplace").decode()}
@@ -96,10 +96,10 @@ def add_result(request: ChatRequest, result: ToolResult) -> ChatRequest:
 def fit_content(
     request: ChatRequest, models: Sequence[str], call_id: str, content: Content
 ) -> Content:
-    """Return a result that each of the models takes.
+    """Return a result that each of the models accepts.
 
-    A part that one of them does not take becomes a text that says why it was left out. Raises
-    `ResultError` if nothing but such texts would be left.
+    A part that one of them does not accept becomes a text that says why it was left out. Raises
+    `ResultError` if only such texts would be left.
     """
     if isinstance(content, str) or all(isinstance(part, Text) for part in content):
         return content

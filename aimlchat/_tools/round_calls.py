@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RoundCalls"]
 
-# How long a tool that was cancelled may clean up before the run goes on without it.
+# How long a tool that was cancelled may clean up before the run continues without it.
 _CLEANUP_SECONDS = 5.0
 _logger = logging.getLogger("aimlchat")
 # The event loop has no reference to a task that waits, and the run has none any more.
@@ -151,9 +151,9 @@ class RoundCalls:
         self._timers.append(self._clock.call_later(seconds, lambda: self._fail(error)))
 
     async def next_result(self) -> ToolResult | None:
-        """Return the next result, None behind the last one and if the calls were stopped.
+        """Return the next result, None after the last one and if the calls were stopped.
 
-        Raises what made them stop, if it was a failure. Cancelling stops nothing.
+        Raises the failure that stopped them, if any. Cancelling stops nothing.
         """
         while not self._is_stopped and self._taken < len(self._slots):
             result = self._slots[self._taken].result
@@ -175,7 +175,7 @@ class RoundCalls:
     def stop(self) -> None:
         """Cancel the calls that still run; safe to repeat.
 
-        Those that have not ended after five seconds are left behind.
+        Calls that have not ended after five seconds are abandoned.
         """
         if not self._is_stopped:
             self.cancel()
@@ -195,7 +195,7 @@ class RoundCalls:
                 task.cancel()
 
     async def wait_until_over(self) -> None:
-        """Return once no call runs, or once those that do were left behind; cancelling is safe."""
+        """Return once no call runs, or once those that do were abandoned; cancelling is safe."""
         while self._tasks:
             await self._wait_for_change()
 
@@ -237,7 +237,7 @@ class RoundCalls:
             self._change.set()
 
     async def _work(self) -> None:
-        """Ask the hook about each call in turn, and begin those that may run."""
+        """Ask the hook about each call in turn, and start the calls that may run."""
         try:
             for slot in self._slots:
                 bound = await self._prepare(slot)
@@ -256,7 +256,7 @@ class RoundCalls:
             await self._wait_for_change()
 
     async def _prepare(self, slot: _Slot) -> _BoundCall | None:
-        """Return what is to run, None if the result is known without it."""
+        """Return the function to run, None if the result is known without it."""
         bound = self._bind(slot)
         on_tool = self._plan.on_tool
         if bound is None or on_tool is None:
@@ -330,7 +330,7 @@ class RoundCalls:
             self._fail(error)  # KeyboardInterrupt, SystemExit and the like are for the caller
 
     def _fit(self, slot: _Slot, content: Content) -> Content:
-        """Return a result that each model takes, else raise `ResultError`."""
+        """Return a result that each model accepts, else raise `ResultError`."""
         return fit_content(self._conversation, self._plan.models, slot.call.id, content)
 
     def _expire(self, slot: _Slot, timeout: float) -> None:
@@ -346,7 +346,7 @@ class RoundCalls:
 
     def _leave_behind(self) -> None:
         for task in self._tasks:
-            _logger.warning("%s was cancelled and still runs; it is left behind", task.get_name())
+            _logger.warning("%s was cancelled and still runs; it is abandoned", task.get_name())
             _left_behind.add(task)
             task.add_done_callback(_left_behind.discard)
         self._tasks.clear()

@@ -1,4 +1,4 @@
-"""The answer of a type at the end of a run."""
+"""The typed answer at the end of a run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["RunOutput"]
 
 
 class RunOutput:
-    """Judges the answer of the last round, which may be requested again, in a further round.
+    """Checks the answer of the last round, which may be requested again, in a further round.
 
     Args:
         budgets: the budgets of the run and of the session, None where there is none.
@@ -38,8 +38,8 @@ class RunOutput:
     ) -> Completion[Any]:
         """Return the completion of the last round, with its output if there is one.
 
-        The calls in ``pending`` wait for their results. Any others were refused, so that there is
-        no answer if the text is none.
+        The calls in ``pending`` wait for their results. Any other calls were refused, so there is
+        no answer if the text is not one.
         """
         answer: TypedAnswer = stream._typed  # noqa: SLF001 - a stream of our own
         if completion.tool_calls and not pending and answer.error is None:
@@ -61,6 +61,6 @@ class RunOutput:
         return add_correction(conversation, error), True
 
     def check(self) -> None:
-        """Raise what is wrong with the answer, if it has been judged."""
+        """Raise what is wrong with the answer, if it has been checked."""
         if self._error is not None:
             raise detach(self._error)

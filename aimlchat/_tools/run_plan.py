@@ -39,8 +39,8 @@ class RunPlan:
         max_rounds: how many rounds may call tools.
         on_tool: the caller's hook, None if there is none.
         budget: what the run may spend, None for no limit.
-        timeouts: those of each round; the deadline is that of the run.
-        models: the models to ask in turn; empty for that of the request.
+        timeouts: the timeouts of each round; the deadline applies to the whole run.
+        models: the models that get the request in turn; empty for the model of the request.
         output_retries: how often an answer that is not of the type is requested again; None if the
             run has no type.
     """
@@ -55,7 +55,7 @@ class RunPlan:
     output_retries: int | None = None
 
     def begin_output(self, spending: Spending | None) -> RunOutput | None:
-        """Return what judges the answer; ``spending`` is the budget of the session."""
+        """Return the check of the answer; ``spending`` is the budget of the session."""
         if self.output_retries is None:
             return None
         from .run_output import RunOutput  # noqa: PLC0415 - few runs have a type
@@ -63,11 +63,11 @@ class RunPlan:
         return RunOutput((self.budget, spending), self.output_retries)
 
     def build_round(self, conversation: ChatRequest, rounds: int) -> ChatRequest:
-        """Return the request of the next round, after so many rounds.
+        """Return the request of the next round, after this many rounds.
 
-        A choice that forces a call holds for the first round only, or there would be no answer.
-        Claude refuses a budget for thinking amid calls that began without thinking, so it goes on
-        without until it has answered.
+        A choice that forces a call applies to the first round only, or there would be no answer.
+        Claude refuses a budget for thinking in the middle of tool calls that began without
+        thinking, so the budget is left out until it has answered.
         """
         if self._has_refused_budget(conversation):
             conversation = conversation.options(thinking=False)
@@ -101,7 +101,7 @@ class RunPlan:
         return RequestTimeoutError(msg, phase="deadline")
 
     def explain_deadline(self, failure: AIMLChatError) -> None:
-        """Say in the failure of a round at its deadline that this was the deadline of the run."""
+        """Make the error of a round at its deadline name the deadline of the run."""
         if isinstance(failure, RequestTimeoutError) and failure.phase == "deadline":
             failure.args = self.build_deadline_error().args
 
@@ -120,7 +120,7 @@ def build_plan(
 ) -> RunPlan:
     """Check the arguments of a run.
 
-    Raises `InvalidRequestError`, and `ConfigurationError` for a budget that is none.
+    Raises `InvalidRequestError`, and `ConfigurationError` for an invalid budget.
     """
     resolved = resolve_request(request, options, default_model)
     conversation = resolved.to_request() if isinstance(resolved, RequestFields) else resolved

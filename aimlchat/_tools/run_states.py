@@ -6,15 +6,15 @@ import enum
 
 __all__ = ["GOOD_ENDS", "NEXT_STATES", "State"]
 
-# With any other finish reason the model was stopped, or filtered. None is that of a stream that
-# ended with [DONE] alone.
+# With any other finish reason the model was stopped, or filtered. A stream that ended with only #
+# [DONE] has None.
 GOOD_ENDS = ("tool_calls", "stop", None)
 
 
 class State(enum.Enum):
     """The states of a `ToolRun`; `NEXT_STATES` lists the transitions."""
 
-    READY = enum.auto()  # the next step asks the model
+    READY = enum.auto()  # the next step sends a request
     READING = enum.auto()  # the stream of a round is being read
     CALLING = enum.auto()  # the calls of the round run
     ENDED = enum.auto()  # the last round has ended

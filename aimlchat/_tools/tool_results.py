@@ -30,11 +30,11 @@ class ResultError(Exception):
 
 
 def render_result(value: Any) -> Content:
-    """Return what a tool returned as a text, or as parts if there are such.
+    """Return what a tool returned as a text, or as parts if it contains parts.
 
     A str stays as it is. Objects with fields, dates and the like become JSON as msgspec writes it.
-    Raises `ResultError` for what neither JSON nor a part can hold; what the value's own code raises
-    goes through.
+    Raises `ResultError` for a value that neither JSON nor a part can hold; exceptions of the
+    value's own code are not caught.
     """
     try:
         return _render(value)

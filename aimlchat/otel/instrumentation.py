@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["instrument", "uninstrument"]
 
 _SCHEMA_URL = "https://opentelemetry.io/schemas/1.41.0"
-# The vendor, not the maker of the model: the conventions name whom the client talks to.
+# The vendor, not the maker of the model: the conventions name the API that the client calls.
 _PROVIDER = "aimlapi"
 # The boundaries that the conventions recommend.
 _SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
@@ -44,7 +44,7 @@ _USAGE = {
     "gen_ai.usage.cache_creation.input_tokens": "cache_write_tokens",
     "gen_ai.usage.reasoning.output_tokens": "reasoning_tokens",
 }
-_INT_BITS = 64  # an attribute is a signed integer of so many bits
+_INT_BITS = 64  # an attribute is a signed integer of this many bits
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _FAILURE = "tracing a call failed"
@@ -61,23 +61,23 @@ def instrument(
 ) -> None:
     """Trace every call of a session that begins from now on, and record its metrics.
 
-    A call is one ``CLIENT`` span ``chat {model}``, from its start to its end, over the queue and
-    all attempts, and exactly one however it ends. It starts, with the span that is current then as
-    its parent, when `ChatSession.complete` is awaited, when a stream is entered or first read, and
-    in a run of many when the request is taken. Nothing is attached to the context while your code
-    runs. The W3C headers ``traceparent`` and ``tracestate`` are sent with each request, unless you
-    give them yourself; baggage is not, since it would leave your system.
+    A call has exactly one ``CLIENT`` span ``chat {model}``, from its start to its end, over the
+    queue and all attempts, however it ends. It starts, with the span that is current then as its
+    parent, when `ChatSession.complete` is awaited, when a stream is entered or first read, and in a
+    run of many when the request is taken. Nothing is attached to the context while your code runs.
+    The W3C headers ``traceparent`` and ``tracestate`` are sent with each request, unless you give
+    them yourself; baggage is not, since it would leave your system.
 
     A failure of the tracer is logged and never breaks a call. A request that is refused before
     anything is sent has no span. Copies of the session are not instrumented.
 
     Args:
-        session: the session; to instrument it again replaces the earlier settings.
+        session: the session; instrumenting it again replaces the earlier settings.
         tracer_provider: by default the global one.
         meter_provider: by default the global one.
         capture_content: whether spans contain the system prompt, the messages, the reasoning, the
-            answer and tool calls, and the server's own message of an error. They are personal data
-            more often than not, and can be large.
+            answer and tool calls, and the server's own message of an error. They are often personal
+            data, and can be large.
     """
     url = urlsplit(str(session._settings.base_url))  # noqa: SLF001 - not public on a session
     server: dict[str, Any] = {"server.address": url.hostname or ""}
@@ -92,7 +92,7 @@ def instrument(
 
 
 def uninstrument(session: ChatSession) -> None:
-    """Trace no further call of a session; the spans of running calls still end.
+    """Trace no further calls of a session; the spans of running calls still end.
 
     Args:
         session: the session; one that is not traced stays as it is.
@@ -182,7 +182,7 @@ class _Tracing:
             kind=trace.SpanKind.CLIENT,
             attributes=common,
         )
-        if span.is_recording():  # else the request is not parsed
+        if span.is_recording():  # otherwise the request is not parsed
             with _logging_failures():
                 span.set_attributes(_describe_request(request))
                 if self._capture_content:
@@ -215,10 +215,10 @@ class _CallTrace:
         self._common = common
         self._capture_content = capture_content
         self._first_delta: float | None = None
-        self._attempts = 0  # how many have an event
+        self._attempts = 0  # how many attempts have an event
 
     def retry(self, record: RetryRecord) -> None:
-        """Add an event for an attempt that has failed and that another one follows."""
+        """Add an event for an attempt that has failed and is followed by another one."""
         with _logging_failures():
             if not record.is_put_back:
                 self._attempts = record.attempt
@@ -368,7 +368,7 @@ def _describe_usage(usage: Usage | None) -> dict[str, int | None]:
 
 
 def _type_of(error: AIMLChatError | None) -> str:
-    """Return a value for ``error.type``: few different ones, as the conventions demand."""
+    """Return a value for ``error.type``, of low cardinality, as the conventions require."""
     if isinstance(error, APIError) and error.status:
         return str(error.status)
     if isinstance(error, RequestTimeoutError):

@@ -1,4 +1,4 @@
-"""What runs in an actor: one session, and one run of many calls, through which all batches go."""
+"""The code of an actor: one session, and one run of many calls, which answers all batches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["AnsweringActor"]
 
 _MAX_DEATHS = 3
-"""How many actors may die in a batch before it counts as what kills them."""
+"""How many actors may die in a batch before the batch is considered the cause."""
 
 
 class AnsweringActor:
@@ -38,7 +38,7 @@ class AnsweringActor:
         self._rows: asyncio.Queue[tuple[BatchResults, int]] = asyncio.Queue()
         self._open: dict[int, int] = {}  # the rows of the batch, by the index of the request
         self._outcomes = job.complete_many(_make_requests(job, self._rows, self._open))
-        self._failure: str | None = None  # that of all further rows
+        self._failure: str | None = None  # the failure of all further rows
         self._id = ray.get_runtime_context().get_actor_id()
 
     def __call__(self, table: pa.Table) -> pa.Table:
@@ -51,7 +51,7 @@ class AnsweringActor:
             self._failure = self._runner.run(self._answer(batch))
         failure = self._failure
         if deaths >= _MAX_DEATHS:
-            # Ray would send it for ever, and each time it would be paid for.
+            # Ray would send it forever, and each time it would be paid for.
             failure = f"ActorDiedError: not sent again: {deaths} times its actor has died"
         self._job.ledger.finish(key)
         return batch.to_table(failure)
@@ -81,7 +81,7 @@ class AnsweringActor:
         return None
 
 
-# Not methods: what an actor refers to must not refer to the actor, or `__del__` would have to wait
+# Not methods: objects of an actor must not refer to the actor, or `__del__` would have to wait #
 # for the garbage collector.
 async def _make_requests(
     job: AnsweringJob, rows: asyncio.Queue[tuple[BatchResults, int]], open_rows: dict[int, int]

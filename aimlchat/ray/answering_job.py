@@ -1,4 +1,4 @@
-"""What `answer` sends to its actors."""
+"""The data that `answer` sends to its actors."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ __all__ = ["AnsweringJob"]
 
 @attrs.frozen
 class AnsweringJob:
-    """What every actor gets.
+    """The settings that every actor gets.
 
     Attributes:
         prompt: the column of the prompts, or a function of the row.
         id_column: the column that must hold an id, None if ids are not needed.
         session: a session that has made no call.
-        ledger: what all actors have spent, and in which batches they have died.
-        arguments: those of `ChatSession.complete_many`.
+        ledger: what all actors have spent, and the batches in which they died.
+        arguments: arguments of `ChatSession.complete_many`.
         output_type: the type of the answers, None for texts.
     """
 

@@ -65,22 +65,22 @@ def answer(
 
     The columns are ``answer``, ``reasoning``, ``finish_reason``, ``prompt_tokens``,
     ``completion_tokens``, ``reasoning_tokens``, ``cached_tokens``, ``usd``, ``inference_id``,
-    ``attempts`` and ``error``. A row that fails has an ``error``, the class and the text of what
-    `ChatSession.complete` raises, and no ``answer``; it never stops the others. A failure that
-    would hit all of them (an invalid key, no credits, a server that cannot be reached) is the
-    ``error`` of all rows that its actor still gets, and no further request is sent for them.
+    ``attempts`` and ``error``. A row that fails has an ``error``, the class and the text of the
+    exception of `ChatSession.complete`, and no ``answer``; it never stops the others. A failure
+    that would affect all of them (an invalid key, no credits, a server that cannot be reached) is
+    the ``error`` of all rows that its actor still gets, and no further request is sent for them.
 
     Like every dataset it is lazy, and each time that it is executed its rows are sent, and paid
     for, again: write it, or call its ``materialize``, once.
 
     Args:
-        dataset: what to answer. A column that has the name of one above is refused.
+        dataset: the rows to answer. It must not have a column with one of the names above.
         prompt: the column of the prompts, each a text or a list of messages in OpenAI's form; or a
             function that is called with a row, a dict, and returns its request, as for
             `ChatSession.complete`.
-        session: its settings are those of the actors; it makes no calls itself. By default a
-            session with the key and the base URL of this process's environment. It is pickled, so
-            it can have neither ``http`` nor an SSL context, and its hooks run in the actors.
+        session: the actors use its settings; it makes no calls itself. By default a session with
+            the key and the base URL of this process's environment. It is pickled, so it can have
+            neither ``http`` nor an SSL context, and its hooks run in the actors.
         actors: how many actors make calls. Each has one session, and one batch at a time.
         concurrency: how many calls each actor may have in flight; ``"auto"`` adapts to what the
             server can sustain.
@@ -90,29 +90,28 @@ def answer(
         limits: the limits of all actors together, each of which gets an equal share, rounded down;
             by default those of the session.
         budget_usd: no actor starts a call once the server has charged this many US dollars for all
-            of them; the rows that remain have an ``error``. The calls in flight then go on: at most
-            ``actors`` times ``concurrency``.
+            of them; the rows that remain have an ``error``. The calls in flight then continue: at
+            most ``actors`` times ``concurrency``.
         resume_from: a folder (or one file) of results of earlier runs, in Parquet or in JSON lines:
             a path, or a URI such as ``s3://bucket/results``. It is read at once. Rows whose id has
             an answer there are left out. It need not exist yet.
         id_column: the column with the id of a row, a text or a whole number, in the dataset and in
             the results. Only ``resume_from`` needs it.
         retry_failed: whether rows that have failed according to ``resume_from`` are sent again.
-        output_type: the type of the answers, as for `ChatSession.complete`: there is a column
-            ``output`` then, with the JSON value as text. A row whose answer is not of the type has
-            an ``error``.
+        output_type: the type of the answers, as for `ChatSession.complete`: the column ``output``
+            then has the JSON value as text. A row whose answer is not of the type has an ``error``.
         output_retries: as for `ChatSession.complete`, for each row.
         models: as for `ChatSession.complete`, for each row.
         timeouts: as for `ChatSession.complete`, for each row.
         retry: as for `ChatSession.complete`, for each row.
         headers: as for `ChatSession.complete`, for each row.
-        **options: as for `ChatSession.complete`, for each row. The options of which a row could not
-            hold the result are refused: ``n`` and ``tools``.
+        **options: as for `ChatSession.complete`, for each row. Options whose results have no column
+            are refused: ``n`` and ``tools``.
 
     Raises:
-        ConfigurationError: ray is not installed, or an argument is invalid. What only the data can
-            show, such as a missing column, is raised when the dataset is executed, before anything
-            is sent.
+        ConfigurationError: ray is not installed, or an argument is invalid. A problem that only the
+            data shows, such as a missing column, is raised when the dataset is executed, before
+            anything is sent.
         InvalidRequestError: JSON schema cannot describe ``output_type``.
         TypeError: an option is unknown, or something cannot be pickled.
     """
@@ -121,7 +120,7 @@ def answer(
     if not isinstance(dataset, ray.data.Dataset):
         msg = f"dataset is {describe(dataset)}; give one of ray.data, such as from_items() returns"
         raise ConfigurationError(msg)
-    # Loaded on use: they need pyarrow, or run only beside ray.
+    # Loaded on use: they need pyarrow, or run only with ray.
     from .answering_actor import AnsweringActor  # noqa: PLC0415
     from .answering_job import AnsweringJob  # noqa: PLC0415
     from .known_results import leave_out_known, read_known_results  # noqa: PLC0415
@@ -154,7 +153,7 @@ def answer(
         output_type=output_type,
     )
     job.complete_many(())  # checks the arguments, and sends nothing
-    ray.cloudpickle.dumps(job)  # else it would fail only when the dataset is executed
+    ray.cloudpickle.dumps(job)  # otherwise it would fail only when the dataset is executed
     schema = dataset.schema(fetch_if_missing=False)
     if schema is not None:
         check_names(schema.names, job)

@@ -1,6 +1,6 @@
-"""The ids that the results of earlier runs hold, and the rows of a dataset without them.
+"""The ids in the results of earlier runs, and the rows of a dataset without them.
 
-An id is known by a digest of 16 bytes. The digests of all results are one sorted array in Ray's
+An id is stored as a digest of 16 bytes. The digests of all results are one sorted array in Ray's
 object store: each machine has it once, and its tasks read it in place.
 """
 
@@ -44,7 +44,7 @@ _logger = logging.getLogger("aimlchat")
 def read_known_results(
     path: str | os.PathLike[str], id_column: str, *, retry_failed: bool
 ) -> ObjectRef[Any] | None:
-    """Return the digests of the ids that need no answer any more; None if there are no results.
+    """Return the digests of the ids that need no further answer; None if there are no results.
 
     The files are read by tasks of Ray. A Parquet file that a killed run has not finished has no
     index, so it holds no result; it is named in a warning.
@@ -107,7 +107,7 @@ def _list_files(path: str) -> list[str]:
 
 
 def _is_hidden(name: str) -> bool:
-    """Return whether a file, or a folder that it is in, is one that writers keep for themselves.
+    """Return whether a file, or a folder above it, is for the internal use of a writer.
 
     ``name`` is the path below the folder that the caller has given.
     """
@@ -168,10 +168,10 @@ def _read_json_lines(
         if not isinstance(result, dict):
             if not line.endswith(b"\n") and line.startswith(b"{"):
                 continue  # the last line of a run that was killed
-            # To skip it would send a row, and pay for it, again.
+            # Skipping it would send a row, and pay for it, again.
             msg = (
-                f"{path}, line {number}: the line is no JSON object; mend it, or delete it to have"
-                " its row sent again"
+                f"{path}, line {number}: the line is not a JSON object; repair it, or delete it"
+                " to have its row sent again"
             )
             raise ConfigurationError(msg)
         if id_column not in result:
@@ -210,7 +210,7 @@ def _check_id(value: Any, path: str) -> int | str | None:
 
 
 def _digest(ids: Iterable[int | str | None]) -> bytes:
-    """Return the digests of ids; 7 and "7" have the same, and a null has that of no id."""
+    """Return the digests of ids; 7 and "7" have the same one, and that of null matches no id."""
     return b"".join(
         bytes(_DIGEST_BYTES)
         if value is None

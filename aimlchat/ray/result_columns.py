@@ -41,7 +41,7 @@ _TOKENS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tok
 
 
 class BatchResults:
-    """The rows of one batch, and what has become of them."""
+    """The rows of one batch, and their outcomes."""
 
     def __init__(self, table: pa.Table, job: AnsweringJob) -> None:
         check_names(table.column_names, job)
@@ -54,7 +54,7 @@ class BatchResults:
         """How many rows have no outcome yet."""
 
     def digest(self) -> str:
-        """Return a digest of the rows, the same whenever Ray hands them out."""
+        """Return a digest of the rows, the same whenever Ray passes them to an actor."""
         found = blake2b(digest_size=16)
         for column in self._table.columns:
             for chunk in column.chunks:
@@ -151,7 +151,7 @@ def _describe_outcome(outcome: Outcome) -> dict[str, Any]:
 
 
 def _describe_bill(completion: Completion[Any]) -> dict[str, Any]:
-    """Return what a completion has cost, which an answer that is not of its type has, too."""
+    """Return what a completion has cost; an answer that is not of its type has a cost, too."""
     usage, cost = completion.usage, completion.cost
     return {
         **{name: getattr(usage, name, None) for name in _TOKENS},

@@ -1,4 +1,4 @@
-"""What all actors have to know of each other, in a small actor of its own: dollars and deaths."""
+"""The state that all actors share, in a small actor of its own: costs and deaths."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class _Ledger:
 class SharedLedger:
     """The ledger of all actors; each has a copy of this object, which refers to the one ledger.
 
-    The ledger lives as long as the dataset. It is placed beside the driver, without which the
+    The ledger lives as long as the dataset. It runs on the machine of the driver, without which the
     dataset would end as well.
     """
 
@@ -79,7 +79,7 @@ class SharedLedger:
         return spent
 
     async def check_budget(self) -> None:
-        """Raise `BudgetExceededError` if nothing of the budget is left."""
+        """Raise `BudgetExceededError` if the budget is spent."""
         if self._budget is None:
             return
         spent = await self.report()

@@ -193,7 +193,7 @@ def test_a_file_of_a_result_is_in_a_message_behind_the_results(png):
         request.options(messages=(*request.messages, *turn))
     )
 
-    where = "is in the message behind the results.)"
+    where = "is in the message after the results.)"
     assert one["content"] == f"A map\n(Image 1 {where}\nand\n(Image 2 {where}"
     assert (two["content"], three["content"]) == ("42", f"Error: (Image 1 {where}")
     assert files["role"] == "user"
