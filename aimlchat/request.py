@@ -77,7 +77,7 @@ class RequestOptions(TypedDict, total=False):
 
 _OPTION_NAMES = RequestOptions.__optional_keys__
 # Names from other SDKs, and names that belong elsewhere in this SDK, each with what to do instead.
-# # All names that contain "timeout" share one entry.
+# All names that contain "timeout" share one entry.
 _ADVICE = {
     "api_key": "give it to ChatSession(api_key=...)",
     "base_url": "give it to ChatSession(base_url=...)",

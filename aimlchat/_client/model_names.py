@@ -105,7 +105,7 @@ def _share_family(ours: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
     if _is_same(first, other):
         return True
     # Some vendors put a word before it: Meta-Llama and Llama are one family. A single letter is not
-    # # a family: the "o" of o3 is not that of gpt-4o.
+    # a family: the "o" of o3 is not that of gpt-4o.
     return (first in theirs and len(first) > 1) or (other in ours and len(other) > 1)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Pacer", "Window"]
 
-# A window without a known limit ends after this time, a little more than the longest usual window #
+# A window without a known limit ends after this time, a little more than the longest usual window
 # (a minute), so that attempts that were accepted long ago do not count.
 _LONGEST_WINDOW = 75.0
 _MIN_PROBE_DELAY = 0.1
@@ -30,7 +30,7 @@ _EARLY = 0.9
 _TOO_SHORT = 1.5
 # Timers and networks are not exact, and an attempt that is a little early is rejected.
 _MARGIN = 1.02
-# After a window that was too large, this many windows pass before one has more attempts than are #
+# After a window that was too large, this many windows pass before one has more attempts than are
 # known to fit.
 _TRIAL_INTERVAL = 4
 # A server that rejects does so quickly. A probe that is still running after twice the time that a

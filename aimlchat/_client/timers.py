@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["CallTimers", "Clock", "TimeoutScheduler"]
 
 _NEVER = math.inf
-# How many passes of the event loop a due timeout still waits for data that is in the socket: one #
+# How many passes of the event loop a due timeout still waits for data that is in the socket: one
 # reads the socket, and the task that waits runs in the next one; uvloop runs timers before it
 # polls.
 _PASSES = 3

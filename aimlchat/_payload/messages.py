@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MessagesPayload", "build_messages_payload"]
 
-# The endpoint requires max_tokens. Every model can write the first number of tokens; the second #
-# one leaves room for adaptive thinking.
+# The endpoint requires max_tokens. Every model can write the first number of tokens; the second one
+# leaves room for adaptive thinking.
 _MAX_TOKENS, _MAX_TOKENS_ADAPTIVE = 4096, 16_384
 # Fields of the anthropic dialect that the vendor's schema of the endpoint does not have.
 _MISSING_FIELDS = {"temperature": 1, "top_p": 1, "top_k": None}

@@ -49,7 +49,7 @@ class Accumulator:
         self._requested_model = model
         self._n = n
         self._choices: dict[int, ChoiceBuilder] = {}
-        self._only: ChoiceBuilder | None = None  # the one that was requested, and came alone
+        self._only: ChoiceBuilder | None = None  # the only choice, if one was requested
         self._begun_alone = 0  # how many choices began in a chunk without another choice
         self._last_index = -1  # the index of the choice that began last, as the server sent it
         self._unfinished = 0
@@ -60,7 +60,7 @@ class Accumulator:
         self._created: int | None = None
         self._has_identity = False  # whether id, model and created are all known
         self._usage: dict[str, Any] | None = None  # the last one with a count above zero
-        self._choice_usage: dict[str, Any] | None = None  # that of a choice, not of the completion
+        self._choice_usage: dict[str, Any] | None = None  # from a choice
         self._cost: Cost | None = None
         self._envelope_input = 0  # tokens, from the envelope of Claude's older streams
         self._envelope_output = 0
@@ -71,7 +71,7 @@ class Accumulator:
         self.has_whole_calls = False
         """Whether each entry of ``tool_calls`` is a call of its own, as in a whole completion."""
         self.mixes_choices = False
-        """Whether the server sent several choices by turns, where one was requested."""
+        """Whether the server sent several choices in turn although one was requested."""
 
     def add(self, chunk: Chunk, deltas: list[Delta], *, lenient: bool = False) -> None:
         """Add a chunk, and append its deltas to the list.
@@ -144,7 +144,7 @@ class Accumulator:
         return True
 
     def add_error(self, chunk: Chunk, deltas: list[Delta]) -> None:
-        """Add what the chunk of an error holds besides it: usage and cost, perhaps text."""
+        """Add the rest of a chunk with an error: usage and cost, perhaps text."""
         inner = chunk.event or chunk
         if self.is_whole:
             self.keep_choice_usage(inner.choices or ())
@@ -197,7 +197,7 @@ class Accumulator:
     def measure(self) -> int:
         """Return the size in bytes of the text, arguments and media so far.
 
-        Log probabilities are counted as JSON, and so is all else that has no text.
+        Log probabilities, and all other values without text, are counted as JSON.
         """
         return sum(builder.measure() for builder in self._choices.values())
 
@@ -208,9 +208,9 @@ class Accumulator:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every choice is finished, and no text came behind its finish reason.
+        """Whether every choice is finished, and no text followed its finish reason.
 
-        A gateway that sends a finish reason in each chunk, or too early, proves nothing by it.
+        If a gateway sends a finish reason in each chunk, or too early, it does not mean the end.
         """
         return self.finished_choices > 0 and all(
             builder.pieces == builder.pieces_at_finish for builder in self._choices.values()
@@ -343,7 +343,7 @@ class Accumulator:
         self._has_identity = bool(self._id and self._model and self._created)
 
     def _open_envelope(self, envelope: Chunk, chunk: Chunk) -> Chunk:
-        """Read what is beside a chunk in its envelope (Claude's streams before 2026-02-13)."""
+        """Read the fields next to a chunk in its envelope (Claude's streams before 2026-02-13)."""
         self._count_envelope(envelope.state or {})
         chunk.meta = chunk.meta or envelope.meta
         if not has_tokens(parse_usage(chunk.usage)):
@@ -370,7 +370,7 @@ class Accumulator:
         self._usage = usage
 
     def keep_choice_usage(self, choices: Iterable[ChunkChoice]) -> None:
-        """Keep the last usage inside a choice: Moonshot's streams have the completion's there."""
+        """Keep the last usage inside a choice: Moonshot's streams have the usage of all there."""
         for choice in choices:
             self._choice_usage = choice.usage or self._choice_usage
 

@@ -53,10 +53,10 @@ _STATUS_BY_WORD = (
 _DEFAULT_STATUS = 500
 _PAYMENT_REQUIRED, _FORBIDDEN, _TOO_MANY_REQUESTS = 402, 403, 429
 _ERROR_STATUS = re.compile(r"[45][0-9][0-9]")
-# For a 403 a code decides before words do. Codes are compared without their punctuation.
+# For a 403, a code takes precedence over the message. Codes are compared without punctuation.
 _RATE_LIMIT_CODES = r"ratelimit|toomany|throttl|overload|capacity"
 _MONEY_CODES = r"quota|billing|credit|balance|payment|funds|spend"
-# A 403 can mean an empty account or a missing permission; only its words tell them apart.
+# A 403 can mean an empty account or a missing permission; only its message tells them apart.
 _ABOUT_MONEY = r"credit|exhausted|payment|billing|balance|quota|top up"
 _NO_CREDITS = (
     r"insufficient[ _](?:credit|quota|balance|fund)|spending limit"
@@ -75,7 +75,7 @@ def is_error_body(body: Mapping[str, Any]) -> bool:
 
     Gateways were seen to send errors with status 200, and as events in the middle of a stream. The
     form is OpenAI's (``error``), Anthropic's (``"type": "error"``) or the vendor's own
-    (``statusCode`` and ``message``). An ``error`` that says nothing is none.
+    (``statusCode`` and ``message``). An ``error`` that says nothing does not count.
     """
     if says_something(body.get("error")):
         return True
@@ -99,8 +99,8 @@ def says_something(error: Any) -> bool:
 def error_from_body(body: Mapping[str, Any]) -> APIError:
     """Return the error for an error event of a stream, or for an error body with status 200.
 
-    Its status is the one in the body, or else the one that its code or type implies. About a quota
-    that names a wait it is 429, a rate limit, since waiting helps.
+    Its status is the one in the body, or else the one that its code or type implies. If an error
+    about a quota names a wait, it is 429, a rate limit, since waiting helps.
     """
     given = _read_status(body)
     status = given or _imply_status(body)
@@ -137,7 +137,7 @@ def error_from_response(
 def is_out_of_credits(error: APIError) -> bool:
     """Return whether a 429 says that the account, or its free tier, is exhausted.
 
-    Its code or its words say so. One that names a wait is a rate limit whatever it says.
+    Its code or its message says so. A 429 that names a wait is a rate limit, whatever it says.
     """
     if error.retry_after is not None:
         return False
@@ -182,7 +182,7 @@ def _build_error(
 
 
 def _is_about_money(body: Any, message: str, words: str) -> bool:
-    """Return whether an error is about an empty account: by its innermost code, else by words."""
+    """Return whether an error is about an empty account: by its inner code, else its message."""
     from .error_messages import iterate_objects  # noqa: PLC0415 - as in `_build_error`
 
     for fields in reversed(list(iterate_objects(body))):

@@ -19,7 +19,7 @@ def parse_balance(body: Any) -> Balance:
     """Parse the body of ``GET /v2/billing`` or of ``GET /v1/billing/balance``.
 
     The first gives ``current_balance`` and its ``currency``, the older one ``balance`` in credits.
-    An amount in another currency than US dollars is left in `Balance.raw`. Raises `ProtocolError`
+    An amount in a currency other than US dollars is only in `Balance.raw`. Raises `ProtocolError`
     if the body is not a JSON object.
     """
     if not isinstance(body, dict):

@@ -148,7 +148,7 @@ class ChoiceBuilder:
         return False
 
     def take_message(self, choice: ChunkChoice) -> None:
-        """Use what is new in the message of a chunk as its delta."""
+        """Use the new part of the message of a chunk as its delta."""
         message = find_message(choice)
         if message is None:
             return
@@ -183,7 +183,7 @@ class ChoiceBuilder:
                 self.logprobs[key] = _copy_list(value)
 
     def add_details(self, details: list[Any], *, is_whole: bool) -> None:
-        """Keep the ``reasoning_details`` of a chunk, which go back to the model as they came."""
+        """Keep the ``reasoning_details`` of a chunk, which are sent back to the model unchanged."""
         if self.details is None:
             from .reasoning_details import ReasoningDetails  # noqa: PLC0415 - few upstreams send it
 

@@ -36,7 +36,7 @@ def judge_end(
 
     Args:
         content: what was received.
-        unread_key: the first key that holds text that is not read.
+        unread_key: the first key with text that is not read.
         unread_line: the first line that is neither a field nor a comment.
         has_event: whether any event has arrived.
         is_done: whether ``[DONE]`` or ``message_stop`` ended the stream.

@@ -38,14 +38,14 @@ _GOOD_CODES = frozenset(
         *("ping", "queued", "pending", "processing", "running"),
     }
 )
-# 0, an HTTP status that is no error, and 20000, as SiliconFlow and others have it.
+# 0, an HTTP status that is not an error, and 20000, as SiliconFlow and others send it.
 _IS_GOOD_NUMBER = re.compile(r"0+|[123][0-9][0-9]|20000").fullmatch
 _IS_ERROR_STATUS = re.compile(r"[45][0-9][0-9]").fullmatch
 # AWS's gateway sends a message alone.
 _KEYS_BESIDE_MESSAGE = frozenset(("message", "requestid", "connectionid", "path", "timestamp"))
 
 UNEXPLAINED_ERROR = b'{"error":"the server sent an error without a message"}'
-"""The data of an error event for an event whose name is "error", and that says nothing."""
+"""The data of an error event for an event with the name "error" that says nothing."""
 
 
 def find_error(body: Mapping[str, Any]) -> APIError | None:
@@ -91,7 +91,7 @@ def _reports_error(part: Mapping[str, Any]) -> bool:
     fields = read_fields(part)
     if any(says_something(fields.get(key)) for key in _ERROR_KEYS):
         return True
-    base = fields.get("baseresp")  # MiniMax has it in good chunks too, with the code 0
+    base = fields.get("baseresp")  # MiniMax also has it in chunks without an error, with the code 0
     if isinstance(base, dict) and base.get("status_code"):
         return True
     if not any(isinstance(fields.get(key), str) for key in ("message", "msg", "errmsg")):
@@ -117,7 +117,7 @@ def _find_error_inside(part: Mapping[str, Any], choices: list[dict[str, Any]]) -
     """Return the error under a key of the vendor's own, None if there is none.
 
     Groq's is ``x_groq.error``, the reason why a stream was stopped; the events of Bedrock have one
-    key, such as ``throttlingException``. Beside text or a finish reason such an error is not that
+    key, such as ``throttlingException``. Next to text or a finish reason such an error is not that
     of the answer, but perhaps that of a search.
     """
     for choice in choices:

@@ -1,4 +1,4 @@
-"""The message of an error body of any shape: the innermost one that helps."""
+"""The message of an error body of any shape: the innermost informative one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ["find_message", "iterate_objects"]
 
-# A body may be wrapped in these, as JSend's is in ``data``. They come last, since that of a message
-# which helps may hold anything.
+# A body may be wrapped in these, as JSend's is in ``data``. They come last, since ``data`` next to
+# an informative message may contain anything.
 _WRAPPER_KEYS = ("data", "result")
 # The keys under which a message was seen, in any case, with or without underscores. The first of
-# them that has a message which helps is used, so those of inner bodies come first: ``errors`` of
+# them that has an informative message is used, so those of inner bodies come first: ``errors`` of
 # validators, ``fault`` of Apigee, ``base_resp`` of MiniMax, and before them ``raw`` in the
 # ``metadata`` of OpenRouter, the upstream's body. ``msg`` is FastAPI's; ``detail`` and ``title``
 # are those of RFC 9457. A text in ``error`` is only a code or phrase beside ``error_description``
@@ -59,7 +59,7 @@ _NESTED_KEYS = (
     *("message", "metadata", "raw", "detail", "details", "parameters"),
     *_WRAPPER_KEYS,
 )
-# A text of these words says no more than the status does.
+# A text with only these words says no more than the status does.
 _GENERIC_WORDS = frozenset(
     """
     a access again allowed an and api are argument arguments as at bad been body by code conflict
@@ -86,7 +86,8 @@ def find_message(body: Any) -> str:
     """Return the message of a decoded body, ``""`` if it has none.
 
     Bodies contain upstream bodies, as objects and as JSON text. The innermost message is returned,
-    except that one which only repeats the status ("Bad Request") counts only if there is no other.
+    except that a message that only repeats the status ("Bad Request") counts only if there is no
+    other.
     """
     return _find(body, 0)
 

@@ -8,7 +8,7 @@ from .error_events import UNEXPLAINED_ERROR, wrap_error
 
 __all__ = ["EventLines", "names_error"]
 
-# The standard ignores a field that it does not know. One whose value is JSON may have been a chunk.
+# The standard ignores unknown fields. An unknown field whose value is JSON may have been a chunk.
 _UNKNOWN_FIELD = re.compile(rb"[\w.-]+(?::(?!\s*[{\[]).*)?", re.DOTALL)
 _IGNORED_FIELDS = (b"id", b"retry")
 _DONE_MARKER = b"[DONE]"
@@ -18,7 +18,7 @@ class EventLines:
     """The lines between two blank lines, which usually are one event.
 
     Lines of JSON without a field name are an event of their own: one value may have several lines.
-    Lines behind ``[DONE]`` are not read.
+    Lines after ``[DONE]`` are not read.
     """
 
     __slots__ = (
@@ -40,7 +40,7 @@ class EventLines:
         self.has_done = False
         """Whether ``[DONE]`` was among the lines."""
         self.unread = b""
-        """The beginning of the first line that is no field and no comment; empty if none was."""
+        """The beginning of the first line that is neither field nor comment; empty if none was."""
         self._events: list[bytes] = []  # those before the last one
         # The data of the last event; a list of short lines would take many times their size.
         self._data: bytearray | None = None

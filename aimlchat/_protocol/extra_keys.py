@@ -23,7 +23,7 @@ __all__ = ["ExtraKeys"]
 # decoder for such a set would never be used again.
 _MAX_DECODED = 16
 _MAX_KEPT = 1000
-_MAX_BYTES = 16 * 2**20  # as much as an event may have
+_MAX_BYTES = 16 * 2**20  # as many as an event may have
 
 
 class ExtraKeys:

@@ -32,13 +32,13 @@ class JSONBody:
     def __init__(self) -> None:
         self._data = bytearray()
         self._size = 0
-        self._line_end: int | None = -1  # of the first line; None once that was looked at
+        self._line_end: int | None = -1  # of the first line; None once that line was checked
 
     def __bytes__(self) -> bytes:
         return bytes(self._data)
 
     def __len__(self) -> int:
-        """Return the size of what is one JSON text: the first line of a stream, or the body."""
+        """Return the size of the one JSON text: the first line of a stream, or the body."""
         return self._size
 
     def add(self, data: bytes) -> bool:
@@ -55,7 +55,7 @@ class JSONBody:
             if position < 0:
                 return False
             self._line_end = self._size - len(data) + position
-        # White space behind the first line is dropped, since there may be any amount of it.
+        # White space after the first line is dropped, since there may be any amount of it.
         start = self._line_end + 1
         self._data[start:] = self._data[start:].lstrip(_WHITE_SPACE)
         self._size = self._line_end

@@ -41,7 +41,7 @@ def find_check_interval(limit: int) -> int:
 class TextPieces(list[str]):
     """The pieces of a text, in their order.
 
-    `measure` joins those that have come since it was last called: a piece of one character takes
+    `measure` joins the pieces that arrived since its last call: a piece of one character takes
     seventy bytes.
     """
 

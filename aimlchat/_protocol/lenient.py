@@ -94,7 +94,7 @@ def read_text(value: Any) -> str | None:
 
 
 def read_int(value: Any) -> int | None:
-    """Return an integer, also from a string of digits or a float; None for any other value.
+    """Return an integer, even from a string of digits or a float; None for any other value.
 
     Gateways were seen to send ``"index": "1"`` and ``"created": 1750000000.0``. A fraction is
     dropped. NaN, infinity, a bool, and a string with more digits than Python converts (4,300)
@@ -111,7 +111,7 @@ def read_int(value: Any) -> int | None:
 
 
 def read_float(value: Any) -> float | None:
-    """Return a finite number, also from a string; None for any other value.
+    """Return a finite number, even from a string; None for any other value.
 
     Response headers give the cost as text. NaN, infinity and a bool become None.
     """
@@ -125,7 +125,7 @@ def read_float(value: Any) -> float | None:
 
 
 def read_amount(value: Any) -> float | None:
-    """Return a number from 0 to 2**53, also from a string; None for any other value.
+    """Return a number from 0 to 2**53, even from a string; None for any other value.
 
     A negative amount would lift a budget, and an infinite one would make every sum infinite. NaN
     and a bool become None, too.

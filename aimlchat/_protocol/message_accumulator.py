@@ -49,12 +49,12 @@ def is_message(body: dict[str, Any]) -> bool:
 def begin_message(body: dict[str, Any], values: dict[str, Any]) -> MessageAccumulator | None:
     """Return an accumulator for a stream in Claude's own format, None if an event is in another.
 
-    ``values`` are those of unknown keys; what is in them so far came with pings.
+    ``values`` are those of unknown keys; the values in it so far came with pings.
     """
     kind = body.get("type")
     if not isinstance(kind, str) or kind not in _EVENTS or "choices" in body:
         return None
-    if kind == "message_stop":  # the end of nothing
+    if kind == "message_stop":  # ends a block that never began
         return None
     values.clear()
     return MessageAccumulator(values)
@@ -84,8 +84,8 @@ class MessageAccumulator(Accumulator):
     def read(self, event: bytes, deltas: list[Delta]) -> AIMLChatError | None:
         """Add an event, and append its deltas to the list.
 
-        Unknown events are ignored, as Claude's documents ask for. Returns the error that the event
-        stands for, or the one that it is not a JSON object.
+        Unknown events are ignored, as Claude's documents require. Returns the error that the event
+        stands for, or an error if it is not a JSON object.
         """
         try:
             body, is_lenient = _decode(event), False
@@ -161,9 +161,9 @@ class MessageAccumulator(Accumulator):
     def _begin_block(
         self, index: int | None, block: dict[str, Any], deltas: list[Delta]
     ) -> Block | None:
-        """Begin a block; return None for one that cannot go back, since it has no type.
+        """Begin a block; return None for a block without a type, which cannot be sent back.
 
-        Its deltas may tell the type, as if the event that begins the block had been left out.
+        Its deltas may imply the type, as if the event that begins the block had been left out.
         """
         if not isinstance(block.get("type"), str):
             kind = next((key for key in _TEXT_KINDS if isinstance(block.get(key), str)), None)
@@ -228,7 +228,7 @@ class MessageAccumulator(Accumulator):
 
 
 def _find_fault(body: dict[str, Any]) -> AIMLChatError | None:
-    """Return why an event that is none of a message cannot be passed over, None if it can."""
+    """Return why an event that does not belong to a message cannot be skipped, None if it can."""
     if body.get("choices"):
-        return ProtocolError("a chunk with choices came in the midst of a message")
+        return ProtocolError("a chunk with choices came in the middle of a message")
     return find_error(body)

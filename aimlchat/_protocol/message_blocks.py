@@ -26,7 +26,7 @@ __all__ = ["Block", "TurnBuilder"]
 
 _MAX_FINISH_REASON = 256
 _JSON_INPUT = "partial_json"
-# Deltas whose text replaces the one before, or is an item of a list; all others are pieces of text.
+# Deltas whose text replaces the previous one, or is an item of a list; others are pieces of text.
 _SIGNATURE, _CITATION = "signature", "citation"
 _PLAIN_KEYS = {
     "text": frozenset(("type", "text", "citations")),
@@ -86,7 +86,7 @@ class Block:
 
 
 def _parse_input(text: str) -> Any:
-    """Return the input of a tool; text that is no object stays text, as the model wrote it."""
+    """Return the input of a tool; text that is not an object stays as the model wrote it."""
     try:
         return ToolCall("", "", text).arguments
     except ProtocolError:
@@ -105,7 +105,7 @@ class TurnBuilder:
         self._blocks: list[Block] = []
         self._calls = 0
         self.mends = False
-        """Whether the blocks may have lone surrogates, with which they could not go back."""
+        """Whether the blocks may have lone surrogates, with which they could not be sent back."""
 
     def begin(self, fields: dict[str, Any], deltas: list[Delta]) -> Block:
         """Begin a block with these fields, and append the delta that announces a call."""
@@ -129,7 +129,7 @@ class TurnBuilder:
         return block
 
     def add(self, block: Block, key: str, value: Any, deltas: list[Delta]) -> None:
-        """Add what a delta has under a key, and append its text to the deltas."""
+        """Add the value that a delta has under a key, and append its text to the deltas."""
         if key == _JSON_INPUT and block.call is not None:
             if isinstance(value, str) and value:
                 self._add_arguments(block.call, value, deltas)
@@ -177,7 +177,7 @@ class TurnBuilder:
         return sum(block.measure() for block in self._blocks)
 
     def build(self, ids: ToolCallIds | None, *, complete: bool) -> Choice:
-        """Build the choice so far, with the turn that goes back to the model."""
+        """Build the choice so far, with the turn that is sent back to the model."""
         reason = normalize_finish_reason(self.finish_reason)
         calls = {
             id(block): block.call.build(ids or self._ids, complete=complete, finish_reason=reason)
@@ -196,7 +196,7 @@ class TurnBuilder:
             finish_reason=reason,
             native_finish_reason=self.finish_reason,
             annotations=citations,
-            # Of a turn that was cut off only the text can go back.
+            # Of a turn that was cut off, only the text can be sent back.
             turn={"content_blocks": turn} if complete and not _is_plain(turn) else None,
         )
 
@@ -206,7 +206,7 @@ class TurnBuilder:
 
 
 def _is_plain(turn: list[dict[str, Any]]) -> bool:
-    """Return whether text and calls say all that is in the blocks."""
+    """Return whether text and calls contain everything that is in the blocks."""
     for index, block in enumerate(turn):
         kind = block.get("type")
         known = _PLAIN_KEYS.get(str(kind))

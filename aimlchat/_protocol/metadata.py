@@ -24,13 +24,13 @@ __all__ = [
     "parse_usage",
 ]
 
-# Words that are no finish reason: gateways send them in chunks before the end, as others send null.
+# Words that are not finish reasons: gateways send them in chunks before the end, like null.
 # KoboldCpp was seen to send "null", Ollama an empty string; the last is Google's zero value.
 _NO_FINISH_REASONS = (
     *("", "null", "none", "nil", "undefined", "nan", "n/a", "false", "0"),
     *("unspecified", "in_progress", "finish_reason_unspecified"),
 )
-# The words of upstreams, in lower case and with "_" for "-". Only those whose meaning is certain:
+# The words of upstreams, in lower case and with "_" for "-". Only words whose meaning is certain:
 # "pause_turn" or Gemini's "OTHER" are none of the four. Those of a failure are in `chunks`.
 _FINISH_REASONS: dict[str, str | None] = dict.fromkeys(_NO_FINISH_REASONS) | {
     word: reason
@@ -80,7 +80,7 @@ _CACHE_WRITE_NAMES = (
 def normalize_finish_reason(native: str | None) -> str | None:
     """Return OpenAI's word for a finish reason, or the reason itself if there is no such word.
 
-    Returns None for a word that is no finish reason, such as "null".
+    Returns None for a word that is not a finish reason, such as "null".
     """
     if native is None:
         return None
@@ -135,7 +135,7 @@ def has_tokens(usage: Usage | None) -> bool:
 
 
 def merge_usage(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """Return usage that arrives in parts as one: the new values that say something win.
+    """Return usage that arrives in parts as one: new values take precedence if they say something.
 
     Anthropic's streams have the input at the start and the output at the end.
     """

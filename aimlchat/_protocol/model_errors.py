@@ -1,4 +1,4 @@
-"""Whether a refusal means that its model does not exist, or does no longer."""
+"""Whether a refusal means that its model does not exist, or no longer exists."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ _MAX_BODY_LENGTH = 100_000  # of the JSON that is searched
 
 
 def says_no_such_model(error: APIError, model: str) -> Literal["yes", "maybe", "no"]:
-    """Return whether a refusal means that the requested model does not exist, or does no longer.
+    """Return whether a refusal means that the requested model does not exist, or no longer exists.
 
-    A code or words of the body say so. Without them a 404 may mean it, as well as a wrong base URL:
-    the vendor documents no message for it.
+    A code or the message of the body says so. Without them a 404 may mean it, but also a wrong base
+    URL: the vendor documents no message for it.
     """
     if error.status not in _STATUSES:
         return "no"
@@ -70,7 +70,7 @@ def says_no_such_model(error: APIError, model: str) -> Literal["yes", "maybe", "
     if (
         _has_code(error.body)
         or (
-            error.status != _FORBIDDEN  # whose words are about permissions
+            error.status != _FORBIDDEN  # its message is about permissions
             and (
                 _MODEL_FIELD.search(message)
                 or f"received '{model}'" in message
@@ -83,7 +83,7 @@ def says_no_such_model(error: APIError, model: str) -> Literal["yes", "maybe", "
 
 
 def _has_code(body: Any) -> bool:
-    """Return whether a code of the body says it, or the model is the field at fault."""
+    """Return whether a code of the body says so, or the model is the field at fault."""
     text = body if isinstance(body, str) else json.dumps(body)
     if _MODEL_PATH.search(text[:_MAX_BODY_LENGTH]):
         return True

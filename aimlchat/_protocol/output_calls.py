@@ -1,9 +1,9 @@
 """Answers that a model gives by calling a tool, read as if it had written them as text.
 
-The arguments of the call are the text, whatever the model says around the call; that is left out,
-since it is no part of the answer. Where the model has not called the tool, its text is the answer.
-Where it has called the tool more than once, each answer that differs from those before it is a line
-of the text: such a text is no answer, and none of them is chosen.
+The arguments of the call are the text. Text that the model writes around the call is left out,
+since it is not part of the answer. If the model has not called the tool, its text is the answer. If
+it has called the tool more than once, each answer that differs from the earlier ones is a line of
+the text: such a text is not an answer, and none of them is chosen.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def take_output_call(completion: Completion, tool_name: str) -> Completion:
 
     Args:
         completion: a whole or partial completion.
-        tool_name: the name of the tool. A call that repeats the arguments of one before it is left
+        tool_name: the name of the tool. A call that repeats the arguments of an earlier one is left
             out; calls of other tools stay. A choice that does not call it stays as it is. Of a
-            completion that still grows only the first call is taken.
+            completion that still grows, only the first call is used.
     """
     choices = tuple(
         _take_calls(choice, tool_name, is_whole=completion.is_complete)
@@ -51,7 +51,7 @@ def count_answers(completion: Completion, tool_name: str) -> int:
 
 
 def _find_different(texts: Iterable[str]) -> list[str]:
-    """Return the texts of answers without those that are the same JSON as one before them."""
+    """Return the texts of answers without those that are the same JSON as an earlier one."""
     different: dict[str, str] = {}
     for text in texts:
         try:
@@ -91,9 +91,9 @@ def _read_text(call: ToolCall) -> str:
 def _replace_blocks(blocks: list[Any], tool_name: str, text: str) -> list[Any]:
     """Return the blocks of a turn with a text instead of its calls of the tool.
 
-    Other texts are left out, as in the completion. What the model thought stays, unless a text is
-    left out in the middle of it, and no other call needs it: Claude takes its thinking back only in
-    the order in which it came.
+    Other texts are left out, as in the completion. Thinking stays, unless a text is left out in the
+    middle of it and no other call needs it: Claude accepts its thinking back only in the order in
+    which it sent it.
     """
     replaced: list[Any] = []
     is_taken = has_gap = is_broken = False
@@ -176,7 +176,7 @@ class _ChoiceTranslator:
         return deltas
 
     def _find_rest(self) -> Iterator[str]:
-        """Yield the text behind the arguments of the first call."""
+        """Yield the text after the arguments of the first call."""
         texts = ["".join(pieces) for pieces in self._answers.values()]
         if texts and not texts[0].strip():
             yield _NO_ARGUMENTS
@@ -187,8 +187,8 @@ class _ChoiceTranslator:
 class OutputTranslator:
     """Turns the deltas of a stream into those of an answer in text.
 
-    The text of a choice is held back until its call begins, and then left out; without a call it
-    is handed out at the end. The texts of the answer add up to the text of `take_output_call`.
+    The text of a choice is held back until its call begins, and then left out; without a call it is
+    returned at the end. The texts of the answer add up to the text of `take_output_call`.
 
     Args:
         tool_name: the name of the tool.
@@ -199,7 +199,7 @@ class OutputTranslator:
         self._choices: dict[int, _ChoiceTranslator] = {}
 
     def translate(self, deltas: Iterable[Delta]) -> list[Delta]:
-        """Return the deltas to hand out instead of these."""
+        """Return the deltas that replace these."""
         translated: list[Delta] = []
         for delta in deltas:
             choice = self._choices.get(delta.choice)

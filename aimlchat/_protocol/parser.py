@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StreamParser"]
 
-# A vain attempt with the plain decoder costs as much as decoding the chunk, and a stream of tool
+# A failed attempt with the plain decoder costs as much as decoding the chunk, and a stream of tool
 # calls has no plain chunks.
 _MAX_MISSES = 16
 
@@ -43,15 +43,15 @@ START, EVENTS, PLAIN, BODY, LINES, DONE, CLOSED, FAILED = ParserState
 class StreamParser:
     """Parse a streamed completion from bytes to deltas, without I/O, clock or asyncio.
 
-    Any split of the same bytes gives the same text and the same end. A stream is complete after
-    ``[DONE]`` after a chunk, or once every choice that began has a finish reason; one in Claude's
-    own format only after ``message_stop``. A whole JSON completion is parsed as such.
+    Any split of the same bytes gives the same text and the same end. A stream is complete at
+    ``[DONE]`` after a chunk, or once every choice that began has a finish reason; a stream in
+    Claude's own format only after ``message_stop``. A whole JSON completion is parsed as such.
 
     Args:
         model: the requested model, which decides whether ``<think>`` tags in the text are
             reasoning; by default the model that the server names.
         n: the requested number of choices, None if it is not known. If it is 1, every chunk
-            belongs to choice 0, even where a server counts the chunks with the choice's index.
+            belongs to choice 0, even if a server numbers the chunks with the choice's index.
         max_answer_bytes: as in `Limits`: how large the text, arguments and media may become before
             a `ProtocolError` ends the stream.
     """
@@ -228,7 +228,7 @@ class StreamParser:
             self._enter(FAILED, deltas)
 
     def _check_size(self) -> ProtocolError | None:
-        """Return the fault of a stream of which too much is kept."""
+        """Return the fault of a stream whose kept content is too large."""
         if not self._may_exceed:
             return None
         if self._content.measure() > self._max_bytes:

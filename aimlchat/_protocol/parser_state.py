@@ -18,8 +18,8 @@ class ParserState(enum.Enum):
         → PLAIN after an event, if the next one is likely to be a plain chunk
         → DONE at ``[DONE]`` after a chunk, or at ``message_stop`` in Claude's own message format
         → FAILED at an error, an event that is not a JSON object, or one that is too large. Once
-          every choice that began has its finish reason, and no text came behind it, these are
-          ignored instead: the completion is whole, and nothing that follows can change that.
+        every choice that began has its finish reason, and no text followed it, these are ignored
+        instead: the completion is whole, and nothing that follows can change that.
     PLAIN: like EVENTS, but the faster decoder of plain chunks is tried first.
         → EVENTS if that failed too often
     BODY: the rest of a body that is one JSON text, not an event stream.

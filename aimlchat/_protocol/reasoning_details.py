@@ -1,4 +1,4 @@
-"""`ReasoningDetails`, which some upstreams send beside their reasoning, and some demand back."""
+"""`ReasoningDetails`, which some upstreams send with their reasoning, and some require back."""
 
 from __future__ import annotations
 

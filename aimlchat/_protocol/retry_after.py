@@ -1,4 +1,4 @@
-"""How long the server asks to wait: in its response headers, in fields of its body, or in words."""
+"""The wait that the server requests: in its response headers, body fields, or message."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ _AMOUNT = (
 )
 _DURATION = rf"(?:{_AMOUNT}(?:,? (?:and )?)?)+"
 # "Please try again in 6m0s", "retry your request after 20 seconds", "Retry-After: 5s", "please wait
-# 12 s", "your quota will reset after 1h2m". A wait without such words is none: a timeout names one.
+# 12 s", "your quota will reset after 1h2m". A duration without such words is not a wait: a timeout
+# names one, too.
 _WORDS_OF_A_WAIT = (
     rf"\b(?:(?:retry|try|resets?)(?:ing)?(?: (?:again|it|later|request|the|this|your))*"
     rf"[ _-](?:in|after)\b|(?:please|must|should) wait\b)[:=]?"
@@ -50,18 +51,18 @@ _EPOCH_IN_MILLISECONDS = 1e11
 def find_retry_after(
     status: int, body: Any, message: str, headers: Mapping[str, str], now: float | None = None
 ) -> float | None:
-    """Return the wait that the server asks for, in seconds, or None if it asks for none.
+    """Return the wait that the server requests, in seconds, or None if it requests none.
 
-    The most explicit one counts: that of the headers, as `parse_retry_after` reads them; one in a
-    field of the body, such as Google's ``retryDelay``; one in the words of the message, such as
-    "try again in 6m0s"; and for a 429, the end of a limit that its ``X-RateLimit-Reset`` gives.
+    The first of these counts: that of the headers, as `parse_retry_after` reads them; one in a
+    field of the body, such as Google's ``retryDelay``; one in the text of the message, such as "try
+    again in 6m0s"; and for a 429, the end of a limit that its ``X-RateLimit-Reset`` gives.
 
     Args:
         status: the status of the error.
         body: the decoded body. OpenRouter puts the response headers of an upstream into it.
         message: the message of the body, not shortened.
         headers: the response headers, with names in lower case or of any case.
-        now: the current time in seconds since the epoch. Without it, a time is no wait.
+        now: the current time in seconds since the epoch. Without it, a time is ignored.
     """
     wait = parse_retry_after(headers, now)
     objects = list(iterate_objects(body))
@@ -83,7 +84,7 @@ def find_retry_after(
 
 
 def parse_retry_after(headers: Mapping[str, str], now: float | None) -> float | None:
-    """Return the wait that the ``Retry-After`` of a response asks for, in seconds, or None.
+    """Return the wait that the ``Retry-After`` of a response requests, in seconds, or None.
 
     Reads ``retry-after-ms``, which is not standard but which OpenAI's own client reads first, then
     ``Retry-After`` (RFC 9110, section 10.2.3) as a number of seconds or as a date. Some gateways
@@ -149,7 +150,7 @@ def _find_in_words(message: str) -> float | None:
 
 
 def _read_limit_reset(headers: Mapping[str, str], now: float | None) -> float | None:
-    """Return the wait until every exhausted limit is reset, or None if no header tells it.
+    """Return the wait until every exhausted limit is reset, or None if no header has it.
 
     ``X-RateLimit-Reset`` is a time at OpenRouter and a number of seconds elsewhere; OpenAI has one
     for requests and one for tokens, as durations. A limit of which something remains is not the one

@@ -51,13 +51,13 @@ class EventDecoder:
         self.fault: ProtocolError | None = None
         """Set after an event that was too large; no event follows it."""
         self.bytes_left = MAX_EVENT_BYTES
-        """How many bytes `decode_single` still takes, at most as many as an event may have.
+        """How many bytes `decode_single` still accepts, at most as many as an event may have.
 
         The parser sets it, since it has to check the size of what it keeps from time to time.
         """
         self.unread_line = b""
-        """The first line that is no field and no comment, such as plain text; empty if none was."""
-        # The lines since the last blank line that earlier calls have read, and the bytes behind
+        """The first line that is neither field nor comment, such as plain text; empty if none."""
+        # The lines since the last blank line that earlier calls have read, and the bytes after
         # them, with the line feed before these. A bytearray grows without a copy, so that a large
         # event in many pieces costs time linear in its size.
         self._lines: EventLines | None = None

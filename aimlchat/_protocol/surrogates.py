@@ -25,7 +25,7 @@ def mend_surrogates(text: str) -> str:
 
 
 def mend_json(value: Any) -> Any:
-    """Return a copy of a JSON value, in which each text is that of `mend_surrogates`."""
+    """Return a copy of a JSON value, with `mend_surrogates` applied to each text."""
     if isinstance(value, str):
         return mend_surrogates(value)
     if isinstance(value, dict):

@@ -18,7 +18,7 @@ _OPENING = "<think>"
 _CLOSING = "</think>"
 # These models never use tags: a <think> in their text is part of the answer.
 _uses_no_tags = re.compile(r"claude|gpt|gemini|grok|\bo[134]\b", re.IGNORECASE).search
-_MAX_NAME = 256  # characters of a name that are searched, as a server may send any name
+_MAX_NAME = 256  # how many characters of a name are searched, since a server may send any name
 
 # What the splitter is reading: the start of the text, reasoning, white space after it, the answer.
 _START, _REASONING, _GAP, _ANSWER = range(4)

@@ -18,10 +18,10 @@ from .kept_size import TextPieces, check_parts, measure_json
 __all__ = ["ToolCallBuilder", "ToolCallIds", "opens_object"]
 
 _JSON_MARK = re.compile(r'["\\{}\[\]]')
-# Text of arguments that stands for none.
+# Texts that stand for no arguments.
 _NO_ARGUMENTS = re.compile(r"\s*(?:\{\s*\}|null)\s*")
 # With any other finish reason, such as `length` or `content_filter`, the model may have been
-# stopped within a call. None is that of a stream that ended with [DONE] alone.
+# stopped within a call. A stream that ended with only [DONE] has None.
 _GOOD_ENDS = ("stop", "tool_calls", None)
 # The API allows names of 64 characters. Without a limit, a name in a million pieces would be copied
 # a million times.
@@ -45,7 +45,7 @@ class ToolCallIds:
         self._counts: dict[str, int] = {}
 
     def copy(self) -> ToolCallIds:
-        """Return a copy; ids that are claimed of it are free in the original."""
+        """Return a copy; ids that are claimed in it stay free in the original."""
         ids = ToolCallIds()
         ids._used, ids._counts = self._used.copy(), self._counts.copy()
         return ids
@@ -89,8 +89,8 @@ class ToolCallBuilder:
         self.wire_id: str | None = None
         self.type = "function"
         self.name: str | None = None
-        self.arguments = TextPieces()  # those that were handed out as deltas
-        self.placeholder = ""  # arguments without any, which are the only ones so far
+        self.arguments = TextPieces()  # the arguments that were returned as deltas
+        self.placeholder = ""  # text that stands for no arguments, if there was no other so far
         self.nesting: _Nesting | None = None  # None until it is needed
         self.scanned = 0  # how many fragments of the arguments `nesting` has read
         self.length = 0  # of these fragments together
@@ -127,7 +127,7 @@ class ToolCallBuilder:
         return self.nesting.is_closed
 
     def repeats(self, text: str) -> bool:
-        """Return whether the text adds nothing: it is the arguments once more, or has none.
+        """Return whether the text adds nothing: it repeats the arguments, or has none.
 
         Gateways that translate another API send the pieces of the arguments, then all of them.
         Requires that `is_whole` has returned True.
@@ -152,7 +152,7 @@ class ToolCallBuilder:
             self.name += name
 
     def add_arguments(self, text: str) -> str:
-        """Take the next piece of the arguments; return the text that can be handed out.
+        """Take the next piece of the arguments; return the text that can be returned as a delta.
 
         An empty object or ``null`` is held back while it is the only text: gateways before Claude
         send it where Claude's stream announces a call, and the arguments after it. Once the
@@ -175,14 +175,14 @@ class ToolCallBuilder:
         return text
 
     def add_extra(self, extra: dict[str, Any]) -> None:
-        """Take unknown keys of a fragment; those of a later one win, null replaces nothing."""
+        """Take unknown keys of a fragment; those of a later fragment win, null replaces nothing."""
         if self.extra is None:
             self.extra = {}
         self.extra_size += measure_json(extra)
         _merge(self.extra, extra, _MERGED_DEPTH)
 
     def release(self) -> str:
-        """Return the text that was held back, which can be handed out now."""
+        """Return the text that was held back, which can now be a delta."""
         text, self.placeholder = self.placeholder, ""
         self.arguments.append(text)
         return text

@@ -40,7 +40,7 @@ class ToolCallAssembler:
     def __init__(self, ids: ToolCallIds) -> None:
         self._ids = ids
         self._calls: list[ToolCallBuilder] = []
-        # The last call of each index of the wire, and under None the last call of all.
+        # The last call for each index that the server sent, and under None the last call of all.
         self._by_wire_index: dict[int | None, ToolCallBuilder] = {}
         self._by_id: dict[str, ToolCallBuilder] = {}
         self._long_ids = 0  # the size of ids that are long: some gateways put signatures into them
@@ -133,7 +133,7 @@ class ToolCallAssembler:
         call = self._by_wire_index.get(index)
         if id_ and (known := self._by_id.get(id_)):
             if call is None and name:
-                return None  # a call of its own, though the server has one id for all calls
+                return None  # a call of its own, although the server uses one id for all calls
             if index is None or call is None or call.wire_id not in (None, id_):
                 call = known
             if call is known:
@@ -156,7 +156,7 @@ def _remember(calls: dict[_K, ToolCallBuilder], key: _K, call: ToolCallBuilder) 
 def _begins_call(
     call: ToolCallBuilder, index: int | None, id_: str | None, name: str | None, text: str
 ) -> bool:
-    """Return whether a fragment begins another call than the one that its index or id names."""
+    """Return whether a fragment begins a call other than the one that its index or id names."""
     if id_ and call.wire_id and id_ != call.wire_id:
         return index is None or _begins_call_at_index(call, name, text)
     if not name or call.name is None:
@@ -164,13 +164,13 @@ def _begins_call(
     is_unnumbered = index is None and not id_ and not call.wire_id
     if name == call.name or (name.startswith(call.name) and not call.has_arguments):
         # The name is repeated with every fragment, or it grows ("get", then "get_weather"). If
-        # nothing tells which call the fragment is for, an object after an object is a second call.
+        # nothing says which call the fragment is for, an object after an object is a second call.
         if is_unnumbered:
             return opens_object(text) and call.is_whole
         return _opens_next_object(call, text)
     if call.is_whole or is_unnumbered or (id_ and id_ != call.wire_id):
         return True
-    # The name arrives in pieces ("get_wea", then "ther"), before the arguments or beside them.
+    # The name arrives in pieces ("get_wea", then "ther"), before the arguments or with them.
     has_begun = not id_ and call.has_arguments
     return has_begun and (not text or opens_object(text))
 

@@ -1,7 +1,7 @@
 """Text in a chunk under keys that are not read.
 
-Servers of other APIs were seen behind endpoints of this one. Their text is under other keys, so
-that a stream of theirs would look like an empty answer.
+Endpoints of this API were seen to forward responses of other APIs. Their text is under other keys,
+so that such a stream would look like an empty answer.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class UnreadText:
 
     def __init__(self) -> None:
         self.key: str | None = None
-        """The first key that holds text that is not read."""
+        """The first key with text that is not read."""
         self._chunks = 0
 
     def examine(self, event: bytes, content: Accumulator) -> None:
@@ -43,7 +43,7 @@ class UnreadText:
 
 
 def find_unread_text(body: Mapping[str, Any]) -> str | None:
-    """Return the first key that holds text that is not read, None if there is none.
+    """Return the first key with text that is not read, None if there is none.
 
     ``body`` is a chunk, or a whole completion.
     """

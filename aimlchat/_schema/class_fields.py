@@ -30,8 +30,8 @@ class ClassField:
         annotation: the type.
         default: the default; `MISSING` if there is none, or none that is known.
         required: whether the constructor needs it.
-        description: words about it, from its metadata.
-        keeps_text: whether the constructor takes a value that JSON holds as text, such as a date,
+        description: its description, from its metadata.
+        keeps_text: whether the constructor accepts a value that is text in JSON, such as a date,
             as that text.
     """
 
@@ -129,12 +129,12 @@ def _read_attrs(python_type: Any, origin: Any) -> list[ClassField]:
 
 
 def _read_converter(converter: Any) -> Any:
-    """Return the annotation of what a converter takes, or `MISSING` if it has none."""
-    function = getattr(converter, "converter", converter)  # that of an `attrs.Converter`
+    """Return the annotation of a converter's parameter, or `MISSING` if it has none."""
+    function = getattr(converter, "converter", converter)  # the function of an `attrs.Converter`
     try:
         hints = typing.get_type_hints(function, include_extras=True)
         first = next(iter(inspect.signature(function).parameters))
-    except (NameError, StopIteration, TypeError, ValueError):  # a class, or a function of C
+    except (NameError, StopIteration, TypeError, ValueError):  # a class, or a function written in C
         return MISSING
     return hints.get(first, MISSING)
 
@@ -142,8 +142,8 @@ def _read_converter(converter: Any) -> Any:
 def _is_python(converter: Any) -> bool:
     """Return whether a converter is written in Python.
 
-    Others, such as ``date.fromisoformat`` and ``UUID``, take the text; a function without an
-    annotation gets a value of the type of its field.
+    Other converters, such as ``date.fromisoformat`` and ``UUID``, get the text; a Python function
+    without an annotation gets a value of the type of its field.
     """
     function = getattr(converter, "converter", converter)
     return inspect.isfunction(inspect.unwrap(function)) or inspect.ismethod(function)
@@ -197,7 +197,7 @@ def _find_default(default: Any, factory: Any, nothing: Any) -> Any:
 
 
 def _make_default(factory: Any) -> Any:
-    """Return what a factory makes each time; `MISSING` if that may differ, as a new id does."""
+    """Return the value of a factory; `MISSING` if it may differ each time, as a new id does."""
     return factory() if factory in (list, dict, set, frozenset, tuple) else MISSING
 
 
@@ -229,7 +229,7 @@ def _unresolved(origin: Any, error: Exception) -> SchemaError:
 
 
 def _collect_arguments(python_type: Any, arguments: dict[Any, Any]) -> None:
-    """Add what stands for each type variable, of a class and of those that it inherits from."""
+    """Add the argument of each type variable, of a class and of its base classes."""
     origin = typing.get_origin(python_type)
     if origin is not None:
         given = (substitute(argument, arguments) for argument in typing.get_args(python_type))
@@ -241,7 +241,7 @@ def _collect_arguments(python_type: Any, arguments: dict[Any, Any]) -> None:
 
 
 def substitute(annotation: Any, arguments: Mapping[Any, Any]) -> Any:
-    """Return a type in which each type variable is replaced by what stands for it."""
+    """Return a type in which each type variable is replaced by its argument."""
     if isinstance(annotation, typing.TypeVar):
         return arguments.get(annotation, annotation)
     parameters = getattr(annotation, "__parameters__", ())

@@ -1,4 +1,4 @@
-"""What ``Annotated`` adds to a type: limits of its values, and words about it."""
+"""What ``Annotated`` adds to a type: limits of its values, and a description."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NUMBER_KEYWORDS = {
     "multiple_of": "multipleOf",
 }
 _TEXT_KEYWORDS = {"min_length": "minLength", "max_length": "maxLength", "pattern": "pattern"}
-# Which constraints a kind of value takes, each with its keyword of JSON schema, if it has one.
+# The constraints of each kind of value, each with its JSON schema keyword, if it has one.
 _KEYWORDS: dict[ValueKind, dict[str, str]] = {
     "number": _NUMBER_KEYWORDS,
     "text": _TEXT_KEYWORDS,
@@ -46,11 +46,11 @@ class Constraints:
     limits: Mapping[str, Any] = attrs.field(factory=dict)
 
     def __or__(self, other: Constraints) -> Constraints:
-        """Return both; where both limit the same, those of ``other``."""
+        """Return the limits of both; those of ``other`` take precedence."""
         return Constraints({**self.limits, **other.limits})
 
     def known_to(self, kind: ValueKind) -> set[str]:
-        """Return the names of those limits that a kind of value takes."""
+        """Return the names of those limits that apply to a kind of value."""
         return self.limits.keys() & _KEYWORDS[kind].keys()
 
     def keywords(self, kind: ValueKind) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class Constraints:
             raise DecodeError(msg)
 
     def refuse_unknown(self, known: Iterable[str], described: str) -> None:
-        """Raise `SchemaError` if a limit is not among those that a type takes."""
+        """Raise `SchemaError` if a limit does not apply to a type."""
         unknown = sorted(self.limits.keys() - set(known))
         if unknown:
             msg = f"the limits {', '.join(unknown)} do not apply to {described}"

@@ -22,7 +22,7 @@ def build_schema(root: Node) -> dict[str, Any]:
 
 
 class Definitions:
-    """Collects the schemas that others refer to, and names them.
+    """Collects the schemas that other schemas refer to, and names them.
 
     A type that is used once, and not by itself, is written where it is used: some models read
     references badly.

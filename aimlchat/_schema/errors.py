@@ -20,11 +20,11 @@ __all__ = [
 
 _MAX_DESCRIBED = 60
 OTHER_CONSTANT = 100
-"""The distance of a value whose constant is another one, as that of another class of a union."""
+"""The distance of a value with another constant, such as that of another class of a union."""
 
 
 def join_path(outer: str, inner: str) -> str:
-    """Return the path to an item: ``outer`` holds it, ``inner`` begins at it."""
+    """Return the path to an item: ``outer`` leads to it, ``inner`` begins at it."""
     return f"{outer}{inner}" if not outer or not inner or inner[0] in "[{" else f"{outer}.{inner}"
 
 
@@ -42,21 +42,21 @@ class SchemaError(TypeError):
         self.path = path
 
     def inside(self, outer: str) -> SchemaError:
-        """Return the error as what holds the type, at ``outer``, sees it."""
+        """Return the error with ``outer``, the path to the type, before its path."""
         return SchemaError(self.reason, join_path(outer, self.path))
 
 
 class DecodeError(ValueError):
     """A JSON value that does not fit its type.
 
-    The message has all that is wrong, since a model corrects it all at once.
+    The message lists every problem, since a model corrects all of them at once.
 
     Attributes:
-        reason: what came and what was wanted.
+        reason: what was received and what was expected.
         path: the path from the outermost value, such as ``order.items[2].price``; may be empty.
         others: what else is wrong with the value.
-        distance: how far the value is from the type. A constant that another type of a union has
-            instead counts more than any other fault.
+        distance: how far the value is from the type. A constant of another type of a union counts
+            more than any other fault.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class DecodeError(ValueError):
         self.distance = distance
 
     def inside(self, outer: str) -> DecodeError:
-        """Return the error as what holds the value, at ``outer``, sees it."""
+        """Return the error with ``outer``, the path to the value, before its path."""
         others = tuple(other.inside(outer) for other in self.others)
         return DecodeError(self.reason, join_path(outer, self.path), others, self.distance)
 
@@ -106,7 +106,7 @@ def describe_value(value: Any) -> str:
 
 
 def describe_raised(error: Exception) -> str:
-    """Return the reason in what a validator or a converter of a user has raised."""
+    """Return the reason in an exception of a user's validator or converter."""
     name, reason = type(error).__name__, next((str(arg) for arg in error.args[:1]), "")
     if reason and not isinstance(error, ValueError | TypeError):
         reason = f"{name}: {reason}"  # the text of a KeyError is only the key

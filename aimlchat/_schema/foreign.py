@@ -30,8 +30,8 @@ class PydanticNode(Node):
 
     Attributes:
         model: its class.
-        own_schema: its JSON schema, with its own ``$defs``, closed where the model does not ask for
-            further keys.
+        own_schema: its JSON schema, with its own ``$defs``, closed unless the model allows further
+            keys.
     """
 
     model: Any
@@ -61,14 +61,14 @@ class PydanticNode(Node):
             raise _translate(error) from error
 
     def json_types(self) -> frozenset[str]:
-        """Return the type of JSON; that of a model of one value is any."""
+        """Return the types of JSON; a model of one value may have any."""
         if "$ref" in self.own_schema or self.own_schema.get("type") == "object":
             return frozenset(["object"])
         return frozenset(("string", "integer", "number", "boolean", "null", "array", "object"))
 
 
 def _tidy(schema: Any, *, is_schema: bool = True) -> Any:
-    """Return a schema without the titles that pydantic makes of names, and with closed objects."""
+    """Return a schema without the titles that pydantic makes from names, with closed objects."""
     if isinstance(schema, list):
         return [_tidy(item) for item in schema]
     if not isinstance(schema, dict):

@@ -19,7 +19,7 @@ __all__ = ["check_function", "find_name", "find_strict_schema"]
 
 
 def check_function(function: Any) -> None:
-    """Raise `SchemaError` for what a run could not call as a tool."""
+    """Raise `SchemaError` for an object that a run could not call as a tool."""
     inner = _unwrap_partial(function)
     if isinstance(inner, type):
         msg = f"{inner.__name__} is a class; give a function, or an instance with __call__"
@@ -34,7 +34,7 @@ def check_function(function: Any) -> None:
 
 
 def find_name(function: Any) -> str:
-    """Return the name of a function, or that of the class of an object that can be called."""
+    """Return the name of a function, or the name of the class of a callable object."""
     inner = _unwrap_partial(function)
     name = getattr(inner, "__name__", None)
     return name if isinstance(name, str) else type(inner).__name__
@@ -62,6 +62,6 @@ def _unwrap_partial(function: Any) -> Any:
 
 
 def _find_called(function: Any) -> Any:
-    """Return the function that runs: that of an object is its method ``__call__``."""
+    """Return the function that runs; for an object, it is the method ``__call__``."""
     is_function = inspect.isroutine(function) or isinstance(function, types.FunctionType)
     return function if is_function or isinstance(function, type) else type(function).__call__

@@ -1,7 +1,7 @@
 """Drafts of a value by a rewritten schema, restored in time linear in the value.
 
-Of two drafts the later one extends the earlier one, and only its last item, its last key and what
-is within them may differ. So what was restored before is kept, except along that path.
+A later draft extends an earlier one, and only its last item, its last key and the values within
+them may differ. So restored parts are kept, except along that path.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ __all__ = ["GrowingRestorer"]
 
 @attrs.define
 class _State:
-    """What was made of a container of the draft before.
+    """The state of a container of the previous draft.
 
     Attributes:
-        restorer: by which it was restored.
+        restorer: the restorer of the container.
         value: the container, by the rewritten schema.
         restored: what is kept: of an array all restored items, of an object those by key, and of a
             mapping all entries but the last.
@@ -97,9 +97,9 @@ def _grow(restorer: Restorer, value: Any, state: _State | None) -> tuple[Any, _S
 
 
 def _resolve(restorer: Restorer, value: Any, state: _State | None) -> Restorer:
-    """Return the restorer behind references and unions.
+    """Return the restorer that references and unions lead to.
 
-    A choice looks at the whole value, so that of the draft before is kept while it can be right.
+    A choice examines the whole value, so the previous draft's choice is kept while it can be right.
     """
     while isinstance(restorer, ReferenceRestorer | UnionRestorer):
         if isinstance(restorer, ReferenceRestorer):
@@ -143,7 +143,7 @@ def _leads_to(member: Restorer, restorer: Restorer) -> bool:
 def _keeps_fitting(
     value: Any, before: Any, schema: dict[str, Any], definitions: Mapping[str, Any]
 ) -> bool:
-    """Return whether a draft fits a schema that the draft before has fitted."""
+    """Return whether a draft fits a schema that the previous draft fitted."""
 
     def keeps(inner: Any, inner_before: Any, inner_schema: dict[str, Any]) -> bool:
         return _keeps_fitting(inner, inner_before, inner_schema, definitions)

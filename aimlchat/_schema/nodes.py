@@ -39,12 +39,12 @@ _WORDS = {
 }
 
 
-# Not longer than what `int` reads.
+# Not longer than the integers that `int` reads.
 _INTEGER = re.compile(r"-?[0-9]{1,4000}")
 
 
 class References(Protocol):
-    """Where the schemas of types that others refer to are collected."""
+    """Collects the schemas of types that other types refer to."""
 
     def refer(self, node: NamedNode) -> dict[str, Any]:
         """Return the schema of a type, or a reference to it."""
@@ -84,7 +84,7 @@ class Node:
         raise NotImplementedError
 
     def wanted(self) -> str:
-        """Say what is wanted, for a message."""
+        """Describe the expected value, for a message."""
         return " or ".join(_WORDS[name] for name in _WORDS if name in self.json_types())
 
     def refuse(self, value: Any) -> DecodeError:
@@ -122,7 +122,8 @@ class ChoiceNode(Node):
     """One of several JSON values, each of which stands for a value: ``Literal`` and ``Enum``.
 
     Attributes:
-        choices: pairs of a JSON value, which is no array or object, and what it stands for.
+        choices: pairs of a JSON value, which is not an array or object, and the value it stands
+            for.
     """
 
     choices: tuple[tuple[Any, Any], ...]
@@ -345,7 +346,7 @@ class NamedNode(Node):
 
     @property
     def rank(self) -> int:  # type: ignore[override]
-        """That of the type."""
+        """The rank of the type."""
         return self.target.rank
 
     def schema(self, definitions: References) -> dict[str, Any]:
@@ -366,7 +367,7 @@ class NamedNode(Node):
 
 @attrs.frozen(eq=False)
 class DescribedNode(Node):
-    """A type with words about it, such as its description."""
+    """A type with annotations, such as its description."""
 
     inner: Node
     keywords: Mapping[str, Any]

@@ -26,7 +26,7 @@ class ObjectField:
         argument: the name of the argument.
         node: the type.
         required: whether the key has to be there.
-        keywords: what the schema says besides the type: ``description``, ``default``.
+        keywords: further keywords of the schema: ``description``, ``default``.
     """
 
     name: str
@@ -49,10 +49,10 @@ class ObjectNode(Node):
 
     Attributes:
         fields: the keys.
-        build: makes the value from the decoded arguments by name; whatever it raises says that the
+        build: makes the value from the decoded arguments by name; any exception means that the
             value is invalid.
         tag: a key and its constant value, which tells the classes of a union apart.
-        description: words about the class.
+        description: the description of the class.
         rest: the type of further keys; None if there may be none.
     """
 
@@ -63,7 +63,7 @@ class ObjectNode(Node):
     rest: Node | None = None
 
     def schema(self, definitions: References) -> dict[str, Any]:
-        """Return the JSON schema, which is closed unless further keys are taken."""
+        """Return the JSON schema, which is closed unless further keys are allowed."""
         description = {} if self.description is None else {"description": self.description}
         properties = {}
         if self.tag is not None:
@@ -82,7 +82,7 @@ class ObjectNode(Node):
         }
 
     def decode(self, value: Any) -> Any:
-        """Return what the class makes of the decoded fields."""
+        """Return the instance that the class makes from the decoded fields."""
         arguments = self.decode_arguments(value)
         try:
             return self.build(arguments)
@@ -92,9 +92,9 @@ class ObjectNode(Node):
     def decode_arguments(self, value: Any) -> dict[str, Any]:
         """Return the decoded fields by the names of the arguments.
 
-        A null stands for a field that was left out, if its type has no null: models that have to
-        give all keys write it so. The error names all that is wrong, since a model corrects it all
-        at once.
+        If the type of a field has no null, a null counts as left out: models that have to write all
+        keys leave a field out in this way. The error lists every problem, since a model corrects
+        all of them at once.
         """
         if not isinstance(value, dict):
             raise self.refuse(value)
@@ -122,7 +122,7 @@ class ObjectNode(Node):
     def _find_given(
         self, value: dict[str, Any], errors: list[DecodeError]
     ) -> Iterator[tuple[str, str, Node]]:
-        """Yield the key, the argument and the type of each field that an object gives.
+        """Yield the key, the argument and the type of each field that an object has.
 
         A key that is missing, or that is not known, is added to the errors.
         """

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["OutputType", "read_output_type"]
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9]+")
-_MAX_NAME = 48  # of the 64 that the API takes, so that a number can follow
+_MAX_NAME = 48  # of the 64 characters that the API accepts, so that a number can follow
 _MAX_TYPES = 256
 
 
@@ -57,9 +57,9 @@ class OutputType:
         """Return the schema as it is sent, and the way back.
 
         Args:
-            subset: what the vendor enforces. A schema that is not in it, such as one that takes any
-                value, is sent as it is, and then nothing is enforced. None for the parameters of a
-                tool, which take any schema of an object.
+            subset: the subset that the vendor enforces. A schema outside of it, such as one that
+                allows any value, is sent as it is, and then nothing is enforced. None for the
+                parameters of a tool, which may have any schema of an object.
         """
         rewritten = self._rewritten.get(subset)
         if rewritten is None:
@@ -81,11 +81,11 @@ def _rewrite(schema: dict[str, Any], subset: Subset | None) -> RewrittenSchema:
 
 
 def read_output_type(output_type: Any) -> OutputType:
-    """Return what is needed for answers of a type; it is made once for each type.
+    """Return what is needed for typed answers; it is made once for each type.
 
     Raises:
         SchemaError: a `TypeError`; JSON schema cannot describe the type. It has the path of the
-            field that is to blame.
+            offending field.
     """
     if isinstance(output_type, OutputType):
         return output_type

@@ -20,10 +20,10 @@ __all__ = ["PlainOutput", "SchemaNode"]
 
 @attrs.frozen(eq=False, slots=False)
 class PlainOutput(OutputType):
-    """A type whose values are checked by it, and stay what the model wrote.
+    """A type whose values are checked, and stay as the model wrote them.
 
-    They can be written as JSON, whatever the type is, and whoever reads them can decode them by the
-    same type.
+    They can be written as JSON, whatever the type is, and a reader can decode them by the same
+    type.
     """
 
     @classmethod
@@ -60,5 +60,5 @@ class SchemaNode(Node):
         return value
 
     def json_types(self) -> frozenset[str]:
-        """Return all types of JSON, since the schema may take any."""
+        """Return all types of JSON, since the schema may allow any."""
         return AnyNode().json_types()

@@ -1,4 +1,4 @@
-"""The way back from a rewritten schema: values by it become values by the schema that it replaces.
+"""The way back from a rewritten schema: its values become values of the schema that it replaces.
 
 A value that fits no schema stays as it is, so that the decoder says what is wrong with it. A part
 of a value that still grows is restored as far as it goes.
@@ -32,7 +32,7 @@ KEY, VALUE = "key", "value"
 
 
 class Restorer:
-    """What is done with a value; this one does nothing."""
+    """Restores a value; this class returns it unchanged."""
 
     def restore(self, value: Any) -> Any:
         """Return the value by the original schema; the given one is never changed."""
@@ -43,15 +43,15 @@ class Restorer:
 class UnwrappingRestorer(Restorer):
     """Takes a value out of the object around it.
 
-    The value itself is taken as well, since a model may leave out the object: a value that is no
-    object with exactly the one key is not wrapped.
+    The bare value is accepted as well, since a model may leave out the object: a value that is not
+    an object with exactly the one key is not wrapped.
     """
 
     name: str
     inner: Restorer
 
     def restore(self, value: Any) -> Any:
-        """Return what the object holds."""
+        """Return the value in the object."""
         if isinstance(value, dict) and value.keys() == {self.name}:
             value = value[self.name]
         return self.inner.restore(value)
@@ -59,7 +59,7 @@ class UnwrappingRestorer(Restorer):
 
 @attrs.frozen
 class FieldsRestorer(Restorer):
-    """Takes out the nulls that stand for keys that are left out.
+    """Removes the nulls that stand for keys that are left out.
 
     Attributes:
         fields: the restorers of the values by key.
@@ -111,12 +111,12 @@ class TupleRestorer(Restorer):
 
 @attrs.frozen
 class MapRestorer(Restorer):
-    """Makes an object of an array of entries; of two entries with the same key the last counts."""
+    """Makes an object from an array of entries; of entries with the same key the last counts."""
 
     item: Restorer
 
     def restore(self, value: Any) -> Any:
-        """Return the object; an entry whose value has not come yet is left out."""
+        """Return the object; an entry whose value has not arrived yet is left out."""
         if not isinstance(value, list):
             return value
         restored = {}

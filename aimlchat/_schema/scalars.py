@@ -31,8 +31,8 @@ class ScalarType:
         schema: its JSON schema.
         convert: makes a value of it from a JSON value of that type; a `ValueError` says that it
             cannot.
-        kind: which constraints it takes.
-        rank: the position in a union: a text is tried as a date before it is taken as a text.
+        kind: decides which constraints apply to it.
+        rank: the position in a union: a text is tried as a date before it counts as a text.
         wanted: how it is named in messages.
     """
 
@@ -56,7 +56,7 @@ class ScalarNode(Node):
         return self.scalar.rank
 
     def schema(self, _: References) -> dict[str, Any]:
-        """Return the JSON schema, with the limits that it can say."""
+        """Return the JSON schema, with the limits that it can express."""
         kind = self.scalar.kind
         # The limits of bytes count bytes, those of the schema the letters of their base64; those of
         # a Decimal are of numbers, but it is written as a text.
@@ -88,7 +88,7 @@ class ScalarNode(Node):
 
 @attrs.frozen(eq=False)
 class TextNode(Node):
-    """A type whose values are checked, and stay texts: those of a converter that reads texts."""
+    """A type whose values are checked, and stay texts, for a converter that reads texts."""
 
     inner: Node
 

@@ -1,4 +1,4 @@
-"""Functions to the schemas of their parameters, and arguments in JSON to those of a call."""
+"""Functions to the schemas of their parameters, and JSON arguments to arguments of a call."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Signature:
     Attributes:
         description: what the docstring says about the function.
         problem: why the function cannot have a schema; None if it can.
-        positional: the names of the parameters that take no keyword, in their order.
+        positional: the names of the positional-only parameters, in their order.
     """
 
     description: str | None
@@ -79,9 +79,8 @@ class Signature:
     def decode(self, arguments: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Return the positional arguments and those by keyword, decoded by their types.
 
-        Arguments by the strict form of the schema are taken as well. Parameters that cannot have a
-        schema take the JSON values as they are. Raises `DecodeError`, which names all that is
-        wrong.
+        Arguments by the strict form of the schema are accepted as well. Parameters that cannot have
+        a schema get the JSON values as they are. Raises `DecodeError`, which lists every problem.
         """
         strict = self.strict_form()
         try:
@@ -90,7 +89,7 @@ class Signature:
         except RecursionError as error:
             msg = "the arguments are nested too deeply"
             raise DecodeError(msg) from error
-        # A parameter without a keyword can be given only if those before it are.
+        # A positional-only parameter can be given only if those before it are.
         positional: list[Any] = []
         for name in self.positional:
             if name not in decoded:
@@ -137,7 +136,7 @@ def _has_signature_of_class(function: Any) -> bool:
 
 
 def _read(function: Callable[..., Any]) -> Signature:
-    fixed: set[str] = set()  # what partials have set is no business of the model
+    fixed: set[str] = set()  # the model must not see arguments that partials have set
     inner: Any = function
     while isinstance(inner, functools.partial):
         fixed |= inner.keywords.keys()
@@ -165,7 +164,7 @@ def _read_own_docstring(function: Any) -> str | None:
     """Return the docstring of a function, or of the method that makes an object callable."""
     if inspect.isroutine(function):
         return inspect.getdoc(function)
-    # `inspect.getdoc` would return the words that Python has for any `__call__`.
+    # `inspect.getdoc` would return Python's own docstring of any `__call__`.
     own = type(function).__call__.__doc__
     return inspect.cleandoc(own) if own else inspect.getdoc(type(function))
 
@@ -180,7 +179,7 @@ def _inspect_parameters(function: Callable[..., Any]) -> list[inspect.Parameter]
 
 
 class _ParameterReader:
-    """Collects the parameters of one function; of what is wrong it keeps the first."""
+    """Collects the parameters of one function, and keeps the first problem."""
 
     def __init__(self, function: Any, docstring: Docstring) -> None:
         function = inspect.unwrap(function)

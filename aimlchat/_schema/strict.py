@@ -1,7 +1,7 @@
 """JSON schemas in the subset that vendors enforce, and the way back to the original form.
 
 In the subset all objects are closed, all their keys are required, the outermost value is an object,
-and many keywords are missing. What a schema says beyond it is said in descriptions.
+and many keywords are missing. Whatever else a schema says is put into descriptions.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class RewrittenSchema:
     Attributes:
         schema: a JSON schema of type ``object``.
         is_strict: whether it is in the subset that vendors enforce.
-        wrapper: the one key of the object around a value that is no object itself; None if the
+        wrapper: the one key of the object around a value that is not an object itself; None if the
             value is not wrapped.
     """
 
@@ -62,11 +62,11 @@ class RewrittenSchema:
     _restorer: Restorer
 
     def restore(self, value: Any) -> Any:
-        """Return a value by the original schema, for one by this schema.
+        """Return the value of the original schema for a value of this schema.
 
         Args:
-            value: a JSON value, which is not changed. It may be a part of one that still grows:
-                keys and items that have not come yet are missing in the result.
+            value: a JSON value, which is not changed. It may be a part of a value that still grows:
+                keys and items that have not arrived yet are missing in the result.
         """
         return self._restorer.restore(value)
 
@@ -81,10 +81,10 @@ def rewrite_strictly(schema: Mapping[str, Any], subset: Subset = OPENAI) -> Rewr
     """Rewrite a JSON schema into the subset that a vendor enforces.
 
     Optional keys become nullable and required, mappings become arrays of entries, tuples become
-    objects, and what is no object is put into one.
+    objects, and a value that is not an object is put into one.
 
     Raises:
-        SchemaError: the subset cannot hold the schema, such as one that takes any value.
+        SchemaError: the subset cannot express the schema, such as one that allows any value.
     """
     rewriter = _Rewriter(dict(schema), subset)
     try:
@@ -105,7 +105,7 @@ def rewrite_strictly(schema: Mapping[str, Any], subset: Subset = OPENAI) -> Rewr
 def wrap_root(schema: Mapping[str, Any]) -> RewrittenSchema:
     """Return a JSON schema as that of an object, as the parameters of a tool have to be.
 
-    A union, an array or a scalar is put into an object; all else stays as it is.
+    A union, an array or a scalar is put into an object; any other schema stays as it is.
     """
     rewriter = _Rewriter(dict(schema), OPENAI)
     root = rewriter.inline_root()
@@ -190,7 +190,7 @@ class _Rewriter:
         return self._add_keywords(rewritten, schema), _NOTHING
 
     def _add_keywords(self, rewritten: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-        """Add the keywords that the subset takes, and say the others in the description."""
+        """Add the keywords that the subset has, and put the others into the description."""
         kind, unsent = rewritten.get("type", ""), {}
         for keyword, value in schema.items():
             if keyword in _STRUCTURE or keyword in rewritten:
@@ -253,7 +253,7 @@ class _Rewriter:
     def _rewrite_union(
         self, schema: dict[str, Any], members: list[Any], path: str
     ) -> tuple[dict[str, Any], Restorer]:
-        # What is said beside the members about the structure holds for each of them.
+        # Keywords about the structure next to the members apply to each of them.
         shared = {key: item for key, item in schema.items() if key in _STRUCTURE - _UNION_WORDS}
         words = {key: item for key, item in schema.items() if key not in shared}
         rewritten = [

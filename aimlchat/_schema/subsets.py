@@ -18,7 +18,7 @@ __all__ = ["GEMINI", "OPENAI", "Subset", "check_limits", "describe_keywords"]
 
 @attrs.frozen(eq=False)
 class Subset:
-    """Which keywords, besides those of structure, a vendor takes.
+    """Which keywords, besides those of structure, a vendor accepts.
 
     Attributes:
         keywords: the keywords by the type of the value.
@@ -88,7 +88,7 @@ _SILENT = frozenset(
 
 
 def describe_keywords(description: str | None, keywords: Mapping[str, Any]) -> str | None:
-    """Return a description with what the keywords say that cannot be sent; None for no words."""
+    """Return a description that includes the keywords that cannot be sent; None for no text."""
     sentences = [] if not description else [description]
     for keyword, value in keywords.items():
         if keyword in _SILENT or (value is False and keyword != "default"):
@@ -153,7 +153,7 @@ def _walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _measure_depth(
     node: dict[str, Any], definitions: dict[str, dict[str, Any]], inside: frozenset[str]
 ) -> int:
-    """Return how many objects are within each other; a type within itself is not counted again."""
+    """Return how deep objects are nested; a type within itself is not counted again."""
     if "$ref" in node:
         name = node["$ref"].rpartition("/")[2]
         if name in inside:

@@ -1,4 +1,4 @@
-"""Types, as annotations give them, to the nodes that describe and decode them."""
+"""Types in annotations to the nodes that describe and decode them."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ _ADVICE = (
 
 
 def encode_default(value: Any, node: Node) -> Any:
-    """Return a default as a JSON value, or `MISSING` if the schema cannot say it.
+    """Return a default as a JSON value, or `MISSING` if it has no place in the schema.
 
-    None is not said: it means that the argument is left out. Nor is what the type does not take, or
-    reads as another value, such as a sentinel.
+    None has none: it means that the argument is left out. Neither has a value that the type does
+    not accept, or decodes to another value, such as a sentinel.
     """
     if value is MISSING or value is None:
         return MISSING
@@ -132,7 +132,7 @@ class NodeBuilder:
     def _build_form(
         self, annotation: Any, origin: Any, arguments: tuple[Any, ...], constraints: Constraints
     ) -> tuple[Node, set[str]]:
-        """Return the node of a type that is no scalar."""
+        """Return the node of a type that is not a scalar."""
         if annotation is Any:
             return AnyNode(), set()
         if hasattr(origin, "__value__"):
@@ -316,7 +316,7 @@ def _unwrap(annotation: Any) -> Any:
 
 
 def _bound_of(variable: typing.TypeVar) -> Any:
-    """Return what a type variable without an argument stands for."""
+    """Return the type that a type variable without an argument stands for."""
     if variable.__constraints__:
         return typing.Union[variable.__constraints__]  # noqa: UP007 - of a tuple
     return Any if variable.__bound__ is None else variable.__bound__
@@ -364,7 +364,7 @@ def _build_enum(origin: type[enum.Enum]) -> ChoiceNode:
 
 
 def _build_key(node: Node) -> Node:
-    """Return the type of the keys of a mapping, which are texts in JSON; integers may be."""
+    """Return the type of the keys of a mapping: texts, or integers, which are texts in JSON."""
     if node.json_types() == {"integer"}:
         return IntegerKeyNode(node)
     if node.json_types() != {"string"}:

@@ -6,7 +6,7 @@ import enum
 
 __all__ = ["GOOD_ENDS", "NEXT_STATES", "State"]
 
-# With any other finish reason the model was stopped, or filtered. A stream that ended with only #
+# With any other finish reason the model was stopped, or filtered. A stream that ended with only
 # [DONE] has None.
 GOOD_ENDS = ("tool_calls", "stop", None)
 

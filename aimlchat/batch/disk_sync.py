@@ -18,7 +18,7 @@ __all__ = ["DiskSync", "Fsync", "check_fsync"]
 Fsync = Literal["second", "each"]
 
 # The sync begins this many seconds after the first result that is not on the disk; the rest of the
-# # second is for the disk.
+# second is for the disk.
 _DELAY = 0.5
 
 

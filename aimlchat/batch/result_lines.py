@@ -178,7 +178,7 @@ def _encode_result(result: dict[str, Any]) -> bytes:
         line = _encode(result)
     except (ValueError, OverflowError, RecursionError):
         # A lone surrogate, an integer with too many digits, or a body that is nested too deeply.
-        # The # result has been paid for, so write as much of it as JSON can hold.
+        # The result has been paid for, so write as much of it as JSON can hold.
         line = _encode_leniently(result)
     return (_encode_leniently(result) if is_nested_deeply(line) else line) + b"\n"
 

@@ -24,7 +24,7 @@ __all__ = ["build_unconfirmed_error", "describe_lost_response", "is_surely_not_c
 
 _REFUSALS = range(400, 500)
 # Gateways send these when they stop waiting for the server behind them, which may continue: 408 by
-# # several, 499 by nginx and its derivatives.
+# several, 499 by nginx and its derivatives.
 _GATEWAY_TIMEOUTS = (408, 499)
 _ADVICE = """\
 The API cannot list its batches. Look in your account at https://aimlapi.com/app for usage or \

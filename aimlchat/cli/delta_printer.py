@@ -151,8 +151,8 @@ class _RenderedSection:
 
     def write(self, text: str) -> None:
         columns, rows = terminal_size(self._stream)
-        # Terminals differ in what they do after a line that fills the last column. A table that #
-        # is not final yet gets so few rows that they stay on a screen that is made much smaller.
+        # Terminals differ in what they do after a line that fills the last column. A table that is
+        # not final yet gets so few rows that they stay on a screen that is made much smaller.
         self._lines.resize(max(1, columns - 1), max(2, rows // 5))
         self._region.write(self._lines.feed(text), self._lines.live())
 

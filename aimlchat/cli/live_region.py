@@ -89,9 +89,9 @@ class LiveRegion:
         columns = self._size().columns
         shown = (self._line or []) + self._live
         # After a line that fills the last column, the cursor stays on its row. If the line came to
-        # # fill it by a change of the width, the cursor is on the next row.
+        # fill it by a change of the width, the cursor is on the next row.
         rows = _count_rows(shown, columns, has_room=columns == self._columns)
-        # Row by row, since tmux mistakes erasing everything below the top left corner for # erasing
+        # Row by row, since tmux mistakes erasing everything below the top left corner for erasing
         # the screen, and moves it to the scrollback.
         return "\r\x1b[K" + "\x1b[A\x1b[K" * (rows - 1)
 

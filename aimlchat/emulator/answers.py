@@ -115,7 +115,7 @@ def _generate_choice(
 
 
 def _sign_first_call(choice: GeneratedChoice, signer: Signer) -> GeneratedChoice:
-    """Add what Gemini demands back with the first call of a turn."""
+    """Add the signature that Gemini requires back with the first call of a turn."""
     if not choice.calls:
         return choice
     first, *others = choice.calls

@@ -141,7 +141,7 @@ class Cassette:
         self._played: defaultdict[str, int] = defaultdict(int)
         self._lines: list[tuple[int, RecordedRequest]] = []
         if is_recording and not self._path.exists():
-            self._path.parent.resolve(strict=True)  # tell a missing folder now, not at the end
+            self._path.parent.resolve(strict=True)  # report a missing folder now, not at the end
             return
         for number, line in enumerate(self._path.read_bytes().split(b"\n"), 1):
             if line.strip():

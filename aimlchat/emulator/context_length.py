@@ -1,4 +1,4 @@
-"""The context length of a model, and what the API says of a request that does not fit."""
+"""The context length of a model, and the error for a request that does not fit."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def build_error_body(status: int, message: str, *, path: str, request_id: str) -
 
 
 def error_type_of(status: int) -> str:
-    """Return the word for a status that Claude's own message format has."""
+    """Return the error type of Claude's own message format for a status."""
     return _MESSAGE_ERROR_TYPES.get(status, "api_error")
 
 

@@ -40,7 +40,7 @@ _CREDITS_PER_USD = 2_000_000
 class GeneratedCall:
     """A tool call; `arguments` is JSON, or whatever text a script puts there.
 
-    `extra` has fields of the call that only some models send, and demand back.
+    `extra` has fields of the call that only some models send, and require back.
     """
 
     id: str
@@ -90,7 +90,7 @@ class Usage:
         prompt: the whole prompt, with what was read from the cache or written to it.
         completion: reasoning, answers and calls.
         reasoning: the reasoning alone.
-        cache: what the prompt used of the cache.
+        cache: what the prompt read from and wrote to the cache.
         verbatim: a mapping that a script sends instead.
     """
 

@@ -118,8 +118,8 @@ class Listener:
 
     async def _stop_accepting(self) -> None:
         # Python's server loses a connection that it has just accepted when it closes, and leaves
-        # the socket open (python/cpython#109564). So the sockets stop to accept first, and what is
-        # accepted gets the two turns of the event loop that it needs to arrive.
+        # the socket open (python/cpython#109564). So the sockets stop accepting first, and accepted
+        # connections get the two turns of the event loop that they need to arrive.
         loop = asyncio.get_running_loop()
         with contextlib.suppress(NotImplementedError):  # the Proactor loop, which loses none
             for listening in self._listener.sockets:

@@ -112,10 +112,10 @@ class _SampleBuilder:
 
 
 def _is_of_digits(pattern: Any, word: str) -> bool:
-    """Return whether a pattern, such as that of a decimal number, takes a digit, but not a word."""
+    """Return whether a pattern, such as one of decimal numbers, matches a digit, but no word."""
     try:
         matches = [re.search(pattern, text) is not None for text in (word, "1")]
-    except (TypeError, re.error):  # no pattern, or one of another language
+    except (TypeError, re.error):  # not a pattern, or one of another language
         return False
     return matches == [False, True]
 

@@ -109,7 +109,7 @@ def _build_blocks(choice: GeneratedChoice) -> Iterator[_Json]:
         yield from choice.blocks
         return
     if choice.reasoning or choice.hidden_reasoning:
-        # Hidden reasoning leaves a block with a signature alone.
+        # Hidden reasoning leaves a block with only a signature.
         yield {"type": "thinking", "thinking": choice.reasoning}
     for text in (choice.text, choice.refusal):
         if text:
@@ -124,7 +124,7 @@ def _build_blocks(choice: GeneratedChoice) -> Iterator[_Json]:
 
 
 def _parse_arguments(arguments: str) -> _Json:
-    """Parse the arguments of a call; a script may send some that are no object, which become {}."""
+    """Parse the arguments of a call; text of a script that is not an object becomes {}."""
     try:
         value = json.loads(arguments)
     except ValueError:
@@ -137,7 +137,7 @@ def _build_usage(usage: Usage, service_tier: str) -> _Json | None:
         return dict(usage.verbatim) or None
     cache = usage.cache
     return {
-        # Unlike elsewhere, this is only what the cache has no part in.
+        # Unlike elsewhere, this counts only the tokens that the cache neither read nor wrote.
         "input_tokens": usage.prompt - cache.read - cache.written,
         "cache_creation_input_tokens": cache.written,
         "cache_read_input_tokens": cache.read,

@@ -73,7 +73,7 @@ class ListedModel:
 
     @property
     def all_aliases(self) -> tuple[str, ...]:
-        """Every name of the model but its id."""
+        """Every name of the model except its id."""
         short = self.id.rpartition("/")[2]
         return tuple(dict.fromkeys((*([short] if short != self.id else []), *self.aliases)))
 

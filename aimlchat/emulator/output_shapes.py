@@ -1,7 +1,8 @@
 """A value by the schema of a request, as a model would write it.
 
 Clients rewrite the schema of a type before they send it: they put an array into an object, make
-optional properties nullable, and mappings arrays of entries. A script has the value itself.
+optional properties nullable, and turn mappings into arrays of entries. A script has the value
+itself.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import attrs
 __all__ = ["MISFIT", "shape_value", "spoil_value"]
 
 MISFIT = object()
-"""Stands for a value that fits a schema in no way."""
+"""Stands for a value that does not fit a schema in any way."""
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "string": str,
@@ -124,7 +125,7 @@ class _Shaper:
         shaped = MISFIT
         if isinstance(value, dict) and not is_wrapped:
             shaped = self._shape_members(value, schema)
-        if shaped is MISFIT and len(properties) == 1:  # around what is no object itself
+        if shaped is MISFIT and len(properties) == 1:  # around a value that is not an object itself
             ((name, inner),) = properties.items()
             part = self.shape(value, inner)
             shaped = part if part is MISFIT else {name: part}

@@ -51,7 +51,7 @@ class Playback:
         Raises:
             RejectedRequestError: the request is not recorded, or cannot be.
         """
-        # Without the keys here, too, so that a request that quotes one is found.
+        # The keys are removed here, too, so that a request that quotes one is found.
         scrubber = Scrubber(record.headers)
         path, query = map(scrubber.scrub_text, (record.path, record.query))
         body = scrubber.scrub(record.raw_body)
@@ -62,7 +62,7 @@ class Playback:
         elif self._recorder is not None:
             await self._recorder.pass_on(request, record, writer, scrubber)
         else:
-            # A status that no client tries again.
+            # A status that no client retries.
             raise RejectedRequestError(400, self._cassette.describe_miss(request))
 
     async def _play(

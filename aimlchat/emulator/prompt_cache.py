@@ -22,11 +22,11 @@ _LOOKBACK = 20
 
 
 def iterate_blocks(body: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
-    """Yield what a prompt consists of, in the order of the cache: tools, system, messages.
+    """Yield the parts of a prompt, in the order of the cache: tools, system, messages.
 
     Yields:
         The path in the body, the role ("tools" and "system" are roles here), and the block; a text
-        that is no block is a string, and a message without content is None.
+        that is not a block is a string, and a message without content is None.
     """
     for index, tool in enumerate(body.get("tools") or ()):
         yield f"tools[{index}]", "tools", tool
@@ -62,7 +62,7 @@ class PromptSegment:
 
     @classmethod
     def from_block(cls, role: str, block: Any, tokens: int) -> PromptSegment:
-        """Build the segment of a block, whose `cache_control` is the breakpoint behind it."""
+        """Build the segment of a block, whose `cache_control` is the breakpoint after it."""
         if not isinstance(block, dict) or not block.get("cache_control"):
             return cls([role, block], tokens)
         content = {name: value for name, value in block.items() if name != "cache_control"}

@@ -30,7 +30,7 @@ _KEPT_HEADERS = re.compile(
     r"|x-should-retry|(x-)?ratelimit-.*",
     re.IGNORECASE,
 )
-# What belongs to one connection, or is set anew for the connection to the server.
+# Headers that belong to one connection, or are set again for the connection to the server.
 _OWN_HEADERS = re.compile(
     r"host|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|content-length"
     r"|accept-encoding|expect",
@@ -95,7 +95,7 @@ class Recorder:
             RejectedRequestError: the server cannot be reached.
         """
         headers = {n: v for n, v in record.headers.items() if not _OWN_HEADERS.fullmatch(n)}
-        # A cassette is to be read, and its diffs too. A body that is compressed all the same is
+        # People read cassettes and their diffs. A body that is compressed all the same is
         # recorded as it was before that.
         headers["Accept-Encoding"] = "identity"
         clock = asyncio.get_running_loop().time
@@ -146,7 +146,7 @@ class Recorder:
     def _find_url(self, target: str) -> URL:
         """Return the URL for the target of a request, as it was sent.
 
-        What is below `/v1` is below the base URL; anything else is beside it, as `/v2` is.
+        Paths below `/v1` are below the base URL; any other path, such as `/v2`, is next to it.
         """
         url = URL(target, encoded=True)
         path = url.raw_path_qs

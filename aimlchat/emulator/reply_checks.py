@@ -1,4 +1,4 @@
-"""Checks of a scripted reply: a mistake is told where it was made, not by a 500 to the client."""
+"""Checks of a scripted reply: a mistake raises where it was made, and not as a 500 later."""
 
 from __future__ import annotations
 
@@ -75,14 +75,14 @@ def are_headers(_reply: object, attribute: Attribute[Any], headers: Any) -> None
 
 
 def is_status(_reply: object, attribute: Attribute[Any], status: Any) -> None:
-    """Refuse what is no status of a final response."""
+    """Refuse a number that is not the status of a final response."""
     if not isinstance(status, int) or not _MIN_STATUS <= status <= _MAX_STATUS:
         msg = f"{attribute.name} is {status!r}; it takes {_MIN_STATUS} to {_MAX_STATUS}"
         raise ValueError(msg)
 
 
 def is_json(_reply: object, attribute: Attribute[Any], value: Any) -> None:
-    """Refuse what is neither bytes, nor a string, nor JSON; of a tuple, its items are checked."""
+    """Refuse a value that is neither bytes, a string nor JSON; of a tuple, check the items."""
     for item in value if isinstance(value, tuple) else (value,):
         try:
             if not isinstance(item, bytes):

@@ -109,7 +109,7 @@ class ParsedRequest:
         segments: the parts that the whole conversation consists of.
         tools: the tools that the model may call.
         tool_choice: whether the model may, must or must not call a tool.
-        named_tool: the one tool that the client demands.
+        named_tool: the one tool that the client requires.
         single_call: whether parallel tool calls are forbidden.
         tool_results: the results at the end of the conversation, in order.
         json_schema: the schema that the answer has to fit; `{}` for any JSON object, None for text.
@@ -234,7 +234,7 @@ def _find_instructions(body: dict[str, Any]) -> str:
 
 def _build_segments(body: dict[str, Any]) -> Iterator[PromptSegment]:
     """Yield the parts of the prompt, in the order of the prompt cache."""
-    # Upstream keeps the conversation anew where these change, but not the tools.
+    # If these change, the conversation is cached again upstream, but not the tools.
     options = {name: body.get(name) for name in ("thinking", "tool_choice")}
     message = ""
     for path, role, block in iterate_blocks(body):
@@ -252,7 +252,7 @@ def _count_tokens(role: str, block: Any) -> int:
         return len(split_into_tokens(json.dumps(block)))
     if isinstance(block, str):
         return len(split_into_tokens(block))
-    block = _object(block)  # a system prompt of any other type is passed over
+    block = _object(block)  # a system prompt of any other type is skipped
     kind = block.get("type")
     if kind in _PARTS_WITH_FILES:
         return _TOKENS_PER_FILE
@@ -312,7 +312,7 @@ def _parse_tool_results(messages: list[dict[str, Any]]) -> list[ToolResult]:
 def _holds_files_of_results(messages: list[dict[str, Any]]) -> bool:
     """Return whether the last message has the files of results, which are texts in the openai form.
 
-    It is a message of the user directly behind the results.
+    It is a message of the user directly after the results.
     """
     *_, before, last = [{}, *messages]
     parts = last["content"] if isinstance(last.get("content"), list) else []

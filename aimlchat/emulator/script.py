@@ -305,7 +305,7 @@ class Script:
 
 
 def check_function(function: Any) -> Callable[[RequestRecord], Any]:
-    """Refuse what cannot compute a reply.
+    """Refuse an object that cannot compute a reply.
 
     Raises:
         TypeError: it is not a function.

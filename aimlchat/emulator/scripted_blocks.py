@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["are_blocks", "build_choice_of_blocks"]
 
-# The field that a block cannot do without. Thinking without a text has a signature alone.
+# The field that a block requires. Thinking without a text has only a signature.
 _REQUIRED_FIELDS = {"text": "text", "tool_use": "name"}
 
 

@@ -1,4 +1,4 @@
-"""A scripted value as the answer of a type, in the way in which the request asks for it."""
+"""A scripted value as a typed answer, in the way that the request specifies."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _AFTER = "\n\nLet me know if you need anything else."
 
 
 def to_json_value(value: Any) -> Any:
-    """Convert what a test has, such as a dataclass or an enum, to the value that JSON holds."""
+    """Convert an object of a test, such as a dataclass or an enum, to a JSON value."""
     if value is NO_OUTPUT:
         return value
     return msgspec.to_builtins(value, str_keys=True, enc_hook=_dump_model)
@@ -47,8 +47,8 @@ def build_choice_of_output(
 ) -> GeneratedChoice:
     """Build the choice that gives a value as the answer.
 
-    That is the arguments of a tool if the request demands one, or asks for the answer by one in
-    words; in all other cases, the text.
+    The value becomes the arguments of a tool if the request forces one, or its prompt reserves one
+    for the answer; otherwise it becomes the text.
 
     Args:
         value: the value, JSON.

@@ -1,4 +1,4 @@
-"""Keys are taken out of what a cassette keeps."""
+"""Removes keys from the exchanges that a cassette keeps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Scrubber"]
 _REPLACEMENT = "[key]"
 # `Authorization`, and what other APIs and gateways use instead, such as `x-api-key`.
 _SECRET_HEADERS = re.compile(r".*(auth|key|token|secret).*", re.IGNORECASE)
-# What is shorter is the placeholder of a server without keys, and may be a word of any text.
+# A shorter key is the placeholder of a server without keys, and may be a word of any text.
 _MIN_LENGTH = 8
 
 

@@ -65,8 +65,8 @@ class Emulator:
         requests_per_second: how many chat requests are accepted in any second. Any further one gets
             a 429 with `Retry-After`, in whole seconds. None for no limit.
         latency: the seconds before the headers of each response to a chat request.
-        balance_usd: what is on the account, in US dollars; `GET /v2/billing` says what is left.
-            Once that is nothing, each chat request gets a 403. None never ends.
+        balance_usd: the balance of the account, in US dollars; `GET /v2/billing` returns what is
+            left. Once nothing is left, each chat request gets a 403. None for no limit.
         cassette: a file of recorded exchanges, one JSON object a line, to respond from: to any
             endpoint, with the recorded pieces and pauses. A request that is not recorded gets a 400
             that names the nearest one. Scripts still come first.
@@ -186,7 +186,7 @@ class Emulator:
 
     @property
     def script_errors(self) -> list[Exception]:
-        """What failed in the functions given to `reply`, `fail` and `fault`, oldest first.
+        """The failures of the functions given to `reply`, `fail` and `fault`, oldest first.
 
         The request got a 500 that says the same. An `async with` block and the pytest fixture raise
         these errors at their end, so that the test fails; clear the list to prevent that.
@@ -251,7 +251,7 @@ class Emulator:
         """Script the response to the next valid chat request, or to those that a rule selects.
 
         The same reply serves requests for a stream and for a whole completion. Of all replies,
-        errors and faults that are for a request, the one that was scripted first is taken.
+        errors and faults that are meant for a request, the one that was scripted first is used.
 
         Args:
             text: the answer, or a function that computes it from the `RequestRecord` of the
@@ -271,9 +271,9 @@ class Emulator:
             output: the answer as a value, in the way that the request asks for: as JSON text, or as
                 the arguments of a tool; rewritten to fit the schema of the request if it can. JSON,
                 or a dataclass, an attrs class, a struct, an enum or the like.
-            broken: what is wrong with that: "truncated", it is cut by its length; "invalid", a part
-                has the wrong type; "fenced", it is a text in a Markdown fence; "prose", there is
-                text around it. A call that the request demands has no fence.
+            broken: what is wrong with `output`: "truncated", it is cut by its length; "invalid", a
+                part has the wrong type; "fenced", it is text in a Markdown fence; "prose", there is
+                text around it. A call that the request forces has no fence.
             refusal: the field `refusal`.
             finish_reason: "stop", "length", "tool_calls" or "content_filter", which are translated
                 to the model's own words; any other word is sent unchanged.
@@ -297,7 +297,7 @@ class Emulator:
                 and returns whether it gets this reply; None for every request.
 
         Raises:
-            TypeError: an argument has another type than those above, or is no JSON.
+            TypeError: an argument has another type than those above, or is not JSON.
             ValueError: an argument has a value other than those above.
         """
         function = None if isinstance(text, str) else check_function(text)
@@ -337,7 +337,7 @@ class Emulator:
         """Inject a fault into the next response, which keeps its unscripted content.
 
         The fault waits with the replies, for the next valid chat request, or for the next valid
-        request about a batch: that is carried out, and only its response suffers.
+        request about a batch: that request is carried out, and only its response is affected.
 
         Args:
             fault: the fault.
@@ -345,7 +345,7 @@ class Emulator:
             when: see `reply`; a fault with a rule is for chat requests only.
 
         Raises:
-            TypeError: `fault` is not a `Fault`, or `when` no function.
+            TypeError: `fault` is not a `Fault`, or `when` is not a function.
             ValueError: `times` is less than 1.
         """
         self._service.script.add(Step(DefaultReply(fault=fault), when=when, times=times))

@@ -61,7 +61,7 @@ class Service:
         requests: the records of all requests, oldest first.
         billed: how many calls would have cost money.
         batches: the submitted batches.
-        script_errors: what failed in the functions of the script, oldest first.
+        script_errors: the failures of the functions of the script, oldest first.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Service:
             await self._respond(record, writer)
             record.end("done")
         except ConnectionResetError:
-            pass  # the client has disconnected, which the record says
+            pass  # the client has disconnected, which the record shows
         finally:
             record.end("left")
         return writer.response

@@ -1,4 +1,4 @@
-"""The signatures that models put on what they think, and that have to come back with it.
+"""The signatures that models add to their thinking, and that have to be sent back with it.
 
 Claude signs its thinking, and Gemini the first of the tool calls of a turn.
 """
@@ -23,10 +23,10 @@ _Block = dict[str, Any]
 _SIGNED_FIELDS = {"thinking": "signature", "redacted_thinking": "data"}
 _OTHERS = ["others", None]
 _SIGNATURE_BYTES = 96
-# What Google's documents name for the calls of another model.
+# The placeholder that Google's documents specify for the calls of another model.
 _ANY_SIGNATURE = ("skip_thought_signature_validator", "context_engineering_is_the_way_to_go")
-# A constant, so that a stored conversation can go on with another emulator. It is no secret: it
-# protects nothing, it only shows whether a turn is still as it was made.
+# A constant, so that a stored conversation can continue with another emulator. It is not a secret:
+# it protects nothing, and only shows whether a turn was changed.
 _KEY = b"aimlchat-emulator"
 
 
@@ -64,14 +64,14 @@ class Signer:
         return {**block, field: signature}
 
     def check_turn(self, content: Sequence[_Block], field: str) -> None:
-        """Refuse a turn whose thinking is not as it was made.
+        """Refuse a turn whose thinking was changed.
 
         Args:
             content: the blocks of a message of the assistant.
             field: the path of the content in the request.
 
         Raises:
-            RejectedRequestError: 400 with the path of the first block that is not as it was.
+            RejectedRequestError: 400 with the path of the first block that was changed.
         """
         signatures = _make_turn_signatures(content)
         for index, block in enumerate(content):
@@ -88,7 +88,7 @@ class Signer:
         return self._choose(scripted, _make_signature(["call", name, arguments]))
 
     def is_valid_call(self, name: str, arguments: str, signature: Any) -> bool:
-        """Return whether a tool call of Gemini is as it was made, or is said to be another's."""
+        """Return whether a tool call of Gemini is unchanged, or declared as another model's."""
         made = _make_signature(["call", name, arguments])
         return signature in _ANY_SIGNATURE or self._is_valid(signature, made)
 

@@ -1,4 +1,4 @@
-"""How to run an emulator in a background thread."""
+"""Runs an emulator in a background thread."""
 
 from __future__ import annotations
 

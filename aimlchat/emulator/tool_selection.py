@@ -1,4 +1,4 @@
-"""Which tools a generated answer calls, and with which words: those that the prompt names."""
+"""Which tools a generated answer calls, the ones that the prompt names, and with which words."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _EMPTY_WORDS = frozenset(
 
 
 def choose_tools(request: ParsedRequest) -> list[OfferedTool]:
-    """Choose the tools to call: the one that is demanded, else those that the prompt names."""
+    """Choose the tools to call: the one that is forced, else those that the prompt names."""
     if request.tool_choice == "none":
         return []
     answer_tool = find_answer_tool(request)
@@ -52,9 +52,9 @@ def choose_tools(request: ParsedRequest) -> list[OfferedTool]:
 def find_answer_tool(request: ParsedRequest) -> OfferedTool | None:
     """Return the tool by which the request wants the answer, None if there is none.
 
-    It is the one that the system prompt wants to be called for the answer: a sentence of it has the
-    name, and the words "answer" and "call". Or, where a tool has to be called, the one that is for
-    the answer by its own description.
+    It is the tool that the system prompt reserves for the answer: a sentence of it has the name,
+    and the words "answer" and "call". Or, if a tool has to be called, it is the tool whose
+    description says that it is for the answer.
     """
     for sentence in re.split(r"(?<=[.!?])\s|\n", request.instructions):
         if re.search(r"\banswer\b", sentence) and re.search(r"\bcall(?:ing)?\b", sentence):
@@ -101,7 +101,7 @@ def _normalize_name(name: str) -> str:
     return re.sub(r"[_-]", " ", name.lower())
 
 
-# Words of one topic: a prompt with one of them names a tool whose words have another one.
+# Words on one topic: a prompt with one of them names a tool whose words include another one.
 _TOPICS = tuple(
     frozenset(_split_words(words))
     for words in (

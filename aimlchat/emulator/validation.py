@@ -37,7 +37,7 @@ def read_request(
     Args:
         body: the body.
         catalog: the models that are served.
-        signer: checks the signatures of what the model made before.
+        signer: checks the signatures of the model's earlier turns.
         is_message: whether the request is in Claude's own message format.
 
     Raises:

@@ -39,7 +39,7 @@ _PART_TYPES = (
     "thinking",
     "redacted_thinking",
 )
-# What a turn in Claude's own message format has of tools that the server ran.
+# The blocks of tools that the server ran in a turn in Claude's own message format.
 _SERVER_TYPES = (
     "server_tool_use",
     "web_search_tool_result",
@@ -58,7 +58,7 @@ def validate_anthropic(
 
     Args:
         body: the body.
-        sent_types: the types of other blocks that may come back in Claude's own message format.
+        sent_types: the types of other blocks that may be sent back in Claude's own message format.
         is_message: whether it is in Claude's own message format, which takes URLs as sources, a
             system prompt in blocks, and no message in OpenAI's form.
     """

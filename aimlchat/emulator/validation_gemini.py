@@ -1,4 +1,4 @@
-"""What Gemini rejects in the tool calls that come back to it."""
+"""What Gemini rejects in the tool calls that are sent back to it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["validate_signed_calls"]
 
-# Older models do without the signature, but take none that is not theirs.
+# Older models do not need the signature, but reject one that is not theirs.
 _DEMANDS_SIGNATURES = re.compile(r"gemini-([3-9]|\d\d)")
 
 

@@ -100,8 +100,8 @@ def _validate_options_beside_thinking(body: dict[str, Any]) -> None:
 def _validate_current_turn(messages: list[dict[str, Any]]) -> None:
     """Require thinking at the start of the turn since the user last wrote something.
 
-    Before that the API takes no thinking into account, so it may be left out there; and the model
-    need not think anew after the results of tools.
+    The API ignores earlier thinking, so it may be left out there; and the model need not think
+    again after the results of tools.
     """
     found = None
     for index in range(len(messages) - 1, -1, -1):

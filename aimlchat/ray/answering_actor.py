@@ -81,8 +81,8 @@ class AnsweringActor:
         return None
 
 
-# Not methods: objects of an actor must not refer to the actor, or `__del__` would have to wait #
-# for the garbage collector.
+# Not methods: objects of an actor must not refer to the actor, or `__del__` would have to wait for
+# the garbage collector.
 async def _make_requests(
     job: AnsweringJob, rows: asyncio.Queue[tuple[BatchResults, int]], open_rows: dict[int, int]
 ) -> AsyncIterator[Any]:

@@ -29,7 +29,7 @@ ExtraFrames = AsyncIterable[Mapping[str, Any]]
 _logger = logging.getLogger("aimlchat")
 
 # For each type of frame that is complete in itself: its required fields, and the optional ones. All
-# # other types begin, continue or end something, which only the relay may do, or are not in every #
+# other types begin, continue or end something, which only the relay may do, or are not in every
 # version of the AI SDK.
 _Fields = Mapping[str, type]
 _DATA_FIELDS: tuple[_Fields, _Fields] = ({"data": object}, {"id": str, "transient": bool})

@@ -133,7 +133,7 @@ class Framer:
         start: Frame = {"type": "start"}
         if self._message_id is not None:
             start["messageId"] = self._message_id
-        # `useChat` looks for unanswered calls after the last `start-step`. Without the steps it #
+        # `useChat` looks for unanswered calls after the last `start-step`. Without the steps it
         # mistakes the calls of an earlier answer for new ones, and posts again forever.
         return [start, {"type": "start-step"}]
 

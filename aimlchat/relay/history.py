@@ -18,7 +18,7 @@ __all__ = ["FrameHistory"]
 
 # How many deltas are joined at a time: a string of its own costs about 50 bytes.
 _BLOCK_LENGTH = 512
-# The size that counts for a frame that is kept by itself, and for a delta besides its text: about #
+# The size that counts for a frame that is kept by itself, and for a delta besides its text: about
 # the bytes that they take.
 _FRAME_SIZE = 400
 _DELTA_SIZE = 12

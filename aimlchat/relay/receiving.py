@@ -54,8 +54,8 @@ class Receiving:
         if self._awaited is None:  # it was cancelled in the same pass of the event loop
             return
         self._awaited = None
-        # At once, as a task would continue. When a browser crashes, the connection ends right #
-        # after the close frame, and a pass of the loop later aiohttp would report code 1006.
+        # At once, as a task would continue. When a browser crashes, the connection ends right after
+        # the close frame, and a pass of the loop later aiohttp would report code 1006.
         with contextlib.suppress(StopIteration):
             awaited = self._coroutine.send(None)
             self._task = asyncio.create_task(_run(self._coroutine, awaited))

@@ -33,7 +33,7 @@ __all__ = ["add_assistant_message", "request_from_ui", "ui_message"]
 _Part = Text | Image | Document | Audio
 _DENIED = "The user has denied this call."
 # The states of a call that has a result. All others belong to a turn that was stopped, or to a call
-# # that waits: the API refuses a conversation with a call that has no result.
+# that waits: the API refuses a conversation with a call that has no result.
 _ENDED = ("output-available", "output-error", "output-denied")
 _NO_BASE = ChatRequest()
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PageConnection"]
 
-# Seconds. A page says that it is being left before its browser requests the page again, but on #
+# Seconds. A page says that it is being left before its browser requests the page again, but on
 # another connection, and a busy server may read that one first.
 _READING_DELAY = 0.01
 

@@ -15,7 +15,7 @@ __all__ = ["PageHtml", "build_page_html"]
 _FOLDER = resources.files(__package__) / "page"
 _STYLE = re.compile(r'<link rel="stylesheet" href="([\w./]+)">')
 _SCRIPT = re.compile(r'<script src="([\w./]+)"></script>')
-# Text that changes how HTML reads the rest of an inline script. The highlighter contains it in #
+# Text that changes how HTML reads the rest of an inline script. The highlighter contains it in
 # regular expressions, where \x3c means the same as <.
 _SCRIPT_MARKUP = re.compile(r"<(?=/?script|!--)", re.IGNORECASE)
 

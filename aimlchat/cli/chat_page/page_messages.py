@@ -32,7 +32,7 @@ __all__ = [
 # Chosen by the page at random, so that no two pages choose the same.
 _AnswerId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
-# An assistant message at the end, for the model to continue, would join without a seam. But most #
+# An assistant message at the end, for the model to continue, would join without a seam. But most
 # models answer it with a new message, and the others refuse it: Claude since 4.6, any Claude that
 # thinks, the newest Gemini. Each model understands a request; the page removes the repeated words.
 _CONTINUE = (
