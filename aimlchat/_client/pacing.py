@@ -164,7 +164,7 @@ class Pacer:
         if window is not self._window:
             self._note_late_rejection(window)
         elif retry_after is not None and self._floor < window.start + self._length / 2:
-            window.sent -= 1  # the window goes on after a short wait
+            window.sent -= 1  # the window continues after a short wait
             window.rejected -= 1
         elif window.closed_at is None:
             window.closed_at = sent_at

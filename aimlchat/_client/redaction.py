@@ -66,7 +66,7 @@ def redact(
 
 
 def secrets_of_headers(headers: Mapping[str, str]) -> list[str]:
-    """Return the masked values of headers, and the credentials behind a scheme such as Bearer."""
+    """Return the masked values of headers, and the credentials after a scheme such as Bearer."""
     secrets: list[str] = []
     for name, value in headers.items():
         if not isinstance(value, MaskedStr) or name.lower() in _PUBLIC_HEADERS:

@@ -157,7 +157,7 @@ class CallTimers:
 
     # Class attributes cost a call nothing until they are set.
     _token_due = _NEVER  # when the next token is due
-    _token_left = _NEVER  # what is left of its timeout when reading goes on
+    _token_left = _NEVER  # what is left of its timeout when reading continues
     _body_due = _NEVER  # when a body that is read whole has to have ended
     _body_phase = "whole"
     _phase = ""

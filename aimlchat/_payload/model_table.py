@@ -144,7 +144,7 @@ MODEL_TABLE = (
         is_claude=True,
         output_way="tool",
     ),
-    # DeepSeek, which goes on with the reasoning before its calls, and whose R1 refuses any other
+    # DeepSeek, which continues from the reasoning before its calls, and whose R1 refuses any other
     # content. Its API refuses a schema as response format, and a tool choice while it thinks, which
     # newer models do by default (https://github.com/deepseek-ai/DeepSeek-V3/issues/1376).
     ModelRow(
@@ -175,7 +175,7 @@ MODEL_TABLE = (
         thinking_dialect="openai",
         thinking_modes=("disabled",),
     ),
-    # Kimi, MiniMax and GLM, which go on with the reasoning of every turn
+    # Kimi, MiniMax and GLM, which continue from the reasoning of every turn
     ModelRow(
         pattern=r"kimi|minimax|(^|[/-])glm-",
         dialects=("openai",),

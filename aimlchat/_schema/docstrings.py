@@ -42,7 +42,7 @@ def read_docstring(text: str | None) -> Docstring:
     except Exception:  # noqa: BLE001 - on a broken section it fails in several ways
         return Docstring(_first_paragraph(text))
     parts = (parsed.short_description, parsed.long_description)
-    # The first line is the short description, even where its paragraph goes on.
+    # The first line is the short description, even if its paragraph continues.
     separator = "\n\n" if parsed.blank_after_short_description else "\n"
     parameters = {
         name.strip(" *"): " ".join(parameter.description.split())

@@ -51,7 +51,7 @@ class ProgressDisplay:
             self._refresher = asyncio.ensure_future(self._refresh())
 
     def summarize_now(self) -> Summary | None:
-        """Return the last summary with the seconds until now: time goes on without results."""
+        """Return the last summary with the seconds until now: time passes without results."""
         if self.latest is None:
             return None
         since = time.monotonic() - self._latest_at

@@ -120,9 +120,9 @@ class Stall(Fault):
 class Pings(Fault):
     """The connection is alive, but the model is not: only comments are sent.
 
-    They go on until the client disconnects or the emulator closes. A stream of `/v1/messages` gets
-    events of the type `ping` instead, as upstream. A whole response cannot contain comments, so it
-    gets line feeds instead, before its body.
+    They continue until the client disconnects or the emulator closes. A stream of `/v1/messages`
+    gets events of the type `ping` instead, as upstream. A whole response cannot contain comments,
+    so it gets line feeds instead, before its body.
 
     Attributes:
         seconds: the seconds between two pings.

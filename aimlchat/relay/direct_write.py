@@ -1,6 +1,6 @@
 """Write bytes that are the same for many pages straight to the transport of each.
 
-The writers of aiohttp frame each message anew for each page, which takes half as long as the
+The writers of aiohttp frame each message again for each page, which takes half as long as the
 system call that sends it.
 """
 

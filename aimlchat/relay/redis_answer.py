@@ -66,7 +66,7 @@ class RedisAnswer:
         self.task: asyncio.Task[None] | None = None
 
     def on_stop(self, stop: Callable[[], Awaitable[None]]) -> None:
-        """Call ``stop`` when any process stops the answer, or when it cannot go on."""
+        """Call ``stop`` when any process stops the answer, or when it cannot continue."""
         self._stop = stop
 
     async def begin(self, *, retry_seconds: float | None = None) -> None:

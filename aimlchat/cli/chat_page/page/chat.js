@@ -170,11 +170,11 @@ function startNewChat() {
   $('question').focus();
 }
 
-// Asks an edited question; it replaces the turn, and those behind it go.
+// Asks an edited question; it replaces its turn, and the turns after it are removed.
 function askInstead(turn, question) {
   const index = turns.indexOf(turn);
   const count = turns.length - index - 1;
-  const gone = ['', 'The turn behind it is gone.'][count] ?? `The ${count} turns behind it are gone.`;
+  const gone = ['', 'The turn after it is gone.'][count] ?? `The ${count} turns after it are gone.`;
   replaceTurns(turns.slice(0, index).map(storedDataOf), `The question was edited. ${gone}`.trim());
   ask(question, turn.data.files);
   $('question').focus();

@@ -1,12 +1,12 @@
 'use strict';
 // Formulas: \( \), \[ \], $ $ and $$ $$. They are found before the rest of the Markdown, so that
-// nothing in them is taken for emphasis or for an escape. A formula is rendered as MathML, which
+// nothing in them counts as emphasis or as an escape. A formula is rendered as MathML, which
 // the browser lays out itself; one that cannot be rendered is shown as its source.
 
 const MAX_FORMULA_LENGTH = 5000;
 const DELIMITERS = [['\\(', '\\)'], ['\\[', '\\]'], ['$$', '$$']];
 const BLANK_LINE = /\n[ \t]*\n/;
-// As in Pandoc, there is no space inside of the dollar signs, and no digit or letter behind the
+// As in Pandoc, there is no space inside of the dollar signs, and no digit or letter after the
 // last one, so that "$5 and $6" is no formula.
 const DOLLARS = /^\$(?!\s)((?:[^\\$`]|\\[^])+)(?<!\s)\$(?![\w$])/;
 const AMOUNT_IN_PROSE = /^\d[\d.,]*[kKmMbB]?\s+[a-z]{2,}/i; // "$5 for one, or 9$"

@@ -1,11 +1,11 @@
 'use strict';
-// The steps of an answer, each with its text and the calls behind it, as the model has to get them
+// The steps of an answer, each with its text and the calls after it, as the model has to get them
 // back. The page shows their texts as one.
 
 // The result of a call that still ran when its answer ended: the API takes no call without one.
 const STOPPED_CALL = 'The answer was stopped before this call had a result.';
 
-// Begins the next step, behind the results of calls.
+// Begins the next step, after the results of calls.
 function startNextStep(data) {
   const separate = text => (text.trim() ? `${text.trimEnd()}\n\n` : text);
   data.reasoning = separate(data.reasoning);

@@ -76,7 +76,7 @@ class Turn {
         Object.assign(data, { reasoning: '', answer: '', ...data.before?.texts });
         for (const name of ['calls', 'breaks', 'signedTurns']) data[name] = [...data.before?.[name] ?? []];
         break;
-      case 'start-step': // the first one, or one behind the results of tools
+      case 'start-step': // the first one, or one after the results of tools
         if (data.calls.length > (data.before?.calls.length ?? 0)) startNextStep(data);
         break;
       case 'reasoning-delta':

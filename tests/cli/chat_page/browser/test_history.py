@@ -50,7 +50,7 @@ def test_an_edited_question_replaces_its_turn_and_those_behind_it(
 
     assert chat.texts(".question") == ["One?", "Auf\nDeutsch?"]
     assert messages() == ["One?", "One.", "Auf\nDeutsch?"]
-    assert "The turn behind it is gone" in chat.find("#undo-notice").text
+    assert "The turn after it is gone" in chat.find("#undo-notice").text
     chat.find("#undo-notice .action").click()
     assert chat.texts(".answer") == ["One.", "Two.", "Three."]
     assert chat.find("#undo-notice .action").is_displayed()
