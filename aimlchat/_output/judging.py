@@ -76,8 +76,10 @@ def _check_end(completion: Completion[Any]) -> None:
         msg = f"the answer was cut by the limit of its length, after {count}; raise max_tokens"
         raise _build_error(completion, "truncated", msg)
     if completion.finish_reason == "content_filter" or refusal:
-        said = refusal or text
-        msg = f"the model refused to answer: {excerpt(said)}" if said else "the answer was filtered"
+        shown = refusal or text
+        msg = "the answer was filtered"
+        if shown:
+            msg = f"the model refused to answer: {excerpt(shown)}"
         raise _build_error(completion, "refused", msg)
 
 

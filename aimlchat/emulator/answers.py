@@ -181,7 +181,7 @@ def _build_calls(
 
 def _build_texts(request: ParsedRequest, index: int, seed: int) -> tuple[str, str]:
     """Build the reasoning and the answer."""
-    schema = request.asked_schema
+    schema = request.requested_schema
     if schema is not None:
         return _build_json_texts(request, schema)
     if request.tool_results:

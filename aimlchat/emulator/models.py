@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 Family = Literal["claude", "gpt", "gemini", "tagged", "other"]
-ReasoningMode = Literal["never", "asked", "always", "hidden"]
+ReasoningMode = Literal["never", "requested", "always", "hidden"]
 
 _CLAUDE_VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d{1,2})(?:[.-](\d{1,2}))?(?!\d)")
 _UNLISTED_PRICES = (1.0, 4.0)

@@ -145,7 +145,7 @@ class ParsedRequest:
         return sum(segment.tokens for segment in self.segments)
 
     @property
-    def asked_schema(self) -> dict[str, Any] | None:
+    def requested_schema(self) -> dict[str, Any] | None:
         """The schema of `json_schema`, or the one that the system prompt asks for in words."""
         if self.json_schema is not None:
             return self.json_schema
@@ -346,15 +346,15 @@ def _parse_stop_sequences(body: dict[str, Any], *, openai: bool) -> tuple[str, .
 def _choose_reasoning(body: dict[str, Any]) -> Literal["none", "shown", "hidden"]:
     """Return what becomes of the reasoning: a few models always reason, most only on request."""
     model = find_model(body["model"])
-    mode: ReasoningMode = "asked" if model is None else model.reasoning
+    mode: ReasoningMode = "requested" if model is None else model.reasoning
     match mode:
         case "always":
             return "shown"
         case "hidden":
             return "none" if body.get("reasoning_effort") == "none" else "hidden"
-        case "asked" if not _asks_for_reasoning(body):
+        case "requested" if not _asks_for_reasoning(body):
             return "none"
-        case "asked":
+        case "requested":
             is_omitted = _object(body.get("thinking")).get("display") == "omitted"
             return "hidden" if is_omitted else "shown"
         case "never":

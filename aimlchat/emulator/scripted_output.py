@@ -59,7 +59,7 @@ def build_choice_of_output(
     tool = None if request.json_schema is not None else _choose_tool(request, value)
     may_write = request.tool_choice != "required"
     if tool is None or (may_write and broken in ("fenced", "prose")):
-        schema = request.asked_schema if tool is None else tool.schema
+        schema = request.requested_schema if tool is None else tool.schema
         text = _dump(value, schema, broken)
         if broken == "fenced":
             text = f"```json\n{text}\n```"

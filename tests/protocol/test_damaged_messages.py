@@ -33,8 +33,8 @@ def read(*events):
 
 
 @pytest.mark.parametrize("before", [[], [begin({"type": "text", "text": "Hi"})]])
-def test_a_chunk_with_choices_is_a_fault_in_the_midst_of_a_message(before):
-    with pytest.raises(ProtocolError, match="a chunk with choices came in the midst"):
+def test_a_chunk_with_choices_is_a_fault_in_the_middle_of_a_message(before):
+    with pytest.raises(ProtocolError, match="a chunk with choices came in the middle"):
         read(BEGIN, *before, CHUNK, END, STOP)
 
 
