@@ -69,7 +69,7 @@ SCRIPTS = {
         prints=("Light scatters.\nRed.\n",),
         replies=({"text": "Light scatters.", "reasoning": "Think."}, {"text": "Red."}),
     ),
-    "how_to_costs_know_the_cost_and_set_budgets": Script(
+    "how_to_costs_track_costs_and_set_budgets": Script(
         prints=("Usage(", "Cost(usd=0.0", "{'anthropic/claude-3.7-sonnet': 0.0", "account: 9")
     ),
     "how_to_from_anthropic_side_by_side": Script(prints=(SKY, "Usage(")),
@@ -86,7 +86,7 @@ SCRIPTS = {
         ),
     ),
     "how_to_proxies_and_tls_a_proxy": Script(prints=(SKY,)),
-    "how_to_proxies_and_tls_a_session_of_aiohttp_of_your_own": Script(prints=(SKY,)),
+    "how_to_proxies_and_tls_your_own_aiohttp_session": Script(prints=(SKY,)),
     "how_to_proxies_and_tls_certificates": Script(prints=(SKY,)),
     "how_to_timeouts_set_them": Script(prints=("Because.",), replies=({"text": "Because."},)),
     "how_to_tracing_trace_calls_with_opentelemetry": Script(
@@ -96,7 +96,7 @@ SCRIPTS = {
         prints=("`get_weather` says: It rains in Ulm.",)
     ),
     "how_to_tools_tools_that_run_elsewhere": Script(prints=("confirmed",)),
-    "how_to_typed_answers_get_answers_of_a_type": Script(
+    "how_to_typed_answers_get_typed_answers": Script(
         prints=("2030 ['lamp']",),
         replies=(
             {
@@ -135,7 +135,7 @@ SCRIPTS = {
     "tools_tools_of_an_mcp_server": Script(prints=("It rains in Ulm.",)),
     "tutorial_4_the_first_program": Script(prints=("Answer: Hello!",)),
     "tutorial_5_stream": Script(prints=("Finished by: stop",)),
-    "tutorial_6_talk": Script(prints=("> Why is the sea salty?",)),
+    "tutorial_6_hold_a_conversation": Script(prints=("> Why is the sea salty?",)),
     "streaming_streaming": Script(
         prints=("Think of light.", "[call 0, look_up: ", "It scatters.", "Usage("),
         replies=(
