@@ -659,8 +659,8 @@ class ChatSession:
                 including tools and ``on_tool``.
             retry: as for `complete`, for each round.
             headers: as for `complete`, for each round.
-            **options: as for `complete`, for each round. A budget for thinking is left out of those
-                amid calls that were made without thinking, where Claude would refuse it.
+            **options: as for `complete`, for each round. A thinking budget is left out of rounds in
+                which Claude would refuse it, since earlier calls were made without thinking.
 
         Raises:
             InvalidRequestError: the request, a tool or an argument of the run is invalid, or JSON

@@ -145,10 +145,10 @@ def _read_call(call: Any, field: str) -> tuple[Any, Any, Any]:
 
 
 def is_amid_thoughtless_calls(messages: Sequence[Any]) -> bool:
-    """Return whether a turn that began with calls, and without Claude's thinking, goes on.
+    """Return whether a turn that began with calls, and without Claude's thinking, continues.
 
-    Another model has made it, or thinking was off. The user's text behind the results of calls
-    belongs to the turn as well, since it is sent with them.
+    Another model made it, or thinking was off. The user's text after the results of calls belongs
+    to the turn as well, since it is sent with them.
     """
     first = None
     for index in range(len(messages) - 1, -1, -1):

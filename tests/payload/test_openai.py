@@ -216,7 +216,7 @@ def test_an_image_of_a_result_is_left_out_for_a_model_that_takes_none(model, png
 
     assert result["content"] == (
         "A map\n(Image 1 is left out, since this model takes no images.)\n"
-        "(Document 2 is in the message behind the results.)"
+        "(Document 2 is in the message after the results.)"
     )
     assert [part["type"] for part in files["content"]] == ["text", "file"]
     only = request.options(messages=()).user("Go").tool_result("c1", image).payload()["messages"]
