@@ -176,7 +176,7 @@ def test_a_tool_that_takes_too_long_is_cancelled():
     assert 6 <= cleaned[0] <= end < 7
 
 
-def test_a_tool_that_ignores_its_timeout_is_left_behind(caplog):
+def test_a_tool_that_ignores_its_timeout_is_abandoned(caplog):
     async def test(session, emulator):
         run = call_all(session, emulator, [make_tool(ignore, timeout=5)], "ignore")
         events, end = await read_all(run), now()
@@ -187,7 +187,7 @@ def test_a_tool_that_ignores_its_timeout_is_left_behind(caplog):
 
     assert texts_of(events)[0][1] is True
     assert 10 <= end < 11
-    assert "left behind" in caplog.text
+    assert "abandoned" in caplog.text
 
 
 async def test_a_thread_that_takes_too_long_is_not_waited_for(session, emulator):
