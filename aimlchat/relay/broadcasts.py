@@ -109,7 +109,7 @@ class Broadcasts:
             frames: MemoryStore | RedisAnswer = MemoryStore()
             if self._store is not None:
                 frames = await self._store._begin_answer(chat_id)  # noqa: SLF001 - hidden from users
-                self._check_not_closed()  # for other processes this one then counts as dead
+                self._check_not_closed()  # other processes then consider this one dead
                 keys = frames.keys
             earlier = self._answers.get(chat_id)
             epoch = max(self._last_forgotten_epoch, earlier.epoch if earlier else -1) + 1

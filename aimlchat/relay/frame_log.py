@@ -120,7 +120,7 @@ class LogCursor:
     """The frames of a log that one page has not been sent yet.
 
     ``position`` is the number of the last frame that the page has. A number that no frame of the
-    log has is that of another answer, and stands for the beginning.
+    log has belongs to another answer, and means the beginning.
     """
 
     def __init__(self, log: FrameLog, position: int) -> None:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["RedisConnection", "Subscriptions"]
 
-_COMMAND_SECONDS = 5.0  # after which a command counts as lost
-# How many commands run at a time, each on a connection of its own; one more is the subscriber's.
-# What waits meanwhile is written with one command.
+_COMMAND_SECONDS = 5.0  # seconds after which a command counts as lost
+# How many commands run at a time, each on its own connection; the subscriber has one more. Frames
+# that wait meanwhile are written with one command.
 _MAX_COMMANDS = 64
 _FIRST_DELAY = 0.02  # seconds before a command is tried again, doubled each time
 _LONGEST_DELAY = 0.5
@@ -74,8 +74,8 @@ class RedisConnection:
             exceptions.TryAgainError,
             exceptions.OutOfMemoryError,
         )
-        # What the server refuses now, it may allow later. Until then, what is published is missed,
-        # and found when the lease is looked at.
+        # The server may allow later what it refuses now. Until then published messages are missed,
+        # which is noticed when the lease is checked.
         self.subscriptions = Subscriptions(
             self._client, (redis.RedisError, OSError), idle_channel=f"{prefix}:none"
         )

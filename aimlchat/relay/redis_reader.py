@@ -148,7 +148,7 @@ class RedisReader:
                 rest = max(deadline - loop.time(), 0.0)
 
     async def _read_stream(self) -> float:
-        """Read what is missing; return after how many seconds to look again."""
+        """Read the missing frames; return after how many seconds to check again."""
         settings, keys = self._settings, self.keys
         top, has_ended, rest_ms = await self._connection.run(
             CHECK,
@@ -205,7 +205,7 @@ async def request_stop(
     *,
     retry_seconds: float | None = None,
 ) -> bool:
-    """Ask the process that generates an answer to stop it; return whether it had not ended."""
+    """Have the process that generates an answer stop it; return whether it had not ended."""
     keys_of_script = [keys.stream, keys.stop, keys.lease]
     found = await connection.run(
         STOP, keys_of_script, [settings.ttl_ms], retry_seconds=retry_seconds

@@ -1,15 +1,15 @@
 """The keys of an answer in Redis, and the scripts that change them, each of which is atomic.
 
 An answer has a stream with an entry for each frame; the id of an entry is ``n-0`` for the frame
-with the number n. The field of an entry is ``frame``; in the last one it is ``last`` if the answer
-was ended by the process that generates it, ``closed`` if it was ended by another one. Nothing is
-added behind either. The key of a chat names its current answer. The key ``lease`` exists while the
-process that generates the answer is alive, ``stop`` once somebody has stopped the answer, and
-``followed`` while pages of other processes follow it.
+with the number n. The field of an entry is ``frame``; in the last entry it is ``last`` if the
+process that generates the answer ended it, ``closed`` if another one did. Nothing is added after
+either. The key of a chat names its current answer. The key ``lease`` exists while the process that
+generates the answer is alive, ``stop`` once somebody has stopped the answer, and ``followed`` while
+pages of other processes follow it.
 
-The lease also ends while Redis is away, however alive the process is. So ``doubt`` is set when the
-lease is first found gone, and removed when it is renewed; who finds it set for long enough closes
-the answer.
+The lease also expires while Redis is away, even if the process is alive. So ``doubt`` is set when
+the lease is first found to be gone, and removed when it is renewed; a process that finds it set for
+long enough closes the answer.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class AnswerKeys:
 
     @property
     def doubt(self) -> str:
-        """The key that exists since the lease was found gone."""
+        """The key that exists since the lease was found to be gone."""
         return f"{self.stream}:doubt"
 
 
@@ -118,7 +118,7 @@ local function add(stream, top, first, last_field, ttl)
 end
 """
 
-# Make an answer the current one of its chat, and close the one before.
+# Make an answer the current one of its chat, and close the previous one.
 # Keys: of the chat, the streams of the earlier and the new answer, the new lease, the earlier stop.
 # Arguments: the ids of the earlier and the new answer, lease and ttl in milliseconds, the number
 # before the first frame of the earlier answer, the frames that close it. Returns 1, or 0 if the
@@ -137,7 +137,7 @@ end
 return 1
 """
 
-# Append frames and renew the lease; without frames, renew it only.
+# Append frames and renew the lease; without frames, only renew it.
 # Keys: of the chat, the stream, the lease, stop, doubt. Arguments: the id of the answer, lease and
 # ttl in milliseconds, the numbers before the first frame of the answer and of the first of these,
 # the field of the last entry, the frames. Returns the status, and whether stop exists.
@@ -160,7 +160,7 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return {{0, redis.call('EXISTS', KEYS[4])}}
 """
 
-# Look at an answer for the pages that follow it, and close it if its process is dead.
+# Check an answer for the pages that follow it, and close it if its process is dead.
 # Keys: the stream, the lease, followed, doubt. Arguments: the time for which it counts as followed,
 # the ttl and the time of doubt in milliseconds, the number before the first frame, the frames that
 # close it. Returns the number of the last frame, whether the answer has ended, and the rest of the
@@ -183,7 +183,7 @@ end
 return {{top, field == 'frame' and 0 or 1, rest}}
 """
 
-# Ask the process that generates an answer to stop it.
+# Have the process that generates an answer stop it.
 # Keys: the stream, stop, the lease. Argument: the ttl in milliseconds. Returns whether the answer
 # had not ended. Without the lease it may be live: see `doubt`.
 STOP = f"""{_FUNCTIONS}

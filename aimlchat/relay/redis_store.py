@@ -22,8 +22,8 @@ _REQUEST_RETRY_SECONDS = 2.0
 class RedisStore:
     """Keeps broadcasts in Redis, so that any process can follow, resume and stop them.
 
-    Give it to `Broadcasts`, or to a `Broadcast`. It takes one connection for what is published, and
-    one more for each command that runs at the moment, at most 64. Use it as ``async with``, or call
+    Pass it to `Broadcasts`, or to a `Broadcast`. It takes one connection for published messages,
+    and one more for each command that is running, at most 64. Use it with ``async with``, or call
     `aclose` after all broadcasts have been closed.
 
     If the process that generates an answer dies, every page that follows it is sent ``error``
@@ -34,22 +34,22 @@ class RedisStore:
 
     Args:
         url_or_client: a URL, as ``redis://host:6379/0``, ``rediss://...`` or ``unix://...``, or a
-            client of ``redis.asyncio``, also one of a Sentinel, which is never closed here. Needs
-            ``redis>=5.0.1``.
-        ttl: seconds for which Redis keeps an answer after the last change of it; ``lease`` if that
-            is longer.
+            client of ``redis.asyncio``, including one of a Sentinel, which is never closed here.
+            Needs ``redis>=5.0.1``.
+        ttl: seconds for which Redis keeps an answer after its last change; ``lease`` if that is
+            longer.
         lease: seconds within which the pages of an answer are told that its process has died. The
-            process renews the lease five times as often; one whose event loop is blocked for longer
-            than half of ``lease`` may count as dead.
-        retry_for: seconds for which a Redis that cannot be reached, or that takes nothing for the
-            moment, as in a failover or without memory, is tried again.
+            process renews the lease five times as often; a process whose event loop is blocked for
+            longer than half of ``lease`` may be considered dead.
+        retry_for: seconds for which a command is repeated while Redis cannot be reached, or refuses
+            writes for the moment, as in a failover or without memory.
         max_size: the most that is kept of one answer, in bytes. A larger answer is ended with a
             `BroadcastTooLargeError`.
         prefix: what the names of all keys and channels begin with.
 
     Raises:
-        ConfigurationError: the package ``redis`` is missing, the URL is none or has an unknown
-            option, a number is not above 0, or the client has one connection only or an encoding
+        ConfigurationError: the package ``redis`` is missing, the URL is invalid or has an unknown
+            option, a number is not above 0, or the client has only one connection or an encoding
             other than UTF-8.
         TypeError: ``url_or_client`` is neither.
     """
@@ -99,7 +99,7 @@ class RedisStore:
         return RedisReader(self._connection, self._settings, keys)
 
     async def _stop_answer(self, keys: AnswerKeys) -> bool:
-        """Ask the process that generates an answer to stop it; return whether it had not ended."""
+        """Have the process that generates an answer stop it; return whether it had not ended."""
         return await request_stop(
             self._connection, self._settings, keys, retry_seconds=_REQUEST_RETRY_SECONDS
         )

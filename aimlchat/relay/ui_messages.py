@@ -43,13 +43,13 @@ def request_from_ui(
 ) -> ChatRequest:
     """Return the request for the messages that `useChat` has posted.
 
-    Text, files and tool calls with their results are taken over. Reasoning is left out, since a
-    model would take it for its own words; so are sources and data parts, files of the assistant,
-    calls without a result, and messages without any content, as a turn that was stopped leaves
-    them. A steering message of the AI SDK 7 becomes one of the user where it was said. But where
+    Text, files and tool calls with their results become part of the request. Reasoning is left out,
+    since a model would mistake it for its own words; so are sources and data parts, files of the
+    assistant, calls without a result, and messages without any content, such as a stopped turn
+    leaves. A steering message of the AI SDK 7 becomes a message of the user at its position. But if
     the metadata of a message has the turn as the model signed it (the relay sends that), and the
-    page has not changed the message, the turn goes back as it came. A ``system`` message is added
-    behind the system prompt of ``base``.
+    page has not changed the message, the turn is sent back unchanged. A ``system`` message is added
+    after the system prompt of ``base``.
 
     Nothing that a page posts can be trusted: it may have changed any message, including those of
     the assistant. Files in ``data:`` URLs are decoded here, at about 1 ms for a megabyte.
@@ -284,8 +284,8 @@ def _read_call(part: Mapping[str, Any], field: str, used_ids: set[str]) -> ToolC
         msg = f"{describe(call_id)} is not the id of a call"
         raise InvalidRequestError(msg, field=f"{field}.toolCallId")
     call_id = mend_surrogates(call_id)
-    # Servers that give no ids let the calls of each answer begin with the same one again, and a
-    # conversation in which an id is not unique is refused by the API.
+    # If a server sends no ids, the calls of each answer begin with the same id again, and the API
+    # refuses a conversation in which an id is not unique.
     while call_id in used_ids:
         call_id = f"call_{uuid4().hex}"
     used_ids.add(call_id)
