@@ -85,7 +85,7 @@ async def test_an_answer_can_be_stopped_although_its_lease_ended_while_redis_was
     assert last_type(page) == "abort"
 
 
-async def test_a_process_that_was_taken_for_dead_ends_its_answer(
+async def test_a_process_that_was_considered_dead_ends_its_answer(
     processes, answer, make_page, caplog
 ):
     page, other_page = make_page(), make_page()
@@ -102,4 +102,4 @@ async def test_a_process_that_was_taken_for_dead_ends_its_answer(
 
     assert seconds < LEASE
     assert last_type(page) == last_type(other_page) == "error"
-    assert "taken for dead" in caplog.text
+    assert "considered dead" in caplog.text
