@@ -226,7 +226,7 @@ def disable_repetition(http: aiohttp.ClientSession) -> None:
     """Stop a session from repeating a GET or DELETE by itself when its connection has died.
 
     aiohttp repeats these without a word, however long the server has worked on them. Without this
-    name it goes on doing so.
+    name, it still does.
     """
     http._retry_connection = False  # noqa: SLF001 - documented above
 

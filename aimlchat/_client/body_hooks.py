@@ -1,6 +1,6 @@
 """The undocumented names of aiohttp with which the body of a response is read.
 
-Those of the rest of a call are in `aiohttp_hooks`, which says what holds for both.
+The names that the rest of a call needs are in `aiohttp_hooks`, whose rules apply here as well.
 """
 
 # ruff: noqa: SLF001
@@ -40,14 +40,14 @@ _no_timer: Any = getattr(helpers, "TimerNoop", None)
 
 
 def stream_reader(content: aiohttp.StreamReader) -> Callable[[], Awaitable[bytes]]:
-    """Return what reads the body of a stream; it does the same as ``content.readany``.
+    """Return a function that reads the body of a stream as ``content.readany`` does, but faster.
 
-    For a chunk of a slow stream it costs 2 us less of 24. `readany` waits in a coroutine of its
-    own, and after each read aiohttp resumes the connection, also one that is not paused, for which
-    its parser runs once more. From now on only what is returned here may read the body, since
-    nothing else resumes a paused connection.
+    It saves about 1.7 of the 24 us of a chunk of a slow stream. `readany` waits in a coroutine of
+    its own, and after each read aiohttp resumes the connection even if it is not paused, for which
+    its parser runs on no bytes. Once this has been called, only the returned function may read the
+    body, since nothing else resumes a paused connection.
 
-    Without these names, and where aiohttp watches the time of each read, this is `readany`.
+    Without these names, and where aiohttp limits the time of each read, it returns `readany`.
     """
     if (
         type(content) is not aiohttp.StreamReader

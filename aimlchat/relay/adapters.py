@@ -44,7 +44,7 @@ class Connection(Protocol):
     def needs_task_to_receive(self) -> bool:
         """Whether `receive` depends on the task that runs it from the start.
 
-        If not, it waits for a future first, and may go on outside of a task when that is done.
+        If not, it waits for a future first, and may continue outside of a task when that is done.
         """
 
 
@@ -106,7 +106,7 @@ def adapt_websocket(websocket: WebSocket) -> Connection:
 
 class _AiohttpAdapter:
     def __init__(self, websocket: AiohttpWebSocket) -> None:
-        # Whoever has such a web socket has loaded aiohttp.
+        # A caller with such a web socket has loaded aiohttp.
         from aiohttp import WSMsgType  # noqa: PLC0415
 
         from aimlchat._client.aiohttp_hooks import (  # noqa: PLC0415

@@ -137,7 +137,7 @@ def _encode_event(frame: Frame) -> bytes:
 
 
 def _frame_message(message: bytes) -> bytes:
-    """Return a text message of a web socket behind the header that a server sends."""
+    """Return a text message of a web socket after the header that a server sends."""
     length = len(message)
     if length < 126:  # noqa: PLR2004 - RFC 6455, section 5.2
         return b"\x81%c%b" % (length, message)

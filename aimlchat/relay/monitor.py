@@ -19,7 +19,7 @@ __all__ = ["Monitor", "PolledPages"]
 
 Purpose: TypeAlias = "Literal['limits', 'polls']"
 
-# The time between two looks at a connection: a disconnect that only a look or a write shows has to
+# The time between two polls of a connection: a disconnect that only a poll or a write shows has to
 # be noticed within 0.1 s.
 _POLL_SECONDS = 0.08
 _LEAST_SECONDS = 0.02  # between two checks of all objects of a monitor
@@ -29,7 +29,7 @@ class Monitored(Protocol):
     """What has to be checked from time to time."""
 
     def check(self, now: float) -> float:
-        """Do what is due by ``now``, on the clock of the event loop; return what is due next."""
+        """Do what is due by ``now``, on the clock of the event loop; return when to check next."""
 
 
 class Monitor:
@@ -90,7 +90,7 @@ class Monitor:
 
 
 class PolledPage(Protocol):
-    """A page whose connection does not tell that the page has gone."""
+    """A page whose connection has to be polled to notice that the page has gone."""
 
     def fail(self, error: Exception) -> None:
         """End the delivery with an error."""
@@ -99,8 +99,8 @@ class PolledPage(Protocol):
 class PolledPages:
     """Pages that have to be polled, and to which frames are written at the same time.
 
-    A write shows as well as a look that a page has gone. A look costs a twentieth of a frame, since
-    the connections are rarely in the caches of the processor.
+    A write notices a page that has gone as well as a poll does. Polling a connection costs a
+    twentieth of a frame, since the connections are rarely in the caches of the processor.
     """
 
     def __init__(self) -> None:
@@ -109,7 +109,7 @@ class PolledPages:
         self._is_gone: dict[PolledPage, Callable[[], bool]] = {}
 
     def add(self, page: PolledPage, is_gone: Callable[[], bool]) -> None:
-        """Poll from now on whether a page has gone; it fails then."""
+        """Poll from now on whether a page has gone; then the page fails."""
         if not self._is_gone:
             due = asyncio.get_running_loop().time() + _POLL_SECONDS
             Monitor.current("polls").add(self, due)
@@ -122,7 +122,7 @@ class PolledPages:
             Monitor.current("polls").remove(self)
 
     def check(self, now: float) -> float:
-        """Look at all pages, unless they were written to just before; return what is due next."""
+        """Poll all pages, unless they were written to just before; return when that is due next."""
         due = self.written_at + _POLL_SECONDS
         if now < due:
             return due

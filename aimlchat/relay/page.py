@@ -45,7 +45,7 @@ class FrameSource(Protocol):
 class Page:
     """Writes the frames of a source to a connection.
 
-    While the page takes every frame at once, no task runs for it: whoever adds a frame to the
+    While the page takes every frame at once, no task runs for it: the code that adds a frame to the
     source calls `wake`, or passes the frames themselves to `offer` or `write_now`. Once a write has
     to wait for the page, a task takes over until the source is empty.
 
@@ -172,12 +172,12 @@ class Page:
                 seconds = f"{self._patience:g} s"
                 msg = f"the page accepted nothing for {seconds}; patience sets that limit"
                 self.fail(PageTooSlowError(msg))
-        # A heartbeat may become due first, once the page has taken what it is waited for.
+        # A heartbeat may become due first, once the page has taken the frame that waits.
         return min(self._last_write + limit, now + self._shortest_limit)
 
     def _wait_for(self, rest: Callable[[], Awaitable[None]]) -> None:
         """Wait in a task until the page has taken a frame, then write what has come meanwhile."""
-        self._poll_with(PolledPages())  # the others are written to, and this page is not
+        self._poll_with(PolledPages())  # alone, since only the other pages are written to
         self._waiting = self._loop.create_task(
             self._write_slowly(rest), name="aimlchat.relay page", context=self._context
         )

@@ -146,7 +146,7 @@ class _SSEConnection:
     needs_task_to_receive = False
 
     def __init__(self, response: web.StreamResponse, writer: Any) -> None:
-        # Whoever has such a request has loaded aiohttp.
+        # A caller with such a request has loaded aiohttp.
         from aimlchat._client.aiohttp_hooks import chunk_transport  # noqa: PLC0415
 
         self._response = response
@@ -162,7 +162,7 @@ class _SSEConnection:
         return run_first_step(self._send(b"".join(frames.events)))
 
     async def end(self) -> None:
-        """Write the event behind the last frame, and the end of the response with it.
+        """Write the event after the last frame, and the end of the response with it.
 
         To a page that has not read everything the server writes the end, and waits for it.
         """
@@ -175,7 +175,7 @@ class _SSEConnection:
     def log_size(self) -> None:
         """Tell the writer of aiohttp, for the log of accesses, how much was written directly.
 
-        Not for each frame: the writer is in no cache of the processor by then.
+        Not for each frame: the writer is rarely in the caches of the processor.
         """
         self._writer.output_size += self._size
         self._size = 0

@@ -227,6 +227,7 @@ async def test_every_page_ends_when_redis_loses_its_data(emulator, client):
 
     for body in (*bodies, rest):
         assert frames_of(body)[-1]["type"] == "error"
+    await emulator.requests[0].finished()
     assert emulator.requests[0].outcome == "left"
 
 

@@ -98,6 +98,7 @@ def test_a_page_that_resumed_an_answer_can_stop_it(chat, aimlchat_emulator):
 
     chat.call("fetch('/chat/c/stop', { method: 'POST' })")
     chat.wait_for_end()
+    chat.wait_until(lambda: aimlchat_emulator.requests[0].outcome)
 
     assert aimlchat_emulator.requests[0].outcome == "left"
     assert len(chat.messages()) == 2
