@@ -28,3 +28,15 @@ def start_chromium():
     driver = webdriver.Chrome(options=options, service=service)
     driver.set_window_size(1000, 800)
     return driver
+
+
+def forget_storage(driver):
+    """Remove what the open page has stored: a later server may get its port, and so its storage."""
+    driver.execute_script(
+        """
+        try {
+          for (const storage of [sessionStorage, localStorage]) storage.clear();
+          Storage.prototype.setItem = () => {};  // a page may store its state when it is left
+        } catch { /* storage is denied, or no page is open */ }
+        """
+    )

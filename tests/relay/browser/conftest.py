@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import pytest
 import uvicorn
 from ai_sdk import bundle
+from chromium import forget_storage
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 from selenium.webdriver.support.ui import WebDriverWait
@@ -197,6 +198,7 @@ def open_page(driver):
     """Return the page of a URL, not loaded yet. At the end the console may hold no error."""
     driver.get_log("browser")
     yield lambda url: ChatPage(driver, url)
+    forget_storage(driver)
     driver.get("about:blank")
     # What React and the AI SDK complain about; the browser itself reports each status of an error.
     errors = [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]

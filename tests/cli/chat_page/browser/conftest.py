@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from chromium import forget_storage
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
@@ -185,6 +186,7 @@ def open_chat(driver):
     """Open the page of a server."""
     driver.get_log("browser")
     yield lambda url: ChatPage(driver, url)
+    forget_storage(driver)
     driver.get("about:blank")
 
 

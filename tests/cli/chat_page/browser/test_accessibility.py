@@ -165,9 +165,9 @@ def test_a_page_that_is_zoomed_to_four_times_its_size_can_be_read(chat, aimlchat
     size = {"width": 320, "height": 256, "deviceScaleFactor": 1, "mobile": False}
     chat.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:
-        chat.run_script("scrollTo(0, 300)")
+        # Again and again, since the page follows its end once it has noticed its new size.
         shown = "return document.elementFromPoint(100, innerHeight - 20).closest('.turn') !== null"
-        chat.wait_until(lambda: chat.run_script(shown))
+        chat.wait_until(lambda: chat.run_script(f"scrollTo(0, 300); {shown}"))
 
         chat.run_script("scrollTo(0, document.documentElement.scrollHeight)")
         chat.find("#model").click()
