@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from .anthropic import build_anthropic_payload
 from .cache_control import check_breakpoints
 from .json_values import describe, refuse
 from .kept_turns import holds_thinking
@@ -28,14 +27,21 @@ if TYPE_CHECKING:
 __all__ = ["build_payload", "check_client_request_id"]
 
 
+# Most programs send requests in one dialect only, so that the others are loaded on use.
+def _build_anthropic_payload(*args: Any, **keywords: Any) -> dict[str, Any]:
+    from .anthropic import build_anthropic_payload  # noqa: PLC0415
+
+    return build_anthropic_payload(*args, **keywords)
+
+
 def _build_messages_payload(*args: Any, **keywords: Any) -> dict[str, Any]:
-    from .messages import build_messages_payload  # noqa: PLC0415 - few requests need it
+    from .messages import build_messages_payload  # noqa: PLC0415
 
     return build_messages_payload(*args, **keywords)
 
 
 _BUILDERS: dict[Dialect, Callable[..., dict[str, Any]]] = {
-    "anthropic": build_anthropic_payload,
+    "anthropic": _build_anthropic_payload,
     "messages": _build_messages_payload,
     "openai": build_openai_payload,
 }
