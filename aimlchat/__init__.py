@@ -44,13 +44,13 @@ from .errors import (
     StreamInterruptedError,
     TransportError,
 )
-from .model_types import Model
 from .policies import Limits, RetryPolicy, Timeouts
 from .tool_types import Tool, ToolCall
 
 if TYPE_CHECKING:
     from ._protocol.parser import StreamParser
     from .iterators import CompletionIterator, StreamsIterator
+    from .model_types import Model
     from .records import CallRecord, Outcome, Progress, RetryRecord
     from .request import ChatRequest, RequestOptions
     from .run_events import RoundEnd, ToolResult
@@ -122,6 +122,7 @@ _LOADED_ON_USE = {
     "ChatSession": ".session",
     "CompletionIterator": ".iterators",
     "DeltaStream": ".stream",
+    "Model": ".model_types",
     "Outcome": ".records",
     "Progress": ".records",
     "RequestOptions": ".request",

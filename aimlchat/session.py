@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeVar, Unpack, overload
 
 from ._client.call import Call
 from ._client.completing import complete
 from ._client.context import build_context
 from ._client.credentials import check_headers, mask_headers, require_api_key
-from ._client.endpoints import Endpoints, ModelFilters
 from ._client.masking import mask, mask_url
 from ._client.prepare import CallSpec
 from ._client.settings import SessionSettings, check_policy
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from ._client.endpoints import Endpoints, ModelFilters
     from ._client.prepare import Request, RequestDefaults
     from ._client.run_control import RunCall
     from ._schema.output_types import OutputType
@@ -128,7 +129,12 @@ class ChatSession:
         settings = self._settings
         self._timeouts, self._retry = settings.timeouts, settings.retry
         self._context = build_context(settings, self._clock)
-        self._endpoints = Endpoints(self._context, settings.timeouts, settings.retry)
+
+    @cached_property
+    def _endpoints(self) -> Endpoints:
+        from ._client.endpoints import Endpoints  # noqa: PLC0415 - few sessions need them
+
+        return Endpoints(self._context, self._timeouts, self._retry)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy or a pickle takes over: the settings, and a subclass's attributes."""

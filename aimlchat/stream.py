@@ -185,8 +185,7 @@ class DeltaStream(Generic[T_co]):
         It is None as well if the model called tools instead, as in `Completion.tool_calls`.
 
         Raises:
-            OutputError: the answer is not such a value; the iteration and `completion` do not
-                raise it.
+            OutputError: the answer is not such a value; iterating and `completion` do not raise.
             AIMLChatError, RuntimeError: as `completion`.
         """
         if self._typed is not None:
