@@ -174,11 +174,13 @@ class TestAStreamIsRead:
         await opened.send(http_chunk(b"second"))
         assert await waiting == b"second"
 
-    async def test_never_after_its_connection_is_closed(self, opened, read):
-        opened.content._protocol.transport = None  # before the reader has been told
+    async def test_never_after_its_connection_is_closed(self, opened, read, monkeypatch):
+        # Before the reader has been told; at the end the connection has to be closed.
+        monkeypatch.setattr(opened.content._protocol, "transport", None)
 
         with pytest.raises(RuntimeError, match="closed"):
             await read()
+        monkeypatch.undo()
 
 
 class TestWithoutThem:

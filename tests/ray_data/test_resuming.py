@@ -171,12 +171,12 @@ def resume(rows, session):
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        ("a.json", b'[{"id": 1, "error": null}]\n', "line 1: the line is no JSON object"),
-        ("a.json", b'[{"id": 1,\n "error": null}]', "line 1: the line is no JSON object"),
+        ("a.json", b'[{"id": 1, "error": null}]\n', "line 1: the line is not a JSON object"),
+        ("a.json", b'[{"id": 1,\n "error": null}]', "line 1: the line is not a JSON object"),
         (
             "a.jsonl",
             b'{"id": 1}\n{"id": 2, "ans\n{"id": 3}\n',
-            "line 2: the line is no JSON object",
+            "line 2: the line is not a JSON object",
         ),
         ("a.jsonl", b'{"id": 1.5}\n', "the id 1.5; ids are texts or whole numbers"),
         ("a.parquet", pa.table({"id": [1.0], "error": ["x"]}), "are of type double"),
