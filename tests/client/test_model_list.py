@@ -122,12 +122,15 @@ async def test_the_proxy_of_the_session_fetches_it(api):
 def test_a_session_that_is_used_in_a_second_event_loop_fetches_it_there_as_well(emulator_url):
     session = ChatSession("k", base_url=emulator_url)
 
-    async def fail_twice():
+    async def fail_twice(*, is_last):
         calls = (failure_of(session, model="no-such-model") for _ in range(2))
-        return await asyncio.gather(*calls)
+        errors = await asyncio.gather(*calls)
+        if is_last:
+            await session.close()
+        return errors
 
-    for _ in range(2):
-        errors = asyncio.run(fail_twice())
+    for is_last in (False, True):
+        errors = asyncio.run(fail_twice(is_last=is_last))
         assert all("session.models()" in error.message for error in errors)
         session._context.model_hints._expires = 0.0  # so that both wait for it again
 
