@@ -273,7 +273,7 @@ class GrowingJson:
         return comma + 1
 
     def _read_strings(self, text: str, position: int) -> int:
-        """Read strings and other scalars of an array up to a comma behind a string.
+        """Read strings and other scalars of an array up to a comma after a string.
 
         Many are decoded in one go, which fails if that quote and comma are within a string. Then
         the other search finds the scalars.

@@ -23,8 +23,8 @@ __all__ = [
     "TURN_KEYS",
     "adapt_turn",
     "check_blocks",
+    "continues_calls_without_thinking",
     "holds_thinking",
-    "is_amid_thoughtless_calls",
     "refuse_edited_turn",
     "select_blocks",
 ]
@@ -144,7 +144,7 @@ def _read_call(call: Any, field: str) -> tuple[Any, Any, Any]:
         return call.id, name, call.raw_arguments
 
 
-def is_amid_thoughtless_calls(messages: Sequence[Any]) -> bool:
+def continues_calls_without_thinking(messages: Sequence[Any]) -> bool:
     """Return whether a turn that began with calls, and without Claude's thinking, continues.
 
     Another model made it, or thinking was off. The user's text after the results of calls belongs

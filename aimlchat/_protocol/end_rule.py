@@ -12,9 +12,11 @@ from .lenient import is_object
 if TYPE_CHECKING:
     from .accumulator import Accumulator
 
-__all__ = ["DONE_MARKER", "is_whole_event", "judge_end"]
+__all__ = ["DONE_MARKER", "PARTIAL_HINT", "is_whole_event", "judge_end"]
 
 DONE_MARKER = b"[DONE]"
+PARTIAL_HINT = "; .partial has what arrived"
+"""The part of a message that only programmers can use."""
 
 
 def is_whole_event(event: bytes) -> bool:
@@ -48,7 +50,7 @@ def judge_end(
         )
     has_finished = content.is_whole if is_cut else content.finished_choices > 0
     if not is_done and not has_finished:
-        where = f"{content.end}; .partial has what arrived"
+        where = f"{content.end}{PARTIAL_HINT}"
         if not has_event and not content.has_chunk:
             where = "its first event"
         if unread_line:

@@ -10,7 +10,7 @@ import attrs
 from aimlchat._client.prepare import RequestFields, resolve_request
 from aimlchat._client.spending import Spending
 from aimlchat._payload.json_values import describe, refuse
-from aimlchat._payload.kept_turns import is_amid_thoughtless_calls
+from aimlchat._payload.kept_turns import continues_calls_without_thinking
 from aimlchat._payload.models import find_model_row, parse_thinking
 from aimlchat._payload.tools import parse_tool, relax_choice
 from aimlchat.errors import RequestTimeoutError
@@ -84,7 +84,7 @@ class RunPlan:
         return (
             parse_thinking(conversation.thinking)[1] is not None
             and all(isinstance(model, str) and find_model_row(model).is_claude for model in models)
-            and is_amid_thoughtless_calls(conversation.messages)
+            and continues_calls_without_thinking(conversation.messages)
         )
 
     def split_calls(

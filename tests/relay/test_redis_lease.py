@@ -3,18 +3,11 @@
 import asyncio
 
 import pytest
+from page_frames import last_type, text_of
 
 from aimlchat.relay import BroadcastInterruptedError, Broadcasts, RedisStore
 
 LEASE = 0.5  # seconds
-
-
-def text_of(page):
-    return "".join(frame["delta"] for frame in page.frames if frame["type"] == "text-delta")
-
-
-def last_type(page):
-    return page.frames[-1]["type"]
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import redis.asyncio
+from page_frames import last_type, text_of
 
 from aimlchat import ConfigurationError
 from aimlchat.relay import (
@@ -27,14 +28,6 @@ def wait_first(function):
         return await function(*args, **options)
 
     return call, go_on
-
-
-def text_of(page):
-    return "".join(frame["delta"] for frame in page.frames if frame["type"] == "text-delta")
-
-
-def last_type(page):
-    return page.frames[-1]["type"]
 
 
 async def test_another_process_follows_with_the_same_numbers(

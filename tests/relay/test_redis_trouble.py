@@ -3,16 +3,9 @@
 import asyncio
 
 import pytest
+from page_frames import last_type, text_of
 
 from aimlchat.relay import BroadcastInterruptedError, Broadcasts, RedisStore, redis_store
-
-
-def text_of(page):
-    return "".join(frame["delta"] for frame in page.frames if frame["type"] == "text-delta")
-
-
-def last_type(page):
-    return page.frames[-1]["type"]
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from posted_messages import GPT, assistant, call, messages_of, payload_of, text, user
 
 from aimlchat import (
     ChatRequest,
@@ -21,32 +22,7 @@ from aimlchat.relay import request_from_ui, ui_message
 PNG = "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 16).decode()
 PDF = "data:application/pdf;base64," + base64.b64encode(b"%PDF-1.7 x").decode()
 NOTES = "data:text/markdown;base64," + base64.b64encode(b"Buy milk.").decode()
-GPT = "openai/gpt-4o"
 NESTED = functools.reduce(lambda inner, _: [inner], range(5000), [])
-
-
-def user(*parts):
-    return {"id": "u", "role": "user", "parts": list(parts)}
-
-
-def assistant(*parts):
-    return {"id": "a", "role": "assistant", "parts": list(parts)}
-
-
-def text(content):
-    return {"type": "text", "text": content}
-
-
-def call(state, **fields):
-    return {"type": "tool-find", "toolCallId": "c1", "state": state, "input": {"q": 1}} | fields
-
-
-def payload_of(*messages, base=None):
-    return request_from_ui(messages, base=base or ChatRequest(GPT)).payload()
-
-
-def messages_of(*messages, **options):
-    return payload_of(*messages, **options)["messages"]
 
 
 def test_a_conversation_of_text_becomes_its_turns():

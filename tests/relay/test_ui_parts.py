@@ -3,29 +3,10 @@
 import json
 
 import pytest
+from posted_messages import assistant, call, messages_of, text, user
 
-from aimlchat import ChatRequest, InvalidRequestError
+from aimlchat import InvalidRequestError
 from aimlchat.relay import request_from_ui
-
-
-def user(*parts):
-    return {"id": "u", "role": "user", "parts": list(parts)}
-
-
-def assistant(*parts):
-    return {"id": "a", "role": "assistant", "parts": list(parts)}
-
-
-def text(content):
-    return {"type": "text", "text": content}
-
-
-def call(state, **fields):
-    return {"type": "tool-find", "toolCallId": "c1", "state": state, "input": {"q": 1}} | fields
-
-
-def messages_of(*messages):
-    return request_from_ui(messages, base=ChatRequest("openai/gpt-4o")).payload()["messages"]
 
 
 def test_what_the_user_said_while_a_turn_ran_stays_where_it_was_said():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aimlchat._printable import join_lines
+from aimlchat._protocol.end_rule import PARTIAL_HINT
 from aimlchat.cli.errors import join_notes, to_command_error
 from aimlchat.errors import (
     AIMLChatError,
@@ -71,7 +72,7 @@ def describe_error(error: AIMLChatError) -> dict[str, Any]:
         message = general_description(error).sentence
         if advice:
             message = message.removesuffix(" Try again.")
-        facts = [str(error).replace("; .partial has what arrived", "")]
+        facts = [str(error).replace(PARTIAL_HINT, "")]
     else:
         message, facts = str(error), []
     if len(error.attempts) > 1:
